@@ -1,0 +1,221 @@
+"""The interpreter: the reference meaning of every node, in any number system.
+
+Slow and plain on purpose; kernels are checked against it. `bind` checks data at the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+
+from .domains import Array, Domain, Float, Mp
+from .errors import DataError, DeriveError, SizeError
+from .node import (
+    Apply,
+    Delta,
+    Einsum,
+    Node,
+    Ones,
+    Params,
+    Sum,
+    Variable,
+    size_symbols,
+    topological,
+    variables,
+)
+from .operators import lookup
+from .sizes import Binding, show_shape
+
+
+def bound_params(params: Params, binding: Binding) -> Params:
+    """Operator settings with the symbolic sizes in them replaced by numbers."""
+
+    def bound(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(bound(v) for v in value)
+        if isinstance(value, sympy.Expr) and value.free_symbols:
+            return value.subs(binding.values)
+        return value
+
+    return tuple((k, bound(v)) for k, v in params)
+
+
+def run(roots: Sequence[Node], arrays: Mapping[str, Array], binding: Binding, domain: Domain) -> list[Array]:
+    """Evaluate the nodes. `arrays` holds one array of the domain per variable name."""
+    done: dict[Node, Array] = {}
+    for node in topological(roots):
+        done[node] = _value(node, [done[o] for o in node.operands], arrays, binding, domain)
+    return [done[root] for root in roots]
+
+
+def _value(
+    node: Node, operands: list[Array], arrays: Mapping[str, Array], binding: Binding, domain: Domain
+) -> Array:
+    if isinstance(node, Variable):
+        return arrays[node.name]
+    if isinstance(node, Ones):
+        return domain.array(np.ones(binding.shape(node.shape), dtype=int))
+    if isinstance(node, Delta):
+        return domain.array(np.eye(*binding.shape(node.shape), dtype=int))
+    if isinstance(node, Sum):
+        total = domain.array(np.zeros(binding.shape(node.shape), dtype=int))
+        for c, term in zip(node.coefficients, operands, strict=True):
+            value = domain.number(c.subs(binding.values) if c.free_symbols else c)
+            total = total + (term if c == 1 else value * term)
+        return np.asarray(total, dtype=domain.dtype)
+    if isinstance(node, Einsum):
+        return domain.einsum(list(node.inputs), node.output, operands)
+    assert isinstance(node, Apply)
+    try:
+        return lookup(node.op).value(operands, bound_params(node.params, binding), domain)
+    except np.linalg.LinAlgError as error:
+        raise DataError(
+            f"{node.op} of a matrix of sizes {show_shape(node.operands[0].shape)}: {error}"
+        ) from None
+
+
+# ---------------------------------------------------------------- data at the door
+
+
+def bind(
+    wanted: Iterable[Variable],
+    data: Mapping[str, Any],
+    *,
+    sizes: Iterable[sympy.Symbol] = (),
+    dtype: Any = np.float64,
+    extra: bool = False,
+    check_facts: bool = True,
+) -> tuple[dict[str, Array], Binding]:
+    """Check and convert the arrays for some variables, and learn the sizes from them.
+
+    Every array given must be wanted (unless `extra`), every wanted one given; entries are numbers,
+    finite, of the declared sizes, and satisfy the declared facts. Sizes may be given as numbers by name.
+    Raises `DataError` or `SizeError` naming the array, the row and the column.
+    """
+    variables_ = {v.name: v for v in wanted}
+    size_names = {s.name: s for s in sizes}
+    missing = [name for name in variables_ if name not in data]
+    if missing:
+        raise DataError(f"no array was given for {', '.join(sorted(missing))}")
+    binding = Binding()
+    for name, value in data.items():
+        if name in size_names and name not in variables_:
+            if isinstance(value, bool) or int(value) != value or value < 1:
+                raise DataError(f"size {name} must be a whole number ≥ 1, not {value!r}")
+            binding.values[size_names[name]] = int(value)
+        elif name not in variables_ and not extra:
+            expected = ", ".join(sorted(variables_)) or "none"
+            raise DataError(f"an array was given for {name!r}, which does not occur; expected: {expected}")
+    arrays = {name: as_data(name, data[name], v.order, dtype) for name, v in sorted(variables_.items())}
+    for name, v in sorted(variables_.items()):
+        binding.learn(name, v.shape, arrays[name].shape)
+    for name, v in sorted(variables_.items()):  # sizes such as n - k + 1, once n and k are known
+        binding.learn(name, v.shape, arrays[name].shape)
+        check_finite(name, arrays[name])
+        if check_facts:
+            _check_facts(v, arrays[name])
+    return arrays, binding
+
+
+def as_data(name: str, value: Any, order: int, dtype: Any = np.float64) -> Array:
+    """`value` as a floating array, or a `DataError` naming it. No copy where none is needed."""
+    try:
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{name} is not an array of numbers: {error}") from None
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise DataError(f"{name} has entries of type {array.dtype}, not real numbers")
+    if array.ndim != order:
+        raise SizeError(f"{name} was declared with {order} axes, but the array has shape {array.shape}")
+    if array.size == 0:
+        raise SizeError(f"{name} is empty (shape {array.shape}); sizes are at least 1")
+    if array.dtype.kind == "f" and dtype is None:
+        return array
+    return array if array.dtype == np.dtype(dtype) else array.astype(dtype)
+
+
+def check_finite(name: str, array: Array) -> None:
+    """Raise a `DataError` naming the first entry that is NaN or infinite."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return
+    where = tuple(int(i) for i in np.argwhere(~finite)[0])
+    value = array[where]
+    if array.ndim == 0:
+        raise DataError(f"{name} is {value}")
+    places = (
+        ["row", "column"] if array.ndim == 2 else ["entry"] if array.ndim == 1 else ["index"] * array.ndim
+    )
+    spot = ", ".join(f"{p} {i}" for p, i in zip(places, where, strict=True))
+    count = int((~finite).sum())
+    more = f" ({count} such entries)" if count > 1 else ""
+    raise DataError(f"{name} has {value} at {spot}{more}; remove or impute it first")
+
+
+def _check_facts(v: Variable, array: Array) -> None:
+    tests = {
+        "positive": lambda a: a > 0,
+        "nonnegative": lambda a: a >= 0,
+        "nonzero": lambda a: a != 0,
+        "integer": lambda a: a == np.round(a),
+    }
+    for fact, test in tests.items():
+        if fact in v.facts and not test(array).all():
+            where = tuple(int(i) for i in np.argwhere(~test(array))[0])
+            place = f" at index {where}" if where else ""
+            raise DataError(f"{v.name} was declared {fact}, but is {array[where]}{place}")
+    if "symmetric" in v.facts and array.ndim >= 2:
+        gap = np.abs(array - np.swapaxes(array, -1, -2))
+        if gap.max() > 1e-8 * max(1e-300, float(np.abs(array).max())):
+            where = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
+            raise DataError(
+                f"{v.name} was declared symmetric, but entry {where} differs from its mirror image"
+            )
+    if "psd" in v.facts and array.ndim >= 2:
+        lowest = float(np.linalg.eigvalsh(array).min())
+        if lowest < -1e-8 * max(1e-300, float(np.abs(array).max())):
+            kind = "positive definite" if "pd" in v.facts else "positive semidefinite"
+            raise DataError(f"{v.name} was declared {kind}, but has the eigenvalue {lowest:.3g}")
+    if "simplex" in v.facts and (array.min() < 0 or abs(array.sum(axis=-1) - 1).max() > 1e-8):
+        raise DataError(f"{v.name} was declared on the simplex, but is negative or does not sum to 1")
+
+
+def evaluate(
+    root: Node, data: Mapping[str, Any], *, digits: int | None = None, dtype: Any = np.float64
+) -> Array:
+    """The value of an expression on data: in floating point, or in mpmath with that many digits.
+
+    Data variables may be given for names that do not occur only if they are sizes.
+    """
+    from .stable import stabilise
+
+    (node,) = stabilise([root])
+    wanted = variables(root)
+    symbols = size_symbols(root)
+    arrays, binding = bind(wanted, data, sizes=symbols, dtype=dtype)
+    return evaluate_bound([node], arrays, binding, digits=digits, dtype=dtype)[0]
+
+
+def evaluate_bound(
+    nodes: Sequence[Node],
+    arrays: Mapping[str, Array],
+    binding: Binding,
+    *,
+    digits: int | None = None,
+    dtype: Any = np.float64,
+) -> list[Array]:
+    """Values on arrays that `bind` has checked; constants of a result keep their shape."""
+    try:
+        if digits is None:
+            return run(nodes, arrays, binding, Float(dtype))
+        with mpmath.workdps(digits):
+            domain = Mp(digits)
+            return run(nodes, {k: domain.array(a) for k, a in arrays.items()}, binding, domain)
+    except (ZeroDivisionError, OverflowError, ValueError) as error:
+        if isinstance(error, DeriveError):
+            raise
+        raise DataError(f"the expression has no finite value at this point: {error}") from None

@@ -1,0 +1,7 @@
+"""Operators as data. Importing this package fills the registry."""
+
+from . import access, elementwise, linalg, reductions, scalar  # noqa: F401  (they register themselves)
+from .base import REGISTRY, Operator, apply, lookup, normal_axes, rebuild
+from .elementwise import Elementwise
+
+__all__ = ["REGISTRY", "Elementwise", "Operator", "apply", "lookup", "normal_axes", "rebuild"]

@@ -1,0 +1,125 @@
+"""What an operator is: one record with its size rule, meaning, derivative and faces.
+
+Records register themselves by name; everything else in the project finds them in `REGISTRY`. Adding an
+operator means adding one record to one of the files of this folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from ..domains import Array, Domain
+from ..errors import ArgumentError, UnsupportedError
+from ..build import add, einsum
+from ..node import Apply, Einsum, Node, Params, Sum, raw_apply
+from ..sizes import Shape
+
+REGISTRY: dict[str, Operator] = {}
+T = TypeVar("T", bound="Operator")
+
+
+class Operator(ABC):
+    """One operator. `params` are hashable settings such as axes or a constant exponent."""
+
+    name: str
+    arity: int = 1
+    #: What is returned at points where the derivative does not exist; printed with results.
+    subgradient: str = ""
+
+    @abstractmethod
+    def shape(self, operands: Sequence[Node], params: Params) -> Shape:
+        """The shape of the result; raises `SizeError` naming both sizes."""
+
+    @abstractmethod
+    def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
+        """The meaning of the operator."""
+
+    @abstractmethod
+    def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
+        """The adjoint of operand `index`.
+
+        `adjoint` has the axes of the differentiated output in front and the axes of `node` behind them;
+        so has the result, with the axes of the operand.
+        """
+
+    def facts(self, operands: Sequence[Node], params: Params) -> Iterable[str]:
+        """What is known of the result."""
+        return ()
+
+    def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
+        """A simpler node that is always equal, or None."""
+        return None
+
+    def differentiable(self, index: int) -> bool:
+        """Whether operand `index` carries a derivative at all."""
+        return True
+
+
+def register(operator: T) -> T:
+    """Add a record to the registry."""
+    if operator.name in REGISTRY:
+        raise ArgumentError(f"an operator called {operator.name!r} is registered already")
+    REGISTRY[operator.name] = operator
+    return operator
+
+
+def lookup(name: str) -> Operator:
+    """The record of that name."""
+    found = REGISTRY.get(name)
+    if found is None:
+        close = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UnsupportedError(f"there is no operator called {name!r}{hint}")
+    return found
+
+
+def apply(name: str, *operands: Node, **params: Any) -> Node:
+    """The operator applied, in normal form."""
+    operator = lookup(name)
+    if operator.arity >= 0 and len(operands) != operator.arity:
+        raise ArgumentError(f"{name} takes {operator.arity} argument(s), not {len(operands)}")
+    settings: Params = tuple(sorted(params.items()))
+    shape = operator.shape(operands, settings)
+    rewritten = operator.rewrite(operands, settings)
+    if rewritten is not None:
+        return rewritten
+    return raw_apply(name, shape, operands, settings, frozenset(operator.facts(operands, settings)))
+
+
+def param(params: Params, name: str, default: Any = None) -> Any:
+    """The setting of that name."""
+    return next((v for k, v in params if k == name), default)
+
+
+def normal_axes(axes: object, order: int, what: str) -> tuple[int, ...]:
+    """Axes as sorted nonnegative numbers; None means all of them."""
+    from ..errors import SizeError
+
+    if axes is None:
+        return tuple(range(order))
+    wanted = [axes] if isinstance(axes, int) else list(axes)  # type: ignore[call-overload]
+    found: list[int] = []
+    for axis in wanted:
+        if not isinstance(axis, int) or isinstance(axis, bool):
+            raise ArgumentError(f"{what}: an axis is a whole number, not {axis!r}")
+        if not -order <= axis < order:
+            raise SizeError(f"{what}: axis {axis} of an array with {order} axes")
+        found.append(axis % order)
+    if len(set(found)) != len(found):
+        raise ArgumentError(f"{what}: an axis is named twice in {axes!r}")
+    return tuple(sorted(found))
+
+
+def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
+    """The node over new operands, in normal form."""
+    if operands == node.operands:
+        return node
+    if isinstance(node, Sum):
+        return add(list(zip(node.coefficients, operands, strict=True)), node.shape)
+    if isinstance(node, Einsum):
+        return einsum(list(zip(operands, node.inputs, strict=True)), node.output)
+    assert isinstance(node, Apply)
+    return apply(node.op, *operands, **dict(node.params))

@@ -1,0 +1,340 @@
+"""Elementwise operators, each stated as one SymPy expression.
+
+The statement is the operator's meaning. SymPy differentiates it, and `scalar` translates the result back
+into operators; no derivative is typed in anywhere. Beside the statement a record holds what numbers need:
+the stable NumPy form, the scalar template for compiled kernels, and how the operator is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import sympy
+
+from ..build import constant_value, einsum, full, is_negative, negate, power, scale, split_scale
+from ..domains import Array, Domain
+from ..errors import SizeError
+from ..node import Apply, Einsum, Node, Ones, Params
+from ..sizes import ONE, Shape, same_shape, show_shape, tidy
+from .base import Operator, param, register
+
+Statement = Callable[..., sympy.Expr]
+
+
+@final
+@dataclass(eq=False)
+class Elementwise(Operator):
+    """An operator that acts on every entry by itself.
+
+    name        as in the text language
+    statement   the SymPy expression of the entries
+    numpy       the same on arrays, stable
+    kernel      the same as a line of scalar Python for numba; `{0}`, `{1}` are the arguments
+    latex       how it is written; `{0}` is the argument
+    sign        facts that every result has; `keeps` lists facts handed on from the operands
+    odd, even   f(-x) = -f(x), f(-x) = f(x)
+    """
+
+    name: str
+    statement: Statement
+    numpy: Callable[..., Any]
+    kernel: str
+    latex: str
+    arity: int = 1
+    sign: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    odd: bool = False
+    even: bool = False
+    subgradient: str = ""
+    constants: bool = True  # whether a constant argument is worked out exactly by SymPy
+    normal: Callable[[Sequence[Node], Params], Node | None] | None = None  # a normal form of its own
+    _partials: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def shape(self, operands: Sequence[Node], params: Params) -> Shape:
+        first = operands[0].shape
+        for other in operands[1:]:
+            if not same_shape(first, other.shape):
+                raise SizeError(f"{self.name} of sizes {show_shape(first)} and {show_shape(other.shape)}")
+        return first
+
+    def scalar(self, params: Params) -> Statement:
+        """The statement with the parameters put in."""
+        if not params:
+            return self.statement
+        key = ("statement", params)
+        if key not in self._partials:
+            values = [v for _, v in params]
+            self._partials[key] = lambda *xs: self.statement(*xs, *values)
+        found: Statement = self._partials[key]
+        return found
+
+    def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
+        numbers = [float(v) for _, v in params]
+        return domain.elementwise(
+            self.scalar(params), lambda *xs: self.numpy(*xs, *numbers) if numbers else self.numpy(*xs), arrays
+        )
+
+    def facts(self, operands: Sequence[Node], params: Params) -> Iterable[str]:
+        found = set(self.sign)
+        shared = frozenset.intersection(*(o.facts for o in operands))
+        found |= shared & set(self.keeps)
+        if "symmetric" in shared:
+            found.add("symmetric")
+        return found
+
+    def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
+        if self.normal is not None:
+            return self.normal(operands, params)
+        shape = operands[0].shape
+        constants = [constant_value(o) for o in operands]
+        if self.constants and all(c is not None and not c.free_symbols for c in constants):
+            value = self.scalar(params)(*constants)
+            if value.is_real and value.is_finite and not value.has(sympy.Piecewise):
+                return scale(tidy(value), full(shape))
+        if self.arity == 1 and (self.odd or self.even):
+            c, _ = split_scale(operands[0])
+            if is_negative(c):
+                flipped = self._apply(negate(operands[0]))
+                return negate(flipped) if self.odd else flipped
+        return self._push_inside(operands)
+
+    def _apply(self, *operands: Node) -> Node:
+        from .base import apply
+
+        return apply(self.name, *operands)
+
+    def _push_inside(self, operands: Sequence[Node]) -> Node | None:
+        """f(x repeated along an axis) = f(x) repeated along that axis."""
+        if self.arity != 1:
+            return None
+        c, node = split_scale(operands[0])
+        if not isinstance(node, Einsum):
+            return None
+        used = {
+            i for o, ls in zip(node.operands, node.inputs, strict=True) if not isinstance(o, Ones) for i in ls
+        }
+        bare = [i for i in node.output if i not in used]
+        if not bare:
+            return None
+        kept = tuple(i for i in node.output if i in used)
+        core = [
+            (o, ls)
+            for o, ls in zip(node.operands, node.inputs, strict=True)
+            if not (isinstance(o, Ones) and ls[0] in bare)
+        ]
+        reduced = self._apply(scale(c, einsum(core, kept)))
+        sizes = node.shape
+        return einsum([(reduced, kept), *((full((sizes[i],)), (i,)) for i in bare)], node.output)
+
+    def partial(self, index: int, operands: Sequence[Node], params: Params) -> Node:
+        """∂f/∂(operand `index`) at the operands, derived by SymPy."""
+        from .scalar import derivative, to_node
+
+        expression, symbols = derivative(self, index, params)
+        return to_node(expression, dict(zip(symbols, operands, strict=True)), operands[0].shape)
+
+    def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
+        slope = self.partial(index, node.operands, node.params)
+        labels = tuple(range(adjoint.order))
+        return einsum([(adjoint, labels), (slope, labels[adjoint.order - node.order :])], labels)
+
+
+# ---------------------------------------------------------------- NumPy forms
+
+
+def _special(name: str) -> Callable[..., Any]:
+    """A SciPy special function, imported when first used: `import derive` stays light."""
+
+    def function(*arrays: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*arrays)
+
+    return function
+
+
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _maximum_statement(x: Any, y: Any) -> sympy.Expr:
+    return (x + y + ABS(x - y)) / 2
+
+
+def _power(x: Any, exponent: float) -> Any:
+    if exponent == 2:
+        return x * x
+    if exponent == 0.5:
+        return np.sqrt(x)
+    if exponent == -1:
+        return 1 / x
+    if exponent == -0.5:
+        return 1 / np.sqrt(x)
+    return np.power(x, int(exponent) if exponent == int(exponent) and exponent > 0 else exponent)
+
+
+def SIGN(x: Any) -> sympy.Expr:
+    """sign with sign(0) = 0, as cases that SymPy can differentiate."""
+    return sympy.Piecewise((-1, x < 0), (1, x > 0), (0, True))
+
+
+def ABS(x: Any) -> sympy.Expr:
+    """|x| as cases, so that SymPy derives sign(x) and not a distribution."""
+    return sympy.Piecewise((-x, x < 0), (x, x > 0), (0, True))
+
+
+def STEP(x: Any) -> sympy.Expr:
+    """1 for x > 0, else 0."""
+    return sympy.Piecewise((1, x > 0), (0, True))
+
+
+_SQRT2 = sympy.sqrt(2)
+_AT_KINK = "0 at 0"
+
+
+def _record(
+    name: str,
+    statement: Statement,
+    numpy: Callable[..., Any],
+    kernel: str,
+    latex: str | None = None,
+    **more: Any,
+) -> None:
+    register(
+        Elementwise(name, statement, numpy, kernel, latex or "\\operatorname{" + name + "}({0})", **more)
+    )
+
+
+_POSITIVE = ("positive", "nonnegative", "nonzero")
+
+_record("exp", sympy.exp, np.exp, "exp({0})", "\\exp({0})", sign=_POSITIVE)
+_record("log", sympy.log, np.log, "log({0})", "\\log({0})")
+_record("log1p", lambda x: sympy.log(1 + x), np.log1p, "log1p({0})", keeps=_POSITIVE)
+_record("expm1", lambda x: sympy.exp(x) - 1, np.expm1, "expm1({0})", keeps=_POSITIVE)
+_record("sin", sympy.sin, np.sin, "sin({0})", "\\sin({0})", odd=True)
+_record("cos", sympy.cos, np.cos, "cos({0})", "\\cos({0})", even=True)
+_record("tan", sympy.tan, np.tan, "tan({0})", "\\tan({0})", odd=True)
+_record("sinh", sympy.sinh, np.sinh, "sinh({0})", "\\sinh({0})", odd=True, keeps=_POSITIVE)
+_record("cosh", sympy.cosh, np.cosh, "cosh({0})", "\\cosh({0})", even=True, sign=_POSITIVE)
+_record("tanh", sympy.tanh, np.tanh, "tanh({0})", "\\tanh({0})", odd=True, keeps=_POSITIVE)
+_record("arcsin", sympy.asin, np.arcsin, "asin({0})", "\\arcsin({0})", odd=True)
+_record("arccos", sympy.acos, np.arccos, "acos({0})", "\\arccos({0})")
+_record("arctan", sympy.atan, np.arctan, "atan({0})", "\\arctan({0})", odd=True, keeps=_POSITIVE)
+_record("arcsinh", sympy.asinh, np.arcsinh, "asinh({0})", odd=True, keeps=_POSITIVE)
+_record("arccosh", sympy.acosh, np.arccosh, "acosh({0})")
+_record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True)
+_record("erf", sympy.erf, _special("erf"), "erf({0})", odd=True, keeps=_POSITIVE)
+_record("erfc", sympy.erfc, _special("erfc"), "erfc({0})", sign=_POSITIVE)
+_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})")
+_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})")
+_record(
+    "trigamma",
+    lambda x: sympy.polygamma(1, x),
+    lambda x: _special("polygamma")(1, x),
+    "trigamma({0})",
+    "\\psi'({0})",
+    sign=_POSITIVE,
+)
+_record(
+    "sigmoid",
+    lambda x: 1 / (1 + sympy.exp(-x)),
+    _sigmoid,
+    "sigmoid({0})",
+    "\\sigma({0})",
+    sign=_POSITIVE,
+)
+_record("softplus", lambda x: sympy.log(1 + sympy.exp(x)), _softplus, "softplus({0})", sign=_POSITIVE)
+_record(
+    "gelu",
+    lambda x: x * (1 + sympy.erf(x / _SQRT2)) / 2,
+    lambda x: x * _special("ndtr")(x),
+    "({0}) * 0.5 * erfc(-({0}) * 0.7071067811865476)",
+)
+_record(
+    "abs",
+    ABS,
+    np.abs,
+    "abs({0})",
+    "|{0}|",
+    sign=("nonnegative",),
+    keeps=("positive", "nonzero", "integer"),
+    even=True,
+    subgradient="sign(0) = 0",
+)
+_record("sign", SIGN, np.sign, "sign({0})", sign=("integer",), keeps=_POSITIVE, odd=True)
+_record(
+    "relu",
+    lambda x: sympy.Piecewise((x, x > 0), (0, True)),
+    lambda x: np.maximum(x, 0),
+    "max({0}, 0.0)",
+    sign=("nonnegative",),
+    keeps=("positive", "nonzero", "integer"),
+    subgradient="relu'(0) = 0",
+)
+_record(
+    "step",
+    STEP,
+    lambda x: np.where(x > 0, 1.0, 0.0).astype(np.result_type(x)),
+    "(1.0 if {0} > 0 else 0.0)",
+    "\\mathbf{1}[{0} > 0]",
+    sign=("nonnegative", "integer"),
+)
+_record(
+    "maximum",
+    _maximum_statement,
+    np.maximum,
+    "max({0}, {1})",
+    "\\max({0}, {1})",
+    arity=2,
+    keeps=_POSITIVE,
+    subgradient="½ to each argument where they are equal",
+)
+_record(
+    "minimum",
+    lambda x, y: (x + y - ABS(x - y)) / 2,
+    np.minimum,
+    "min({0}, {1})",
+    "\\min({0}, {1})",
+    arity=2,
+    keeps=_POSITIVE,
+    subgradient="½ to each argument where they are equal",
+)
+_record(
+    "where",
+    lambda c, a, b: sympy.Piecewise((b, sympy.Eq(c, 0)), (a, True)),
+    lambda c, a, b: np.where(c != 0, a, b),
+    "({1} if {0} != 0 else {2})",
+    "\\operatorname{where}({0}, {1}, {2})",
+    arity=3,
+)
+_record(
+    "pow",
+    lambda x, y: x**y,
+    lambda x, y: np.power(x, y),
+    "pow({0}, {1})",
+    "{0}^{{{1}}}",
+    arity=2,
+)
+
+
+def _power_normal(operands: Sequence[Node], params: Params) -> Node | None:
+    """Constant powers have their own normal form in `build.power`."""
+    return power(operands[0], param(params, "exponent", ONE))
+
+
+_record(
+    "power",
+    lambda x, exponent: x**exponent,
+    _power,
+    "pow({0}, {exponent})",
+    "{0}^{{{exponent}}}",
+    normal=_power_normal,
+)

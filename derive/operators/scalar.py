@@ -1,0 +1,197 @@
+"""From an operator's SymPy statement to its derivative, and from SymPy scalars back to nodes.
+
+`derivative` lets SymPy differentiate the statement and then brings the result into a shape that the
+registry knows: if it *is* the statement of another operator it becomes that operator
+(softplus′ → sigmoid, |x|′ → sign), and a rational function of eˣ that is a polynomial in the sigmoid
+is written in it (sigmoid′ → σ(1−σ)). Nothing here knows an operator by name except `sigmoid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from ..build import add, einsum, full, number, power, scale
+from ..errors import UnsupportedError
+from ..node import Node, Params
+from ..sizes import Shape
+from .base import REGISTRY, apply
+from .elementwise import Elementwise
+
+_E = sympy.Symbol("_E", positive=True)
+_S = sympy.Symbol("_S", positive=True)
+_known: dict[sympy.Expr, str] = {}
+_derivatives: dict[tuple[str, int, Params], tuple[sympy.Expr, tuple[sympy.Symbol, ...]]] = {}
+
+#: The place holder for "this registered operator, applied to …" inside a SymPy expression.
+_Op = sympy.Function
+
+
+def _symbols(arity: int) -> tuple[sympy.Symbol, ...]:
+    return tuple(sympy.Symbol(f"x{i}", real=True) for i in range(arity))
+
+
+def _rational(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    """The expression with e^{kx} written as a power of one symbol, cancelled."""
+    expression = expression.replace(
+        lambda e: isinstance(e, sympy.exp) and (e.args[0] / x).is_Integer, lambda e: _E ** (e.args[0] / x)
+    )
+    if expression.has(sympy.Piecewise):
+        return expression
+    return sympy.cancel(expression)
+
+
+def _table() -> dict[sympy.Expr, str]:
+    """Normal forms of the unary statements, to recognise an operator by its statement."""
+    if not _known:
+        (x,) = _symbols(1)
+        for operator in REGISTRY.values():
+            if isinstance(operator, Elementwise) and operator.arity == 1 and operator.name != "power":
+                _known.setdefault(_rational(operator.statement(x), x), operator.name)
+    return _known
+
+
+def _recognise(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
+    """The expression as ± one registered operator, or as a polynomial in the sigmoid."""
+    normal = _rational(expression, x)
+    table = _table()
+    for sign in (1, -1):
+        name = table.get(
+            sign * normal
+            if sign == 1
+            else sympy.cancel(-normal)
+            if not normal.has(sympy.Piecewise)
+            else normal
+        )
+        if name is not None and (sign == 1 or not normal.has(sympy.Piecewise)):
+            return sign * _Op(name)(x)
+    if normal.has(_E) and normal.free_symbols == {_E}:
+        in_sigmoid = sympy.factor(sympy.cancel(normal.subs(_E, _S / (1 - _S))))
+        if in_sigmoid.is_polynomial(_S):
+            return in_sigmoid.subs(_S, _Op("sigmoid")(x))
+    return None
+
+
+def derivative(
+    operator: Elementwise, index: int, params: Params
+) -> tuple[sympy.Expr, tuple[sympy.Symbol, ...]]:
+    """SymPy's derivative of the statement, in terms of registered operators where it can be."""
+    key = (operator.name, index, params)
+    found = _derivatives.get(key)
+    if found is None:
+        symbols = _symbols(operator.arity)
+        slope = sympy.diff(operator.scalar(params)(*symbols), symbols[index])
+        slope = slope.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: _fold_cases(e))
+        if operator.arity == 1:
+            slope = _recognise(slope, symbols[0]) or slope
+        elif not slope.has(sympy.Piecewise):
+            slope = sympy.powsimp(slope)
+        found = _derivatives[key] = (slope, symbols)
+    return found
+
+
+def _fold_cases(cases: sympy.Expr) -> sympy.Expr:
+    """A case distinction on the sign of one expression, as sign(·) or step(·) of it."""
+    if not isinstance(cases, sympy.Piecewise):
+        return cases
+    subjects = [c.lhs - c.rhs for _, c in cases.args if isinstance(c, sympy.core.relational.Relational)]
+    t = sympy.Symbol("_t", real=True)
+    for subject in subjects:
+        values = [v for v, _ in cases.args]
+        conditions = [c for _, c in cases.args]
+        if not all(v.is_number for v in values):
+            continue
+        found = []
+        for probe in (-1, 0, 1):
+            for v, c in zip(values, conditions, strict=True):
+                if c == True:  # noqa: E712  (SymPy's true)
+                    found.append(v)
+                    break
+                difference = c.func((c.lhs - c.rhs) / subject * t, 0)
+                if (
+                    bool(sympy.cancel((c.lhs - c.rhs) / subject).is_number)
+                    and difference.subs(t, probe) == True
+                ):  # noqa: E712
+                    found.append(v)
+                    break
+        below, at, above = found
+        if at == (below + above) / 2:
+            return at + (above - below) / 2 * _Op("sign")(subject)
+        if at == below:
+            return below + (above - below) * _Op("step")(subject)
+        if at == above:
+            return above + (below - above) * _Op("step")(-subject)
+        return below + (at - below) * (1 - _Op("step")(-subject)) + (above - at) * _Op("step")(subject)
+    if all(v == cases.args[0][0] for v, _ in cases.args):
+        return cases.args[0][0]
+    return cases
+
+
+_FUNCTIONS: dict[Any, str] = {
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.tan: "tan",
+    sympy.sinh: "sinh",
+    sympy.cosh: "cosh",
+    sympy.tanh: "tanh",
+    sympy.asin: "arcsin",
+    sympy.acos: "arccos",
+    sympy.atan: "arctan",
+    sympy.asinh: "arcsinh",
+    sympy.acosh: "arccosh",
+    sympy.atanh: "arctanh",
+    sympy.erf: "erf",
+    sympy.erfc: "erfc",
+    sympy.loggamma: "lgamma",
+    sympy.Abs: "abs",
+    sympy.sign: "sign",
+    sympy.Max: "maximum",
+    sympy.Min: "minimum",
+}
+
+
+def to_node(expression: sympy.Expr, bindings: Mapping[sympy.Symbol, Node], shape: Shape) -> Node:
+    """A SymPy scalar expression as nodes of one shape, entry by entry."""
+    expression = sympy.sympify(expression)
+    if expression in bindings:
+        return bindings[expression]
+    if not expression.free_symbols & set(bindings):
+        return scale(expression, full(shape))
+    labels = tuple(range(len(shape)))
+    args = expression.args
+    if expression.is_Add:
+        return add([(sympy.S.One, to_node(a, bindings, shape)) for a in args], shape)
+    if expression.is_Mul:
+        return einsum([(to_node(a, bindings, shape), labels) for a in args], labels)
+    if expression.is_Pow:
+        base, exponent = args
+        if base is sympy.S.Exp1:
+            return apply("exp", to_node(exponent, bindings, shape))
+        if not exponent.free_symbols & set(bindings):
+            return power(to_node(base, bindings, shape), exponent)
+        return apply("pow", to_node(base, bindings, shape), to_node(exponent, bindings, shape))
+    if isinstance(expression, sympy.polygamma) and args[0] in (0, 1):
+        return apply(("digamma", "trigamma")[int(args[0])], to_node(args[1], bindings, shape))
+    name = _FUNCTIONS.get(expression.func)
+    if name is None and isinstance(expression, sympy.core.function.AppliedUndef):
+        name = expression.func.__name__
+    if name is not None and name in REGISTRY:
+        nodes = [to_node(a, bindings, shape) for a in args]
+        while len(nodes) > 2 and name in ("maximum", "minimum"):
+            nodes = [apply(name, nodes[0], nodes[1]), *nodes[2:]]
+        return apply(name, *nodes)
+    if isinstance(expression, sympy.Piecewise) and len(args) == 2:
+        (first, condition), (second, _) = args
+        if isinstance(condition, sympy.Eq):
+            subject = to_node(condition.lhs - condition.rhs, bindings, shape)
+            return apply("where", subject, to_node(second, bindings, shape), to_node(first, bindings, shape))
+    raise UnsupportedError(
+        f"SymPy gave {expression}, for which there is no operator; register one whose statement it is"
+    )
+
+
+__all__ = ["derivative", "number", "to_node"]

@@ -1,0 +1,211 @@
+"""Symbolic sizes: SymPy integer symbols, their comparison, and their binding to numbers.
+
+A size is a positive SymPy integer or expression over positive integer symbols (`n`, `3`, `n - k + 1`).
+Two sizes are equal only when SymPy proves it; equality is never assumed. Coefficients of expressions
+are SymPy expressions over the same symbols, so that `1/(2*n)` and `sqrt(d)` stay exact.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import sympy
+
+from .errors import DeclarationError, SizeError
+from .limits import DIGITS, FIXED_SIZE
+
+Size = sympy.Expr
+Shape = tuple[sympy.Expr, ...]
+Coefficient = sympy.Expr
+
+ONE: Coefficient = sympy.S.One
+ZERO: Coefficient = sympy.S.Zero
+HALF: Coefficient = sympy.S.Half
+
+
+def check_name(name: object, what: str = "variable") -> str:
+    """Return `name` if it is an identifier of the language, else raise `DeclarationError`."""
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        raise DeclarationError(
+            f"{name!r} cannot name a {what}: a name is a letter followed by letters, digits or _"
+        )
+    if keyword.iskeyword(name) and name != "lambda":
+        raise DeclarationError(f"{name!r} cannot name a {what}: it is a reserved word; try {name}_")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def size_symbol(name: str) -> sympy.Symbol:
+    """The size called `name`: a positive integer symbol."""
+    return sympy.Symbol(check_name(name, "size"), integer=True, positive=True)
+
+
+def sizes(names: str) -> Any:
+    """Declare symbolic sizes, as `n, d = sizes("n d")`.
+
+    One name gives one size, several a tuple. Sizes are at least 1.
+
+    >>> n, d = sizes("n d")
+    >>> n.is_positive
+    True
+    """
+    found = tuple(size_symbol(name) for name in names.replace(",", " ").split())
+    if not found:
+        raise DeclarationError("sizes() was given no name; write sizes('n d')")
+    return found[0] if len(found) == 1 else found
+
+
+def as_size(value: object) -> Size:
+    """A size from a name, a whole number ≥ 1, or a SymPy expression over sizes."""
+    if isinstance(value, str):
+        text = value.strip()
+        return as_size(int(text)) if text.isdigit() and len(text) < 12 else size_symbol(text)
+    if isinstance(value, bool):
+        raise DeclarationError(f"a size is a name or a whole number, not {value!r}")
+    if isinstance(value, sympy.Expr):
+        value = sympy.expand(value)
+        if isinstance(value, sympy.Symbol):
+            return size_symbol(value.name)
+        if value.is_Integer:
+            value = int(value)
+        elif value.is_integer and all(s.is_integer for s in value.free_symbols):
+            return value
+        else:
+            raise DeclarationError(f"{value} is not a size: sizes are whole numbers ≥ 1")
+    try:
+        number = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise DeclarationError(f"a size is a name or a whole number, not {value!r}") from None
+    if number != value or not 1 <= number <= FIXED_SIZE:
+        raise DeclarationError(f"{value} is not a size: sizes are whole numbers from 1 to {FIXED_SIZE}")
+    return sympy.Integer(number)
+
+
+def as_shape(values: Iterable[object]) -> Shape:
+    """A tuple of sizes."""
+    if isinstance(values, str):
+        raise DeclarationError(f"a shape is a list of sizes such as ['n', 'd'], not the text {values!r}")
+    return tuple(as_size(v) for v in values)
+
+
+def same_size(a: Size, b: Size) -> bool:
+    """Whether the two sizes are provably equal."""
+    return a is b or a == b or sympy.expand(a - b) == 0
+
+
+def same_shape(a: Shape, b: Shape) -> bool:
+    """Whether the two shapes are provably equal, axis by axis."""
+    return len(a) == len(b) and all(same_size(p, q) for p, q in zip(a, b, strict=True))
+
+
+def show_shape(shape: Iterable[Size]) -> str:
+    """`(n, d)`, `(n,)`, `()`: as NumPy prints a shape."""
+    parts = [str(s) for s in shape]
+    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+def product(shape: Iterable[Size]) -> Size:
+    """The number of entries of an array of this shape."""
+    total: Size = ONE
+    for s in shape:
+        total = total * s
+    return total
+
+
+@lru_cache(maxsize=65536)
+def _tidy(value: Coefficient) -> Coefficient:
+    return sympy.factor_terms(sympy.cancel(value)) if value.free_symbols else sympy.nsimplify(value)
+
+
+def tidy(value: Coefficient) -> Coefficient:
+    """The normal form of a coefficient: numbers as they are, symbolic ones cancelled."""
+    if value.is_Rational or value.is_Symbol:
+        return value
+    if value.is_number:
+        return value if value.is_Mul or value.is_Pow or value.is_Atom else sympy.expand(value)
+    return _tidy(value)
+
+
+def as_coefficient(value: object) -> Coefficient:
+    """An exact coefficient: decimal numbers are exact rationals (`0.1` is 1/10)."""
+    if isinstance(value, bool):
+        return sympy.Integer(int(value))
+    if isinstance(value, int):
+        return sympy.Integer(value)
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    if isinstance(value, sympy.Expr):
+        return sympy.nsimplify(value, rational=True) if value.has(sympy.Float) else value
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy scalar
+        return as_coefficient(value.item())
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise DeclarationError(f"{value} cannot be a coefficient: it is not finite")
+        return sympy.Rational(repr(value))
+    raise DeclarationError(f"{value!r} is not a number")
+
+
+def digits_of(value: Coefficient) -> int:
+    """Decimal digits of the largest whole number inside a coefficient."""
+    return max((len(str(abs(i.p))) for i in value.atoms(sympy.Integer)), default=1)
+
+
+def check_digits(value: Coefficient) -> Coefficient:
+    """Refuse numbers of absurd length."""
+    from .errors import LimitError
+
+    if digits_of(value) > DIGITS:
+        raise LimitError(f"a number has more than {DIGITS} digits")
+    return value
+
+
+class Binding:
+    """Numbers for the symbolic sizes, learnt from the shapes of arrays.
+
+    `learn(name, symbolic, actual)` unifies a declared shape with an array's shape and raises a
+    `SizeError` naming the array and the axis where they disagree.
+    """
+
+    def __init__(self, known: Mapping[sympy.Symbol, int] | None = None) -> None:
+        self.values: dict[sympy.Symbol, int] = dict(known or {})
+        self.origin: dict[sympy.Symbol, str] = {}
+
+    def learn(self, name: str, symbolic: Shape, actual: tuple[int, ...]) -> None:
+        """Unify the declared shape of `name` with the shape of the array given for it."""
+        if len(symbolic) != len(actual):
+            raise SizeError(
+                f"{name} was declared {show_shape(symbolic)}, an array of order {len(symbolic)}, "
+                f"but the array given has shape {actual}"
+            )
+        for axis, (size, number) in enumerate(zip(symbolic, actual, strict=True)):
+            if number == 0:
+                raise SizeError(f"{name} is empty: axis {axis} has length 0, and sizes are at least 1")
+            if size.is_Symbol and size not in self.values:
+                self.values[size] = number
+                self.origin[size] = f"axis {axis} of {name}"
+                continue
+            wanted = self.number(size, default=None)
+            if wanted is not None and wanted != number:
+                source = self.origin.get(size) if size.is_Symbol else None
+                because = f" ({size} = {wanted} from {source})" if source else ""
+                raise SizeError(f"{name}: axis {axis} has length {number}, but {size} = {wanted}{because}")
+
+    def number(self, size: Size, default: int | None = -1) -> int | None:
+        """The number that a size stands for; `default=None` gives None where it is not known yet."""
+        if size.is_Integer:
+            return int(size)
+        missing = [s for s in size.free_symbols if s not in self.values]
+        if missing:
+            if default is None:
+                return None
+            names = ", ".join(sorted(str(s) for s in missing))
+            raise SizeError(f"size {names} is not bound: give an array that has it, or {names}=…")
+        return int(size.subs(self.values))
+
+    def shape(self, shape: Shape) -> tuple[int, ...]:
+        """The shape in numbers."""
+        return tuple(int(self.number(s) or 0) for s in shape)

@@ -1,0 +1,253 @@
+"""Naive spellings become stable operators: named rewrite rules `Node -> Node | None`.
+
+`recognise` is applied to every statement, so that `log(1 + exp(z))`, `log(sum(exp(z)))`,
+`1/(1 + exp(-z))` and `exp(z)/sum(exp(z))` *are* softplus, log-sum-exp, sigmoid and softmax before anything
+is derived. `stabilise` adds what matters only to numbers (1 − σ(z) = σ(−z), expm1, log1p) and is applied
+before evaluation and compilation, never before printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy
+
+from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
+from .node import Apply, Einsum, Node, Sum, transform
+from .operators import apply, rebuild
+from .sizes import ONE
+
+Rule = Callable[[Node], Node | None]
+MINUS = sympy.S.NegativeOne
+
+
+def _is_op(node: Node, op: str) -> bool:
+    return isinstance(node, Apply) and node.op == op
+
+
+def _argument(node: Node, op: str) -> Node | None:
+    """The operand when `node` is that operator."""
+    return node.operands[0] if isinstance(node, Apply) and node.op == op else None
+
+
+def _one_plus(node: Node) -> Node | None:
+    """`t` when the node is 1 + t, entry by entry."""
+    if not isinstance(node, Sum) or len(node.operands) < 2:
+        return None
+    for k, (c, term) in enumerate(node.terms):
+        constant = constant_value(scale(c, term))
+        if constant == 1:
+            return add([t for j, t in enumerate(node.terms) if j != k], node.shape)
+    return None
+
+
+def log_of_exp(node: Node) -> Node | None:
+    """log(exp z) -> z"""
+    inside = _argument(node, "log")
+    return _argument(inside, "exp") if inside is not None else None
+
+
+def log_one_plus_exp(node: Node) -> Node | None:
+    """log(1 + exp z), log1p(exp z) -> softplus(z)"""
+    inside = _argument(node, "log")
+    rest = _argument(node, "log1p") if inside is None else _one_plus(inside)
+    exponent = _argument(rest, "exp") if rest is not None else None
+    return apply("softplus", exponent) if exponent is not None else None
+
+
+def log_of_sigmoid(node: Node) -> Node | None:
+    """log σ(z) -> −softplus(−z);  log(1 − σ(z)) -> −softplus(z)"""
+    inside = _argument(node, "log")
+    if inside is None:
+        return None
+    z = _argument(inside, "sigmoid")
+    if z is not None:
+        return negate(apply("softplus", negate(z)))
+    rest = _one_plus(inside)
+    if rest is not None:
+        c, core = split_scale(rest)
+        z = _argument(core, "sigmoid")
+        if z is not None and c == -1:
+            return negate(apply("softplus", z))
+    return None
+
+
+def log_of_softmax(node: Node) -> Node | None:
+    """log softmax(z) -> z − logsumexp(z)"""
+    inside = _argument(node, "log")
+    if inside is None or not isinstance(inside, Apply) or inside.op != "softmax":
+        return None
+    z, axes = inside.operands[0], inside.param("axes")
+    labels = tuple(range(z.order))
+    kept = tuple(i for i in labels if i not in axes)
+    from .node import ones
+
+    total = einsum(
+        [(apply("logsumexp", z, axes=axes), kept), *((ones((z.shape[i],)), (i,)) for i in axes)], labels
+    )
+    return add([(ONE, z), (MINUS, total)])
+
+
+def log_sum_exp(node: Node) -> Node | None:
+    """log Σ exp z -> logsumexp(z)"""
+    inside = _argument(node, "log")
+    found = _sum_of_exp(inside) if inside is not None else None
+    return apply("logsumexp", found[0], axes=found[1]) if found else None
+
+
+def _sum_of_exp(node: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """(z, axes) when the node is Σ exp(z) over some axes, the others in their order."""
+    if not isinstance(node, Einsum) or len(node.operands) != 1:
+        return None
+    z = _argument(node.operands[0], "exp")
+    labels = node.inputs[0]
+    kept = [i for i in labels if i in node.output]
+    if z is None or len(set(labels)) != len(labels) or kept != sorted(kept):
+        return None
+    return z, tuple(k for k, i in enumerate(labels) if i not in node.output)
+
+
+def log_of_determinant(node: Node) -> Node | None:
+    """log det A -> log |det A|, which is the same wherever the former is defined"""
+    inside = _argument(node, "log")
+    matrix = _argument(inside, "det") if inside is not None else None
+    return apply("logdet", matrix) if matrix is not None else None
+
+
+def reciprocal_one_plus_exp(node: Node) -> Node | None:
+    """(1 + exp z)^(−k) -> σ(−z)^k"""
+    base, exponent = split_power(node)
+    if not exponent.is_Integer or exponent >= 0:
+        return None
+    rest = _one_plus(base)
+    z = _argument(rest, "exp") if rest is not None else None
+    return power(apply("sigmoid", negate(z)), -exponent) if z is not None else None
+
+
+def exp_times_sigmoid(node: Node) -> Node | None:
+    """exp(z) σ(−z) -> σ(z), within an elementwise product"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (a, la) in enumerate(factors):
+        z = _argument(a, "exp")
+        if z is None:
+            continue
+        partner = apply("sigmoid", negate(z))
+        for m, (b, lb) in enumerate(factors):
+            base, exponent = split_power(b)
+            if lb == la and base is partner and exponent >= 1:
+                factors[k] = (apply("sigmoid", z), la)
+                factors[m] = (power(partner, exponent - 1), lb)
+                return einsum(factors, node.output)
+    return None
+
+
+def exp_over_sum(node: Node) -> Node | None:
+    """exp(z) / Σ exp(z) -> softmax(z)"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (a, la) in enumerate(factors):
+        if _argument(a, "exp") is None:
+            continue
+        for m, (b, lb) in enumerate(factors):
+            base, exponent = split_power(b)
+            found = _sum_of_exp(base)
+            if exponent != -1 or found is None or found[0] is not a.operands[0]:
+                continue
+            if lb == tuple(i for j, i in enumerate(la) if j not in found[1]):
+                factors[k] = (apply("softmax", found[0], axes=found[1]), la)
+                del factors[m]
+                return einsum(factors, node.output)
+    return None
+
+
+def one_minus_sigmoid(node: Node) -> Node | None:
+    """1 − σ(z) -> σ(−z), where the difference would cancel"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    (a, s), (b, one) = node.terms
+    z = _argument(s, "sigmoid")
+    if z is None:
+        (a, s), (b, one) = (b, one), (a, s)
+        z = _argument(s, "sigmoid")
+    if z is None or a != -b or constant_value(one) != 1:
+        return None
+    return scale(b, apply("sigmoid", negate(z)))
+
+
+def one_minus_tanh_squared(node: Node) -> Node | None:
+    """1 − tanh² z -> 4 σ(2z) σ(−2z), where the difference would cancel"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    for (a, t), (b, one) in (node.terms, node.terms[::-1]):
+        base, exponent = split_power(t)
+        z = _argument(base, "tanh")
+        if z is not None and exponent == 2 and a == -b and constant_value(one) == 1:
+            two = sympy.Integer(2)
+            labels = tuple(range(node.order))
+            up = apply("sigmoid", scale(two, z))
+            down = apply("sigmoid", scale(-two, z))
+            return scale(4 * b, einsum([(up, labels), (down, labels)], labels))
+    return None
+
+
+def exp_minus_one(node: Node) -> Node | None:
+    """exp(z) − 1 -> expm1(z)"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    for (a, e), (b, one) in (node.terms, node.terms[::-1]):
+        z = _argument(e, "exp")
+        if z is not None and constant_value(one) == 1 and a == -b:
+            return scale(a, apply("expm1", z))
+    return None
+
+
+def log_one_plus(node: Node) -> Node | None:
+    """log(1 + t) -> log1p(t)"""
+    inside = _argument(node, "log")
+    rest = _one_plus(inside) if inside is not None else None
+    return apply("log1p", rest) if rest is not None else None
+
+
+#: Applied to statements: the derived formulas are those of the stable operators.
+RECOGNISE: tuple[Rule, ...] = (
+    log_of_exp,
+    log_one_plus_exp,
+    log_of_sigmoid,
+    log_of_softmax,
+    log_sum_exp,
+    log_of_determinant,
+    reciprocal_one_plus_exp,
+    exp_times_sigmoid,
+    exp_over_sum,
+)
+#: Applied before numbers only.
+NUMERIC: tuple[Rule, ...] = (one_minus_sigmoid, one_minus_tanh_squared, exp_minus_one, log_one_plus)
+
+
+def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]:
+    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
+        current = rebuild(node, operands)
+        for _ in range(20):
+            for rule in rules:
+                better = rule(current)
+                if better is not None and better is not current:
+                    current = better
+                    break
+            else:
+                return current
+        return current
+
+    return rewrite
+
+
+def recognise(root: Node) -> Node:
+    """The statement with naive spellings replaced by stable operators."""
+    return transform([root], _rewriter(RECOGNISE))[0]
+
+
+def stabilise(roots: Sequence[Node]) -> list[Node]:
+    """The expressions in the form in which they are computed."""
+    return transform(roots, _rewriter(RECOGNISE + NUMERIC))
