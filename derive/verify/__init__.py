@@ -1,0 +1,34 @@
+"""Verification: finite differences, many digits, verdicts on hand derivations."""
+
+from .check import check_claim
+from .differences import (
+    DerivativeError,
+    derivative_error,
+    differences,
+    directional_difference,
+    directional_error,
+    gradient_error,
+    thin,
+)
+from .sampling import Point, draw
+from .sweep import StepSweep, step_sweep, taylor_sweep
+from .verdict import Counterexample, Diagnosis, Verdict
+
+__all__ = [
+    "Counterexample",
+    "DerivativeError",
+    "Diagnosis",
+    "Point",
+    "StepSweep",
+    "Verdict",
+    "check_claim",
+    "derivative_error",
+    "differences",
+    "directional_difference",
+    "directional_error",
+    "draw",
+    "gradient_error",
+    "step_sweep",
+    "taylor_sweep",
+    "thin",
+]

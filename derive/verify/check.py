@@ -1,0 +1,305 @@
+"""Is this formula the derivative? Decided by numbers: refuted at a point, or agreeing to 40 digits.
+
+A refutation shows a point at which the derived derivative, confirmed by central differences in 60 digits,
+differs from the claim. Points at which differences do not confirm it (kinks, where the derivative is a
+convention) accuse nobody. "agrees" is not a proof and says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import mpmath
+import numpy as np
+import sympy
+
+from ..differentiate import gradient, hessian, jacobian
+from ..domains import Array
+from ..errors import DeriveError, SizeError
+from ..node import Node, Variable, size_symbols, topological, variables
+from ..sizes import Binding, same_shape, show_shape
+from . import diagnosis
+from .diagnosis import Evidence
+from .differences import compare, differences
+from .numbers import NotFinite, largest, relative_gap, same_value, values
+from .sampling import STYLES, Point, distinct_sizes, draw, size_choices
+from .verdict import Counterexample, Diagnosis, Verdict
+
+Order = Literal[1, 2, "gradient", "hessian", "jacobian"]
+DIGITS = 40  # to which an agreeing claim agrees
+SHOWN = 50  # digits of a counterexample
+_FLOAT = 1e-7  # relative difference that a callable in double precision is allowed
+_SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
+_WORDS = {1: "gradient", "gradient": "gradient", 2: "Hessian", "hessian": "Hessian", "jacobian": "Jacobian"}
+
+
+def check_claim(
+    objective: Node,
+    wrt: Variable,
+    claim: Node | Callable[..., Any],
+    order: Order = 1,
+    seed: int = 0,
+    *,
+    sizes: Mapping[sympy.Symbol, int] | None = None,
+    name: Callable[[Node], str] = repr,
+) -> Verdict:
+    """The verdict on a claimed derivative.
+
+    objective   the statement; a scalar unless `order` is "jacobian"
+    claim       a formula, or a function of the arrays by name (checked in double precision)
+    order       1 or "gradient", 2 or "hessian", "jacobian"
+    sizes       numbers for sizes that are fixed
+    name        how a term is written in a diagnosis
+    """
+    right = derivative(objective, wrt, order)
+    if not isinstance(claim, Node):
+        return _check_callable(objective, wrt, claim, right, order, seed, dict(sizes or {}))
+    if not same_shape(claim.shape, right.shape):
+        return _wrong_shape(claim, right, objective, wrt, order)
+    return _Check(objective, wrt, claim, right, order, seed, dict(sizes or {}), name).verdict()
+
+
+def derivative(objective: Node, wrt: Variable, order: Order) -> Node:
+    """The derivative that a claim of that order is about."""
+    if order in (1, "gradient"):
+        return gradient(objective, wrt)
+    if order in (2, "hessian"):
+        return hessian(objective, wrt)
+    if order == "jacobian":
+        return jacobian(objective, wrt)
+    raise SizeError(f"order must be 1, 2 or 'jacobian', not {order!r}")
+
+
+def _wrong_shape(claim: Node, right: Node, objective: Node, wrt: Variable, order: Order) -> Verdict:
+    reason = (
+        f"the claim has shape {show_shape(claim.shape)}, "
+        f"but the {_WORDS[order]} with respect to {wrt.name} has shape {show_shape(right.shape)}"
+    )
+    hint = diagnosis.layout(claim.shape, right.shape, right.order - wrt.order)
+    return Verdict("refuted", reason, diagnosis=Diagnosis("convention" if hint else "shape", hint or reason))
+
+
+class _Points:
+    """Points at which some expressions are finite."""
+
+    def __init__(self, nodes: Sequence[Node], seed: int, fixed: dict[sympy.Symbol, int]) -> None:
+        self.nodes, self.seed, self.fixed = nodes, seed, fixed
+        self.variables = variables(*nodes)
+        self.symbols = size_symbols(*nodes)
+        self.derived = sorted({s for n in topological(nodes) for s in n.shape}, key=str)
+
+    def at(self, binding: Binding, styles: Sequence[str], tries: int, salt: str = "") -> Iterator[Point]:
+        """Points at these sizes; they may lie outside the domain."""
+        for k in range(tries):
+            for style in styles:
+                try:
+                    yield draw(self.variables, binding, hash_seed(self.seed, salt, k), style)
+                except SizeError:
+                    return
+
+    def generic(self, wanted: int) -> Iterator[Point]:
+        """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
+        styles = ("generic", "generic positive", "unit", "natural")
+        for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
+            found = 0
+            for point in self.at(binding, styles, 4 * wanted, "generic"):
+                try:
+                    values(self.nodes, point, 20)
+                except NotFinite:
+                    continue
+                yield point
+                found += 1
+                if found == wanted:
+                    break
+
+    def small(self) -> Iterator[Point]:
+        """Points with small whole numbers, smallest sizes first."""
+        count = 0
+        for binding in itertools.islice(size_choices(self.symbols, self.derived, self.fixed, 3), 12):
+            for point in self.at(binding, ("whole", "natural"), 3, "small"):
+                yield point
+                count += 1
+                if count >= _SMALL_TRIES:
+                    return
+
+
+def hash_seed(seed: int, salt: str, k: int) -> int:
+    """A seed for the k-th draw, the same in every process."""
+    return seed * 1_000_003 + sum(ord(c) for c in salt) * 1009 + k
+
+
+class _Check:
+    """The work of one symbolic claim."""
+
+    def __init__(
+        self,
+        objective: Node,
+        wrt: Variable,
+        claim: Node,
+        right: Node,
+        order: Order,
+        seed: int,
+        fixed: dict[sympy.Symbol, int],
+        name: Callable[[Node], str],
+    ) -> None:
+        self.objective, self.wrt, self.claim, self.right = objective, wrt, claim, right
+        self.order, self.name = order, name
+        self.base = objective if order in (1, "gradient", "jacobian") else gradient(objective, wrt)
+        self.points = _Points([objective, right, claim], seed, fixed)
+        self.undefined = 0
+
+    def verdict(self) -> Verdict:
+        try:
+            agreeing, differing, kinks = self._try_generic()
+        except DeriveError as error:
+            return Verdict("unsupported", f"the claim could not be evaluated: {error}")
+        if differing:
+            return self._refute(differing, agreeing)
+        what = _WORDS[self.order]
+        if not agreeing:
+            if kinks:
+                return Verdict("unsupported", f"the {what} exists at none of the points tried")
+            return self._undefined()
+        sizes = len({tuple(p.sizes.items()) for p in agreeing})
+        return Verdict(
+            "agrees",
+            f"claim and {what} are equal to {DIGITS} digits at {len(agreeing)} random points "
+            f"({sizes} choice{'s' if sizes > 1 else ''} of sizes); this is no proof",
+        )
+
+    def _try_generic(self) -> tuple[list[Point], list[Point], int]:
+        agreeing: list[Point] = []
+        differing: list[Point] = []
+        kinks = 0
+        for point in self.points.generic(3):
+            try:
+                if same_value(self.claim, self.right, point, DIGITS):
+                    agreeing.append(point)
+                elif self._confirmed(point):
+                    differing.append(point)
+                else:
+                    kinks += 1
+            except NotFinite:
+                continue
+        return agreeing, differing, kinks
+
+    def _confirmed(self, point: Point) -> bool:
+        """Whether differences agree with the derived derivative here: a second, independent witness."""
+        try:
+            (right,) = values([self.right], point, 60)
+            measured = differences(self.base, self.wrt, point.arrays, point.binding, digits=60)
+            with mpmath.workdps(60):
+                return bool(compare(right, measured, 1e-6, mpmath.mpf(10) ** -25)[0] < 1e-15)
+        except (NotFinite, DeriveError, TypeError):
+            return False
+
+    def _undefined(self) -> Verdict:
+        """No point where objective, derivative and claim are finite: is it the claim's fault alone?"""
+        own = _Points([self.objective, self.right], self.points.seed, self.points.fixed)
+        for point in own.generic(1):
+            return Verdict(
+                "unsupported",
+                "the claim has no finite value at any point tried, while the derivative does, "
+                f"for example at sizes {point.sizes or 'given'}",
+            )
+        return Verdict("unsupported", "no point was found at which the objective is finite")
+
+    def _refute(self, differing: list[Point], agreeing: list[Point]) -> Verdict:
+        evidence = []
+        # Points at which the claim happens to be right are evidence too: a mean is a sum at size 1.
+        for point in differing + agreeing:
+            claimed, right = values([self.claim, self.right], point, 70)
+            evidence.append(Evidence(point, claimed, right))
+        found = diagnosis.diagnose(
+            self.objective, self.wrt, self.claim, self.right, evidence, self.order, self.name
+        )
+        example = counterexample(self.claim, self.right, self._small_point() or differing[0])
+        what = _WORDS[self.order]
+        at = ", ".join(f"{k} = {v}" for k, v in example.sizes.items())
+        reason = f"the claim is not the {what} with respect to {self.wrt.name}" + (
+            f"; they differ already at {at}" if at else ""
+        )
+        return Verdict("refuted", reason, example, found)
+
+    def _small_point(self) -> Point | None:
+        for point in self.points.small():
+            try:
+                if not same_value(self.claim, self.right, point, DIGITS) and self._confirmed(point):
+                    return point
+            except (NotFinite, DeriveError):
+                continue
+        return None
+
+
+def counterexample(claim: Node, right: Node, point: Point) -> Counterexample:
+    """The two values at a point at which they differ."""
+    claimed, correct = values([claim, right], point, SHOWN + 10)
+    with mpmath.workdps(SHOWN + 10):
+        return _counterexample(claimed, correct, point, mpmath.mpf(10) ** -DIGITS, SHOWN)
+
+
+def _counterexample(
+    claimed: Array, right: Array, point: Point, tolerance: Any, digits: int
+) -> Counterexample:
+    scale = max(largest(claimed), largest(right))
+    differing = tuple(i for i in np.ndindex(right.shape) if abs(claimed[i] - right[i]) > tolerance * scale)
+    return Counterexample(
+        point.sizes,
+        dict(point.arrays),
+        claimed,
+        right,
+        differing,
+        float(relative_gap(claimed, right)),
+        digits,
+    )
+
+
+def _check_callable(
+    objective: Node,
+    wrt: Variable,
+    claim: Callable[..., Any],
+    right: Node,
+    order: Order,
+    seed: int,
+    fixed: dict[sympy.Symbol, int],
+) -> Verdict:
+    """A Python function of the arrays by name, in double precision."""
+    points = _Points([objective, right], seed, fixed)
+    tried = 0
+    for point in itertools.chain(points.small(), points.generic(2)):
+        try:
+            (correct,) = values([right], point, 30)
+            values([objective], point, 20)
+        except NotFinite:
+            continue
+        arguments = {v.name: np.asarray(point.arrays[v.name], dtype=float) for v in points.variables}
+        try:
+            answer = np.asarray(claim(**arguments), dtype=float)
+        except Exception as error:  # anything may go wrong in somebody else's function
+            return Verdict("unsupported", f"the function failed: {type(error).__name__}: {error}")
+        if answer.shape != correct.shape:
+            return Verdict(
+                "refuted",
+                f"the function returned an array of shape {answer.shape}, "
+                f"but the {_WORDS[order]} with respect to {wrt.name} has shape {correct.shape} there",
+                diagnosis=Diagnosis("shape", "the shapes differ"),
+            )
+        expected = np.asarray(correct, dtype=float)
+        scale = max(float(np.abs(expected).max()), 1e-300)
+        if not np.isfinite(answer).all() or float(np.abs(answer - expected).max()) > _FLOAT * scale:
+            example = _counterexample(answer, expected, point, _FLOAT, 17)
+            return Verdict("refuted", f"the function is not the {_WORDS[order]} of the objective", example)
+        tried += 1
+        if tried >= 20:
+            break
+    if not tried:
+        return Verdict("unsupported", "no point was found at which the objective is finite")
+    return Verdict(
+        "agrees",
+        f"the function agrees with the {_WORDS[order]} to 7 digits at {tried} points; this is no proof",
+    )
+
+
+__all__ = ["Order", "STYLES", "check_claim", "counterexample", "derivative"]

@@ -1,0 +1,284 @@
+"""What is wrong with a refuted claim: the cheap explanations, each tested at several generic points.
+
+An explanation such as "the claim is the right formula times c" is accepted only if one and the same c (a
+rational, or one times a power of a size) fits every point, so that it is a statement about formulas and not
+about numbers. The order of the tests is the order of plausibility: conventions first (they are no mistakes),
+then sign and factor, then single terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+import sympy
+
+from ..build import einsum, scale
+from ..differentiate import reverse
+from ..domains import Array
+from ..node import Einsum, Node, Sum, Variable, size_symbols, variables
+from ..sizes import Coefficient
+from .numbers import NotFinite, largest, values
+from .sampling import Point
+from .verdict import Diagnosis, exact
+
+DIGITS = 50
+TOLERANCE = mpmath.mpf(10) ** -35
+Name = Callable[[Node], str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One generic point with the claim's and the right value there."""
+
+    point: Point
+    claimed: Array
+    right: Array
+
+
+def close(a: Array, b: Array) -> bool:
+    """Equal to 35 digits, relative to the largest entry."""
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and bool(largest(a - b) <= TOLERANCE * max(largest(a), largest(b)))
+
+
+def ratio(a: Array, b: Array) -> sympy.Rational | None:
+    """The rational c with a = c·b, if there is one."""
+    flat_a, flat_b = list(np.asarray(a).flat), list(np.asarray(b).flat)
+    pivot = max(range(len(flat_b)), key=lambda k: abs(flat_b[k]), default=0)
+    if not flat_b or flat_b[pivot] == 0:
+        return None
+    c = exact(flat_a[pivot] / flat_b[pivot], DIGITS - 5)
+    if c is None:
+        return None
+    number = mpmath.mpf(int(c.p)) / int(c.q)
+    return c if close(np.asarray(a), np.asarray(b) * number) else None
+
+
+Ratios = list[tuple[Point, sympy.Rational]]
+
+
+def ratios(pairs: Sequence[tuple[Point, Array, Array]]) -> Ratios | None:
+    """The rational c with a = c·b at every point; None where there is no such number."""
+    found: Ratios = []
+    for point, a, b in pairs:
+        if largest(b) == 0 and largest(a) == 0:
+            continue
+        c = ratio(a, b)
+        if c is None:
+            return None
+        found.append((point, c))
+    return found or None
+
+
+def one_formula(found: Ratios | None) -> Coefficient | None:
+    """The numbers as one formula: a rational, or a rational times a power of one size."""
+    if not found:
+        return None
+    if len({c for _, c in found}) == 1:
+        return found[0][1]
+    for symbol in sorted({s for p, _ in found for s in p.binding.values}, key=str):
+        for exponent in (1, -1, 2, -2):
+            reduced = {c / sympy.Integer(p.binding.values.get(symbol, 1)) ** exponent for p, c in found}
+            if len(reduced) == 1:
+                return reduced.pop() * symbol**exponent
+    return None
+
+
+def swapped(a: Array) -> Array:
+    return np.swapaxes(a, -1, -2)
+
+
+def diagnose(
+    objective: Node,
+    wrt: Variable,
+    claim: Node | None,
+    right: Node,
+    evidence: Sequence[Evidence],
+    order: object,
+    name: Name,
+) -> Diagnosis | None:
+    """The first explanation that fits all the evidence."""
+    with mpmath.workdps(DIGITS + 10):
+        found = _convention(objective, wrt, evidence, order)
+        found = found or _factor(evidence) or _transposed(evidence, right)
+        if found is None and claim is not None:
+            found = _one_term(claim, right, evidence, name)
+        return found
+
+
+def _everywhere(evidence: Sequence[Evidence], test: Callable[[Array, Array], bool]) -> bool:
+    return bool(evidence) and all(test(e.claimed, e.right) for e in evidence)
+
+
+def _doubled(right: Array) -> Array:
+    """2G − diag(G): every entry of a symmetric matrix counted as one unknown."""
+    n = right.shape[-1]
+    weight = np.array([[mpmath.mpf(1 if i == j else 2) for j in range(n)] for i in range(n)], dtype=object)
+    return np.asarray(right * weight)
+
+
+def _convention(
+    objective: Node, wrt: Variable, evidence: Sequence[Evidence], order: object
+) -> Diagnosis | None:
+    if "symmetric" in wrt.facts and wrt.order >= 2 and order in (1, "gradient"):
+        if _everywhere(evidence, lambda c, r: close(c, _doubled(r))):
+            return Diagnosis(
+                "convention",
+                f"the claim is 2G − diag(G), which counts {wrt.name}[i,j] and {wrt.name}[j,i] as one "
+                "unknown; here the gradient is taken in the space of symmetric matrices",
+            )
+        (free,) = reverse(objective, [wrt])
+        try:
+            loose = [values([free], e.point, DIGITS + 10)[0] for e in evidence]
+        except NotFinite:
+            return None
+        if loose and all(close(e.claimed, g) for e, g in zip(evidence, loose, strict=True)):
+            return Diagnosis(
+                "convention",
+                f"the claim treats the entries of the symmetric {wrt.name} as independent; "
+                "the gradient in the space of symmetric matrices is its symmetric part (G + Gᵀ)/2",
+            )
+    if order == "jacobian" and evidence:
+        k = evidence[0].right.ndim - wrt.order
+        axes = [*range(k, evidence[0].right.ndim), *range(k)]
+        # At sizes 1 every layout is the same: one point must tell them apart.
+        if k and wrt.order and _everywhere(evidence, lambda c, r: close(c, np.transpose(r, axes))):
+            return Diagnosis(
+                "convention",
+                "the claim is the transposed (denominator) layout: here the axes of the output come first, "
+                "then those of the unknown",
+            )
+    return None
+
+
+def layout(claimed: tuple[sympy.Expr, ...], right: tuple[sympy.Expr, ...], inner: int) -> str | None:
+    """A sentence when the claim's shape is that of another layout of the right derivative."""
+    if claimed == (*right[inner:], *right[:inner]) and claimed != right and inner:
+        return "the claim has the axes of the unknown first (denominator layout)"
+    if len(right) == 4 and len(claimed) == 2:
+        first, second = sympy.expand(right[0] * right[1]), sympy.expand(right[2] * right[3])
+        if sympy.expand(claimed[0] - first) == 0 and sympy.expand(claimed[1] - second) == 0:
+            return "the claim has the shape of a derivative with respect to the stacked entries (vec layout)"
+    if tuple(s for s in claimed if s != 1) == tuple(s for s in right if s != 1) and claimed != right:
+        return "the shapes differ only by axes of size 1: vectors have one axis here"
+    return None
+
+
+def _factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """claim = c · right."""
+    if all(largest(e.claimed) == 0 for e in evidence):
+        return Diagnosis("zero", "the claim is zero, the derivative is not")
+    c = one_formula(ratios([(e.point, e.claimed, e.right) for e in evidence]))
+    if c is None or c in (0, 1):
+        return None
+    if c == -1:
+        return Diagnosis("sign", "the claim has the opposite sign")
+    return Diagnosis("factor", f"the claim is {_times(c)} the right formula; {_remedy(c)}")
+
+
+def _times(c: Coefficient) -> str:
+    return f"{c} times" if c.is_Integer or not c.is_Rational else f"({c}) times"
+
+
+def _remedy(c: Coefficient) -> str:
+    missing = sympy.cancel(1 / c)
+    return f"a factor {missing} is missing" if c.is_number and abs(c) < 1 else f"multiply it by {missing}"
+
+
+def _transposed(evidence: Sequence[Evidence], right: Node) -> Diagnosis | None:
+    if right.order >= 2 and right.shape[-1] == right.shape[-2]:
+        if _everywhere(evidence, lambda c, r: close(c, swapped(r))):
+            return Diagnosis("transpose", "the claim is the transpose of the right formula")
+        if _everywhere(evidence, lambda c, r: close(c, -swapped(r))):
+            return Diagnosis(
+                "transpose", "the claim is the transpose of the right formula, with opposite sign"
+            )
+    return None
+
+
+# ---------------------------------------------------------------- single terms
+
+
+def terms(node: Node, coefficient: Coefficient = sympy.S.One) -> Iterator[tuple[Coefficient, Node]]:
+    """The terms of a formula as one would read them: nested sums and their common factors opened."""
+    if isinstance(node, Sum):
+        for c, inner in node.terms:
+            yield from terms(inner, coefficient * c)
+    else:
+        yield coefficient, node
+
+
+def _distributed(node: Node) -> list[Node]:
+    """The terms, with products over one sum multiplied out (`Xᵀ(Xw − y)` has the terms XᵀXw and −Xᵀy)."""
+    found: list[Node] = []
+    for c, term in terms(node):
+        if isinstance(term, Einsum):
+            sums = [k for k, o in enumerate(term.operands) if isinstance(o, Sum) and len(o.operands) > 1]
+            if len(sums) == 1:
+                k = sums[0]
+                for ck, inner in terms(term.operands[k]):
+                    factors = list(zip(term.operands, term.inputs, strict=True))
+                    factors[k] = (inner, term.inputs[k])
+                    found.append(scale(c * ck, einsum(factors, term.output)))
+                continue
+        found.append(scale(c, term))
+    return found
+
+
+def _one_term(claim: Node, right: Node, evidence: Sequence[Evidence], name: Name) -> Diagnosis | None:
+    """claim − right = r · (one term of either), with the same r at all points."""
+    gaps = [e.claimed - e.right for e in evidence]
+    own = [scale(c, t) for c, t in terms(right)]
+    finer = [t for t in _distributed(right) if t not in own]
+    theirs = [scale(c, t) for c, t in terms(claim)]
+    for candidates, from_right in ((own, True), (theirs, False), (finer, True)):
+        for term in candidates:
+            found = _gap_ratios(gaps, term, evidence)
+            if found is None:
+                continue
+            # The claim has the term 1 + r times (right formula's term), or should have it 1 − r times.
+            share = one_formula([(p, 1 + r if from_right else 1 - r) for p, r in found])
+            if share is None or share == 1:
+                continue
+            return (
+                _about_right_term(term, share, name) if from_right else _about_claimed_term(term, share, name)
+            )
+    return None
+
+
+def _about_claimed_term(term: Node, wanted: Coefficient, name: Name) -> Diagnosis:
+    """The right formula has `wanted` times a term of the claim."""
+    if wanted == 0:
+        return Diagnosis("extra term", f"the term {name(term)} does not belong there")
+    if wanted == -1:
+        return Diagnosis("sign", f"the term {name(term)} has the wrong sign")
+    return Diagnosis("term factor", f"the term {name(term)} should be multiplied by {wanted}")
+
+
+def _about_right_term(term: Node, have: Coefficient, name: Name) -> Diagnosis:
+    """The claim has `have` times a term that should be there once."""
+    if have == 0:
+        return Diagnosis("missing term", f"the term {name(term)} is missing")
+    if have == -1:
+        return Diagnosis("sign", f"the term {name(term)} has the wrong sign")
+    return Diagnosis("term factor", f"the claim has {_times(have)} the term {name(term)}; {_remedy(have)}")
+
+
+def _gap_ratios(gaps: list[Array], term: Node, evidence: Sequence[Evidence]) -> Ratios | None:
+    pairs = []
+    for gap, e in zip(gaps, evidence, strict=True):
+        if not {v.name for v in variables(term)} <= set(e.point.arrays):
+            return None
+        if not set(size_symbols(term)) <= set(e.point.binding.values):
+            return None
+        try:
+            (value,) = values([term], e.point, DIGITS + 10)
+        except NotFinite:
+            return None
+        # A gap of pure rounding is none: its ratio is 0.
+        rounding = TOLERANCE * max(largest(e.claimed), largest(e.right), largest(value))
+        pairs.append((e.point, gap if largest(gap) > rounding else gap * 0, value))
+    return ratios(pairs)

@@ -1,0 +1,81 @@
+"""Values at a point to any number of digits, and the comparison of two arrays to so many digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from ..domains import Array, Mp
+from ..errors import DataError
+from ..evaluate import evaluate_bound
+from ..node import Node
+from .sampling import Point
+
+
+class NotFinite(Exception):
+    """An expression has no finite real value at a point: the point is outside its domain."""
+
+
+def values(nodes: Sequence[Node], point: Point, digits: int = 60) -> list[Array]:
+    """The values of several expressions at one exact point, in mpmath.
+
+    Raises `NotFinite` when an entry is infinite, undefined or not real.
+    """
+    with mpmath.workdps(digits):
+        domain = Mp(digits)
+        arrays = {name: domain.array(a) for name, a in point.arrays.items()}
+    try:
+        found = evaluate_bound(nodes, arrays, point.binding, digits=digits)
+    except (DataError, TypeError) as error:  # TypeError: comparisons of complex numbers
+        raise NotFinite(str(error)) from None
+    return [real(a, digits) for a in found]
+
+
+def real(array: Array, digits: int) -> Array:
+    """The array as real mpmath numbers, or `NotFinite`."""
+    out = np.empty(np.shape(array), dtype=object)
+    with mpmath.workdps(digits):
+        for index in np.ndindex(out.shape):
+            value = mpmath.mpmathify(np.asarray(array)[index])
+            if isinstance(value, mpmath.mpc):
+                if value.imag != 0:
+                    raise NotFinite("not a real number")
+                value = value.real
+            if not mpmath.isfinite(value):
+                raise NotFinite("not a finite number")
+            out[index] = value
+    return out
+
+
+def largest(array: Array) -> Any:
+    """The largest absolute entry; 0 for an array without entries."""
+    return max((abs(v) for v in np.asarray(array).flat), default=0)
+
+
+def relative_gap(a: Array, b: Array) -> Any:
+    """max |a − b| over the largest entry of either; 0 when both vanish."""
+    scale = max(largest(a), largest(b))
+    return largest(np.asarray(a) - np.asarray(b)) / scale if scale else scale
+
+
+def same_value(a: Node, b: Node, point: Point, digits: int = 40) -> bool:
+    """Whether two expressions of one shape agree to so many digits at the point.
+
+    Evaluated with 20 guard digits, and again with twice the digits if they seem to differ: a difference that
+    shrinks with the precision is rounding (an exact zero computed by cancellation), one that stays is real.
+    """
+    first, second = values([a, b], point, digits + 20)
+    with mpmath.workdps(digits + 20):
+        gap = largest(first - second)
+        if gap <= mpmath.mpf(10) ** -digits * max(largest(first), largest(second)):
+            return True
+    first, second = values([a, b], point, 2 * digits + 40)
+    with mpmath.workdps(2 * digits + 40):
+        finer = largest(first - second)
+        scale = max(largest(first), largest(second))
+        return bool(
+            finer <= mpmath.mpf(10) ** -digits * scale or finer <= gap * mpmath.mpf(10) ** -(digits // 2)
+        )

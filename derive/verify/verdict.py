@@ -1,0 +1,152 @@
+"""What the checker answers: a status, the reason, a counterexample to recompute by hand, a diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import mpmath
+import numpy as np
+import sympy
+
+from ..domains import Array
+
+Status = Literal["proved", "refuted", "agrees", "unsupported"]
+_SHOWN = 8  # rows and columns of an array that are printed
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a claim. `kind` is one of: factor, sign, transpose, convention, missing term,
+    extra term, term factor, shape."""
+
+    kind: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A point at which the claim differs from the derivative.
+
+    sizes      numbers for the symbolic sizes
+    data       exact rational entries for every variable
+    claimed    the claim's value there, right the derivative's, to `digits` digits
+    differing  the indices of the entries that differ
+    worst      the largest difference over the largest entry
+    """
+
+    sizes: dict[str, int]
+    data: dict[str, Array]
+    claimed: Array
+    right: Array
+    differing: tuple[tuple[int, ...], ...]
+    worst: float
+    digits: int = 50
+
+    def __str__(self) -> str:
+        lines = ["sizes: " + ", ".join(f"{k} = {v}" for k, v in self.sizes.items())] if self.sizes else []
+        lines += [show_array(name, array, 12) for name, array in self.data.items()]
+        lines.append(show_array("claimed value", self.claimed, self.digits))
+        lines.append(show_array("right value", self.right, self.digits))
+        total = int(np.asarray(self.right, dtype=object).size)
+        where = ", ".join(str(list(i)) for i in self.differing[:6]) + (
+            ", …" if len(self.differing) > 6 else ""
+        )
+        if total > 1:
+            which = "every entry differs" if len(self.differing) == total else f"entries that differ: {where}"
+            lines.append(f"{which}; worst relative difference {self.worst:.3g}")
+        else:
+            lines.append(f"relative difference {self.worst:.3g}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to "is this formula the derivative?".
+
+    status   "proved", "refuted", "agrees" (equal wherever tried, not proved) or "unsupported"
+    reason   one sentence
+    """
+
+    status: Status
+    reason: str
+    counterexample: Counterexample | None = None
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing speaks against the claim: proved, or agreeing."""
+        return self.status in ("proved", "agrees")
+
+    def __str__(self) -> str:
+        lines = [f"{self.status}: {self.reason}"]
+        if self.diagnosis is not None:
+            lines.append(f"diagnosis: {self.diagnosis.sentence}")
+        if self.counterexample is not None:
+            lines.append("counterexample:")
+            lines += ["  " + line for line in str(self.counterexample).splitlines()]
+        return "\n".join(lines)
+
+
+def exact(value: Any, digits: int) -> sympy.Rational | None:
+    """The simple rational that an mpmath number stands for, if it is one to all its digits."""
+    with mpmath.workdps(digits):
+        number = mpmath.mpf(value)
+        if number == 0:
+            return sympy.S.Zero
+        # Continued fraction: stop at the first convergent that is right to nearly all digits.
+        a, b, p, q = 1, 0, int(mpmath.floor(number)), 1
+        rest = number - p
+        tolerance = mpmath.mpf(10) ** (6 - digits) * abs(number)
+        while q < 10**6:
+            if abs(number - mpmath.mpf(p) / q) <= tolerance:
+                return sympy.Rational(p, q)
+            if rest == 0:
+                return None
+            rest = 1 / rest
+            k = int(mpmath.floor(rest))
+            rest -= k
+            a, b, p, q = p, q, k * p + a, k * q + b
+    return None
+
+
+def show_number(value: Any, digits: int) -> str:
+    """A rational as it is, anything else to so many digits."""
+    if isinstance(value, sympy.Rational):
+        return str(value)
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.17g}"
+    simple = exact(value, digits)
+    with mpmath.workdps(digits + 5):
+        return str(simple) if simple is not None else str(mpmath.nstr(mpmath.mpf(value), digits))
+
+
+def show_array(name: str, array: Array, digits: int) -> str:
+    """`name = …`: scalars and vectors on one line, matrices row by row, long ones cut."""
+    array = np.asarray(array)
+    if array.ndim == 0:
+        return f"{name} = {show_number(array[()], digits)}"
+    cut = array[tuple(slice(_SHOWN) for _ in array.shape)]
+    # Full precision belongs to single numbers; an array of long numbers is unreadable.
+    texts = np.empty(cut.shape, dtype=object)
+    for index in np.ndindex(cut.shape):
+        texts[index] = show_number(cut[index], digits)
+    if cut.size > 4 and max(len(t) for t in texts.flat) > 24:
+        for index in np.ndindex(cut.shape):
+            texts[index] = show_number(cut[index], min(digits, 20))
+    more = " …" if cut.shape != array.shape else ""
+    if array.ndim == 1:
+        return f"{name} = [{', '.join(texts)}{more}]"
+    width = max(len(t) for t in texts.flat)
+    pad = " " * (len(name) + 3)
+    if array.ndim == 2:
+        rows = ["[" + ", ".join(t.rjust(width) for t in row) + more + "]" for row in texts]
+        return f"{name} = [" + f",\n{pad} ".join(rows) + more + "]"
+    slices = []
+    for index in np.ndindex(cut.shape[:-2]):
+        label = f"{name}[{', '.join(map(str, index))}]"
+        slices.append(show_array(label, array[index], digits))
+    return "\n".join(slices)
