@@ -97,7 +97,12 @@ def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
         num = sympy.ilcm(*(int(r.q) for r in ratios))
         den = sympy.igcd(*(int(r.p * (num // r.q)) for r in ratios))
         return first * sympy.Rational(den, num)
-    return sympy.S.NegativeOne if is_negative(first) else ONE
+    numbers = [c.as_coeff_Mul()[0] for c in coefficients]
+    sign = sympy.S.NegativeOne if is_negative(first) else ONE
+    if all(q.is_Rational for q in numbers):
+        common = sympy.ilcm(*(int(q.q) for q in numbers))
+        return sign * sympy.Rational(sympy.igcd(*(int(q * common) for q in numbers)), common)
+    return sign
 
 
 def add(terms: Iterable[tuple[Coefficient, Node]], shape: Shape | None = None) -> Node:

@@ -1,0 +1,211 @@
+"""The normal form in which results are shown: products opened up, and a table of small identities.
+
+Each rule is a function `Node -> Node | None` with its identity in the docstring. They never apply to what is
+computed, only to what is printed; the order of the table does not matter for the meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+
+from .build import add, constant_value, einsum, scale, split_power, split_scale
+from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, transform
+from .operators import apply, rebuild
+
+Rule = Callable[[Node], Node | None]
+
+
+def inverse_times_matrix(node: Node) -> Node | None:
+    """A⁻¹ A -> I, A A⁻¹ -> I"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    uses: dict[int, int] = {}
+    for _, labels in factors:
+        for i in labels:
+            uses[i] = uses.get(i, 0) + 1
+    for a, (inverse, la) in enumerate(factors):
+        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
+            continue
+        matrix = inverse.operands[0]
+        for b, (other, lb) in enumerate(factors):
+            if other is not matrix or a == b:
+                continue
+            for p, q in ((1, 0), (0, 1)):
+                shared = la[p]
+                flips = (0, 1) if "symmetric" in matrix.facts else (0,)
+                for f in flips:
+                    if lb[q ^ f] == shared and uses[shared] == 2 and shared not in node.output:
+                        rest = [x for k, x in enumerate(factors) if k not in (a, b)]
+                        return einsum(
+                            [*rest, (delta(matrix.shape[0]), (la[1 - p], lb[1 - (q ^ f)]))], node.output
+                        )
+    return None
+
+
+def distribute_broadcast(node: Node) -> Node | None:
+    """Σᵢ uᵢ (a − c 1)ᵢ -> Σᵢ uᵢ aᵢ − c Σᵢ uᵢ, where a sum holds something repeated along a summed axis
+
+    and the result then collapses to fewer terms than it had.
+    """
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (inner, labels) in enumerate(factors):
+        if not isinstance(inner, Sum) or len(inner.operands) > 4:
+            continue
+        if not any(i not in node.output for i in labels):
+            continue
+        if not any(_has_broadcast(t) for t in inner.operands):
+            continue
+        rest = factors[:k] + factors[k + 1 :]
+        pieces = [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms]
+        result = add(pieces, node.shape)
+        core = split_scale(result)[1]
+        if result.weight < node.weight or not isinstance(core, Sum) or not core.operands:
+            return result
+    return None
+
+
+def distribute_deltas(node: Node) -> Node | None:
+    """(a δ + b) c -> a δ c + b c in results of order three and more, where the delta then renames an axis"""
+    if not isinstance(node, Einsum) or node.order < 3:
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (inner, labels) in enumerate(factors):
+        if isinstance(inner, Sum) and any(_has_broadcast(t) for t in inner.operands):
+            rest = factors[:k] + factors[k + 1 :]
+            return add(
+                [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms], node.shape
+            )
+    return None
+
+
+def permute_terms(node: Node) -> Node | None:
+    """axes of a sum permuted -> the sum of the permuted terms, in results of order three and more"""
+    if isinstance(node, Einsum) and node.order > 2 and len(node.operands) == 1 and not node.summed:
+        inner, labels = node.operands[0], node.inputs[0]
+        if isinstance(inner, Sum) and len(inner.operands) > 1:
+            return add([(c, einsum([(t, labels)], node.output, _open_all)) for c, t in inner.terms], node.shape)
+    return None
+
+
+def _has_broadcast(node: Node) -> bool:
+    if isinstance(node, Ones):
+        return True
+    return isinstance(node, Einsum) and any(isinstance(o, Ones | Delta) for o in node.operands)
+
+
+def softmax_sums_to_one(node: Node) -> Node | None:
+    """Σ softmax(z) over its axes -> 1"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (s, labels) in enumerate(factors):
+        if not isinstance(s, Apply) or s.op != "softmax":
+            continue
+        own = [labels[i] for i in s.param("axes")]
+        elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
+        if own and len(set(labels)) == len(labels) and elsewhere.isdisjoint(own):
+            kept = [i for i in labels if i not in own]
+            bare = [(ones((s.shape[labels.index(i)],)), (i,)) for i in kept]
+            return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
+    return None
+
+
+def double_logistic_is_tanh(node: Node) -> Node | None:
+    """2 σ(2z) − 1 -> tanh(z)"""
+    if not isinstance(node, Sum):
+        return None
+    for k, (a, s) in enumerate(node.terms):
+        if not isinstance(s, Apply) or s.op != "sigmoid":
+            continue
+        z = s.operands[0]
+        for j, (b, one) in enumerate(node.terms):
+            if j == k or constant_value(one) != 1 or a != -2 * b:
+                continue
+            half = scale(sympy.S.Half, z)
+            if half.weight > z.weight:
+                continue
+            rest = [t for i, t in enumerate(node.terms) if i not in (j, k)]
+            return add([*rest, (-b, apply("tanh", half))], node.shape)
+    return None
+
+
+def exp_of_log(node: Node) -> Node | None:
+    """exp(log x) -> x"""
+    if isinstance(node, Apply) and node.op == "exp":
+        inside = node.operands[0]
+        if isinstance(inside, Apply) and inside.op == "log":
+            return inside.operands[0]
+    return None
+
+
+def sign_squared(node: Node) -> Node | None:
+    """sign(x)|x| -> x"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        if isinstance(s, Apply) and s.op == "sign":
+            for b, (m, lm) in enumerate(factors):
+                base, exponent = split_power(m)
+                if (
+                    lm == ls
+                    and isinstance(base, Apply)
+                    and base.op == "abs"
+                    and base.operands[0] is s.operands[0]
+                    and exponent == 1
+                ):
+                    factors[a] = (s.operands[0], ls)
+                    del factors[b]
+                    return einsum(factors, node.output)
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    inverse_times_matrix,
+    softmax_sums_to_one,
+    distribute_broadcast,
+    distribute_deltas,
+    permute_terms,
+    double_logistic_is_tanh,
+    exp_of_log,
+    sign_squared,
+)
+
+
+def _open_all(node: Einsum) -> bool:
+    return True
+
+
+def _opened(node: Node, operands: tuple[Node, ...]) -> Node:
+    """Rebuild a node with every inner product of a product opened."""
+    if isinstance(node, Einsum):
+        return einsum(list(zip(operands, node.inputs, strict=True)), node.output, _open_all)
+    return rebuild(node, operands)
+
+
+def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
+    """The normal form for display."""
+
+    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
+        current = _opened(node, operands)
+        for _ in range(30):
+            for rule in rules:
+                better = rule(current)
+                if better is not None and better is not current:
+                    current = better
+                    break
+            else:
+                return current
+        return current
+
+    for _ in range(4):
+        (better,) = transform([root], rewrite)
+        if better is root:
+            break
+        root = better
+    return root
