@@ -78,7 +78,8 @@ def distribute_deltas(node: Node) -> Node | None:
         if isinstance(inner, Sum) and any(_has_broadcast(t) for t in inner.operands):
             rest = factors[:k] + factors[k + 1 :]
             return add(
-                [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms], node.shape
+                [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms],
+                node.shape,
             )
     return None
 
@@ -88,7 +89,9 @@ def permute_terms(node: Node) -> Node | None:
     if isinstance(node, Einsum) and node.order > 2 and len(node.operands) == 1 and not node.summed:
         inner, labels = node.operands[0], node.inputs[0]
         if isinstance(inner, Sum) and len(inner.operands) > 1:
-            return add([(c, einsum([(t, labels)], node.output, _open_all)) for c, t in inner.terms], node.shape)
+            return add(
+                [(c, einsum([(t, labels)], node.output, _open_all)) for c, t in inner.terms], node.shape
+            )
     return None
 
 

@@ -54,9 +54,7 @@ def _common(terms: list[Tree], constants: list[Tree], plain: Tree) -> Tree:
             common = 1 / denominator
     best = plain
     for c in {common, ONE}:
-        rest = [
-            mul(sympy.cancel(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split
-        ]
+        rest = [mul(sympy.cancel(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
         if candidate.cost < best.cost and candidate.order == plain.order:
             best = candidate
@@ -109,7 +107,10 @@ def _elementwise(
         return []
     found = []
     order = max((t.order for t in (*na, *da)), default=0)
-    rest_a, rest_b = mul(ca, _without(na, nums), _without(da, dens)), mul(cb, _without(nb, nums), _without(db, dens))
+    rest_a, rest_b = (
+        mul(ca, _without(na, nums), _without(da, dens)),
+        mul(cb, _without(nb, nums), _without(db, dens)),
+    )
     if rest_a.order == rest_b.order or max(t.order for t in (*nums, *dens)) == order:
         inner = total([rest_a, rest_b])
         if inner.op != "zero":

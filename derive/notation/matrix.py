@@ -61,10 +61,17 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
     terms: list[Tree] = []
     constants: list[Tree] = []
     for c, n, t in zip(node.coefficients, node.operands, operands, strict=True):
-        plain = isinstance(n, Ones) or (isinstance(n, Einsum) and all(isinstance(o, Ones) for o in n.operands))
+        plain = isinstance(n, Ones) or (
+            isinstance(n, Einsum) and all(isinstance(o, Ones) for o in n.operands)
+        )
         if plain and node.order and len(node.operands) > 1:
             constants.append(num(c))  # broadcasting: 1 + x, not ones(n) + x
-        elif isinstance(n, Einsum) and node.order and len(node.operands) > 1 and _scalar_broadcast(n, t) is not None:
+        elif (
+            isinstance(n, Einsum)
+            and node.order
+            and len(node.operands) > 1
+            and _scalar_broadcast(n, t) is not None
+        ):
             constants.append(scaled(c, n, _scalar_broadcast(n, t) or t))
         else:
             terms.append(scaled(c, n, t))
@@ -113,7 +120,9 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call(node.op, *operands, order=node.order)
     if node.op in ("logsumexp", "softmax", "max", "min", "max_share", "min_share"):
         axes = node.param("axes")
-        settings = [] if len(axes) == node.operands[0].order else [("axis", axes[0] if len(axes) == 1 else axes)]
+        settings = (
+            [] if len(axes) == node.operands[0].order else [("axis", axes[0] if len(axes) == 1 else axes)]
+        )
         return call(node.op, *operands, data=settings, order=node.order)
     if node.op == "reshape":
         return call("reshape", *operands, *(num(s) for s in node.param("shape")), order=node.order)
@@ -316,7 +325,9 @@ class _Graph:
                 body = matrix
             else:
                 body = make("diag", mul(ONE, inner), order=2)
-            return mul(c, [*self.scalars, *[t for t in nums if not t.order], body], [t for t in dens if not t.order])
+            return mul(
+                c, [*self.scalars, *[t for t in nums if not t.order], body], [t for t in dens if not t.order]
+            )
         if u is None and v is None:
             return mul(ONE, [*self.scalars, matrix])
         sides = [make("diag", w, order=2) if w is not None else None for w in (u, v)]
@@ -350,7 +361,9 @@ def _diagonal(t: Tree) -> Tree:
         return t.args[0]
     c, nums, dens = _split(t)
     if len(nums) > 1 or c != 1 or dens:
-        return mul(c, [_diagonal(x) if x.order else x for x in nums], [_diagonal(x) if x.order else x for x in dens])
+        return mul(
+            c, [_diagonal(x) if x.order else x for x in nums], [_diagonal(x) if x.order else x for x in dens]
+        )
     if t.op == "T":
         return _diagonal(t.args[0])
     return make("diagonal", t, order=1)

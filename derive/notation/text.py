@@ -127,7 +127,13 @@ def _product(t: Tree) -> str:
         bare = a.level >= POWER or alone
         words.append(write(a) if bare else f"({write(a)})")
     text = " * ".join(words)
-    under = [_in_product(q)] if q != 1 and not q.is_Mul else [number_text(f) for f in sympy.Mul.make_args(q)] if q != 1 else []
+    under = (
+        [_in_product(q)]
+        if q != 1 and not q.is_Mul
+        else [number_text(f) for f in sympy.Mul.make_args(q)]
+        if q != 1
+        else []
+    )
     under += [_wrap(a, POWER) for a in dens]
     if len(under) == 1:
         text += f" / {under[0]}"

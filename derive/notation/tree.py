@@ -201,7 +201,9 @@ def _flip(t: Tree) -> Tree | None:
     """−t written without a minus in front, or None."""
     if t.op == "sum":
         terms = [
-            mul(-parts(a)[0], *_both(a)) if _negative(parts(a)[0]) else _flip(a) or mul(-parts(a)[0], *_both(a))
+            mul(-parts(a)[0], *_both(a))
+            if _negative(parts(a)[0])
+            else _flip(a) or mul(-parts(a)[0], *_both(a))
             for a in t.args
         ]
         flipped = total(terms)
@@ -338,7 +340,10 @@ def _cost(t: Tree) -> int:
         cost = 1 if _negative(p) else 0
         p = -p if cost else p
         items = [number_cost(p) + (2 if p.is_Add else 0)] if p != 1 or not nums else []
-        items += [_wrapped(a, PRODUCT) + (2 if a.op == "chain" and len(nums) > 1 and not a.order else 0) for a in nums]
+        items += [
+            _wrapped(a, PRODUCT) + (2 if a.op == "chain" and len(nums) > 1 and not a.order else 0)
+            for a in nums
+        ]
         cost += sum(items) + len(items) - 1
         under = [number_cost(q)] if q != 1 else []
         under += [_wrapped(a, POWER) for a in dens]

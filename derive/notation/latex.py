@@ -1,0 +1,257 @@
+"""Display trees spelled in LaTeX, as a textbook sets them.
+
+Vectors are columns; `u v^\\top` is an outer product, `\\odot` and `\\oslash` are elementwise, `\\mathbf 1` is the
+vector of ones. Results of order three and more come in index notation (see `index`).
+"""
+
+from __future__ import annotations
+
+import sympy
+
+from ..operators import REGISTRY, Elementwise
+from . import index
+from .names import latex_name
+from .tree import ATOM, POWER, PRODUCT, SUM, Tree, _negative, parts, transpose
+
+_BRACKETS = ("\\left(", "\\right)")
+
+
+def latex(t: Tree) -> str:
+    """The tree in LaTeX; index notation where it has more than two axes."""
+    if t.order > 2:
+        return index.latex(t)
+    return _write(t)
+
+
+def number(value: sympy.Expr) -> str:
+    """A coefficient in LaTeX."""
+    names = {s: latex_name(s.name) for s in value.free_symbols}
+    return str(sympy.latex(value, symbol_names=names))
+
+
+def bracket(text: str) -> str:
+    """The text in parentheses, as large as it needs."""
+    return f"\\left({text}\\right)" if "\\frac" in text or "\\sum" in text else f"({text})"
+
+
+def _wrap(t: Tree, level: int) -> str:
+    text = _write(t)
+    return bracket(text) if _latex_level(t) < level else text
+
+
+def _latex_level(t: Tree) -> int:
+    if t.op in ("outer", "chain", "bigsum"):
+        return PRODUCT
+    if t.op == "mul":
+        return PRODUCT
+    if t.op == "call" and t.data[0] in ("sum",):
+        return PRODUCT
+    if t.op == "call" and t.data[0] == "logdet":
+        return PRODUCT
+    if t.op == "call" and t.data[0] == "inv":
+        return POWER
+    if t.op in ("pow", "T"):
+        return POWER
+    if t.op in ("num",):
+        return SUM if t.data.is_Add else PRODUCT if t.data.is_Mul else ATOM
+    return t.level
+
+
+def _row(t: Tree) -> str:
+    """vᵀ for a vector tree."""
+    return _wrap(t, ATOM) + "^\\top"
+
+
+def _write(t: Tree) -> str:
+    args = t.args
+    match t.op:
+        case "var":
+            return latex_name(t.data)
+        case "num":
+            return number(t.data)
+        case "ones":
+            return "\\mathbf{1}" if t.order < 2 else "\\mathbf{1}\\mathbf{1}^\\top"
+        case "eye":
+            return "I"
+        case "zeros" | "zero":
+            return "0"
+        case "T":
+            return _transposed(args[0])
+        case "chain":
+            return _chain(t)
+        case "sum":
+            text = _write(args[0])
+            for a in args[1:]:
+                piece = _write(a)
+                text += f" - {piece[1:].lstrip()}" if piece.startswith("-") else f" + {piece}"
+            return text
+        case "mul":
+            return _product(t)
+        case "pow":
+            return _power(t)
+        case "outer":
+            return f"{_wrap(args[0], POWER)} {_row(args[1])}"
+        case "diag" | "diagonal":
+            return f"\\operatorname{{diag}}{bracket(_write(args[0]))}"
+        case "call":
+            return _call(t)
+        case "index":
+            return f"{_wrap(args[0], ATOM)}_{{[{t.data}]}}"
+        case "einsum":
+            return index.latex(t)
+    raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
+
+
+def _transposed(a: Tree) -> str:
+    if a.op == "call" and a.data[0] == "inv":
+        return f"{_wrap(a.args[0], ATOM)}^{{-\\top}}"
+    return f"{_wrap(a, ATOM)}^\\top"
+
+
+def _chain(t: Tree) -> str:
+    factors = list(t.args)
+    if factors[0].order == 1 and factors[-1].order == 2:  # a row times a matrix, written as a column
+        return " ".join(_wrap(transpose(f) if f.order == 2 else f, POWER) for f in reversed(factors))
+    words = [_row(factors[0]) if factors[0].order == 1 else _wrap(factors[0], POWER)]
+    words += [_wrap(f, POWER) for f in factors[1:]]
+    return " ".join(words)
+
+
+def _product(t: Tree) -> str:
+    coefficient, nums, dens = parts(t)
+    p, q = sympy.fraction(coefficient)
+    sign = "-" if _negative(p) else ""
+    p = -p if sign else p
+    scalars = [a for a in nums if not a.order]
+    tensors = [a for a in nums if a.order]
+    under = [a for a in dens if not a.order]
+    below = [a for a in dens if a.order]
+    top = ([number(p)] if p != 1 else []) + [_factor(a) for a in scalars]
+    bottom = ([number(q)] if q != 1 else []) + [_factor(a) for a in under]
+    if len(bottom) == 1:
+        bottom = [number(q)] if q != 1 else [_write(under[0])]
+    front = " ".join(top)
+    if bottom:
+        if len(top) == 1:
+            front = number(p) if p != 1 else _write(scalars[0])
+        front = f"\\frac{{{front or '1'}}}{{{' '.join(bottom)}}}"
+    if not tensors and not below:
+        return sign + (front or "1")
+    if not tensors:
+        above = "\\mathbf{1}" if not front else front
+        body = f"{above} \\oslash {_joined(below)}"
+        return sign + body
+    several = len(tensors) + len(below) > 1
+    words = [
+        _write(a)
+        if a.op in ("chain", "outer") and not several
+        else _hadamard_factor(a, several or bool(front))
+        for a in tensors
+    ]
+    body = " \\odot ".join(words)
+    if below:
+        body += f" \\oslash {_joined(below)}"
+        return sign + (f"{front} \\, {body}" if front else body)
+    if front and len(tensors) > 1:
+        body = bracket(body)
+    if front and front[-1].isdigit() and body[:1].isdigit():
+        front += " \\cdot"
+    return sign + (f"{front} {body}" if front else body)
+
+
+def _joined(below: list[Tree]) -> str:
+    words = " \\odot ".join(_wrap(b, POWER) for b in below)
+    return f"({words})" if len(below) > 1 else words
+
+
+def _factor(a: Tree) -> str:
+    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum"):
+        return bracket(_write(a)) if a.op == "chain" and len(a.args) > 2 else _write(a)
+    return _wrap(a, PRODUCT) if a.op != "sum" else bracket(_write(a))
+
+
+def _hadamard_factor(a: Tree, several: bool) -> str:
+    if a.op == "sum" and several:
+        return bracket(_write(a))
+    return _wrap(a, POWER if several else SUM)
+
+
+def _power(t: Tree) -> str:
+    base, exponent = t.args
+    power = _write(exponent)
+    if base.op == "call" and base.data[0] == "norm" and exponent.op == "num":
+        return f"{_write(base)}^{{{power}}}"
+    circle = "\\odot " if base.order else ""
+    return f"{_wrap(base, ATOM)}^{{{circle}{power}}}"
+
+
+_NAMED = {
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "max",
+    "min",
+    "det",
+}
+
+
+def _call(t: Tree) -> str:
+    name, settings = t.data
+    args = t.args
+    axis = dict(settings).get("axis")
+    match name:
+        case "norm":
+            return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}"
+        case "sumsq":
+            return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}^2"
+        case "sum" if axis is None:
+            body = _wrap(args[0], POWER)
+            return f"\\mathbf{{1}}^\\top {body}" + (" \\mathbf{1}" if args[0].order == 2 else "")
+        case "sum":
+            matrix = transpose(args[0]) if axis == 0 else args[0]
+            return f"{_wrap(matrix, POWER)} \\mathbf{{1}}"
+        case "tr":
+            return f"\\operatorname{{tr}}{bracket(_write(args[0]))}"
+        case "inv":
+            return f"{_wrap(args[0], ATOM)}^{{-1}}"
+        case "logdet":
+            from .tree import symmetric
+
+            if args[0] in symmetric:
+                return f"\\log\\det {_wrap(args[0], ATOM)}"
+            return f"\\log\\lvert\\det {_wrap(args[0], ATOM)}\\rvert"
+        case "sqrt":
+            return f"\\sqrt{{{_write(args[0])}}}"
+        case "abs":
+            return f"\\lvert {_write(args[0])} \\rvert"
+        case "det":
+            return f"\\det {bracket(_write(args[0]))}"
+    inside = ", ".join(_write(a) for a in args)
+    operator = REGISTRY.get(name)
+    if isinstance(operator, Elementwise) and operator.arity == 1:
+        head, rest = operator.latex.split("{0}")[0], operator.latex.split("{0}")[-1]
+        if head.endswith("(") and rest == ")":
+            return head[:-1] + bracket(inside)
+        return operator.latex.replace("{0}", inside)
+    if isinstance(operator, Elementwise):
+        text = operator.latex
+        for k, a in enumerate(args):
+            text = text.replace(f"{{{k}}}", _write(a))
+        return text
+    where = (
+        {None: "", 0: "_{\\mathrm{col}}", 1: "_{\\mathrm{row}}"}.get(axis, f"_{{{axis}}}")
+        if args[0].order == 2
+        else ""
+    )
+    if isinstance(axis, int) and args[0].order > 2:
+        where = f"_{{\\mathrm{{axis}}\\,{axis}}}"
+    head = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
+    return f"{head}{where}{bracket(inside)}"
