@@ -1,0 +1,135 @@
+"""Named intermediates: what occurs more than once in a large result gets a name, shown once.
+
+    X^\\top R + \\lambda W,   where  R = \\operatorname{softmax}(XW) - Y
+
+Only the display is affected: `str()` stays one formula that parses back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .tree import Tree, make, symmetric, var
+
+#: Names tried for intermediates, by the number of axes.
+_POOL = {0: "s t u v c q".split(), 1: "r p q u v z g h".split(), 2: "R P Q A B C D E F G H K M T U V Z".split()}
+_BY_FUNCTION = {"softmax": {1: "p", 2: "P"}, "sigmoid": {1: "p", 2: "P"}, "tanh": {2: "H", 1: "h"}, "inv": {2: "M"}}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A result and the names used in it, in the order in which they can be computed."""
+
+    main: Tree
+    where: tuple[tuple[str, Tree], ...]
+
+
+def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: int = 5) -> Named:
+    """Give names to repeated parts of a result of more than `shortest` tokens.
+
+    A part is named when it has at least `smallest` tokens, occurs twice or more and at most two axes.
+    """
+    used = set(taken)
+    where: list[tuple[str, Tree]] = []
+    while root.cost > shortest and len(where) < 60:
+        best = _most_saving([root, *(t for _, t in where)], smallest)
+        if best is None:
+            break
+        name = _fresh(best, used)
+        used.add(name)
+        symbol = var(name, best.order)
+        if best in symmetric:
+            symmetric.add(symbol)
+        root = _replace(root, best, symbol)
+        where = [(n, _replace(t, best, symbol)) for n, t in where]
+        where.append((name, best))
+    return Named(root, tuple(_ordered(where)))
+
+
+def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:
+    uses = _uses(roots)
+    best: Tree | None = None
+    saving = 0
+    for t in uses:
+        if t.order > 2 or t.cost < smallest or t.op in ("var", "num", "T", "diag", "ones", "eye"):
+            continue
+        gain = (uses[t] - 1) * (t.cost - 1) - 3
+        if uses[t] > 1 and gain > saving:
+            best, saving = t, gain
+    return best
+
+
+def _uses(roots: list[Tree]) -> dict[Tree, int]:
+    """How often each part is written out (parents that share a child count once each)."""
+    found: dict[Tree, int] = {}
+    seen: set[Tree] = set()
+    stack = list(roots)
+    for root in roots:
+        found[root] = found.get(root, 0) + 1
+    while stack:
+        t = stack.pop()
+        if t in seen:
+            continue
+        seen.add(t)
+        for a in t.args:
+            found[a] = found.get(a, 0) + 1
+            stack.append(a)
+    return found
+
+
+def _fresh(t: Tree, used: set[str]) -> str:
+    wanted = _BY_FUNCTION.get(t.data[0], {}).get(t.order) if t.op == "call" else None
+    pool = ([wanted] if wanted else []) + _POOL[t.order]
+    for suffix in ("", *map(str, range(1, 100))):
+        for base in pool:
+            if base + suffix not in used:
+                return base + suffix
+    raise AssertionError("more intermediates than names")
+
+
+def _replace(root: Tree, old: Tree, new: Tree) -> Tree:
+    done: dict[Tree, Tree] = {old: new}
+    stack: list[tuple[Tree, bool]] = [(root, False)]
+    while stack:
+        t, ready = stack.pop()
+        if t in done:
+            continue
+        if not ready:
+            stack.append((t, True))
+            stack.extend((a, False) for a in t.args)
+            continue
+        args = tuple(done[a] for a in t.args)
+        done[t] = t if args == t.args else make(t.op, *args, data=t.data, order=t.order)
+        if t in symmetric:
+            symmetric.add(done[t])
+    return done[root]
+
+
+def _ordered(where: list[tuple[str, Tree]]) -> list[tuple[str, Tree]]:
+    """Names that others use come first."""
+    left = dict(where)
+    done: list[tuple[str, Tree]] = []
+    while left:
+        for name, t in list(left.items()):
+            if not (_names_in(t) & (set(left) - {name})):
+                done.append((name, t))
+                del left[name]
+                break
+        else:
+            raise AssertionError("intermediates depend on each other in a circle")
+    return done
+
+
+def _names_in(t: Tree) -> set[str]:
+    found: set[str] = set()
+    seen: set[Tree] = set()
+    stack = [t]
+    while stack:
+        t = stack.pop()
+        if t not in seen:
+            seen.add(t)
+            if t.op == "var":
+                found.add(t.data)
+            stack.extend(t.args)
+    return found
