@@ -1,5 +1,92 @@
-"""State a machine-learning model once, symbolically; everything else is derived from that statement."""
+"""State a machine-learning model once, symbolically; everything else is derived from that statement.
+
+This module is a lazy front: a name is imported when it is first used, so that `derive --help` needs no SymPy
+and deriving a gradient needs no numba.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import DeriveError
+    from .expression import (
+        Constraint,
+        Expression,
+        check,
+        compile,
+        gradient,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        matrix,
+        parse,
+        scalar,
+        state,
+        tensor,
+        vector,
+        vjp,
+    )
+    from .problem import Problem, maximize, minimize
+    from .sizes import sizes
+
+#: Where each public name lives.
+_HOME = {
+    "DeriveError": "errors",
+    "sizes": "sizes",
+    "Problem": "problem",
+    "minimize": "problem",
+    "maximize": "problem",
+    **dict.fromkeys(
+        "Constraint Expression check compile gradient hessian hvp jacobian jvp matrix parse scalar state tensor "
+        "vector vjp".split(),
+        "expression",
+    ),
+}
+
+__all__ = [
+    "Constraint",
+    "DeriveError",
+    "Expression",
+    "Problem",
+    "check",
+    "compile",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "matrix",
+    "maximize",
+    "minimize",
+    "parse",
+    "scalar",
+    "sizes",
+    "state",
+    "tensor",
+    "vector",
+    "vjp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names on first use; every function of the text language is here too (`dv.sumsq`, `dv.logdet`)."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'derive' has no attribute {name!r}")
+    if name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    else:
+        functions = import_module(".statement.functions", __name__)
+        if name not in functions.FUNCTIONS:
+            raise AttributeError(f"module 'derive' has no attribute {name!r}")
+        value = import_module(".expression", __name__).function(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

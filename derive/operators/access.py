@@ -126,7 +126,8 @@ class Place(Operator):
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         out = domain.array(np.zeros([int(s) for s in param(params, "shape")], dtype=int))
-        out[_selection(param(params, "index"))] = arrays[0]
+        source = arrays[0]  # [()]: an array of objects would otherwise hold an array as one entry
+        out[_selection(param(params, "index"))] = source if source.ndim else source[()]
         return out
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:

@@ -50,6 +50,9 @@ class Elementwise(Operator):
     even: bool = False
     subgradient: str = ""
     constants: bool = True  # whether a constant argument is worked out exactly by SymPy
+    settings: tuple[
+        str, ...
+    ] = ()  # the names of the parameters, arguments of the statement after the operands
     normal: Callable[[Sequence[Node], Params], Node | None] | None = None  # a normal form of its own
     _partials: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -97,16 +100,16 @@ class Elementwise(Operator):
         if self.arity == 1 and (self.odd or self.even):
             c, _ = split_scale(operands[0])
             if is_negative(c):
-                flipped = self._apply(negate(operands[0]))
+                flipped = self._apply(negate(operands[0]), params)
                 return negate(flipped) if self.odd else flipped
-        return self._push_inside(operands)
+        return self._push_inside(operands, params)
 
-    def _apply(self, *operands: Node) -> Node:
+    def _apply(self, operand: Node, params: Params) -> Node:
         from .base import apply
 
-        return apply(self.name, *operands)
+        return apply(self.name, operand, **dict(params))
 
-    def _push_inside(self, operands: Sequence[Node]) -> Node | None:
+    def _push_inside(self, operands: Sequence[Node], params: Params) -> Node | None:
         """f(x repeated along an axis) = f(x) repeated along that axis."""
         if self.arity != 1:
             return None
@@ -125,7 +128,7 @@ class Elementwise(Operator):
             for o, ls in zip(node.operands, node.inputs, strict=True)
             if not (isinstance(o, Ones) and ls[0] in bare)
         ]
-        reduced = self._apply(scale(c, einsum(core, kept)))
+        reduced = self._apply(scale(c, einsum(core, kept)), params)
         sizes = node.shape
         return einsum([(reduced, kept), *((full((sizes[i],)), (i,)) for i in bare)], node.output)
 
@@ -244,6 +247,14 @@ _record(
     sign=_POSITIVE,
 )
 _record(
+    "polygamma",
+    lambda x, order: sympy.polygamma(order, x),
+    lambda x, order: _special("polygamma")(order, x),
+    "polygamma({order}, {0})",
+    "\\psi^{{({order})}}({0})",
+    settings=("order",),
+)
+_record(
     "sigmoid",
     lambda x: 1 / (1 + sympy.exp(-x)),
     _sigmoid,
@@ -276,7 +287,7 @@ _record(
     lambda x: np.maximum(x, 0),
     "max({0}, 0.0)",
     sign=("nonnegative",),
-    keeps=("positive", "nonzero", "integer"),
+    keeps=("positive", "integer"),
     subgradient="relu'(0) = 0",
 )
 _record(
@@ -337,4 +348,5 @@ _record(
     "pow({0}, {exponent})",
     "{0}^{{{exponent}}}",
     normal=_power_normal,
+    settings=("exponent",),
 )

@@ -48,7 +48,7 @@ def _table() -> dict[sympy.Expr, str]:
     if not _known:
         (x,) = _symbols(1)
         for operator in REGISTRY.values():
-            if isinstance(operator, Elementwise) and operator.arity == 1 and operator.name != "power":
+            if isinstance(operator, Elementwise) and operator.arity == 1 and not operator.settings:
                 _known.setdefault(_rational(operator.statement(x), x), operator.name)
     return _known
 
@@ -174,8 +174,11 @@ def to_node(expression: sympy.Expr, bindings: Mapping[sympy.Symbol, Node], shape
         if not exponent.free_symbols & set(bindings):
             return power(to_node(base, bindings, shape), exponent)
         return apply("pow", to_node(base, bindings, shape), to_node(exponent, bindings, shape))
-    if isinstance(expression, sympy.polygamma) and args[0] in (0, 1):
-        return apply(("digamma", "trigamma")[int(args[0])], to_node(args[1], bindings, shape))
+    if isinstance(expression, sympy.polygamma) and args[0].is_Integer:
+        order, argument = args[0], to_node(args[1], bindings, shape)
+        if order < 2:
+            return apply(("digamma", "trigamma")[int(order)], argument)
+        return apply("polygamma", argument, order=order)
     name = _FUNCTIONS.get(expression.func)
     if name is None and isinstance(expression, sympy.core.function.AppliedUndef):
         name = expression.func.__name__
