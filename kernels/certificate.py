@@ -1,0 +1,258 @@
+"""The answer's proof: how far the point is from satisfying the conditions of an optimum.
+
+Stationarity is measured in units that do not depend on those of the data or of the unknowns,
+
+    max_i |g_i| X_i / F,
+
+with F the size of the objective, max(|f|, its gain since the start), and X_i the length over which the
+i-th unknown changes the objective by its own size: √(F / h_ii) where the Hessian is known and h_ii > 0,
+else max(1, |x_i|) (Dennis & Schnabel 1983, eq. 7.2.5). With Hessian, 10⁻⁸ means that no single unknown
+can lower the objective by more than ½·10⁻¹⁶ of its size.
+
+Floating point sets a limit: `resolution` is the stationarity that rounding x to double precision makes
+all by itself, max_i |Δg_i| X_i / F over changes of x in the last place. A point is also certified when it
+is at that limit and no worse than √tolerance; the text of the certificate then says so.
+
+What is judged is recomputed from the statement by the interpreter, independently of kernels and solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derive.errors import DataError
+from derive.evaluate import evaluate
+from derive.node import Node, variables
+
+from .oracle import VALUE, Layout, Matrix, Vector, assemble, gradient_key
+
+EPS = float(np.finfo(np.float64).eps)
+TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The measured conditions of an unconstrained optimum at one point.
+
+    stationarity  : scaled gradient norm (see the module)
+    resolution    : the stationarity that rounding of x alone accounts for
+    drift         : |gᵀx| / |xᵀHx|, Newton's step along x relative to x; near 1/‖x‖, not 0, when the
+                    objective has no minimum and falls for ever in the direction of x
+    curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
+    gradient_norm : the plain max_i |g_i|
+    where         : the unknown with the largest scaled gradient entry
+    """
+
+    value: float
+    gradient_norm: float
+    stationarity: float
+    resolution: float = 0.0
+    drift: float = 0.0
+    curvature: float | None = None
+    condition: float | None = None
+    where: str = ""
+    tolerance: float = TOLERANCE
+
+    def at_resolution(self, tolerance: float | None = None) -> bool:
+        """Whether the point is stationary as far as double precision can tell, and sensibly so."""
+        bound = self.tolerance if tolerance is None else tolerance
+        return self.stationarity <= 10.0 * self.resolution and self.stationarity <= bound**0.5
+
+    def stationary(self, tolerance: float | None = None) -> bool:
+        """Whether the gradient vanishes, to the tolerance or to the limit of double precision."""
+        bound = self.tolerance if tolerance is None else tolerance
+        return self.stationarity <= bound or self.at_resolution(bound)
+
+    def saddle(self) -> bool:
+        """Whether the Hessian has a direction of negative curvature beyond rounding."""
+        return self.curvature is not None and self.curvature < -1e-7
+
+    def runs_away(self) -> bool:
+        """Whether the gradient vanishes only because the point runs off to infinity."""
+        return self.drift > 1e-3
+
+    def ok(self, tolerance: float | None = None) -> bool:
+        """Whether the point is certified: stationary, attained, and not a saddle as far as is known."""
+        return (
+            bool(np.isfinite(self.value))
+            and self.stationary(tolerance)
+            and not self.saddle()
+            and not self.runs_away()
+        )
+
+    def reason(self) -> str:
+        """Why the point is (not) certified, in words."""
+        if not np.isfinite(self.value):
+            return f"the objective is {self.value} there"
+        if self.runs_away() and self.stationarity <= self.tolerance**0.5:
+            return (
+                "no minimum is attained: the objective keeps falling while the unknowns grow without bound "
+                "(separable data, or a term that nothing holds back?); add a penalty or a constraint"
+            )
+        if not self.stationary():
+            at = f", largest at {self.where}" if self.where else ""
+            return f"scaled gradient {self.stationarity:.1e} exceeds {self.tolerance:.0e}{at}"
+        if self.saddle():
+            return f"a saddle point: the scaled Hessian has the eigenvalue {self.curvature:.2e}"
+        if self.stationarity > self.tolerance:
+            return f"stationary to the limit of double precision ({self.stationarity:.1e})"
+        return f"scaled gradient {self.stationarity:.1e} ≤ {self.tolerance:.0e}"
+
+    def __str__(self) -> str:
+        lines = [
+            f"{'certified' if self.ok() else 'not certified'}: {self.reason()}",
+            f"  objective            {self.value:.15g}",
+            f"  largest |gradient|   {self.gradient_norm:.2e}",
+            f"  scaled gradient      {self.stationarity:.2e}   (rounding of x alone: {self.resolution:.1e})",
+        ]
+        if self.curvature is not None:
+            lines.append(f"  smallest eigenvalue  {self.curvature:.2e}   (Hessian scaled to unit diagonal)")
+        if self.condition is not None:
+            lines.append(f"  condition number     {self.condition:.1e}   (of the same)")
+        return "\n".join(lines)
+
+
+def certify(
+    value: float,
+    gradient: Vector,
+    x: Vector,
+    *,
+    hessian: Matrix | None = None,
+    gradient_at: Callable[[Vector], Vector] | None = None,
+    magnitude: float = 0.0,
+    tolerance: float = TOLERANCE,
+    layout: Layout | None = None,
+) -> Certificate:
+    """The certificate of a point from values that the caller has recomputed.
+
+    `magnitude` is the typical size of the objective, such as its gain since the start (without it, 1).
+    `gradient_at` serves to measure resolution and drift; where the Hessian is given it is not needed.
+    """
+    if not np.isfinite(value) or not np.isfinite(gradient).all():
+        return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
+    size = max(abs(value), magnitude if magnitude > 0.0 else 1.0, 1e-300)
+    lengths = np.maximum(1.0, np.abs(x))
+    if hessian is not None and np.isfinite(hessian).all():
+        diagonal = np.diagonal(hessian)
+        known = diagonal > 1e-14 * size / lengths**2
+        lengths = np.where(known, np.sqrt(size / np.where(known, diagonal, 1.0)), lengths)
+    else:
+        hessian = None
+    parts = np.abs(gradient) * lengths / size
+    worst = int(np.argmax(parts)) if x.size else 0
+    curvature, condition = _spectrum(hessian, lengths, size) if hessian is not None else (None, None)
+    return Certificate(
+        value=float(value),
+        gradient_norm=float(np.abs(gradient).max()),
+        stationarity=float(parts.max()),
+        resolution=_resolution(gradient, x, lengths / size, hessian, gradient_at),
+        drift=_drift(gradient, x, size, hessian, gradient_at),
+        curvature=curvature,
+        condition=condition,
+        where=layout.place_of(worst) if layout is not None else "",
+        tolerance=tolerance,
+    )
+
+
+def _spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float]:
+    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j)."""
+    values = np.linalg.eigvalsh(hessian * lengths[:, None] * lengths[None, :] / size)
+    largest = float(np.abs(values).max())
+    smallest = float(np.abs(values).min())
+    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf")
+
+
+def _resolution(
+    gradient: Vector,
+    x: Vector,
+    weights: Vector,
+    hessian: Matrix | None,
+    gradient_at: Callable[[Vector], Vector] | None,
+) -> float:
+    """The change of the scaled gradient over changes of x by half a unit in the last place."""
+    if hessian is not None:
+        return float((EPS / 2 * (np.abs(hessian) @ np.abs(x)) * weights).max())
+    if gradient_at is None:
+        return 0.0
+    worst = 0.0
+    random = np.random.default_rng(0)
+    for _ in range(2):
+        changed = gradient_at(x * (1.0 + EPS * random.choice([-1.0, 1.0], size=x.size)))
+        if np.isfinite(changed).all():
+            worst = max(worst, float((np.abs(changed - gradient) * weights).max()) / 2)
+    return worst
+
+
+def _drift(
+    gradient: Vector,
+    x: Vector,
+    size: float,
+    hessian: Matrix | None,
+    gradient_at: Callable[[Vector], Vector] | None,
+) -> float:
+    """|gᵀx| / |xᵀHx|: Newton's step along x. 0 where both are at rounding level."""
+    along = float(gradient @ x)
+    if hessian is not None:
+        bend = float(x @ hessian @ x)
+    elif gradient_at is not None:
+        change = 1e-3
+        bend = float((gradient_at(x * (1.0 + change)) - gradient_at(x * (1.0 - change))) @ x) / (2 * change)
+    else:
+        return 0.0
+    if not np.isfinite(bend) or max(abs(along), abs(bend)) <= 1e-11 * size:
+        return 0.0
+    return abs(along) / max(abs(bend), 1e-300)
+
+
+def certify_statement(
+    nodes: Mapping[str, Node],
+    data: Mapping[str, Any],
+    solution: Mapping[str, Any],
+    *,
+    magnitude: float = 0.0,
+    tolerance: float = TOLERANCE,
+) -> Certificate:
+    """The certificate recomputed from the statement by the interpreter.
+
+    `nodes` holds the objective under `VALUE`, a gradient under `gradient_key(a)` for every unknown a of
+    `solution` and, where wanted, the Hessian's blocks under `hessian_key(a, b)`.
+    """
+    layout = Layout.of({name: np.shape(value) for name, value in solution.items()})
+
+    def evaluated(key: str, point: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        node = nodes[key]
+        names = {v.name for v in variables(node)}
+        given = {n: v for n, v in {**data, **point}.items() if n in names}
+        return evaluate(node, given)
+
+    def gradient_at(x: Vector) -> Vector:
+        point = layout.unpack(x)
+        try:
+            return layout.pack({a: evaluated(gradient_key(a), point) for a in layout.names})
+        except DataError:
+            return np.full(layout.size, np.nan)
+
+    x = layout.pack(solution)
+    try:
+        value = float(evaluated(VALUE, solution))
+    except DataError:
+        value = float("nan")
+    hessian = None
+    blocks = [key for key in nodes if key.startswith("hessian ")]
+    if blocks:
+        hessian = assemble(layout, {key: evaluated(key, solution) for key in blocks})
+        hessian = (hessian + hessian.T) / 2
+    return certify(
+        value,
+        gradient_at(x),
+        x,
+        hessian=hessian,
+        gradient_at=gradient_at,
+        magnitude=magnitude,
+        tolerance=tolerance,
+        layout=layout,
+    )

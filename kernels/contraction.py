@@ -1,0 +1,180 @@
+"""Contraction order: products of many factors become products of two, cheapest first.
+
+A product over labelled axes can be worked out in many orders: `Xᵀ D X v` costs n·d one way and n·d² another.
+Here every product of three or more factors is replaced by nested products of two, found by dynamic programming
+over the subsets of factors with the number of multiplications as cost. The axis of the data counts as long,
+other symbolic sizes as middling, so that sums over the data come late and no n×n array is built where another
+order exists. Products whose factors lie on one and the same axes stay whole: they are one loop.
+
+This is a rewriting of the DAG before it is scheduled; it knows nothing of blocks, buffers or code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from ..node import Apply, Einsum, Labels, Node, Ones, Sum, raw_apply, raw_einsum, raw_sum, transform
+from ..sizes import Size
+
+Factor = tuple[Node, Labels]
+DATA_LENGTH = 4096.0
+OTHER_LENGTH = 24.0
+_EXHAUSTIVE = 7  # above this many factors the search is greedy
+
+
+def plan(roots: Sequence[Node], data_size: Size | None) -> list[Node]:
+    """The same expressions with every long product broken into products of two."""
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        if isinstance(node, Einsum):
+            return _product(list(zip(operands, node.inputs, strict=True)), node, data_size)
+        if isinstance(node, Sum):
+            return raw_sum(node.shape, zip(node.coefficients, operands, strict=True), node.facts)
+        if isinstance(node, Apply):
+            return raw_apply(node.op, node.shape, operands, node.params, node.facts)
+        return node
+
+    return transform(roots, rule)
+
+
+def length(size: Size, data_size: Size | None) -> float:
+    """How long an axis is taken to be when costs are compared."""
+    if size.is_Integer:
+        return float(int(size))
+    if size == data_size:
+        return DATA_LENGTH
+    values = {s: DATA_LENGTH if s == data_size else OTHER_LENGTH for s in size.free_symbols}
+    return max(1.0, float(size.subs(values)))
+
+
+def view_of(node: Node) -> tuple[Node, Labels] | None:
+    """(base, labels) when the node is one other node with its axes permuted, repeated or broadcast."""
+    if not isinstance(node, Einsum) or node.summed:
+        return None
+    solid = [(o, ls) for o, ls in zip(node.operands, node.inputs, strict=True) if not isinstance(o, Ones)]
+    return solid[0] if len(solid) == 1 else None
+
+
+def _product(factors: list[Factor], node: Einsum, data_size: Size | None) -> Node:
+    sizes = node.label_sizes()
+    opened: list[Factor] = []
+    for operand, labels in factors:
+        view = view_of(operand)
+        while view is not None and set(view[1]) == set(range(operand.order)):
+            operand, labels = view[0], tuple(labels[i] for i in view[1])
+            view = view_of(operand)
+        opened.append((operand, labels))
+    solid = [(o, ls) for o, ls in opened if not isinstance(o, Ones)]
+    covered = {i for _, ls in solid for i in ls}
+    bare = [(o, ls) for o, ls in opened if isinstance(o, Ones) and not covered.issuperset(ls)]
+    output = tuple(range(node.order))
+    if len(solid) <= 1:
+        return _build(solid + bare, output, sizes, node)
+    solid = [_reduced(k, solid, output, sizes) for k in range(len(solid))]
+    if len(solid) > 2 and not _aligned(solid):
+        search = _search if len(solid) <= _EXHAUSTIVE else _greedy
+        solid = search(solid, output, sizes, data_size)
+    return _build(solid + bare, output, sizes, node)
+
+
+def _aligned(factors: list[Factor]) -> bool:
+    """Whether all factors lie on the same axes, scalars aside: one loop does it."""
+    labels = {frozenset(ls) for _, ls in factors if ls}
+    return len(labels) <= 1
+
+
+def _build(factors: list[Factor], output: Labels, sizes: dict[int, Size], whole: Einsum | None = None) -> Node:
+    """A product in the labelling of nodes: output labels first, the others as they occur."""
+    number = {label: k for k, label in enumerate(output)}
+    ordered = sorted(factors, key=lambda f: (f[0].sort_key, f[1]))
+    for _, labels in ordered:
+        for label in labels:
+            number.setdefault(label, len(number))
+    if len(ordered) == 1 and ordered[0][1] == output:
+        return ordered[0][0]
+    return raw_einsum(
+        tuple(sizes[i] for i in output),
+        tuple(o for o, _ in ordered),
+        tuple(tuple(number[i] for i in ls) for _, ls in ordered),
+        whole.facts if whole is not None else frozenset(),
+    )
+
+
+def _reduced(index: int, factors: list[Factor], output: Labels, sizes: dict[int, Size]) -> Factor:
+    """A factor summed at once over the labels that no other factor has."""
+    node, labels = factors[index]
+    elsewhere = set(output).union(*(ls for k, (_, ls) in enumerate(factors) if k != index))
+    kept = tuple(dict.fromkeys(i for i in labels if i in elsewhere))
+    if set(kept) == set(labels):
+        return factors[index]
+    return _build([factors[index]], kept, sizes), kept
+
+
+def _pair(a: Factor, b: Factor, outside: set[int], sizes: dict[int, Size]) -> Factor:
+    union = tuple(dict.fromkeys(a[1] + b[1]))
+    kept = tuple(sorted(i for i in union if i in outside))
+    return _build([a, b], kept, sizes), kept
+
+
+def _cost(labels: set[int], sizes: dict[int, Size], data_size: Size | None) -> float:
+    return reduce(lambda total, i: total * length(sizes[i], data_size), sorted(labels), 1.0)
+
+
+def _search(
+    factors: list[Factor], output: Labels, sizes: dict[int, Size], data_size: Size | None
+) -> list[Factor]:
+    """The last two factors of the cheapest order, by dynamic programming over subsets."""
+    count = len(factors)
+    everything = (1 << count) - 1
+    own = [set(ls) for _, ls in factors]
+
+    def outside(subset: int) -> set[int]:
+        return set(output).union(*(own[k] for k in range(count) if not subset >> k & 1))
+
+    kept: dict[int, set[int]] = {}
+    best: dict[int, tuple[float, int]] = {}
+    for subset in range(1, everything + 1):
+        union = set().union(*(own[k] for k in range(count) if subset >> k & 1))
+        kept[subset] = union & outside(subset)
+        if subset & (subset - 1) == 0:
+            kept[subset] = union
+            best[subset] = (0.0, 0)
+            continue
+        low = subset & -subset
+        part = (subset - 1) & subset
+        found: tuple[float, int] | None = None
+        while part:
+            if part & low:
+                rest = subset ^ part
+                work = _cost(kept[part] | kept[rest], sizes, data_size)
+                # Writing the result counts too: between equals the smaller intermediate wins.
+                total = best[part][0] + best[rest][0] + work + 0.25 * _cost(kept[subset], sizes, data_size)
+                if found is None or total < found[0] * (1 - 1e-12):
+                    found = (total, part)
+            part = (part - 1) & subset
+        assert found is not None
+        best[subset] = found
+
+    def build(subset: int) -> Factor:
+        if subset & (subset - 1) == 0:
+            return factors[subset.bit_length() - 1]
+        part = best[subset][1]
+        return _pair(build(part), build(subset ^ part), outside(subset), sizes)
+
+    part = best[everything][1]
+    return [build(part), build(everything ^ part)]
+
+
+def _greedy(
+    factors: list[Factor], output: Labels, sizes: dict[int, Size], data_size: Size | None
+) -> list[Factor]:
+    """The same for many factors: join the cheapest pair until two are left."""
+    work = list(factors)
+    while len(work) > 2:
+        pairs = [(i, j) for i in range(len(work)) for j in range(i + 1, len(work))]
+        i, j = min(pairs, key=lambda p: _cost(set(work[p[0]][1]) | set(work[p[1]][1]), sizes, data_size))
+        others = [f for k, f in enumerate(work) if k not in (i, j)]
+        outside = set(output).union(*(ls for _, ls in others))
+        work = [*others, _pair(work[i], work[j], outside, sizes)]
+    return work

@@ -1,0 +1,311 @@
+"""Program -> readable, deterministic Python source within the subset that numba compiles.
+
+The text uses names of our own only: `v…` arrays and numbers, `n…` sizes, `i…` loop indices, `b` the first row of
+a block and `m` its length. One module holds
+
+    before(…)            small work that needs no data of full length
+    partial(lo, hi, …)   rows lo to hi, block by block, added into the flat array `acc`
+    after(…)             small work on the sums
+    evaluate(…)          all of it: rows in chunks, chunks reduced in a fixed tree
+
+With several passes over the data the functions of pass k carry the suffix `_k`.
+Nothing here decides what is computed where; that is in `schedule` and `program`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+
+from ..sizes import Size, product
+from .loops import Scope, nest_lines
+from .program import Nest, Pass, Program, Step
+from .schedule import Item
+
+_HEADER = '''"""Generated kernel: {summary}."""
+
+import math
+
+import numpy as np
+
+from derive.kernels.{library} import (
+    {imports},
+)
+'''
+_LIBRARY = (
+    "acos acosh asin asinh atan atanh compiled cos cosh determinant digamma erf erfc exp expm1 inverse lgamma log "
+    "log1p log_determinant sigmoid sin sinh softplus sqrt tan tanh trigamma"
+).split()
+
+
+def source(program: Program, dtype: str = "float64", library: str = "special") -> str:
+    """The text of the module."""
+    return _Module(program, dtype).text(library)
+
+
+class _Function:
+    """A function in the making; its arguments are the names it uses and does not define."""
+
+    def __init__(self, name: str, body: list[str], results: Sequence[str], leading: Sequence[str] = ()) -> None:
+        self.name, self.body, self.results = name, body, list(results)
+        found = [i for i in _free_names("\n".join([*body, *_returned(results)])) if i not in leading]
+        self.leading = list(leading)
+        self.arguments = [*leading, *sorted(found, key=_numbered)]
+
+    def text(self, comment: str) -> str:
+        lines = ["@compiled", f"def {self.name}({', '.join(self.arguments)}):"]
+        lines.append(f'    """{comment}"""')
+        lines += [f"    {line}" if line else "" for line in self.body]
+        if self.results:
+            lines.append(f"    return ({', '.join(self.results)},)")
+        return "\n".join(lines)
+
+    def call(self, **leading: str) -> str:
+        inside = ", ".join(leading.get(a, a) for a in self.arguments)
+        target = f"({', '.join(self.results)},) = " if self.results else ""
+        return f"{target}{self.name}({inside})"
+
+
+def _returned(results: Sequence[str]) -> list[str]:
+    return [f"_ = ({', '.join(results)},)"] if results else []
+
+
+def _numbered(name: str) -> tuple[str, int]:
+    return name[0], int(name[1:])
+
+
+def _free_names(text: str) -> list[str]:
+    """The names `v…` and `n…` that the lines read and do not assign."""
+    tree = ast.parse(text)
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and re.fullmatch(r"[vn]\d+", n.id)]
+    stored = {n.id for n in found if isinstance(n.ctx, ast.Store)}
+    return sorted({n.id for n in found} - stored)
+
+
+class _Module:
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.program, self.dtype = program, dtype
+        self.names = program.names
+        self.functions: list[tuple[_Function, str]] = []
+        self.driver: list[str] = []
+
+    def text(self, library: str) -> str:
+        program = self.program
+        several = sum(step.sweep is not None for step in program.steps) > 1
+        pending: list[Item] = []  # sums of the last pass, still inside `acc`
+        for k, step in enumerate(program.steps):
+            last = k == len(program.steps) - 1
+            suffix = f"_{k}" if several else ""
+            self._small(step, pending, last, k, suffix)
+            pending = []
+            if step.sweep is not None:
+                self._pass(step.sweep, suffix)
+                pending = step.sweep.sums
+        results = [self._result(item) for item in program.outputs]
+        evaluate = _Function("evaluate", self._prelude() + self.driver, results)
+        evaluate.arguments = [self.names[Item(v)] for v in program.inputs]
+        evaluate.arguments += [program.sizes.names[s] for s in program.size_inputs]
+        parts = [f.text(comment) for f, comment in self.functions]
+        parts.append(evaluate.text("Everything: rows in chunks, chunks reduced in a fixed tree."))
+        parts += self._parts(evaluate)
+        body = "\n\n\n".join(parts)
+        used = [name for name in _LIBRARY if re.search(rf"\b{name}\b", body)]
+        header = _HEADER.format(summary=self._summary(), library=library, imports=",\n    ".join(used))
+        return header + "\n\n" + body + "\n"
+
+    def _parts(self, evaluate: _Function) -> list[str]:
+        """Plain Python faces of a single pass: the sums over some rows, and the outputs from all sums."""
+        sweeps = [step.sweep for step in self.program.steps if step.sweep is not None]
+        if len(sweeps) != 1 or sweeps[0].written:
+            return []
+        functions = {f.name: f for f, _ in self.functions}
+        head = self._prelude()
+        if "before" in functions:
+            head.append(functions["before"].call())
+        offsets = self._offsets(sweeps[0].sums)
+        inputs = ", ".join(evaluate.arguments)
+        part = [f"def part(lo, hi, {inputs}):", '    """The sums over rows lo to hi."""']
+        part += [f"    {line}" for line in head]
+        part += [f"    acc = np.zeros({offsets[-1][2]})", f"    {functions['partial'].call()}", "    return acc"]
+        finish = [f"def finish(acc, {inputs}):", '    """The outputs from the sums over all rows."""']
+        finish += [f"    {line}" for line in head]
+        if "after" in functions:
+            finish.append(f"    {functions['after'].call()}")
+        else:
+            finish += [f"    {line}" for line in self._unpacked(sweeps[0].sums, whole=True)]
+        finish.append(f"    return ({', '.join(evaluate.results)},)")
+        return ["\n".join(part), "\n".join(finish)]
+
+    def _summary(self) -> str:
+        passes = sum(step.sweep is not None for step in self.program.steps)
+        inputs, outputs = len(self.program.inputs), len(self.program.outputs)
+        return f"{outputs} result(s) from {inputs} array(s) in {passes} pass(es) over the data"
+
+    def _result(self, item: Item) -> str:
+        name = self.names[item]
+        if Item(item.node) in {Item(v) for v in self.program.inputs}:
+            return f"{name}.copy()" if item.node.order else name
+        return name
+
+    # ---------------------------------------------------------------- sizes and shapes
+
+    def _prelude(self) -> list[str]:
+        """Sizes, learnt from the arrays."""
+        program = self.program
+        lines: list[str] = []
+        told = set(program.size_inputs)
+        for v in program.inputs:
+            for axis, size in enumerate(v.shape):
+                if size.is_Symbol and size not in told:
+                    told.add(size)
+                    lines.append(f"{program.sizes.names[size]} = {self.names[Item(v)]}.shape[{axis}]")
+        return lines
+
+    def _size(self, size: Size) -> str:
+        return self.program.sizes.integer(size)
+
+    def _shape(self, sizes: Iterable[Size]) -> str:
+        parts = [self._size(s) for s in sizes]
+        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+    def _offsets(self, sums: Sequence[Item]) -> list[tuple[Item, str, str]]:
+        """(item, text of its first place in `acc`, text of its length)."""
+        found = []
+        start: Size = product(())
+        start = start - 1
+        for item in sums:
+            count = product(item.node.shape)
+            found.append((item, self._size(start), self._size(start + count)))
+            start = start + count
+        return found
+
+    def _unpacked(self, sums: Sequence[Item], whole: bool) -> list[str]:
+        """Lines that name the sums inside `acc`; scalars only where they are read, not added to."""
+        lines = []
+        for item, start, stop in self._offsets(sums):
+            name = self.names[item]
+            if item.node.order == 0:
+                if whole:
+                    lines.append(f"{name} = acc[{start}]")
+                continue
+            view = f"acc[{start}:{stop}]"
+            if item.node.order > 1:
+                view += f".reshape({self._shape(item.node.shape)})"
+            if whole and self.dtype != "float64":
+                view += f".astype(np.{self.dtype})"
+            lines.append(f"{name} = {view}")
+        return lines
+
+    # ---------------------------------------------------------------- small work
+
+    def _scope(self, block: str | None) -> Scope:
+        return Scope(self.program, self.dtype, block)
+
+    def _small(self, step: Step, pending: list[Item], last: bool, k: int, suffix: str) -> None:
+        scope = self._scope(None)
+        body = self._unpacked(pending, whole=True)
+        lines: list[str] = []
+        for nest in step.small:
+            lines += nest_lines(nest, scope)
+        body += scope.declarations + lines
+        if not body:
+            return
+        defined = [*pending, *(s.target for nest in step.small for s in nest.statements)]
+        wanted = self._wanted_later(k, last)
+        results = [self.names[i] for i in defined if i in wanted]
+        name = ("after" if pending and last else "before" if not pending else "between") + suffix
+        comment = "Small work on the sums." if pending else "Small work, before any data are read."
+        function = _Function(name, body, results, ["acc"] if pending else [])
+        if results:
+            self.functions.append((function, comment))
+            self.driver.append(function.call())
+
+    def _wanted_later(self, k: int, last: bool) -> set[Item]:
+        """Items that are read after the small work of step k."""
+        program = self.program
+        wanted = set(program.outputs)
+        for j in range(k, len(program.steps)):
+            step = program.steps[j]
+            groups: list[Nest] = list(step.small) if j > k else []
+            if step.sweep is not None:
+                groups += step.sweep.nests
+            wanted |= {r.item for nest in groups for s in nest.statements for r in s.reads}
+        return wanted
+
+    # ---------------------------------------------------------------- passes
+
+    def _pass(self, sweep: Pass, suffix: str) -> None:
+        scope = self._scope("block")
+        inner: list[str] = []
+        for nest in sweep.nests:
+            inner += nest_lines(nest, scope)
+        for item in sweep.written:
+            inner += self._written(item)
+        scalars = [i for i in sweep.sums if i.node.order == 0]
+        offsets = {item: start for item, start, _ in self._offsets(sweep.sums)}
+        inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner
+        inner += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
+        body = self._unpacked(sweep.sums, whole=False)
+        body += [f"block = {self._block_rows(sweep, scope)}", *scope.declarations]
+        body += ["for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
+        body += [f"    {line}" for line in inner]
+        function = _Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
+        for item in sweep.written:
+            name = "v" + self.names[item][1:]
+            function.body = [re.sub(rf"\bout_{name}\b", f"w{name[1:]}", line) for line in function.body]
+        extra = [f"w{self.names[item][1:]}" for item in sweep.written]
+        function.arguments = [*function.arguments, *extra]
+        self.functions.append((function, "Rows lo to hi, added into acc."))
+        self._sweep(sweep, function)
+
+    def _block_rows(self, sweep: Pass, scope: Scope) -> str:
+        """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
+        width: Size = product(())
+        for item in sweep.buffers:
+            width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
+        room = 49152 if scope.uses_dot else 4096
+        return f"max(16, min(256, {room} // ({self._size(width)}))) // 4 * 4"
+
+    def _written(self, item: Item) -> list[str]:
+        """A block copied into the array that is returned."""
+        name = self.names[item]
+        stored = item.storage
+        indices = {axis: f"i{position}" for position, axis in enumerate(stored)}
+        lines = []
+        for position, axis in enumerate(stored):
+            size = "m" if position == 0 else self._size(item.node.shape[axis])
+            lines.append("    " * position + f"for i{position} in range({size}):")
+        indices[stored[0]] = "b + i0"
+        left = ", ".join(indices[k] for k in range(item.node.order))
+        right = ", ".join(f"i{p}" for p in range(item.node.order))
+        lines.append("    " * len(stored) + f"out_{name}[{left}] = {name}[{right}]")
+        return lines
+
+    def _sweep(self, sweep: Pass, function: _Function) -> None:
+        """The driver's lines for one pass: chunks in order, combined as a binary tree."""
+        assert self.program.data_size is not None
+        n = self._size(self.program.data_size)
+        offsets = self._offsets(sweep.sums)
+        room = offsets[-1][2] if offsets else "0"
+        add = self.driver.append
+        for item in sweep.written:
+            number = self.names[item][1:]
+            add(f"w{number} = np.empty({self._shape(item.node.shape)}, np.{self.dtype})")
+        add(f"rows = max(2048, -(-{n} // 64))")
+        add(f"chunks = -(-{n} // rows)")
+        add(f"tree = np.zeros((1 if chunks == 1 else 8, {room}))")
+        add("depth = 0")
+        add("for chunk in range(chunks):")
+        add("    tree[depth] = 0.0")
+        call = function.call(lo="chunk * rows", hi=f"min({n}, (chunk + 1) * rows)", acc="tree[depth]")
+        add(f"    {call}")
+        add("    depth += 1")
+        add("    pairs = chunk + 1")
+        add("    while depth > 1 and (pairs % 2 == 0 or chunk == chunks - 1):")
+        add("        tree[depth - 2] += tree[depth - 1]")
+        add("        depth -= 1")
+        add("        pairs //= 2")
+        add("acc = tree[0]")
+        for item in sweep.written:
+            add(f"{self.names[item]} = w{self.names[item][1:]}")

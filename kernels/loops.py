@@ -1,0 +1,242 @@
+"""One loop nest as text.
+
+Elementwise statements over one index space share a nest in which intermediate values are scalars; contractions
+become BLAS products where both sides are matrices of some size, and hand-shaped loops elsewhere; operators
+along axes and matrix functions have loops of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import final
+
+from ..node import Labels
+from ..sizes import Size
+from .program import Nest, Program
+from .schedule import Item, Read, Statement, plain_label
+
+_LABEL = re.compile(r"@(\d+)@")
+
+
+@final
+class Scope:
+    """What the lines of one function share: names, types, and arrays declared at its top."""
+
+    def __init__(self, program: Program, dtype: str, block: str | None) -> None:
+        self.program, self.dtype, self.block = program, dtype, block
+        self.names = program.names
+        self.declarations: list[str] = []
+        self.uses_dot = False
+        self._scratch = 0
+
+    def size(self, size: Size) -> str:
+        return self.program.sizes.integer(size)
+
+    def extent(self, statement: Statement, label: int) -> str:
+        """How far a loop runs."""
+        return "m" if label == statement.row else self.size(statement.sizes[label])
+
+    def declare(self, name: str, extents: list[str]) -> None:
+        shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
+        self.declarations.append(f"{name} = np.empty(({shape}), np.{self.dtype})")
+
+    def scratch(self, extents: list[str]) -> str:
+        self._scratch += 1
+        name = f"t{self._scratch}"
+        self.declare(name, extents)
+        return name
+
+    def declare_target(self, statement: Statement) -> str:
+        """The name of the target, declared unless it is a scalar or lives in `acc`."""
+        item = statement.target
+        name = self.names[item]
+        if item.node.order and not statement.accumulates:
+            extents = [
+                (self.block or "") if k == item.row else self.size(item.node.shape[k]) for k in item.storage
+            ]
+            self.declare(name, extents)
+        return name
+
+
+def index_text(entries: tuple[str, ...], variables: dict[int, str], row: int | None, item: Item) -> str:
+    """The index of a read: loop variables; rows of a whole array are counted from the start of the data."""
+    parts = []
+    for axis in item.storage:
+        entry = entries[axis]
+        if item.row == axis and plain_label(entry) == row:
+            parts.append(variables[int(entry[1:-1])])
+            continue
+        parts.append(globally(entry, variables, row))
+    return ", ".join(parts)
+
+
+def globally(text: str, variables: dict[int, str], row: int | None) -> str:
+    """Labels replaced by loop variables, the row label by the number of the row in the data."""
+    bare = plain_label(text) is not None
+
+    def name(found: re.Match[str]) -> str:
+        label = int(found.group(1))
+        if label != row:
+            return variables[label]
+        return f"b + {variables[label]}" if bare else f"(b + {variables[label]})"
+
+    return _LABEL.sub(name, text)
+
+
+def read_text(read: Read, variables: dict[int, str], row: int | None, scope: Scope) -> str:
+    name = scope.names[read.item]
+    if read.item.node.order == 0:
+        return name
+    return f"{name}[{index_text(read.entries, variables, row, read.item)}]"
+
+
+def nest_lines(nest: Nest, scope: Scope) -> list[str]:
+    """The lines of a nest."""
+    first = nest.statements[0]
+    if first.kind == "map" or (first.kind == "sum" and nest.orders[0]):
+        return _fused(nest, scope)
+    if first.kind == "rows":
+        name, given = scope.names[first.target], scope.names[first.reads[0].item]
+        return [f"{name} = {given}[b:b + m]"]
+    if first.kind == "sum":
+        from .products import product_lines
+
+        return product_lines(first, scope)
+    if first.kind == "axis":
+        return _along_axes(first, scope)
+    if first.kind == "matrix":
+        return _matrix(first, scope)
+    assert first.kind == "reshape"
+    return _reshape(first, scope)
+
+
+def _comment(nest: Nest, scope: Scope) -> str:
+    parts = [f"{scope.names[s.target]}: {s.note}" for s in nest.statements]
+    text = "# " + "; ".join(parts)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _fused(nest: Nest, scope: Scope) -> list[str]:
+    """Elementwise statements and full sums in one loop; values of this iteration are scalars."""
+    depth = len(nest.space)
+    lines: list[list[str]] = [[] for _ in range(depth + 1)]  # lines by the number of loops around them
+    inside: dict[Item, str] = {}
+    loaded: dict[tuple[str, int], str] = {}
+    head = [_comment(nest, scope)]
+    for statement, order in zip(nest.statements, nest.orders, strict=True):
+        variables = {label: f"i{position}" for position, label in enumerate(order)}
+        texts = []
+        for read in statement.reads:
+            if read.item in inside:
+                texts.append(inside[read.item])
+                continue
+            text = read_text(read, variables, statement.row, scope)
+            if read.item.node.order == 0:
+                texts.append(text)
+                continue
+            used = [int(v) for v in re.findall(r"\bi(\d+)\b", text)]
+            level = max(used, default=-1) + 1
+            guarded = " if " in statement.template  # a guarded read may be outside the array otherwise
+            if guarded:
+                texts.append(text)
+                continue
+            key = (text, level)
+            if key not in loaded:
+                loaded[key] = f"x{len(loaded)}"
+                lines[level].append(f"{loaded[key]} = {text}")
+            texts.append(loaded[key])
+        value = globally(statement.template, variables, statement.row).format(*texts)
+        name = scope.names[statement.target]
+        if statement.kind == "sum":
+            if scope.block is None:
+                head.append(f"{name} = 0.0")
+            lines[depth].append(f"{name} += {value}")
+            continue
+        if statement.target.node.order == 0:
+            lines[depth].append(f"{name} = {value}")
+            inside[statement.target] = name
+            continue
+        inside[statement.target] = f"{name}_"
+        lines[depth].append(f"{name}_ = {value}")
+        if statement.target in scope.program.used:
+            scope.declare_target(statement)
+            index = ", ".join(f"i{p}" for p in range(depth))
+            lines[depth].append(f"{name}[{index}] = {name}_")
+    first, order = nest.statements[0], nest.orders[0]
+    out = list(head)
+    for level in range(depth + 1):
+        out += ["    " * level + line for line in lines[level]]
+        if level < depth:
+            out.append("    " * level + f"for i{level} in range({scope.extent(first, order[level])}):")
+    return out
+
+
+def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> list[str]:
+    """The headers of nested loops over some labels."""
+    return [
+        "    " * k + f"for i{start + k} in range({scope.extent(statement, label)}):" for k, label in enumerate(order)
+    ]
+
+
+def _along_axes(statement: Statement, scope: Scope) -> list[str]:
+    """log-sum-exp, softmax, extremes and their shares: the largest entry first, then sums."""
+    name = scope.declare_target(statement)
+    along = statement.axes
+    kept = tuple(i for i in statement.stored if i not in along)
+    order = (*kept, *along)
+    variables = {label: f"i{k}" for k, label in enumerate(order)}
+    texts = [read_text(r, variables, statement.row, scope) for r in statement.reads]
+    entry = globally(statement.template, variables, statement.row).format(*texts)
+    place = ", ".join(variables[i] for i in statement.stored)
+    target = f"{name}[{place}]" if statement.output else name
+    outer = loops(statement, kept, scope)
+    inner = loops(statement, along, scope, len(kept))
+    pad, deep = "    " * len(kept), "    " * len(along)
+
+    def over(*body: str) -> list[str]:
+        return [pad + line for line in inner] + [pad + deep + line for line in body]
+
+    def at(*body: str) -> list[str]:
+        return [pad + line for line in body]
+
+    choose, worst = ("min", "math.inf") if statement.op.startswith("min") else ("max", "-math.inf")
+    lines = [f"# {name}: {statement.op}", *outer, *at(f"top = {worst}"), *over(f"top = {choose}(top, {entry})")]
+    if statement.op in ("max", "min"):
+        return lines + at(f"{target} = top")
+    if statement.op == "logsumexp":
+        return lines + at("total = 0.0") + over(f"total += exp({entry} - top)") + at(f"{target} = log(total) + top")
+    if statement.op == "softmax":
+        lines += at("total = 0.0") + over(f"e = exp({entry} - top)", "total += e", f"{target} = e")
+        return lines + at("share = 1.0 / total") + over(f"{target} *= share")
+    lines += at("total = 0.0") + over(f"total += 1.0 if {entry} == top else 0.0")
+    return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
+
+
+def _matrix(statement: Statement, scope: Scope) -> list[str]:
+    """Inverse and determinants, matrix by matrix."""
+    name = scope.declare_target(statement)
+    read = statement.reads[0]
+    given = scope.names[read.item]
+    batch = statement.stored[: read.item.node.order - 2]
+    order = loops(statement, batch, scope)
+    pad = "    " * len(batch)
+    place = ", ".join(f"i{k}" for k in range(len(batch)))
+    matrix = f"{given}[{place}]" if batch else given
+    lines = [f"# {name}: {statement.op}", *order]
+    if statement.op == "inv":
+        return [*lines, f"{pad}inverse({matrix}, {name}[{place}])" if batch else f"inverse({matrix}, {name})"]
+    function = {"det": "determinant", "logdet": "log_determinant"}[statement.op]
+    return [*lines, f"{pad}{name}[{place}] = {function}({matrix})" if batch else f"{name} = {function}({matrix})"]
+
+
+def _reshape(statement: Statement, scope: Scope) -> list[str]:
+    name, given = scope.names[statement.target], scope.names[statement.reads[0].item]
+    extents = [scope.extent(statement, i) for i in statement.stored]
+    shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
+    source = f"{given}[:m]" if statement.row is not None else given
+    if statement.reads[0].item.node.order == 0:
+        scope.declare_target(statement)
+        return [f"{name}[:] = {given}"]
+    if not extents:
+        return [f"{name} = {given}[{', '.join('0' for _ in statement.reads[0].item.node.shape)}]"]
+    return [f"# {name}: another shape", f"{name} = {source}.reshape(({shape}))"]

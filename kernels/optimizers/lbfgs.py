@@ -1,0 +1,108 @@
+"""Limited-memory BFGS.
+
+The direction is d = −H∇f, where H is the inverse-Hessian estimate from the last m pairs
+s = x₊ − x, y = ∇f₊ − ∇f, started from γP with a positive diagonal P (the identity, or the inverse of the
+Hessian's diagonal, which makes the method indifferent to the units of the unknowns) and
+γ = sᵀy / yᵀPy; the length satisfies the strong Wolfe conditions.
+Source: Nocedal & Wright, Numerical Optimization (2nd ed.), algorithms 7.4, 7.5 and eq. 7.20.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .line_search import first_length, wolfe
+from .state import NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
+
+SIGMA = 0.9
+
+
+class LbfgsState(NamedTuple):
+    """The common fields, then the memory: rows of S and Y are pairs, `used` of them, the newest at `last`."""
+
+    x: Vector
+    f: float
+    g: Vector
+    status: int
+    evaluations: int
+    length: float
+    s: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    y: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    rho: Vector
+    used: int
+    last: int
+    diagonal: Vector
+
+
+def start(x: Vector, f: float, g: Vector, diagonal: Vector, memory: int) -> LbfgsState:
+    """The state at the first point; `diagonal` is P."""
+    status = RUNNING if all_finite(f, g) else NOT_FINITE
+    pairs = np.zeros((memory, x.size))
+    return LbfgsState(x, f, g, status, 1, 0.0, pairs, pairs.copy(), np.zeros(memory), 0, -1, diagonal)
+
+
+def direction(state: LbfgsState) -> Vector:
+    """−H∇f by the two-loop recursion."""
+    m = state.rho.size
+    q = -state.g
+    weights = np.zeros(m)
+    for k in range(state.used):
+        i = (state.last - k) % m
+        weights[i] = state.rho[i] * np.dot(state.s[i], q)
+        q = q - weights[i] * state.y[i]
+    gamma = 1.0
+    if state.used > 0:
+        y = state.y[state.last]
+        gamma = 1.0 / (state.rho[state.last] * np.dot(y, state.diagonal * y))
+    q = gamma * state.diagonal * q
+    for k in range(state.used):
+        i = (state.last - state.used + 1 + k) % m
+        q = q + (weights[i] - state.rho[i] * np.dot(state.y[i], q)) * state.s[i]
+    return q
+
+
+def step(state: LbfgsState, value_gradient: ValueGradient) -> LbfgsState:
+    """One iteration. When the direction leads nowhere the memory is dropped and −P∇f tried."""
+    x, f, g = state.x, state.f, state.g
+    used, last = state.used, state.last
+    evaluations = state.evaluations
+    d = direction(state)
+    if not np.dot(g, d) < 0.0:
+        used = 0
+        d = -state.diagonal * g
+    first = 1.0 if used > 0 else first_length(state.diagonal, d)
+    x_new, f_new, g_new, alpha, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
+    evaluations += count
+    if status != RUNNING and used > 0:
+        used = 0
+        d = -state.diagonal * g
+        first = first_length(state.diagonal, d)
+        x_new, f_new, g_new, alpha, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
+        evaluations += count
+    s = x_new - x
+    y = g_new - g
+    curvature = np.dot(s, y)
+    m = state.rho.size
+    if status == RUNNING and curvature > 1e-14 * np.sqrt(np.dot(s, s) * np.dot(y, y)):
+        last = (last + 1) % m
+        used = min(used + 1, m)
+        state.s[last] = s
+        state.y[last] = y
+        state.rho[last] = 1.0 / curvature
+    length = np.sqrt(np.dot(s, s))
+    return LbfgsState(
+        x_new,
+        f_new,
+        g_new,
+        status,
+        evaluations,
+        length,
+        state.s,
+        state.y,
+        state.rho,
+        used,
+        last,
+        state.diagonal,
+    )

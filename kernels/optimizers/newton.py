@@ -1,0 +1,202 @@
+"""Newton's method in a trust region, the subproblem solved exactly.
+
+Each step minimises the quadratic model m(p) = gᵀp + ½pᵀHp over ‖Dp‖ ≤ Δ, where D² follows the largest
+diagonal of the Hessian seen so far, which makes the method indifferent to the units of the unknowns.
+With D⁻¹HD⁻¹ = QΛQᵀ the solution is Dp = −Q(Λ + σI)⁻¹Qᵀ D⁻¹g for the σ ≥ max(0, −λ₁) that satisfies
+‖Dp‖ = Δ (σ = 0 when Newton's step lies inside); in the hard case a multiple of the eigenvector of λ₁ < 0
+is added, by which saddle points are left. Near the solution, where differences of f are rounding errors,
+a step counts as good when it shrinks the gradient.
+Sources: Moré & Sorensen, Computing a trust region step, SIAM J. Sci. Stat. Comput. 4 (1983), § 3;
+Moré, The Levenberg–Marquardt algorithm: implementation and theory (1978), § 6, for D;
+Conn, Gould & Toint, Trust-Region Methods (2000), § 17.4.2, for rounding.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .state import (
+    NOISE,
+    NOT_FINITE,
+    RUNNING,
+    STALLED,
+    UNBOUNDED,
+    HessianOf,
+    Matrix,
+    ValueGradient,
+    Vector,
+    all_finite,
+)
+
+EPS = 2.220446049250313e-16
+
+
+class NewtonState(NamedTuple):
+    """The common fields, then the Hessian at x, the diagonal of D and the radius Δ (0: not yet known)."""
+
+    x: Vector
+    f: float
+    g: Vector
+    status: int
+    evaluations: int
+    length: float
+    h: Matrix
+    scale: Vector
+    radius: float
+
+
+def start(x: Vector, f: float, g: Vector, h: Matrix) -> NewtonState:
+    """The state at the first point."""
+    finite = all_finite(f, g) and np.isfinite(np.sum(h))
+    status = RUNNING if finite else NOT_FINITE
+    return NewtonState(x, f, g, status, 1, 0.0, h, widened(np.zeros(x.size), h), 0.0)
+
+
+def widened(scale: Vector, h: Matrix) -> Vector:
+    """D with every entry at least √|hᵢᵢ|; 1 where nothing is known yet."""
+    found = np.ones(scale.size)
+    for i in range(scale.size):
+        own = np.sqrt(abs(h[i, i]))
+        if own > 0.0 or scale[i] > 0.0:
+            found[i] = max(own, scale[i])
+    return found
+
+
+def secular(values: Vector, a: Vector, radius: float) -> float:
+    """σ > max(0, −λ₁) with ‖(Λ + σI)⁻¹a‖ = Δ, by Newton on 1/‖p‖ − 1/Δ kept inside a bracket.
+
+    For a point where even σ = max(0, −λ₁) gives a shorter step (the hard case) this is that σ.
+    """
+    low = max(0.0, -values[0])
+    norm_a = np.sqrt(np.dot(a, a))
+    high = low + norm_a / radius  # ‖p(high)‖ ≤ ‖a‖/(λ₁ + high) ≤ Δ
+    sigma = high
+    for _ in range(100):
+        shifted = values + sigma
+        if shifted[0] <= 0.0:
+            sigma = 0.5 * (low + high)
+            if sigma <= low or sigma >= high:
+                break
+            continue
+        p = a / shifted
+        norm = np.sqrt(np.dot(p, p))
+        if abs(norm - radius) <= 1e-10 * radius:
+            break
+        if norm > radius:
+            low = max(low, sigma)
+        else:
+            high = min(high, sigma)
+        rate = np.dot(p, p / shifted)
+        sigma = sigma + norm * norm / rate * (norm - radius) / radius if rate > 0.0 else low
+        if not low < sigma < high:
+            sigma = 0.5 * (low + high)
+            if sigma <= low or sigma >= high:
+                break
+    return max(sigma, low)
+
+
+def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> Vector:
+    """The minimiser of aᵀp + ½pᵀΛp over ‖p‖ ≤ Δ; Δ = 0 stands for "as far as Newton's step".
+
+    Directions of no curvature in which the model gains less than `negligible` are left alone.
+    """
+    n = values.size
+    largest = max(abs(values[0]), abs(values[n - 1]))
+    tiny = n * EPS * largest
+    if values[0] >= -tiny:
+        p = np.zeros(n)
+        for i in range(n):
+            if values[i] > tiny:
+                p[i] = -a[i] / values[i]
+            elif tiny > 0.0 and a[i] * a[i] > 2.0 * tiny * negligible:
+                p[i] = -a[i] / tiny
+            elif largest == 0.0:
+                p[i] = -a[i]
+        if radius == 0.0 or np.sqrt(np.dot(p, p)) <= radius:
+            return p
+    if radius == 0.0:
+        radius = max(np.sqrt(np.dot(a, a)) / max(largest, 1e-300), 0.1)
+    sigma = secular(values, a, radius)
+    p = np.zeros(n)
+    for i in range(n):
+        shifted = values[i] + sigma
+        if shifted > tiny:
+            p[i] = -a[i] / shifted
+    missing = radius * radius - np.dot(p, p)
+    if values[0] < -tiny and missing > 1e-6 * radius * radius:
+        p[0] += np.sqrt(missing) if a[0] <= 0.0 else -np.sqrt(missing)
+    return p
+
+
+def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) -> NewtonState:
+    """One accepted step; the radius shrinks inside until the model is believed."""
+    x, f, g, h, scale = state.x, state.f, state.g, state.h, state.scale
+    radius = state.radius
+    evaluations = state.evaluations
+    n = x.size
+    scaled = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            scaled[i, j] = h[i, j] / scale[i] / scale[j]
+    values, vectors = np.linalg.eigh(scaled)
+    g_scaled = g / scale
+    a = vectors.T @ g_scaled
+    noise = NOISE * abs(f)
+    status = STALLED
+    x_new, f_new, g_new = x, f, g
+    for _ in range(60):
+        q = model_step(values, a, radius, 1e-4 * noise)
+        size = np.sqrt(np.dot(q, q))
+        p = (vectors @ q) / scale
+        gain = -(np.dot(a, q) + 0.5 * np.dot(q, values * q))
+        x_try = x + p
+        if not gain > 0.0 or np.all(x_try == x):
+            break
+        f_try, g_try = value_gradient(x_try)
+        evaluations += 1
+        if f_try == -np.inf:
+            x_new, f_new, g_new, status = x_try, f_try, g_try, UNBOUNDED
+            break
+        if not all_finite(f_try, g_try):
+            radius = 0.1 * size
+            continue
+        if gain <= noise and abs(f_try - f) <= 10.0 * noise:
+            # Values say nothing here: let the gradient decide, in the norm of the model.
+            before, after = model_norm(values, a), model_norm(values, vectors.T @ (g_try / scale))
+            good = 1.0 if after < 0.9 * before else 0.0
+        else:
+            good = (f - f_try + 0.1 * noise) / (gain + 0.1 * noise)
+        if good < 0.25:
+            radius = 0.25 * size
+        elif radius == 0.0:
+            radius = 2.0 * size
+        elif good > 0.75 and size > 0.9 * radius:
+            radius = 2.5 * radius
+        if good > 1e-4:
+            x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
+            break
+        if gain <= noise and abs(f_try - f) <= 10.0 * noise:
+            break  # a shorter step would be worse by the same measure
+    if status == STALLED:
+        return NewtonState(x, f, g, STALLED, evaluations, 0.0, h, scale, radius)
+    length = np.sqrt(np.dot(x_new - x, x_new - x))
+    if status == UNBOUNDED:
+        return NewtonState(x_new, f_new, g_new, status, evaluations, length, h, scale, radius)
+    h_new = hessian(x_new)
+    if not np.isfinite(np.sum(h_new)):
+        return NewtonState(x_new, f_new, g_new, NOT_FINITE, evaluations, length, h, scale, radius)
+    return NewtonState(
+        x_new, f_new, g_new, status, evaluations, length, h_new, widened(scale, h_new), radius
+    )
+
+
+def model_norm(values: Vector, a: Vector) -> float:
+    """√(gᵀ|H|⁻¹g) in the eigenbasis, directions without curvature left out."""
+    tiny = values.size * EPS * max(abs(values[0]), abs(values[values.size - 1]))
+    total = 0.0
+    for i in range(values.size):
+        if abs(values[i]) > tiny:
+            total += a[i] * a[i] / abs(values[i])
+    return np.sqrt(total)  # type: ignore[no-any-return]

@@ -1,0 +1,55 @@
+"""The names of `special` for generated source that runs under plain Python, without numba.
+
+Slow on purpose-built data and meant for tests and for reading along; the meaning is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special as _scipy
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Nothing is compiled here."""
+    return function
+
+
+exp, expm1, tanh, log, log1p, sqrt = np.exp, np.expm1, np.tanh, np.log, np.log1p, np.sqrt
+sin, cos, tan, sinh, cosh = np.sin, np.cos, np.tan, np.sinh, np.cosh
+asin, acos, atan, asinh, acosh, atanh = (
+    np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh,
+)  # fmt: skip
+erf, erfc, lgamma, digamma = _scipy.erf, _scipy.erfc, _scipy.gammaln, _scipy.digamma
+sigmoid = _scipy.expit
+
+
+def softplus(x: float) -> Any:
+    """log(1 + eˣ)."""
+    return max(x, 0.0) + np.log1p(np.exp(-abs(x)))
+
+
+def trigamma(x: float) -> Any:
+    """ψ′(x)."""
+    return _scipy.polygamma(1, x)
+
+
+def inverse(matrix: Any, out: Any) -> None:
+    """out = matrix⁻¹; NaN where the matrix is singular."""
+    try:
+        out[:] = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        out[:] = math.nan
+
+
+def determinant(matrix: Any) -> float:
+    """det of a matrix."""
+    return float(np.linalg.det(matrix))
+
+
+def log_determinant(matrix: Any) -> float:
+    """log |det|."""
+    return float(np.linalg.slogdet(matrix)[1])

@@ -1,0 +1,183 @@
+"""The loop-level program: stages of loop nests over named arrays, ready to be written down.
+
+`build` gives every item a name of our own (`v0`, `v1`, …), and groups the statements of a stage into nests:
+elementwise statements and full sums over one and the same index space share one loop, in which intermediate
+values are scalars. Contractions, operators along axes and matrix functions stand alone.
+What a nest looks like as text is `emit`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import sympy
+
+from ..node import Labels, Node, Variable, size_symbols, variables
+from ..sizes import Size
+from .contraction import plan
+from .scalars import Sizes
+from .schedule import Item, Schedule, Stage, Statement, find_data_axis, stages
+
+ROW = sympy.Symbol("rows of the block", integer=True, positive=True)
+
+
+@final
+@dataclass
+class Nest:
+    """Statements that share one loop nest. `orders[k]` lists the labels of statement k, outermost first."""
+
+    space: tuple[Size, ...]
+    statements: list[Statement]
+    orders: list[Labels]
+
+
+@final
+@dataclass
+class Pass:
+    """One sweep over the rows: nests per block, sums that every block adds to, arrays written by blocks."""
+
+    nests: list[Nest]
+    sums: list[Item]
+    written: list[Item]
+    buffers: list[Item]
+
+
+@final
+@dataclass
+class Step:
+    """Small work, then perhaps a pass."""
+
+    small: list[Nest]
+    sweep: Pass | None
+
+
+@final
+@dataclass
+class Program:
+    """Everything that the text of a kernel says."""
+
+    inputs: tuple[Variable, ...]
+    size_inputs: tuple[sympy.Symbol, ...]  # sizes that no array's axis tells
+    sizes: Sizes
+    data_size: Size | None
+    steps: list[Step]
+    outputs: list[Item]
+    names: dict[Item, str]
+    statements: Mapping[Item, Statement]
+    used: set[Item] = field(default_factory=set)  # stored as arrays
+
+
+def build(nodes: Sequence[Node], unknowns: Sequence[str]) -> Program:
+    """The program that computes the nodes. Inputs: data by name, then unknowns in the given order."""
+    found = variables(*nodes)
+    known = sorted((v for v in found if v.name not in unknowns), key=lambda v: v.name)
+    inputs = (*known, *(v for u in unknowns for v in found if v.name == u))
+    symbols = size_symbols(*nodes)
+    sizes = Sizes(symbols)
+    data_size = find_data_axis(inputs, unknowns)
+    told = {s for v in inputs for s in v.shape if s.is_Symbol}
+    size_inputs = tuple(s for s in symbols if s not in told)
+    planned = plan(nodes, data_size)
+    schedule = Schedule(planned, data_size, sizes)
+    found_stages = stages(schedule)
+    names: dict[Item, str] = {}
+    for v in inputs:
+        names[Item(v)] = f"v{len(names)}"
+    for item in schedule.order:
+        names.setdefault(item, f"v{len(names)}")
+    steps = [_step(stage, schedule) for stage in found_stages]
+    used = set(schedule.outputs) | _stored(steps)
+    return Program(
+        inputs, size_inputs, sizes, data_size, steps, schedule.outputs, names, schedule.statements, used
+    )
+
+
+def _stored(steps: Sequence[Step]) -> set[Item]:
+    """Items that are read outside the loop that computes them; all others live in scalars."""
+    found: set[Item] = set()
+    for step in steps:
+        for nest in [*step.small, *(step.sweep.nests if step.sweep else [])]:
+            own = {s.target for s in nest.statements if s.kind == "map"}
+            found |= {r.item for s in nest.statements for r in s.reads if r.item not in own}
+    return found
+
+
+def _step(stage: Stage, schedule: Schedule) -> Step:
+    statements = schedule.statements
+    small = nests([statements[i] for i in stage.small if i.row is None], set())
+    if not stage.has_pass:
+        return Step(small, None)
+    todo = [statements[i] for i in schedule.order if i in {*stage.rows, *stage.sums}]
+    inside = nests(todo, set())
+    return Step(small, Pass(inside, stage.sums, stage.written, stage.rows))
+
+
+def loop_order(statement: Statement) -> Labels | None:
+    """The labels, outermost first, if the statement can share a nest; None if it stands alone."""
+    if statement.kind == "map":
+        return statement.stored
+    if statement.kind == "sum" and not statement.output:
+        stored = [tuple(r.stored) for r in statement.reads]
+        best = max(stored, key=len, default=())
+        order = tuple(int(e[1:-1]) for e in best if e[1:-1].isdigit())
+        if statement.row is not None:
+            order = (statement.row, *(i for i in order if i != statement.row))
+        order = tuple(dict.fromkeys(order))
+        if set(order) == set(statement.sizes):
+            return order
+    return None
+
+
+def space_of(statement: Statement, order: Iterable[int]) -> tuple[Size, ...]:
+    """The sizes of the loops; the rows of a block count as a size of their own."""
+    return tuple(ROW if i == statement.row else statement.sizes[i] for i in order)
+
+
+def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
+    """The statements in nests, in an order in which they can run.
+
+    What stands alone runs as soon as it can; elementwise statements wait and are taken together.
+    """
+    inside = {s.target for s in statements}
+    pending = list(statements)
+    done = set(ready)
+    found: list[Nest] = []
+
+    def can_run(s: Statement, extra: set[Item]) -> bool:
+        return all(r.item not in inside or r.item in done or r.item in extra for r in s.reads)
+
+    while pending:
+        single = next((s for s in pending if can_run(s, set()) and loop_order(s) is None), None)
+        if single is not None:
+            found.append(Nest((), [single], [()]))
+            done.add(single.target)
+            pending.remove(single)
+            continue
+        leader = next(s for s in pending if can_run(s, set()))
+        order = loop_order(leader)
+        assert order is not None
+        space = space_of(leader, order)
+        group: list[Statement] = []
+        orders: list[Labels] = []
+        targets: set[Item] = set()
+        for s in pending:
+            labels = loop_order(s)
+            if labels is None or space_of(s, labels) != space or not can_run(s, targets):
+                continue
+            if all(r.item not in targets or _aligned(r.stored, labels) for r in s.reads):
+                group.append(s)
+                orders.append(labels)
+                if s.kind == "map":  # a sum is complete only when the loop is over
+                    targets.add(s.target)
+        done |= {s.target for s in group}
+        chosen = set(map(id, group))
+        pending = [s for s in pending if id(s) not in chosen]
+        found.append(Nest(space, group, orders))
+    return found
+
+
+def _aligned(entries: tuple[str, ...], labels: Labels) -> bool:
+    """Whether a value of this very iteration is read."""
+    return entries == tuple(f"@{i}@" for i in labels)

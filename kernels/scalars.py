@@ -1,0 +1,53 @@
+"""The text of numbers in generated source: sizes, coefficients and constant powers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import final
+
+import sympy
+from sympy.printing.pycode import pycode
+
+from ..sizes import Size
+
+
+@final
+class Sizes:
+    """Names `n0`, `n1`, … for the symbolic sizes; users' names never reach the source."""
+
+    def __init__(self, symbols: Iterable[sympy.Symbol]) -> None:
+        self.names = {s: f"n{k}" for k, s in enumerate(sorted(symbols, key=lambda s: s.name))}
+        self._own = {s: sympy.Symbol(name, integer=True, positive=True) for s, name in self.names.items()}
+
+    def text(self, value: sympy.Expr) -> str:
+        """Any formula over sizes."""
+        return str(pycode(value.xreplace(self._own), fully_qualified_modules=False))
+
+    def integer(self, value: Size) -> str:
+        """A whole number over sizes."""
+        if value.is_Integer:
+            return str(int(value))
+        text = self.text(sympy.expand(value))
+        return f"int({text})" if "/" in text else text
+
+
+def coefficient(value: sympy.Expr, sizes: Sizes) -> str:
+    """A coefficient as a scalar expression, in parentheses where it is compound."""
+    if not value.free_symbols:
+        text = repr(float(value))
+        return f"({text})" if text.startswith("-") else text
+    return f"({sizes.text(value)})"
+
+
+def power_text(x: str, exponent: sympy.Expr) -> str:
+    """x to a constant power, by multiplications and square roots where that is exact."""
+    doubled = 2 * exponent
+    if doubled.is_Integer and 0 < abs(doubled) <= 12:
+        whole, half = divmod(abs(int(doubled)), 2)
+        base = f"({x})"
+        factors = [base] * whole + ([f"sqrt({x})"] if half else [])
+        product = " * ".join(factors)
+        return f"1.0 / ({product})" if doubled < 0 else f"({product})"
+    if exponent.is_Integer:
+        return f"({x}) ** {float(exponent)!r}"
+    return f"({x}) ** ({float(exponent)!r})"
