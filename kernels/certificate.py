@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from derive.errors import DataError
-from derive.evaluate import evaluate
-from derive.node import Node, variables
+from derive.evaluate import bind, evaluate_bound
+from derive.node import Node, size_symbols, variables
+from derive.stable import stabilise
 
 from .oracle import VALUE, Layout, Matrix, Vector, assemble, gradient_key
 
@@ -222,30 +223,33 @@ def certify_statement(
     `solution` and, where wanted, the Hessian's blocks under `hessian_key(a, b)`.
     """
     layout = Layout.of({name: np.shape(value) for name, value in solution.items()})
+    x = layout.pack(solution)
+    keys = [VALUE, *(gradient_key(a) for a in layout.names)]
+    blocks = [key for key in nodes if key.startswith("hessian ")]
+    computed = dict(zip([*keys, *blocks], stabilise([nodes[k] for k in [*keys, *blocks]]), strict=True))
+    wanted = variables(*computed.values())
+    sizes = size_symbols(*computed.values())
+    given = {**data, **layout.unpack(x)}
+    arrays, binding = bind(wanted, given, sizes=sizes, extra=True, check_facts=False)
 
-    def evaluated(key: str, point: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-        node = nodes[key]
-        names = {v.name for v in variables(node)}
-        given = {n: v for n, v in {**data, **point}.items() if n in names}
-        return evaluate(node, given)
+    def at(point: Vector, names: list[str]) -> list[np.ndarray[Any, Any]]:
+        moved = {**arrays, **layout.unpack(point)}
+        return evaluate_bound([computed[k] for k in names], moved, binding)
 
-    def gradient_at(x: Vector) -> Vector:
-        point = layout.unpack(x)
+    def gradient_at(point: Vector) -> Vector:
         try:
-            return layout.pack({a: evaluated(gradient_key(a), point) for a in layout.names})
+            return layout.pack(dict(zip(layout.names, at(point, keys[1:]), strict=True)))
         except DataError:
             return np.full(layout.size, np.nan)
 
-    x = layout.pack(solution)
+    hessian = None
     try:
-        value = float(evaluated(VALUE, solution))
+        value = float(at(x, keys[:1])[0])
+        if blocks:
+            hessian = assemble(layout, dict(zip(blocks, at(x, blocks), strict=True)))
+            hessian = (hessian + hessian.T) / 2
     except DataError:
         value = float("nan")
-    hessian = None
-    blocks = [key for key in nodes if key.startswith("hessian ")]
-    if blocks:
-        hessian = assemble(layout, {key: evaluated(key, solution) for key in blocks})
-        hessian = (hessian + hessian.T) / 2
     return certify(
         value,
         gradient_at(x),

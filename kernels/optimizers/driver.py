@@ -1,0 +1,244 @@
+"""`minimize`: an optimizer's steps, watched.
+
+It runs `step` under Python, records the history, looks at the clock, at Ctrl-C and at the callback between
+steps, and asks the certificate, not the optimizer, whether the answer is right. Whatever ends the run, the
+best point so far comes back with a message that names the cause; not converging is never an exception.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from derive.errors import ArgumentError, SizeError
+
+from ..certificate import TOLERANCE, Certificate, certify
+from ..oracle import Oracle, Vector
+from . import Method, method
+from .progress import Progress
+from .state import NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
+
+Certify = Callable[[Vector, float], Certificate]
+Callback = Callable[[OptimizeResult], Any]
+
+# SciPy's convention: 0 is success; the other numbers say which message follows.
+SUCCESS, ITERATIONS, TIME, INTERRUPT, STOPPED, NO_STEP, NO_MINIMUM, NO_VALUE = range(8)
+#: The optimizer's own measure may be looser than the certificate's; it is then tightened this far.
+TIGHTEST = 1e-8
+
+
+@dataclass
+class History:
+    """One entry per iteration, the start included; times in seconds since the start."""
+
+    objective: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    scaled_gradient: list[float] = field(default_factory=list)
+    time: list[float] = field(default_factory=list)
+    evaluations: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.objective)
+
+
+class Run:
+    """One minimisation: the state, the best point and the clock."""
+
+    def __init__(self, oracle: Oracle, x0: Vector, record: Method) -> None:
+        self.oracle, self.record = oracle, record
+        self.began = time.perf_counter()
+        self.history = History()
+        f, g = oracle.value_gradient(x0)
+        self.first = f
+        self.state: State = record.start(oracle, x0, f, g)
+        self.best = (x0, f, g)
+        self.note()
+
+    @property
+    def magnitude(self) -> float:
+        """The gain since the start, by which gradients are scaled."""
+        gain = self.first - self.best[1]
+        return gain if np.isfinite(gain) and gain > 0.0 else 0.0
+
+    @property
+    def measure(self) -> float:
+        """The scaled gradient of the present point."""
+        s = self.state
+        return scaled_gradient(s.x, s.f, s.g, self.magnitude or 1.0)
+
+    def note(self) -> None:
+        """Record the present point; keep it if it is the best (by gradient, where values are equal)."""
+        s, (_, f, g) = self.state, self.best
+        if np.isfinite(s.f) and np.isfinite(s.g).all():
+            level = 1e-12 * abs(f) if np.isfinite(f) else 0.0
+            smaller = s.f < f - level or not np.isfinite(f)
+            if smaller or (s.f <= f + level and np.abs(s.g).max() <= np.abs(g).max()):
+                self.best = (s.x, s.f, s.g)
+        self.history.objective.append(float(s.f))
+        self.history.gradient_norm.append(float(np.abs(s.g).max()))
+        self.history.scaled_gradient.append(self.measure)
+        self.history.time.append(time.perf_counter() - self.began)
+        self.history.evaluations.append(int(s.evaluations))
+
+    def advance(self) -> None:
+        """One step."""
+        functions = [getattr(self.oracle, name) for name in self.record.functions]
+        self.state = self.record.step(self.state, *functions)
+        if self.state.status == RUNNING or self.state.status == UNBOUNDED:
+            self.note()
+
+
+def minimize(
+    oracle: Oracle,
+    x0: Any,
+    method_name: str = "lbfgs",
+    *,
+    tol: float = TOLERANCE,
+    max_iterations: int = 10_000,
+    max_time: float | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+    certificate: Certify | None = None,
+) -> OptimizeResult:
+    """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
+
+    `certificate(x, magnitude)` judges a point independently of the oracle (`certificate.certify_statement`);
+    without it the oracle's own numbers are certified. `callback` is SciPy's: it gets an intermediate result,
+    and stops the run by raising StopIteration. `max_time` is in seconds.
+    """
+    record = method(method_name)
+    lacking = record.needs - oracle.has
+    if lacking:
+        raise ArgumentError(f"method {record.name} needs the {', '.join(sorted(lacking))}; none was given")
+    start = np.array(x0, dtype=np.float64).reshape(-1)
+    if start.shape != (oracle.size,):
+        raise SizeError(f"the start has {start.size} entries, the problem {oracle.size} unknowns")
+    if not 0.0 < tol < 1.0:
+        raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
+    judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
+    with np.errstate(all="ignore"):
+        run = Run(oracle, start, record)
+        with Progress(record.title, enabled=progress) as bar:
+            status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
+        x, f, g = run.best
+        proof = judge(x, run.magnitude)
+    return _result(run, proof, status, message, (x, f, g))
+
+
+def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> Certificate:
+    """The certificate from the oracle's own numbers."""
+    f, g = oracle.value_gradient(x)
+    hessian = oracle.hessian(x) if "hessian" in oracle.has and oracle.size <= 500 else None
+    return certify(
+        f,
+        g,
+        x,
+        hessian=hessian,
+        gradient_at=lambda point: oracle.value_gradient(point)[1],
+        magnitude=magnitude,
+        tolerance=tol,
+        layout=oracle.layout,
+    )
+
+
+def _iterate(
+    run: Run,
+    judge: Certify,
+    tol: float,
+    max_iterations: int,
+    max_time: float | None,
+    callback: Callback | None,
+    bar: Progress,
+) -> tuple[int, str]:
+    """Steps until the certificate is satisfied or something ends the run: (status, message)."""
+    aim = tol
+    try:
+        for iteration in range(max_iterations + 1):
+            ended = _status(run)
+            if ended is not None:
+                return ended
+            if run.measure <= aim:
+                proof = judge(run.state.x, run.magnitude)
+                if proof.ok(tol):
+                    return SUCCESS, _polished(run)
+                if proof.runs_away() and aim <= 1e-3 * tol:
+                    return NO_MINIMUM, proof.reason()
+                if proof.saddle() and run.record.name != "newton":
+                    return NO_STEP, proof.reason()
+                aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
+            if iteration == max_iterations:
+                return ITERATIONS, f"not converged after {max_iterations} iterations"
+            if max_time is not None and time.perf_counter() - run.began >= max_time:
+                return TIME, f"not converged within max_time = {max_time:g} s ({iteration} iterations)"
+            run.advance()
+            if callback is not None:
+                callback(OptimizeResult(x=run.state.x, fun=run.state.f, jac=run.state.g, nit=iteration + 1))
+            bar.update(iteration + 1, run.state.f, run.measure)
+    except KeyboardInterrupt:
+        return INTERRUPT, f"interrupted after {len(run.history) - 1} iterations; the best point so far is kept"
+    except StopIteration:
+        return STOPPED, f"stopped by the callback after {len(run.history) - 1} iterations"
+    raise AssertionError("the loop ends by returning")
+
+
+def _status(run: Run) -> tuple[int, str] | None:
+    """Why the state allows no further step, or None."""
+    status, nonfinite = run.state.status, run.oracle.counts.nonfinite
+    seen = f"; the objective or its gradient was not finite at {nonfinite} trial points" if nonfinite else ""
+    if status == UNBOUNDED:
+        return NO_MINIMUM, "the objective is unbounded below: it fell to -inf"
+    if status == NOT_FINITE and len(run.history) == 1:
+        return NO_VALUE, f"the objective or a derivative of it is not finite at the start ({run.state.f})"
+    if status == NOT_FINITE:
+        return NO_VALUE, "a derivative became NaN or infinite during the run" + seen
+    if status == STALLED:
+        return NO_STEP, "no further step improves the objective" + seen
+    return None
+
+
+def _polished(run: Run) -> str:
+    """After the tolerance is met: a few more steps while each at least halves the gradient, if cheap."""
+    for _ in range(5 if run.record.polish else 0):
+        before = run.measure
+        if before == 0.0:
+            break
+        run.advance()
+        if run.state.status != RUNNING or run.measure > 0.5 * before:
+            break
+    return "converged"
+
+
+def _result(
+    run: Run, proof: Certificate, status: int, message: str, best: tuple[Vector, float, Vector]
+) -> OptimizeResult:
+    x, f, g = best
+    success = proof.ok() and status in (SUCCESS, NO_STEP, ITERATIONS, TIME)
+    if success:
+        status, message = SUCCESS, f"certified: {proof.reason()}"
+    elif status == SUCCESS:
+        status, message = NO_STEP, f"not certified: {proof.reason()}"
+    elif status not in (NO_MINIMUM, NO_VALUE) or proof.reason() not in message:
+        message = f"{message}; {proof.reason()}"
+    counts = run.oracle.counts
+    return OptimizeResult(
+        x=x,
+        fun=float(f),
+        jac=g,
+        nit=len(run.history) - 1,
+        nfev=counts.value,
+        njev=counts.gradient,
+        nhev=counts.hessian,
+        nhvp=counts.hvp,
+        status=status,
+        message=message,
+        success=success,
+        method=run.record.name,
+        certificate=proof,
+        history=run.history,
+        time=time.perf_counter() - run.began,
+    )
