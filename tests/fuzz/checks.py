@@ -1,0 +1,292 @@
+"""What must hold of any expression: its meaning, its gradient, its Hessian–vector product, its facts.
+
+Derivatives are held against central differences in 50-digit mpmath to a relative 1e-20. A mismatch is
+measured again with 120 digits, and forward against backward differences: at a kink it is a convention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from derive.differentiate import gradient, hvp
+from derive.domains import Array, Mp
+from derive.errors import DeriveError
+from derive.evaluate import _check_facts, run
+from derive.node import Node, Variable, topological, variable, variables
+from derive.sizes import Binding
+from derive.stable import recognise, stabilise
+from derive.verify.sampling import draw
+
+from .generate import SIZES, Piece
+
+TOLERANCE = 1e-20
+
+
+class Wrong(AssertionError):
+    """A result that is not what it should be."""
+
+
+class Skip(Exception):
+    """A point that decides nothing: outside the domain, a kink, or numbers of absurd size."""
+
+
+@dataclass
+class Case:
+    """An objective at a point, in mpmath."""
+
+    piece: Piece
+    wrt: Variable
+    direction: Variable
+    arrays: dict[str, Array]
+    binding: Binding
+
+
+def prepare(piece: Piece, seed: int) -> Case:
+    """A point and an unknown for an objective."""
+    random = Random(seed)
+    inside = [p.node for p in piece.walk() if p.kind == "variable"]
+    if not inside:
+        raise Skip("no variable")
+    # Prefer unknowns that survived the algebra, but ask for vanished ones too.
+    alive = list(variables(piece.node))
+    wrt = random.choice(alive if alive and random.random() < 0.95 else inside)
+    assert isinstance(wrt, Variable)
+    direction = variable("_v", wrt.shape, {"symmetric"} & wrt.facts)
+    binding = Binding(dict(SIZES))
+    point = draw({*inside, direction}, binding, seed, "generic")
+    return Case(piece, wrt, direction, point.arrays, binding)
+
+
+def check(piece: Piece, seed: int, deep: bool = True) -> set[str]:
+    """Raise `Wrong` when anything about the objective is; the operators that were exercised."""
+    case = prepare(piece, seed)
+    node = piece.node
+    first = gradient(node, case.wrt)
+    second = hvp(node, case.wrt, case.direction) if deep else None
+    try:
+        derived = _same_meaning(case, first, 50)
+    except Wrong:  # cancellation can eat 20 digits; it cannot eat 120
+        derived = _same_meaning(case, first, 150)
+    _against_differences(node, derived, case, "gradient")
+    if second is not None:
+        with mpmath.workdps(50):
+            (along,) = _values([second], case, 50)
+        _against_differences(first, along, case, "hvp", case.arrays["_v"])
+    roots = [node, first, *([second] if second is not None else [])]
+    _facts(roots, case)
+    return {n.op for n in topological(roots) if hasattr(n, "op")}
+
+
+def _same_meaning(case: Case, first: Node, digits: int) -> Array:
+    """Recipe, normal form, recognised and stable forms have one value. The value of the gradient."""
+    node = case.piece.node
+    with mpmath.workdps(digits):
+        meaning = _meaning(case, digits)
+        value, derived = _values([node, first], case, digits)
+        _close(value, meaning, "the normal form differs from what was stated")
+        stable = stabilise([node, first])
+        with_stable = _values([*stable, recognise(node)], case, digits)
+        _close(with_stable[0], value, "the stable form of the value")
+        _close(with_stable[1], derived, "the stable form of the gradient")
+        _close(with_stable[2], value, "the recognised form of the value")
+        return derived
+
+
+def _meaning(case: Case, digits: int) -> Array:
+    domain = Mp(digits)
+    arrays = {k: domain.array(a) for k, a in case.arrays.items()}
+    try:
+        found = case.piece.value(arrays, case.binding, domain, {})
+    except (ZeroDivisionError, OverflowError, ValueError, DeriveError, TypeError, np.linalg.LinAlgError) as e:
+        raise Skip(f"undefined: {e}") from None
+    _sane(found)
+    return np.asarray(found)
+
+
+def _sane(array: Any) -> None:
+    for v in np.asarray(array, dtype=object).flat:
+        if isinstance(v, mpmath.mpc) or not mpmath.isfinite(v) or abs(v) > 1e25:
+            raise Skip("not a reasonable number")
+
+
+def _values(nodes: list[Node], case: Case, digits: int, moved: Array | None = None) -> list[Array]:
+    with mpmath.workdps(digits):
+        domain = Mp(digits)
+        arrays = {k: domain.array(a) for k, a in case.arrays.items()}
+        if moved is not None:
+            arrays[case.wrt.name] = moved
+        try:
+            found = run(nodes, arrays, case.binding, domain)
+        except (ZeroDivisionError, OverflowError) as error:
+            raise Skip(f"undefined: {error}") from None
+        for f in found:
+            _sane(f)
+        return found
+
+
+def _close(a: Array, b: Array, what: str) -> None:
+    if np.shape(a) != np.shape(b):
+        raise Wrong(f"{what}: shapes {np.shape(a)} and {np.shape(b)}")
+    gap = _largest(a - b)
+    if gap > mpmath.mpf(10) ** -30 * max(1, _largest(a), _largest(b)):
+        raise Wrong(f"{what}: {mpmath.nstr(gap, 5)} on values of size {mpmath.nstr(_largest(a), 5)}")
+
+
+def _largest(a: Any) -> Any:
+    return max((abs(v) for v in np.asarray(a, dtype=object).flat), default=0)
+
+
+def _steps(case: Case, along: Array | None) -> list[tuple[tuple[int, ...], Array]]:
+    shape = case.binding.shape(case.wrt.shape)
+    if along is not None:
+        return [((), along)]
+    indices = list(np.ndindex(shape))
+    found = []
+    for index in Random(len(indices)).sample(indices, min(5, len(indices))):
+        step = np.zeros(shape, dtype=int).astype(object)
+        step[index] = 2
+        if "symmetric" in case.wrt.facts and len(shape) >= 2:
+            # Twice the symmetric unit step: whole numbers stay exact.
+            step = (step + np.swapaxes(step, -1, -2)) / 2
+        found.append((index, step))
+    return found
+
+
+def _against_differences(
+    function: Node, derived: Array, case: Case, what: str, along: Array | None = None
+) -> None:
+    for index, step in _steps(case, along):
+        expected = derived if along is not None else 2 * derived[index]
+        if _gap(function, expected, case, step, 50) <= TOLERANCE:
+            continue
+        # Where the objective jumps its gradient may be continuous and yet tell nothing.
+        if _kink(function, case, step) or _kink(case.piece.node, case, step):
+            raise Skip("kink")
+        gap = _gap(function, None, case, step, 120, (what, index, along))
+        if gap > TOLERANCE:
+            raise Wrong(
+                f"{what} with respect to {case.wrt.name}{list(case.wrt.shape)} at {index}: "
+                f"relative difference {mpmath.nstr(gap, 5)}"
+            )
+
+
+def _difference(function: Node, case: Case, step: Array, digits: int, side: int = 0) -> Array:
+    with mpmath.workdps(digits):
+        domain = Mp(digits)
+        x, v = domain.array(case.arrays[case.wrt.name]), domain.array(step)
+        h = mpmath.mpf(10) ** (-digits // 3)
+        ahead = _values([function], case, digits, np.asarray(x + (h if side >= 0 else 0) * v))[0]
+        behind = _values([function], case, digits, np.asarray(x - (h if side <= 0 else 0) * v))[0]
+        return np.asarray((ahead - behind) / (h * (2 if side == 0 else 1)))
+
+
+def _gap(
+    function: Node,
+    expected: Array | None,
+    case: Case,
+    step: Array,
+    digits: int,
+    again: tuple[str, tuple[int, ...], Array | None] | None = None,
+) -> Any:
+    with mpmath.workdps(digits):
+        if again is not None:  # the derived value anew, with more digits
+            what, index, along = again
+            node = gradient(case.piece.node, case.wrt)
+            if what == "hvp":
+                node = hvp(case.piece.node, case.wrt, case.direction)
+            value = _values([node], case, digits)[0]
+            expected = value if along is not None else 2 * value[index]
+        measured = _difference(function, case, step, digits)
+        assert expected is not None
+        return _largest(measured - expected) / max(
+            _largest(measured), _largest(expected), mpmath.mpf(10) ** -8
+        )
+
+
+def _kink(function: Node, case: Case, step: Array) -> bool:
+    with mpmath.workdps(60):
+        ahead, behind = (_difference(function, case, step, 60, side) for side in (1, -1))
+        size = max(_largest(ahead), _largest(behind), mpmath.mpf(10) ** -8)
+        jump = _largest(ahead) > 1e15  # h is 1e-20: a jump of the function itself
+        return bool(jump or _largest(ahead - behind) > 1e-12 * size)
+
+
+def _facts(roots: list[Node], case: Case) -> None:
+    """Every fact that a node claims is true of its value."""
+    wanted = [n for n in topological(roots) if n.facts]
+    with mpmath.workdps(30):
+        for node, value in zip(wanted, _values(wanted, case, 30), strict=True):
+            try:
+                _fact(node, value)
+            except DeriveError as error:
+                raise Wrong(f"a fact of {show(node)} is false: {error}") from None
+
+
+SIGNS = {
+    "positive": lambda v: v > 0,
+    "nonnegative": lambda v: v >= 0,
+    "nonzero": lambda v: v != 0,
+    "integer": lambda v: v == mpmath.nint(v),
+}
+
+
+def _fact(node: Node, value: Array) -> None:
+    """Signs exactly (but for rounding at 30 digits), matrix facts as at the door."""
+    size = max(_largest(value), mpmath.mpf(10) ** -300)
+    for fact, test in SIGNS.items():
+        for v in np.asarray(value, dtype=object).flat:
+            if fact in node.facts and not test(v) and not any(test(v + s * size * 1e-25) for s in (-1, 1)):
+                raise Wrong(f"{show(node)} claims to be {fact}, but has the entry {mpmath.nstr(v, 10)}")
+    rest = node.facts - set(SIGNS)
+    found = np.asarray(value / size, dtype=float)
+    _check_facts(variable("x", node.shape, rest), found)
+    if (
+        "invertible" in rest
+        and value.ndim >= 2
+        and np.any(np.linalg.matrix_rank(found, tol=1e-14) < found.shape[-1])
+    ):
+        raise Wrong(f"{show(node)} is not invertible")
+    if (
+        "diagonal" in rest
+        and value.ndim >= 2
+        and np.abs(found - found * np.eye(found.shape[-1])).max() > 1e-15
+    ):
+        raise Wrong(f"{show(node)} is not diagonal")
+    if "orthogonal" in rest:
+        matrix = np.asarray(value, dtype=float)
+        if np.abs(np.swapaxes(matrix, -1, -2) @ matrix - np.eye(matrix.shape[-1])).max() > 1e-9:
+            raise Wrong(f"{show(node)} is not orthogonal")
+
+
+def show(node: Node, depth: int = 3) -> str:
+    """A node for an error message."""
+    name = getattr(node, "name", None) or getattr(node, "op", None) or type(node).__name__
+    if depth == 0 or not node.operands:
+        return str(name)
+    extra = getattr(node, "inputs", "") or (getattr(node, "coefficients", ""))
+    return f"{name}{extra}({', '.join(show(o, depth - 1) for o in node.operands)})"
+
+
+def shrink(piece: Piece, seed: int) -> Piece:
+    """The smallest part that fails by itself, if one does."""
+    from .generate import product
+
+    best = piece
+    for part in sorted(piece.walk(), key=lambda p: len(p.walk())):
+        labels = tuple(range(len(part.shape)))
+        whole = product([part], [labels], ())
+        for k in range(3):
+            try:
+                check(whole, seed + k)
+            except Skip:
+                continue
+            except Wrong:
+                return whole
+            except Exception:
+                return whole
+    return best
