@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import sympy
 
-from .build import add, constant_value, einsum, scale, split_power, split_scale
+from .build import add, constant_value, einsum, is_negative, negate, scale, split_power, split_scale
 from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, transform
 from .operators import apply, rebuild
 
@@ -137,6 +137,18 @@ def double_logistic_is_tanh(node: Node) -> Node | None:
     return None
 
 
+def one_minus_sigmoid_of_negative(node: Node) -> Node | None:
+    """1 − σ(−z) -> σ(z), where z is written without the minus"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    for (a, s), (b, one) in (node.terms, node.terms[::-1]):
+        if isinstance(s, Apply) and s.op == "sigmoid" and a == -b and constant_value(one) == 1:
+            c, _ = split_scale(s.operands[0])
+            if is_negative(c):
+                return scale(b, apply("sigmoid", negate(s.operands[0])))
+    return None
+
+
 def exp_of_log(node: Node) -> Node | None:
     """exp(log x) -> x"""
     if isinstance(node, Apply) and node.op == "exp":
@@ -175,6 +187,7 @@ RULES: tuple[Rule, ...] = (
     distribute_deltas,
     permute_terms,
     double_logistic_is_tanh,
+    one_minus_sigmoid_of_negative,
     exp_of_log,
     sign_squared,
 )
@@ -212,3 +225,24 @@ def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
             break
         root = better
     return root
+
+
+def expand(root: Node, most: int = 400) -> Node:
+    """The normal form with every product of sums multiplied out, for comparing two expressions.
+
+    A product that would have more than `most` terms is left as it is.
+    """
+
+    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
+        current = _opened(node, operands)
+        if not isinstance(current, Einsum):
+            return current
+        terms: list[tuple[sympy.Expr, list[tuple[Node, tuple[int, ...]]]]] = [(sympy.S.One, [])]
+        for operand, labels in zip(current.operands, current.inputs, strict=True):
+            choices = operand.terms if isinstance(operand, Sum) else ((sympy.S.One, operand),)
+            terms = [(c * k, [*fs, (t, labels)]) for c, fs in terms for k, t in choices]
+            if len(terms) > most:
+                return current
+        return add([(c, einsum(fs, current.output, _open_all)) for c, fs in terms], current.shape)
+
+    return transform([simplify(root)], rewrite)[0]

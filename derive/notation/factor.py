@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
-from .tree import Tree, chain, make, mul, parts, total, transpose
+from .tree import Tree, chain, make, mul, num, parts, total, transpose
 
 
 def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
@@ -13,7 +13,10 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
 
     `constants` are scalars that broadcast; they take no part in factoring.
     """
-    current = list(terms)
+    opened = total(terms)
+    current = list(opened.args) if opened.op == "sum" else [opened]
+    if len(current) > 12:  # quadratic in the number of terms
+        return _common(total([*current, *constants]))
     while len(current) > 1:
         best: list[Tree] | None = None
         cost = sum(t.cost + 1 for t in current)
@@ -28,44 +31,86 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
             break
         current = best
     plain = total([*current, *constants])
-    return _common(current, constants, plain)
+    return _common(plain)
 
 
-def _common(terms: list[Tree], constants: list[Tree], plain: Tree) -> Tree:
+def rearranged(t: Tree) -> Tree:
+    """A product that holds a short sum, multiplied out and factored anew, where that is shorter."""
+    c, nums, dens = parts(t)
+    at = next((k for k, x in enumerate(nums) if x.op == "chain" and x.order == t.order), None)
+    if at is None or t.cost > 150:
+        return t
+    product = nums[at]
+    best = t
+    for k, f in enumerate(product.args):
+        if f.op != "sum" or len(f.args) > 3:
+            continue
+        pieces = [chain(*product.args[:k], a, *product.args[k + 1 :]) for a in f.args]
+        found = mul(c, [*nums[:at], shortest(pieces, []), *nums[at + 1 :]], dens)
+        if found.cost < best.cost:
+            best = found
+    return best
+
+
+def _common(plain: Tree) -> Tree:
     """Scalar factors common to all terms in front, if that is shorter."""
     if plain.op != "sum":
         return plain
     split = [parts(t) for t in plain.args]
-    first = split[0]
-    nums = [x for x in first[1] if all(x in s[1] for s in split)]
-    dens = [x for x in first[2] if all(x in s[2] for s in split)]
+    nums = _shared(*(s[1] for s in split))
+    dens = _shared(*(s[2] for s in split))
     coefficients = [s[0] for s in split]
-    common: sympy.Expr = ONE
+    candidates: list[sympy.Expr] = [ONE]
     if all(c.is_Rational for c in coefficients):
         q = sympy.ilcm(*(int(c.q) for c in coefficients))
-        p = sympy.igcd(*(int(c * q) for c in coefficients))
-        common = sympy.Rational(p, q)
+        candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
     else:
-        ratios = [sympy.cancel(c / coefficients[0]) for c in coefficients]
-        if all(r.is_Rational for r in ratios):
-            common = coefficients[0]
-        else:
-            denominator = sympy.fraction(sympy.together(sympy.Add(*coefficients)))[1]
-            common = 1 / denominator
+        candidates += [c for c in coefficients if c.free_symbols]
+        candidates.append(1 / sympy.fraction(sympy.together(sympy.Add(*coefficients)))[1])
     best = plain
-    for c in {common, ONE}:
+    for c in dict.fromkeys(candidates):
         rest = [mul(sympy.cancel(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
         if candidate.cost < best.cost and candidate.order == plain.order:
             best = candidate
+    if plain.order == 2:
+        turned = transpose(total([transpose(t) for t in plain.args]))
+        if turned.cost < best.cost:
+            best = turned
     return best
 
 
+def _powers(items: list[Tree]) -> dict[Tree, int]:
+    """Factors with their whole-number exponents."""
+    found: dict[Tree, int] = {}
+    for t in items:
+        base, k = t, 1
+        if t.op == "pow" and t.args[1].op == "num" and t.args[1].data.is_Integer and t.args[1].data > 0:
+            base, k = t.args[0], int(t.args[1].data)
+        found[base] = found.get(base, 0) + k
+    return found
+
+
+def _unpowers(powers: dict[Tree, int]) -> list[Tree]:
+    return [
+        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order) for t, k in powers.items() if k > 0
+    ]
+
+
+def _shared(first: list[Tree], *others: list[Tree]) -> list[Tree]:
+    """The factors that all the products have, with their lowest exponents."""
+    common = _powers(first)
+    for other in others:
+        have = _powers(other)
+        common = {t: min(k, have[t]) for t, k in common.items() if t in have}
+    return _unpowers(common)
+
+
 def _without(items: list[Tree], removed: list[Tree]) -> list[Tree]:
-    left = list(items)
-    for r in removed:
-        left.remove(r)
-    return left
+    left = _powers(items)
+    for t, k in _powers(removed).items():
+        left[t] -= k
+    return _unpowers(left)
 
 
 def _merges(a: Tree, b: Tree) -> list[Tree]:
@@ -78,23 +123,28 @@ def _merges(a: Tree, b: Tree) -> list[Tree]:
     sb = [x for x in nb if not x.order], [x for x in nb if x.order]
     if len(sa[1]) == 1 and len(sb[1]) == 1 and not any(x.order for x in (*da, *db)):
         x, y = sa[1][0], sb[1][0]
-        forms_a = [x] if x.op != "T" else [x, _open(x)]
-        forms_b = [y] if y.op != "T" else [y, _open(y)]
+        forms_a, forms_b = _forms(x), _forms(y)
         for p in forms_a:
             for q in forms_b:
                 found += _matrix_factors(mul(ca, sa[0], da), p, mul(cb, sb[0], db), q)
         if x.op == "T" and y.op == "T" and x is not y:
-            inner = total([mul(ca, [*sa[0], x.args[0]], da), mul(cb, [*sb[0], y.args[0]], db)])
+            inner = shortest([mul(ca, [*sa[0], x.args[0]], da), mul(cb, [*sb[0], y.args[0]], db)], [])
             found.append(transpose(inner))
     return found
 
 
-def _open(t: Tree) -> Tree:
-    """(A B)ᵀ as Bᵀ Aᵀ."""
-    inner = t.args[0]
-    if inner.op != "chain":
-        return t
-    return make("chain", *(transpose(x) for x in reversed(inner.args)), order=2)
+def _forms(t: Tree) -> list[Tree]:
+    """Other ways to write a product, for the sake of a common factor: (A B)ᵀ = Bᵀ Aᵀ,  (A u)(B v)ᵀ = A u vᵀ Bᵀ."""
+    if t.op == "T" and t.args[0].op == "chain":
+        return [t, make("chain", *(transpose(x) for x in reversed(t.args[0].args)), order=2)]
+    if t.op == "outer":
+        u, v = t.args
+        left = u.args[:-1] if u.op == "chain" and u.args[0].order == 2 and u.args[-1].order == 1 else ()
+        right = v.args[:-1] if v.op == "chain" and v.args[0].order == 2 and v.args[-1].order == 1 else ()
+        if left or right:
+            core = make("outer", u.args[-1] if left else u, v.args[-1] if right else v, order=2)
+            return [t, make("chain", *left, core, *(transpose(x) for x in reversed(right)), order=2)]
+    return [t]
 
 
 def _elementwise(
@@ -118,16 +168,6 @@ def _elementwise(
     return found
 
 
-def _shared(a: list[Tree], b: list[Tree]) -> list[Tree]:
-    left = list(b)
-    found = []
-    for t in a:
-        if t in left:
-            left.remove(t)
-            found.append(t)
-    return found
-
-
 def _factors(t: Tree) -> tuple[Tree, ...]:
     return t.args if t.op == "chain" else (t,)
 
@@ -138,7 +178,7 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
     if a.op == "outer" and b.op == "outer":
         for k in (0, 1):
             if a.args[k] is b.args[k]:
-                inner = total([mul(ONE, [sa, a.args[1 - k]]), mul(ONE, [sb, b.args[1 - k]])])
+                inner = shortest([mul(ONE, [sa, a.args[1 - k]]), mul(ONE, [sb, b.args[1 - k]])], [])
                 pair = (a.args[k], inner) if k == 0 else (inner, a.args[k])
                 found.append(make("outer", *pair, order=2))
         return found
@@ -149,24 +189,13 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
     right = 0
     while right < min(len(fa), len(fb)) and fa[-1 - right] is fb[-1 - right]:
         right += 1
-    for k in range(1, left + 1):
-        ra, rb = fa[k:], fb[k:]
-        inner_a = _rest(ra, fa[k - 1], fa[-1], "left")
-        inner_b = _rest(rb, fb[k - 1], fb[-1], "left")
-        if inner_a is not None and inner_b is not None:
-            found.append(chain(*fa[:k], total([mul(ONE, [sa, inner_a]), mul(ONE, [sb, inner_b])])))
-    for k in range(1, right + 1):
-        inner_a = _rest(fa[: len(fa) - k], fa[-k], fa[0], "right")
-        inner_b = _rest(fb[: len(fb) - k], fb[-k], fb[0], "right")
-        if inner_a is not None and inner_b is not None:
-            found.append(chain(total([mul(ONE, [sa, inner_a]), mul(ONE, [sb, inner_b])]), *fa[len(fa) - k :]))
+    splits = [(fa[:k], fa[k:], fb[k:], True) for k in range(1, left + 1)]
+    splits += [(fa[len(fa) - k :], fa[: len(fa) - k], fb[: len(fb) - k], False) for k in range(1, right + 1)]
+    for common, rest_a, rest_b, in_front in splits:
+        if not rest_a or not rest_b:
+            continue  # one product is the common part itself: an identity would be left
+        inner_a, inner_b = (r[0] if len(r) == 1 else chain(*r) for r in (rest_a, rest_b))
+        if inner_a.order == inner_b.order:
+            inner = shortest([mul(ONE, [sa, inner_a]), mul(ONE, [sb, inner_b])], [])
+            found.append(chain(*common, inner) if in_front else chain(inner, *common))
     return found
-
-
-def _rest(factors: tuple[Tree, ...], neighbour: Tree, end: Tree, side: str) -> Tree | None:
-    """What is left of a product when the common part is taken off; None where it would be an identity."""
-    if not factors:
-        return None
-    if neighbour.order != 2:  # a vector at the cut: taking it out would leave a scalar product
-        return None
-    return factors[0] if len(factors) == 1 else chain(*factors)

@@ -18,7 +18,7 @@ from ..operators.elementwise import Elementwise
 from ..simplify import simplify
 from ..sizes import ONE
 from . import factor
-from .tree import Tree, call, chain, make, mul, num, symmetric, total, transpose, var
+from .tree import Tree, call, chain, lengths, make, mul, num, number_cost, symmetric, total, transpose, var
 
 Labels = tuple[int, ...]
 LETTERS = "ijklmnopqrstuvabcdefgh"
@@ -28,6 +28,7 @@ def to_tree(root: Node) -> Tree:
     """The display tree of an expression."""
     node = simplify(root)
     symmetric.clear()
+    lengths.clear()
     trees: dict[Node, Tree] = {}
 
     def visit(n: Node, operands: tuple[Node, ...]) -> Node:
@@ -50,7 +51,7 @@ def _tree(node: Node, operands: list[Tree]) -> Tree:
     if isinstance(node, Sum):
         return _sum(node, operands)
     if isinstance(node, Einsum):
-        return product_tree(list(zip(operands, node.inputs, strict=True)), node)
+        return factor.rearranged(product_tree(list(zip(operands, node.inputs, strict=True)), node))
     assert isinstance(node, Apply)
     return _application(node, operands)
 
@@ -72,23 +73,23 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
             and len(node.operands) > 1
             and _scalar_broadcast(n, t) is not None
         ):
-            constants.append(scaled(c, n, _scalar_broadcast(n, t) or t))
+            constants.append(scaled(c, _scalar_broadcast(n, t) or t))
         else:
-            terms.append(scaled(c, n, t))
+            terms.append(scaled(c, t))
     if not any(t.order for t in terms):  # all are repeated scalars: nothing would carry the shape
-        return total([mul(c, [t]) for c, t in zip(node.coefficients, operands, strict=True)])
+        return factor.shortest([scaled(c, t) for c, t in zip(node.coefficients, operands, strict=True)], [])
     return factor.shortest(terms, constants)
 
 
-def scaled(c: sympy.Expr, node: Node, tree: Tree) -> Tree:
+def scaled(c: sympy.Expr, tree: Tree) -> Tree:
     """c · tree; a sum divided by its number of terms is a mean."""
-    if c.free_symbols and isinstance(node, Einsum) and tree.op == "call" and tree.data == ("sum", ()):
-        summed = set(node.summed)
-        if all(set(ls) == summed for ls in node.inputs if not summed.isdisjoint(ls)):
-            count = sympy.Mul(*(node.label_sizes()[i] for i in summed))
-            rest = sympy.cancel(c * count)
-            if not rest.free_symbols & count.free_symbols:
-                return mul(rest, [call("mean", *tree.args)])
+    if c.free_symbols and tree in lengths:
+        rest = sympy.cancel(c * lengths[tree])
+        if number_cost(rest) < number_cost(c):
+            return mul(rest, [call("mean", *tree.args)])
+    if tree.op == "sum" and c.is_Rational and c != 1:
+        spread = factor.shortest([mul(c, [t]) for t in tree.args], [])
+        return min(mul(c, [tree]), spread, key=lambda t: t.cost)
     return mul(c, [tree])
 
 
@@ -191,7 +192,7 @@ def product_tree(factors: list[tuple[Tree, Labels]], node: Einsum) -> Tree:
     """The tree of a product of trees over labelled axes."""
     if any(len(labels) > 2 for _, labels in factors):
         return einsum_tree(factors, node.order)
-    graph = _Graph(factors, set(node.output))
+    graph = _Graph(factors, set(node.output), node.label_sizes())
     graph.reduce()
     stuck = any(i not in graph.output for _, i, j in graph.edges for i in (i, j))
     if stuck or node.order > 2:
@@ -220,8 +221,10 @@ def einsum_tree(factors: Sequence[tuple[Tree, Labels]], order: int) -> Tree:
 class _Graph:
     """The index graph of one product while it is being reduced."""
 
-    def __init__(self, factors: list[tuple[Tree, Labels]], output: set[int]) -> None:
-        self.output = output
+    def __init__(
+        self, factors: list[tuple[Tree, Labels]], output: set[int], sizes: dict[int, sympy.Expr]
+    ) -> None:
+        self.output, self.sizes = output, sizes
         self.scalars: list[Tree] = []
         self.vectors: dict[int, list[Tree]] = {}
         self.edges: list[tuple[Tree, int, int]] = []
@@ -260,7 +263,8 @@ class _Graph:
             labels = {i for _, a, b in self.edges for i in (a, b)} | set(self.vectors)
             summed = sorted(labels - self.output)
             for degree in (0, 1, 2):
-                for label in summed:
+                # A vector on the vertex first: 1ᵀ(Xw), not (1ᵀX)w.
+                for label in sorted(summed, key=lambda i: (i not in self.vectors, i)):
                     if len(self.touching(label)) == degree:
                         self.eliminate(label, degree)
                         progress = True
@@ -273,14 +277,22 @@ class _Graph:
         touching = self.touching(label)
         self.edges = [e for e in self.edges if label not in e[1:]]
         if degree == 0:
-            self.scalars.append(_contract(weight or []))
+            found = _contract(weight or [])
+            for t in _split(found)[1]:
+                if t.op == "call" and t.data == ("sum", ()):
+                    lengths[t] = self.sizes[label]
+            self.scalars.append(found)
             return
         oriented = [(t, b) if a == label else (transpose(t), a) for t, a, b in touching]
         if degree == 1:
             matrix, other = oriented[0]  # rows of `matrix` run over `label`
             alone = other not in self.output and not self.touching(other) and not self.vectors.get(other)
             if weight is None and alone:
-                self.scalars.append(sum_all(min(matrix, transpose(matrix), key=lambda t: t.cost)))
+                found = sum_all(min(matrix, transpose(matrix), key=lambda t: t.cost))
+                for t in _split(found)[1]:
+                    if t.op == "call" and t.data == ("sum", ()):
+                        lengths[t] = self.sizes[label] * self.sizes[other]
+                self.scalars.append(found)
                 return
             self.vectors.setdefault(other, []).append(_matrix_times(transpose(matrix), weight))
             return
@@ -302,6 +314,18 @@ class _Graph:
             self.edges.remove(closing[0])
             self.scalars.append(_trace(chain(product, transpose(other) if p == a else other)))
             return
+        for p, q in ((a, b), (b, a)):  # a loop through p that only q closes: the diagonal of a product
+            free = q not in self.output and not self.vectors.get(q) and len(self.touching(q)) == len(closing)
+            if closing and free:
+                other, x, _ = closing[0]
+                back = chain(product if p == a else transpose(product), other if x == q else transpose(other))
+                hadamard = mul(ONE, [product if p == a else transpose(product), other if x == p else transpose(other)])
+                rows = call("sum", hadamard, data=[("axis", 1)], order=1)
+                loop = _diagonal(back)
+                if loop.cost < rows.cost:
+                    self.edges.remove(closing[0])
+                    self.vectors.setdefault(p, []).append(loop)
+                    return
         self.add_edge(product, a, b)
 
     def finish(self, order: int) -> Tree:
@@ -444,8 +468,9 @@ def sum_all(matrix: Tree) -> Tree:
 def _matrix_times(matrix: Tree, weight: list[Tree] | None) -> Tree:
     """A v; without a vector the row sums of A."""
     if weight is None:
-        if matrix.op == "T":
-            return call("sum", matrix.args[0], data=[("axis", 0)], order=1)
+        turned = transpose(matrix)
+        if turned.cost < matrix.cost:
+            return call("sum", turned, data=[("axis", 0)], order=1)
         return call("sum", matrix, data=[("axis", 1)], order=1)
     vector = mul(ONE, weight)
     c, nums, dens = _split(vector)

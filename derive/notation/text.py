@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from .tree import ATOM, POWER, PRODUCT, SUM, Tree, _negative, parts
+from .tree import ATOM, POWER, Tree, _negative, parts, stands_bare
 
 
 def number_text(value: sympy.Expr) -> str:
@@ -122,9 +122,7 @@ def _product(t: Tree) -> str:
     p = -p if sign else p
     words = [_in_product(p)] if p != 1 or not nums else []
     for a in nums:
-        tensors = sum(1 for b in nums if b.order)
-        alone = a.op == "chain" and ((a.order and tensors == 1) or (len(nums) == 1))
-        bare = a.level >= POWER or alone
+        bare = stands_bare(a, nums)
         words.append(write(a) if bare else f"({write(a)})")
     text = " * ".join(words)
     under = (
@@ -140,6 +138,3 @@ def _product(t: Tree) -> str:
     elif under:
         text += f" / ({' * '.join(under)})"
     return sign + text
-
-
-__all__ = ["PRODUCT", "SUM", "number_text", "write"]

@@ -100,6 +100,8 @@ def transpose(a: Tree) -> Tree:
 
 #: Trees that are known to be symmetric; filled for the time of one rendering from the facts on the nodes.
 symmetric: set[Tree] = set()
+#: The number of terms of each `sum(…)`, for the same time: a sum over its number of terms is a mean.
+lengths: dict[Tree, sympy.Expr] = {}
 
 
 def chain(*factors: Tree) -> Tree:
@@ -168,6 +170,12 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
             other += b
     if coefficient == 0:
         return num(coefficient)
+    for t in list(below):
+        if t in above:
+            above.remove(t)
+            below.remove(t)
+    below = _clear_fractions(below)
+    above, below = _clear_in_products(above, below)
     order = max((t.order for t in (*above, *below)), default=0)
     above.sort(key=lambda t: t.order > 0)
     below.sort(key=lambda t: t.order > 0)
@@ -180,6 +188,34 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
     if not above and not below:
         return num(coefficient)
     return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
+
+
+def _clear_fractions(below: list[Tree]) -> list[Tree]:
+    """ν (1 + t/ν) -> ν + t, among denominators"""
+    for s in [t for t in below if not t.order]:
+        for k, q in enumerate(below):
+            if q.op == "sum" and any(s in parts(a)[2] for a in q.args):
+                cleared = total([mul(parts(a)[0], [*parts(a)[1], s], parts(a)[2]) for a in q.args])
+                if cleared.cost <= q.cost and cleared.order == q.order:
+                    rest = below[:k] + [cleared] + below[k + 1 :]
+                    rest.remove(s)
+                    return rest
+    return below
+
+
+def _clear_in_products(above: list[Tree], below: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    """The same where the denominator stands inside a matrix product."""
+    for s in [t for t in below if not t.order]:
+        for k, product in enumerate(above):
+            for j, f in enumerate(product.args if product.op == "chain" else ()):
+                c, nums, dens = parts(f)
+                cleared = _clear_fractions([*dens, s])
+                if dens and len(cleared) == len(dens):
+                    args = [*product.args[:j], mul(c, nums, cleared), *product.args[j + 1 :]]
+                    rest = list(below)
+                    rest.remove(s)
+                    return [*above[:k], make("chain", *args, order=product.order), *above[k + 1 :]], rest
+    return above, below
 
 
 def _absorb_sign(
@@ -267,12 +303,26 @@ def total(terms: list[Tree]) -> Tree:
         return make("zero", order=order)
     if len(kept) == 1:
         return kept[0]
-    first = next((k for k, t in enumerate(kept) if not _negative(parts(t)[0])), 0)
+    first = next(
+        (k for k, t in enumerate(kept) if t.op == "num" and t.data.is_number and t.data > 0),
+        next((k for k, t in enumerate(kept) if not _negative(parts(t)[0])), 0),
+    )
     kept.insert(0, kept.pop(first))
+    for k in range(len(kept)):  # A + Aᵀ, not Aᵀ + A
+        for j in range(k + 1, len(kept)):
+            if kept[k].op == "T" and kept[k].args[0] is kept[j]:
+                kept[k], kept[j] = kept[j], kept[k]
     return make("sum", *kept, order=order)
 
 
 # ---------------------------------------------------------------- levels and lengths
+
+
+def stands_bare(a: Tree, nums: tuple[Tree, ...]) -> bool:
+    """Whether a factor of an elementwise product needs no parentheses."""
+    tensors = sum(1 for b in nums if b.order)
+    alone = a.op == "chain" and ((a.order > 0 and tensors == 1) or len(nums) == 1)
+    return a.level >= POWER or alone
 
 
 def _level(t: Tree) -> int:
@@ -340,10 +390,7 @@ def _cost(t: Tree) -> int:
         cost = 1 if _negative(p) else 0
         p = -p if cost else p
         items = [number_cost(p) + (2 if p.is_Add else 0)] if p != 1 or not nums else []
-        items += [
-            _wrapped(a, PRODUCT) + (2 if a.op == "chain" and len(nums) > 1 and not a.order else 0)
-            for a in nums
-        ]
+        items += [a.cost + (0 if stands_bare(a, nums) else 2) for a in nums]
         cost += sum(items) + len(items) - 1
         under = [number_cost(q)] if q != 1 else []
         under += [_wrapped(a, POWER) for a in dens]

@@ -48,6 +48,7 @@ class Elementwise(Operator):
     keeps: tuple[str, ...] = ()
     odd: bool = False
     even: bool = False
+    same_on: str = ""  # a fact of the argument under which f(x) = x
     subgradient: str = ""
     constants: bool = True  # whether a constant argument is worked out exactly by SymPy
     settings: tuple[
@@ -97,6 +98,8 @@ class Elementwise(Operator):
             value = self.scalar(params)(*constants)
             if value.is_real and value.is_finite and not value.has(sympy.Piecewise):
                 return scale(tidy(value), full(shape))
+        if self.same_on and self.same_on in operands[0].facts:
+            return operands[0]
         if self.arity == 1 and (self.odd or self.even):
             c, _ = split_scale(operands[0])
             if is_negative(c):
@@ -278,6 +281,7 @@ _record(
     sign=("nonnegative",),
     keeps=("positive", "nonzero", "integer"),
     even=True,
+    same_on="nonnegative",
     subgradient="sign(0) = 0",
 )
 _record("sign", SIGN, np.sign, "sign({0})", sign=("integer",), keeps=_POSITIVE, odd=True)
@@ -288,6 +292,7 @@ _record(
     "max({0}, 0.0)",
     sign=("nonnegative",),
     keeps=("positive", "integer"),
+    same_on="nonnegative",
     subgradient="relu'(0) = 0",
 )
 _record(

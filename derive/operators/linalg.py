@@ -12,10 +12,10 @@ from typing import final
 
 import sympy
 
-from ..build import add, einsum, number, scale, split_scale, swap_last
+from ..build import add, einsum, number, power, scale, split_scale, swap_last, total
 from ..domains import Array, Domain
 from ..errors import SizeError
-from ..node import Apply, Delta, Node, Params
+from ..node import Apply, Delta, Einsum, Node, Params, delta
 from ..sizes import Shape, same_size, show_shape, tidy
 from .base import Operator, apply, register
 
@@ -24,6 +24,15 @@ def _square(name: str, node: Node) -> Shape:
     if node.order < 2 or not same_size(node.shape[-1], node.shape[-2]):
         raise SizeError(f"{name} needs a square matrix, got sizes {show_shape(node.shape)}")
     return node.shape
+
+
+def diagonal_of(node: Node) -> Node | None:
+    """v when the matrix is visibly diag(v), by a delta between its axes."""
+    if isinstance(node, Einsum) and node.order == 2 and any(isinstance(o, Delta) for o in node.operands):
+        (tie,) = [ls for o, ls in zip(node.operands, node.inputs, strict=True) if isinstance(o, Delta)]
+        if set(tie) == {0, 1}:
+            return einsum([(node, (0, 0))], (0,))
+    return None
 
 
 def _adjoint_labels(node: Apply, adjoint: Node, keep: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -47,12 +56,16 @@ class Inverse(Operator):
         return found | {"invertible"} | ({"psd"} if "pd" in found else set())
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """(A⁻¹)⁻¹ → A, I⁻¹ → I, (cA)⁻¹ → A⁻¹/c."""
+        """(A⁻¹)⁻¹ → A, I⁻¹ → I, (cA)⁻¹ → A⁻¹/c, diag(v)⁻¹ → diag(1/v)."""
         c, node = split_scale(operands[0])
         if isinstance(node, Delta):
             return scale(tidy(1 / c), node)
         if isinstance(node, Apply) and node.op == "inv":
             return scale(tidy(1 / c), node.operands[0])
+        entries = diagonal_of(node)
+        if entries is not None:
+            inverse = power(entries, sympy.S.NegativeOne)
+            return scale(tidy(1 / c), einsum([(inverse, (0,)), (delta(node.shape[0]), (0, 1))], (0, 1)))
         if c != 1:
             return scale(tidy(1 / c), apply("inv", node))
         return None
@@ -114,7 +127,7 @@ class LogDeterminant(Operator):
         return _square("logdet", operands[0])[:-2]
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """log|det cA| → n log|c| + log|det A|, log|det A⁻¹| → −log|det A|."""
+        """log|det cA| → n log|c| + log|det A|, log|det A⁻¹| → −log|det A|, log|det diag v| → Σ log|v|."""
         c, node = split_scale(operands[0])
         if isinstance(node, Delta):
             return number(tidy(node.shape[0] * sympy.log(sympy.Abs(c))))
@@ -123,6 +136,9 @@ class LogDeterminant(Operator):
             return add([(sympy.S.One, shift), (sympy.S.One, apply("logdet", node))])
         if isinstance(node, Apply) and node.op == "inv":
             return scale(sympy.S.NegativeOne, apply("logdet", node.operands[0]))
+        entries = diagonal_of(operands[0])
+        if entries is not None:
+            return total(apply("log", apply("abs", entries)))
         return None
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:

@@ -1,0 +1,224 @@
+"""Arithmetic on nodes with NumPy's broadcasting over symbolic sizes.
+
+Axes are aligned from the right. Two sizes fit when they are provably equal, when one of them is
+literally 1, or when the axis is missing; that n and d might be the same number is never assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy
+
+from ..build import add as weighted_sum
+from ..build import constant_value, einsum, full, is_zero, negate, scale
+from ..build import power as constant_power
+from ..errors import ArgumentError, LimitError, SizeError
+from ..limits import DIGITS, EXPONENT
+from ..node import Node, ones
+from ..operators import apply
+from ..sizes import ONE, Coefficient, Shape, same_size, show_shape
+
+#: Operations in the symbolic part of one coefficient, such as `1/(2*n*(n - 1))`.
+COEFFICIENT_LENGTH = 200
+
+
+def common_shape(a: Shape, b: Shape, what: str) -> Shape:
+    """The shape of two operands broadcast against each other; `what` is the operator's sign or name."""
+    found: list[sympy.Expr] = []
+    for k in range(1, max(len(a), len(b)) + 1):
+        if k > len(a) or k > len(b):
+            found.append(b[-k] if k > len(a) else a[-k])
+        elif same_size(a[-k], b[-k]) or b[-k] == 1:
+            found.append(a[-k])
+        elif a[-k] == 1:
+            found.append(b[-k])
+        else:
+            raise SizeError(misfit(a, b, what, a[-k], b[-k]))
+    return tuple(reversed(found))
+
+
+def misfit(a: Shape, b: Shape, what: str, p: sympy.Expr, q: sympy.Expr) -> str:
+    """The message for two sizes that do not fit."""
+    joined = f"{show_shape(a)} {what} {show_shape(b)}" if not what.isidentifier() else ""
+    known = p.is_Integer and q.is_Integer
+    reason = f"{p} is not {q}" if known else f"{p} and {q} are not known to be equal"
+    return f"sizes {joined or f'{show_shape(a)} and {show_shape(b)}'} do not fit: {reason}"
+
+
+def _labels(node: Node, shape: Shape, spare: int) -> tuple[int, ...]:
+    """Labels of the node's axes in a product of that shape; axes of size 1 that are repeated get spare
+    labels, over which the product is summed: a sum of one term."""
+    offset = len(shape) - node.order
+    return tuple(
+        offset + k if same_size(size, shape[offset + k]) else spare + k for k, size in enumerate(node.shape)
+    )
+
+
+def broadcast_to(node: Node, shape: Shape) -> Node:
+    """The node repeated along new and size-1 axes."""
+    labels = tuple(range(len(shape)))
+    if node.order == len(shape) and all(same_size(a, b) for a, b in zip(node.shape, shape, strict=True)):
+        return node
+    factors = [(ones((s,)), (i,)) for i, s in enumerate(shape)]
+    return einsum([(node, _labels(node, shape, 1000)), *factors], labels)
+
+
+def broadcast(what: str, *nodes: Node) -> tuple[Node, ...]:
+    """All the nodes in their common shape."""
+    shape = nodes[0].shape
+    for node in nodes[1:]:
+        shape = common_shape(shape, node.shape, what)
+    return tuple(broadcast_to(node, shape) for node in nodes)
+
+
+def total(terms: Sequence[tuple[int, Node]]) -> Node:
+    """Σ ±nodeᵢ, broadcast to one shape, in one step however many terms there are."""
+    shape = terms[0][1].shape
+    for sign, node in terms[1:]:
+        shape = common_shape(shape, node.shape, "+" if sign > 0 else "-")
+    return checked(
+        weighted_sum([(sympy.Integer(sign), broadcast_to(node, shape)) for sign, node in terms], shape)
+    )
+
+
+def add(a: Node, b: Node) -> Node:
+    """a + b"""
+    return total([(1, a), (1, b)])
+
+
+def sub(a: Node, b: Node) -> Node:
+    """a - b"""
+    return total([(1, a), (-1, b)])
+
+
+def neg(a: Node) -> Node:
+    """-a"""
+    return negate(a)
+
+
+def mul(a: Node, b: Node) -> Node:
+    """a * b, entry by entry"""
+    shape = common_shape(a.shape, b.shape, "*")
+    labels = tuple(range(len(shape)))
+    return checked(einsum([(a, _labels(a, shape, 1000)), (b, _labels(b, shape, 2000))], labels))
+
+
+def div(a: Node, b: Node) -> Node:
+    """a / b, entry by entry"""
+    if is_zero(b):
+        raise ArgumentError("division by zero")
+    common_shape(a.shape, b.shape, "/")
+    return mul(a, constant_power(b, sympy.S.NegativeOne))
+
+
+def pow(a: Node, b: Node) -> Node:
+    """a ** b, entry by entry; a constant exponent is a power, any other the operator `pow`"""
+    shape = common_shape(a.shape, b.shape, "**")
+    exponent = constant_value(b)
+    if exponent is None:
+        return apply("pow", *broadcast("**", a, b))
+    base = broadcast_to(a, shape)
+    if exponent.is_number and abs(exponent) > EXPONENT:
+        raise LimitError(f"an exponent beyond ±{EXPONENT}")
+    constant = constant_value(base)
+    if constant is not None:
+        return scale(_constant_power(constant, exponent), full(shape))
+    return checked(constant_power(base, exponent))
+
+
+def _constant_power(base: Coefficient, exponent: Coefficient) -> Coefficient:
+    """A power of exact constants, refused before it is worked out where it would be enormous."""
+    if base == 0 and exponent.is_number and not exponent > 0 and exponent != 0:
+        raise ArgumentError(f"division by zero: 0 ** ({exponent})")
+    if base.is_Rational and exponent.is_number:
+        digits = max(len(str(abs(base.p))), len(str(base.q)))
+        if base not in (0, 1, -1) and digits * abs(exponent) > 2 * DIGITS:
+            raise LimitError(f"{_short(base)} ** {_short(exponent)} has more than {DIGITS} digits")
+    elif base.free_symbols and exponent.is_number:
+        if base.is_Add and abs(exponent) * sympy.count_ops(base) > COEFFICIENT_LENGTH:
+            raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
+    value = sympy.sqrt(base) if exponent == sympy.S.Half else base**exponent
+    if value.is_number and value.is_real is False:
+        raise ArgumentError(f"({base}) ** ({exponent}) is not a real number")
+    check_coefficient(value)
+    return value
+
+
+def matmul(a: Node, b: Node) -> Node:
+    """a @ b: NumPy's product on the last two axes; an inner product when both are vectors"""
+    if a.order == 0 or b.order == 0:
+        raise SizeError(
+            f"sizes {show_shape(a.shape)} @ {show_shape(b.shape)}: a scalar is multiplied with *, not @"
+        )
+    p, q = a.shape[-1], b.shape[-2] if b.order > 1 else b.shape[0]
+    if not same_size(p, q):
+        raise SizeError(misfit(a.shape, b.shape, "@", p, q))
+    batch_a, batch_b = a.shape[:-2], b.shape[:-2]
+    batch = common_shape(batch_a, batch_b, "@")
+    n = len(batch)
+    row, column, middle = n, n + 1, n + 2
+
+    def front(sizes: Shape, spare: int) -> list[int]:
+        offset = n - len(sizes)
+        return [
+            offset + k if same_size(s, batch[offset + k]) else spare + k for k, s in enumerate(sizes)
+        ]
+
+    labels_a = [*front(batch_a, 1000), *([row] if a.order > 1 else []), middle]
+    labels_b = [*front(batch_b, 2000), middle, *([column] if b.order > 1 else [])]
+    output = [*range(n), *([row] if a.order > 1 else []), *([column] if b.order > 1 else [])]
+    return checked(einsum([(a, tuple(labels_a)), (b, tuple(labels_b))], tuple(output)))
+
+
+def elementwise(name: str, *nodes: Node) -> Node:
+    """A registered elementwise operator with its operands broadcast."""
+    return checked(apply(name, *broadcast(name, *nodes)))
+
+
+#: The binary operators of the text language.
+BINARY: dict[str, Callable[[Node, Node], Node]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": div,
+    "@": matmul,
+    "**": pow,
+}
+
+
+def binary(op: str, a: Node, b: Node) -> Node:
+    """One of `+ - * / @ **` with broadcasting."""
+    return BINARY[op](a, b)
+
+
+# ---------------------------------------------------------------- caps on coefficients
+
+
+_LARGEST = 10**DIGITS
+
+
+def checked(node: Node) -> Node:
+    """The node, unless its coefficient has grown beyond the caps."""
+    coefficients = getattr(node, "coefficients", ())
+    if len(coefficients) == 1 and coefficients[0] is not ONE:
+        check_coefficient(coefficients[0])
+    return node
+
+
+def check_coefficient(value: Coefficient) -> None:
+    """Refuse numbers of absurd length, and coefficients that have become long polynomials."""
+    if value.is_Rational:
+        if abs(value.p) >= _LARGEST or value.q >= _LARGEST:
+            raise LimitError(f"a number has more than {DIGITS} digits")
+    elif not value.is_Symbol:
+        if sympy.count_ops(value) > COEFFICIENT_LENGTH:
+            raise LimitError("a coefficient has become too long")
+        for i in value.atoms(sympy.Integer):
+            if abs(i.p) >= _LARGEST:
+                raise LimitError(f"a number has more than {DIGITS} digits")
+
+
+def _short(value: Coefficient) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:8]}…{text[-4:]}"

@@ -1,0 +1,44 @@
+"""Einstein summation from NumPy's subscripts: `"ij,jk->ik"`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..build import einsum
+from ..errors import ArgumentError, SizeError
+from ..node import Node
+from ..sizes import Size, same_size, show_shape
+
+
+def contract(subscripts: str, operands: Sequence[Node]) -> Node:
+    """The product of the operands over the letters; without `->` the output is NumPy's: the letters that
+    occur once, in alphabetical order. Unlike in NumPy, an axis of size 1 is not stretched."""
+    left, arrow, right = subscripts.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    for letter in set(left + right) - {","}:
+        if not (letter.isascii() and letter.isalpha()):
+            raise ArgumentError(f"einsum: {letter!r} in {subscripts!r}; axes are named by letters a–z, A–Z")
+    if len(inputs) != len(operands):
+        raise ArgumentError(
+            f"einsum: {subscripts!r} names {len(inputs)} operand(s), but {len(operands)} are given"
+        )
+    sizes: dict[str, Size] = {}
+    for letters, node in zip(inputs, operands, strict=True):
+        if len(letters) != node.order:
+            raise SizeError(
+                f"einsum: {letters!r} names {len(letters)} axes of an array of sizes {show_shape(node.shape)}"
+            )
+        for letter, size in zip(letters, node.shape, strict=True):
+            known = sizes.setdefault(letter, size)
+            if not same_size(known, size):
+                raise SizeError(f"einsum: axis {letter!r} has sizes {known} and {size} in {subscripts!r}")
+    if not arrow:
+        right = "".join(sorted(c for c in sizes if left.count(c) == 1))
+    if len(set(right)) != len(right) or "," in right:
+        raise ArgumentError(f"einsum: the output {right!r} must name each axis once")
+    for letter in right:
+        if letter not in sizes:
+            raise ArgumentError(f"einsum: the output axis {letter!r} is on no operand")
+    number = {letter: k for k, letter in enumerate(sorted(sizes))}
+    factors = [(n, tuple(number[c] for c in ls)) for ls, n in zip(inputs, operands, strict=True)]
+    return einsum(factors, tuple(number[c] for c in right))
