@@ -4,7 +4,7 @@ Stationarity is measured in units that do not depend on those of the data or of 
 
     max_i |g_i| X_i / F,
 
-with F the size of the objective, max(|f|, its gain since the start), and X_i the length over which the
+with F the size of the objective, max(|f|, min(1, its gain since the start)), and X_i the length over which the
 i-th unknown changes the objective by its own size: √(F / h_ii) where the Hessian is known and h_ii > 0,
 else max(1, |x_i|) (Dennis & Schnabel 1983, eq. 7.2.5). With Hessian, 10⁻⁸ means that no single unknown
 can lower the objective by more than ½·10⁻¹⁶ of its size.
@@ -130,7 +130,8 @@ def certify(
 ) -> Certificate:
     """The certificate of a point from values that the caller has recomputed.
 
-    `magnitude` is the typical size of the objective, such as its gain since the start (without it, 1).
+    `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
+    start where that is less (a far start must not make the proof easier).
     `gradient_at` serves to measure resolution and drift; where the Hessian is given it is not needed.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
@@ -145,13 +146,14 @@ def certify(
         hessian = None
     parts = np.abs(gradient) * lengths / size
     worst = int(np.argmax(parts)) if x.size else 0
+    rounding = _rounding(gradient, x, hessian, gradient_at)
     curvature, condition = _spectrum(hessian, lengths, size) if hessian is not None else (None, None)
     return Certificate(
         value=float(value),
         gradient_norm=float(np.abs(gradient).max()),
         stationarity=float(parts.max()),
-        resolution=_resolution(gradient, x, lengths / size, hessian, gradient_at),
-        drift=_drift(gradient, x, size, hessian, gradient_at),
+        resolution=float((rounding * lengths / size).max()),
+        drift=_drift(gradient, x, rounding, hessian, gradient_at),
         curvature=curvature,
         condition=condition,
         where=layout.place_of(worst) if layout is not None else "",
@@ -167,44 +169,46 @@ def _spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, flo
     return float(values[0]), largest / smallest if smallest > 0.0 else float("inf")
 
 
-def _resolution(
+def _rounding(
     gradient: Vector,
     x: Vector,
-    weights: Vector,
     hessian: Matrix | None,
     gradient_at: Callable[[Vector], Vector] | None,
-) -> float:
-    """The change of the scaled gradient over changes of x by half a unit in the last place."""
+) -> Vector:
+    """How much each entry of the gradient changes over changes of x by half a unit in the last place."""
     if hessian is not None:
-        return float((EPS / 2 * (np.abs(hessian) @ np.abs(x)) * weights).max())
+        return np.asarray(EPS / 2 * (np.abs(hessian) @ np.abs(x)))
+    found = np.zeros(x.size)
     if gradient_at is None:
-        return 0.0
-    worst = 0.0
+        return found
     random = np.random.default_rng(0)
     for _ in range(2):
         changed = gradient_at(x * (1.0 + EPS * random.choice([-1.0, 1.0], size=x.size)))
         if np.isfinite(changed).all():
-            worst = max(worst, float((np.abs(changed - gradient) * weights).max()) / 2)
-    return worst
+            found = np.maximum(found, np.abs(changed - gradient) / 2)
+    return found
 
 
 def _drift(
     gradient: Vector,
     x: Vector,
-    size: float,
+    rounding: Vector,
     hessian: Matrix | None,
     gradient_at: Callable[[Vector], Vector] | None,
 ) -> float:
     """|gᵀx| / |xᵀHx|: Newton's step along x. 0 where both are at rounding level."""
     along = float(gradient @ x)
+    noise = float((rounding + EPS * np.abs(gradient)) @ np.abs(x))
     if hessian is not None:
         bend = float(x @ hessian @ x)
     elif gradient_at is not None:
         change = 1e-3
-        bend = float((gradient_at(x * (1.0 + change)) - gradient_at(x * (1.0 - change))) @ x) / (2 * change)
+        slopes = [float(gradient_at(x * (1.0 + s * change)) @ x) for s in (1, -1)]
+        bend = (slopes[0] - slopes[1]) / (2 * change)
+        noise += 1e-10 * max(abs(s) for s in slopes)
     else:
         return 0.0
-    if not np.isfinite(bend) or max(abs(along), abs(bend)) <= 1e-11 * size:
+    if not np.isfinite(bend) or max(abs(along), abs(bend)) <= 1e3 * noise:
         return 0.0
     return abs(along) / max(abs(bend), 1e-300)
 

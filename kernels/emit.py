@@ -35,7 +35,7 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh asin asinh atan atanh compiled cos cosh determinant digamma erf erfc exp expm1 inverse lgamma log "
-    "log1p log_determinant sigmoid sin sinh softplus sqrt tan tanh trigamma"
+    "log1p log_determinant polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
 ).split()
 
 

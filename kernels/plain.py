@@ -37,6 +37,11 @@ def trigamma(x: float) -> Any:
     return _scipy.polygamma(1, x)
 
 
+def polygamma(order: int, x: float) -> Any:
+    """The derivative of ψ of that order."""
+    return _scipy.polygamma(order, x)
+
+
 def inverse(matrix: Any, out: Any) -> None:
     """out = matrix⁻¹; NaN where the matrix is singular."""
     try:

@@ -21,7 +21,7 @@ class Sizes:
 
     def text(self, value: sympy.Expr) -> str:
         """Any formula over sizes."""
-        return str(pycode(value.xreplace(self._own), fully_qualified_modules=False))
+        return str(pycode(value.xreplace(self._own), fully_qualified_modules=True))
 
     def integer(self, value: Size) -> str:
         """A whole number over sizes."""
@@ -44,7 +44,7 @@ def power_text(x: str, exponent: sympy.Expr) -> str:
     doubled = 2 * exponent
     if doubled.is_Integer and 0 < abs(doubled) <= 12:
         whole, half = divmod(abs(int(doubled)), 2)
-        base = f"({x})"
+        base = x if x.startswith("{") else f"({x})"
         factors = [base] * whole + ([f"sqrt({x})"] if half else [])
         product = " * ".join(factors)
         return f"1.0 / ({product})" if doubled < 0 else f"({product})"

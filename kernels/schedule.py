@@ -110,12 +110,14 @@ def plain_label(entry: str) -> int | None:
 def find_data_axis(wanted: Iterable[Variable], unknowns: Sequence[str]) -> Size | None:
     """The size of the rows: that of the first axis of the largest data arrays.
 
-    Every data array votes for its axes with four to the power of its order, less for axes that are not the first.
-    Numbers stand for rows only when nothing symbolic does.
+    Every data array votes for its axes with four to the power of its order, less for axes that are not the first;
+    unknowns, and directions of their shape, hardly vote. Numbers stand for rows only when nothing symbolic does.
     """
     votes: dict[Size, float] = {}
+    wanted = list(wanted)
+    moving = {v.shape for v in wanted if v.name in unknowns}
     for v in wanted:
-        weight = 4.0**v.order if v.name not in unknowns else 0.01 * v.order
+        weight = 4.0**v.order if v.shape not in moving else 0.01 * v.order
         for k, size in enumerate(v.shape):
             votes[size] = votes.get(size, 0.0) + (weight if k == 0 else weight / 4)
     symbols = [s for s in votes if s.is_Symbol]
@@ -296,10 +298,11 @@ class _Lowering:
             texts = [self.read(o, here) for o in node.operands]
             if node.op == "power":
                 return self.make("map", power_text(texts[0], node.param("exponent")), "power")
-            kernel = "sign({0})" if node.op == "sign" else operator.kernel
-            if node.op == "sign":
-                kernel = "(float({0} > 0.0) - float({0} < 0.0))"
-            return self.make("map", kernel.format(*(f"({t})" for t in texts)), node.op)
+            # no branch, so that loops around it vectorise
+            kernel = "(float({0} > 0.0) - float({0} < 0.0))" if node.op == "sign" else operator.kernel
+            settings = {name: str(value) for name, value in node.params}
+            inside = [t if t.startswith("{") else f"({t})" for t in texts]
+            return self.make("map", kernel.format(*inside, **settings), node.op)
         rule = getattr(self, f"_{node.op}", None)
         if rule is None and node.op in _NUMERIC_AXES:
             rule = self._along_axes
@@ -356,6 +359,13 @@ class _Lowering:
         return self.make("matrix", "", node.op, op=node.op)
 
     _inv = _det = _logdet = _matrix
+
+    def _tril(self, node: Apply) -> Statement:
+        """Entries above a diagonal become 0."""
+        i, j = (label(k) for k in self.output[-2:])
+        text = self.read(node.operands[0], tuple(label(k) for k in self.output))
+        condition = f"{j} <= {i} + {self._number(node.param('k', 0))}"
+        return self.make("map", f"({text} if {condition} else 0.0)", "lower triangle")
 
     def _reshape(self, node: Apply) -> Statement:
         self.whole(node.operands[0], None if self.row is None else 0)

@@ -243,6 +243,25 @@ def trigamma(x: float) -> float:
 
 
 @_helper
+def polygamma(order: int, x: float) -> float:
+    """The derivative of ψ of order ≥ 2: upward recurrence to x ≥ 20, then the asymptotic series."""
+    factorial = math.gamma(order + 0.0)  # (order − 1)!
+    shift = 0.0
+    while x < 20.0:
+        shift += order * factorial / x ** (order + 1)
+        x += 1.0
+    power = factorial / x**order
+    total = power * (1.0 + 0.5 * order / x)
+    bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+    for k in range(1, 8):
+        # (2k + order − 1)! / (2k)!, built up from the term before
+        power *= (2 * k + order - 1.0) * (2 * k + order - 2.0) / (2 * k * (2 * k - 1.0) * x * x)
+        total += bernoulli[k - 1] * power
+    value = shift + total
+    return value if order % 2 == 1 else -value
+
+
+@_helper
 def eliminate(work: Any, right: Any) -> float:
     """Gauss–Jordan with partial pivoting: `right` becomes work⁻¹ right; returns det.
 

@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A unit is a module, or a package with all that is in it. Lowest floor first; units of one floor may
 # import each other.
 CORE = (
-    "kernels.schedule kernels.program kernels.emit kernels.compile kernels.oracle kernels.optimizers "
+    "kernels.scalars kernels.contraction kernels.schedule kernels.program kernels.loops kernels.products "
+    "kernels.emit kernels.special kernels.plain kernels.cache kernels.compile kernels.oracle kernels.optimizers "
     "kernels.certificate"
 )
 LAYERS = [

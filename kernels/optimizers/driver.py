@@ -61,15 +61,15 @@ class Run:
 
     @property
     def magnitude(self) -> float:
-        """The gain since the start, by which gradients are scaled."""
+        """The typical size of an objective that vanishes at its minimum: the gain since the start, at most 1."""
         gain = self.first - self.best[1]
-        return gain if np.isfinite(gain) and gain > 0.0 else 0.0
+        return min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
 
     @property
     def measure(self) -> float:
         """The scaled gradient of the present point."""
         s = self.state
-        return scaled_gradient(s.x, s.f, s.g, self.magnitude or 1.0)
+        return scaled_gradient(s.x, s.f, s.g, self.magnitude)
 
     def note(self) -> None:
         """Record the present point; keep it if it is the best (by gradient, where values are equal)."""
