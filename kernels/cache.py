@@ -23,7 +23,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .. import __version__
 from ..errors import DeriveError
 
 _PREFIX = "derive_kernel_"
@@ -65,7 +64,7 @@ def _check_private(folder: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _stamp() -> str:
-    """Everything besides the source that compiled code depends on."""
+    """Everything besides the source that compiled code depends on. The project's own part is the source itself."""
     import llvmlite
     import llvmlite.binding
     import numba
@@ -73,7 +72,6 @@ def _stamp() -> str:
 
     library = (Path(__file__).parent / "special.py").read_bytes()
     parts = [
-        __version__,
         numba.__version__,
         llvmlite.__version__,
         numpy.__version__,

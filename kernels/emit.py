@@ -19,7 +19,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
-from .loops import Scope, nest_lines
+from .loops import Scope, along_axes, fused, matrix_function, reshaped
+from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .schedule import Item
 
@@ -42,6 +43,24 @@ _LIBRARY = (
 def source(program: Program, dtype: str = "float64", library: str = "special") -> str:
     """The text of the module."""
     return _Module(program, dtype).text(library)
+
+
+def nest_lines(nest: Nest, scope: Scope) -> list[str]:
+    """The lines of a nest."""
+    first = nest.statements[0]
+    if first.kind == "map" or (first.kind == "sum" and nest.orders[0]):
+        return fused(nest, scope)
+    if first.kind == "rows":
+        name, given = scope.names[first.target], scope.names[first.reads[0].item]
+        return [f"{name} = {given}[b:b + m]"]
+    if first.kind == "sum":
+        return product_lines(first, scope)
+    if first.kind == "axis":
+        return along_axes(first, scope)
+    if first.kind == "matrix":
+        return matrix_function(first, scope)
+    assert first.kind == "reshape"
+    return reshaped(first, scope)
 
 
 class _Function:

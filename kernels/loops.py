@@ -90,33 +90,13 @@ def read_text(read: Read, variables: dict[int, str], row: int | None, scope: Sco
     return f"{name}[{index_text(read.entries, variables, row, read.item)}]"
 
 
-def nest_lines(nest: Nest, scope: Scope) -> list[str]:
-    """The lines of a nest."""
-    first = nest.statements[0]
-    if first.kind == "map" or (first.kind == "sum" and nest.orders[0]):
-        return _fused(nest, scope)
-    if first.kind == "rows":
-        name, given = scope.names[first.target], scope.names[first.reads[0].item]
-        return [f"{name} = {given}[b:b + m]"]
-    if first.kind == "sum":
-        from .products import product_lines
-
-        return product_lines(first, scope)
-    if first.kind == "axis":
-        return _along_axes(first, scope)
-    if first.kind == "matrix":
-        return _matrix(first, scope)
-    assert first.kind == "reshape"
-    return _reshape(first, scope)
-
-
 def _comment(nest: Nest, scope: Scope) -> str:
     parts = [f"{scope.names[s.target]}: {s.note}" for s in nest.statements]
     text = "# " + "; ".join(parts)
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def _fused(nest: Nest, scope: Scope) -> list[str]:
+def fused(nest: Nest, scope: Scope) -> list[str]:
     """Elementwise statements and full sums in one loop; values of this iteration are scalars."""
     depth = len(nest.space)
     lines: list[list[str]] = [[] for _ in range(depth + 1)]  # lines by the number of loops around them
@@ -178,7 +158,7 @@ def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> 
     ]
 
 
-def _along_axes(statement: Statement, scope: Scope) -> list[str]:
+def along_axes(statement: Statement, scope: Scope) -> list[str]:
     """log-sum-exp, softmax, extremes and their shares: the largest entry first, then sums."""
     name = scope.declare_target(statement)
     along = statement.axes
@@ -212,7 +192,7 @@ def _along_axes(statement: Statement, scope: Scope) -> list[str]:
     return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
 
 
-def _matrix(statement: Statement, scope: Scope) -> list[str]:
+def matrix_function(statement: Statement, scope: Scope) -> list[str]:
     """Inverse and determinants, matrix by matrix."""
     name = scope.declare_target(statement)
     read = statement.reads[0]
@@ -229,7 +209,7 @@ def _matrix(statement: Statement, scope: Scope) -> list[str]:
     return [*lines, f"{pad}{name}[{place}] = {function}({matrix})" if batch else f"{name} = {function}({matrix})"]
 
 
-def _reshape(statement: Statement, scope: Scope) -> list[str]:
+def reshaped(statement: Statement, scope: Scope) -> list[str]:
     name, given = scope.names[statement.target], scope.names[statement.reads[0].item]
     extents = [scope.extent(statement, i) for i in statement.stored]
     shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
