@@ -9,3 +9,4 @@ EXPONENT = 10_000  # |exponent| of a constant power, and of a decimal number
 NODES = 200_000  # nodes of one expression
 ORDER = 8  # axes of one array
 FIXED_SIZE = 10**9  # the largest size given as a number
+ENTRIES = 10**10  # entries of one declared array, where its sizes are numbers

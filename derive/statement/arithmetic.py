@@ -15,9 +15,9 @@ from ..build import constant_value, einsum, full, is_zero, negate, scale
 from ..build import power as constant_power
 from ..errors import ArgumentError, LimitError, SizeError
 from ..limits import DIGITS, EXPONENT
-from ..node import Node, ones
+from ..node import Node, Sum, ones
 from ..operators import apply
-from ..sizes import ONE, Coefficient, Shape, same_size, show_shape
+from ..sizes import Coefficient, Shape, same_size, show_shape
 
 #: Operations in the symbolic part of one coefficient, such as `1/(2*n*(n - 1))`.
 COEFFICIENT_LENGTH = 200
@@ -135,9 +135,8 @@ def _constant_power(base: Coefficient, exponent: Coefficient) -> Coefficient:
         digits = max(len(str(abs(base.p))), len(str(base.q)))
         if base not in (0, 1, -1) and digits * abs(exponent) > 2 * DIGITS:
             raise LimitError(f"{_short(base)} ** {_short(exponent)} has more than {DIGITS} digits")
-    elif base.free_symbols and exponent.is_number:
-        if base.is_Add and abs(exponent) * sympy.count_ops(base) > COEFFICIENT_LENGTH:
-            raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
+    elif exponent.is_number and base.is_Add and abs(exponent) * sympy.count_ops(base) > COEFFICIENT_LENGTH:
+        raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
     value = sympy.sqrt(base) if exponent == sympy.S.Half else base**exponent
     if value.is_number and value.is_real is False:
         raise ArgumentError(f"({base}) ** ({exponent}) is not a real number")
@@ -161,9 +160,7 @@ def matmul(a: Node, b: Node) -> Node:
 
     def front(sizes: Shape, spare: int) -> list[int]:
         offset = n - len(sizes)
-        return [
-            offset + k if same_size(s, batch[offset + k]) else spare + k for k, s in enumerate(sizes)
-        ]
+        return [offset + k if same_size(s, batch[offset + k]) else spare + k for k, s in enumerate(sizes)]
 
     labels_a = [*front(batch_a, 1000), *([row] if a.order > 1 else []), middle]
     labels_b = [*front(batch_b, 2000), middle, *([column] if b.order > 1 else [])]
@@ -200,9 +197,8 @@ _LARGEST = 10**DIGITS
 
 def checked(node: Node) -> Node:
     """The node, unless its coefficient has grown beyond the caps."""
-    coefficients = getattr(node, "coefficients", ())
-    if len(coefficients) == 1 and coefficients[0] is not ONE:
-        check_coefficient(coefficients[0])
+    if isinstance(node, Sum) and len(node.operands) == 1:
+        check_coefficient(node.coefficients[0])
     return node
 
 

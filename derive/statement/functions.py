@@ -393,4 +393,4 @@ def place(A: Node, shape: Shape, *index: Any) -> Node:
 
 alias("trace", tr)
 
-__all__ = ["FUNCTIONS", "Function"]
+__all__ = ["FUNCTIONS", "Function", "index"]

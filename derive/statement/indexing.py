@@ -29,8 +29,10 @@ class Span:
     step: Size | None = None
 
 
+MINUS: Size = sympy.S.NegativeOne
+
 #: A whole number, a span, or None for a new axis of size 1.
-Index = sympy.Expr | Span | None
+Index = Any
 
 
 def index(node: Node, entries: Sequence[Index]) -> Node:
@@ -105,7 +107,7 @@ def _span(entry: Span, size: Size) -> tuple[Size, Size, Size]:
         last = sympy.expand(size - 1)
         start = last if entry.start is None else _bound(entry.start, size, last)
         start = last if same_size(start, size) else start
-        after = -ONE if entry.stop is None else _bound(entry.stop, size, -ONE, lowest=-ONE)
+        after = MINUS if entry.stop is None else _bound(entry.stop, size, MINUS, lowest=MINUS)
         length = sympy.expand(start - after)
     count = length if abs(step) == 1 else sympy.ceiling(length / abs(step))
     if count.is_nonpositive:

@@ -64,9 +64,7 @@ class Function:
             raise type(error)(text if text.startswith(self.name) else f"{self.name}: {text}") from None
         return bounded(checked(result), self.name)
 
-    def _bind(
-        self, args: Sequence[Any], keywords: Mapping[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    def _bind(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         plain = [p for p in self.parameters if not p.keyword_only]
         repeated = plain[-1] if plain and plain[-1].repeated else None
         names = {p.name: p for p in self.parameters if not p.repeated}
@@ -94,7 +92,7 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def function(**kinds: str) -> Callable[[Callable[..., Node]], Function]:
-    """Register a function under its name without trailing underscores; parameters are arrays unless their kind is given."""
+    """Register a function under its name; parameters are arrays unless their kind is given."""
 
     def record(meaning: Callable[..., Node]) -> Function:
         parameters = []

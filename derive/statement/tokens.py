@@ -137,7 +137,9 @@ def tokenize(text: str) -> list[Token]:
         elif kind == "NUMBER":
             _check_number(text, value, position, end)
         elif kind == "NAME" and len(value) > NAME_LENGTH:
-            raise at(LimitError(f"a name of {len(value)} characters; the limit is {NAME_LENGTH}"), text, position)
+            raise at(
+                LimitError(f"a name of {len(value)} characters; the limit is {NAME_LENGTH}"), text, position
+            )
         tokens.append(Token(kind, value, start_pos=position, end_pos=end))
         position = end
     if stack:

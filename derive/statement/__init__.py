@@ -1,0 +1,1 @@
+"""Ways in: how statements become nodes."""
