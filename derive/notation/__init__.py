@@ -30,7 +30,7 @@ def latex(node: Node, named: bool = True) -> str:
     words = _latex(found.main)
     if found.where:
         parts = [f"{latex_name(name)} = {_latex(t)}" for name, t in found.where]
-        words += " \quad\text{where } " + ",\; ".join(parts)
+        words += r" \quad\text{where } " + r",\; ".join(parts)
     return words
 
 
