@@ -13,24 +13,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .errors import DeriveError
-    from .expression import (
-        Constraint,
-        Expression,
-        check,
-        compile,
-        gradient,
-        hessian,
-        hvp,
-        jacobian,
-        jvp,
-        matrix,
-        parse,
-        scalar,
-        state,
-        tensor,
-        vector,
-        vjp,
-    )
+    from .expression import Constraint, Expression, matrix, parse, scalar, tensor, vector
+    from .operations import check, compile, gradient, hessian, hvp, jacobian, jvp, state, vjp
     from .problem import Problem, maximize, minimize
     from .sizes import sizes
 
@@ -41,11 +25,8 @@ _HOME = {
     "Problem": "problem",
     "minimize": "problem",
     "maximize": "problem",
-    **dict.fromkeys(
-        "Constraint Expression check compile gradient hessian hvp jacobian jvp matrix parse scalar state tensor "
-        "vector vjp".split(),
-        "expression",
-    ),
+    **dict.fromkeys("Constraint Expression matrix parse scalar tensor vector".split(), "expression"),
+    **dict.fromkeys("check compile gradient hessian hvp jacobian jvp state vjp".split(), "operations"),
 }
 
 __all__ = [
@@ -80,8 +61,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     else:
-        functions = import_module(".statement.functions", __name__)
-        if name not in functions.FUNCTIONS:
+        if name not in import_module(".statement.functions", __name__).FUNCTIONS:
             raise AttributeError(f"module 'derive' has no attribute {name!r}")
         value = import_module(".expression", __name__).function(name)
     globals()[name] = value

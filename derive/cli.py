@@ -136,7 +136,7 @@ def _read(objective: str) -> str:
 
 def _stated(objective: str, shapes: Any, facts: Any, wrt: Sequence[str]) -> tuple[Expression, list[str]]:
     """The statement, and the names to differentiate by; a single variable need not be named."""
-    from .expression import parse
+    from . import parse
 
     expression = parse(_read(objective), variables=shapes, facts=facts)
     if not wrt and len(shapes) == 1:
@@ -216,7 +216,7 @@ def _show(
 @_format_option
 def grad(objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any, form: str) -> None:
     """Print the gradient of OBJECTIVE, a scalar (- reads stdin)."""
-    from .expression import gradient
+    from . import gradient
 
     expression, names = _stated(objective, *_declared(variables, facts, declarations), wrt)
     found = gradient(expression, names)
@@ -229,7 +229,7 @@ def grad(objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any
 @_format_option
 def hessian(objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any, form: str) -> None:
     """Print the Hessian of OBJECTIVE, a scalar (- reads stdin); several --wrt give its blocks."""
-    from .expression import hessian as hessian_of
+    from . import hessian as hessian_of
 
     expression, names = _stated(objective, *_declared(variables, facts, declarations), wrt)
     table = hessian_of(expression, names)
@@ -248,7 +248,7 @@ def hessian(objective: str, variables: Any, facts: Any, declarations: Any, wrt: 
 @_format_option
 def jacobian(objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any, form: str) -> None:
     """Print the Jacobian of OBJECTIVE, an array (- reads stdin); its axes come first."""
-    from .expression import jacobian as jacobian_of
+    from . import jacobian as jacobian_of
 
     expression, names = _stated(objective, *_declared(variables, facts, declarations), wrt)
     found = jacobian_of(expression, names)
@@ -271,7 +271,7 @@ def check(
 
     Exit status 1 if it is refuted; the counterexample is printed.
     """
-    from .expression import check as check_claim
+    from . import check as check_claim
 
     expression, names = _stated(objective, *_declared(variables, facts, declarations), wrt)
     if len(names) != 1:

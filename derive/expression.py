@@ -6,7 +6,6 @@ dropped out of a derivative are still accepted, and a wrong name is still refuse
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, final
@@ -14,16 +13,18 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from . import differentiate, notation
+from . import notation
 from .build import number, transpose
-from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
+from .errors import ArgumentError, UnsupportedError
 from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
 from .simplify import expand, simplify
 from .sizes import Shape, as_coefficient, show_shape
 from .stable import recognise
-from .statement import functions
+from .statement.arithmetic import binary
 from .statement.declarations import declare
+from .statement.functions import FUNCTIONS
+from .statement.indexing import Span, index
 from .statement.text import parse_node
 
 _NUMBERS = (int, float, Fraction, sympy.Expr, np.integer, np.floating)
@@ -139,7 +140,7 @@ class Expression:
             return NotImplemented
         a, b = (node, self._node) if swapped else (self._node, node)
         declared = (*self._declared, *(other._declared if isinstance(other, Expression) else ()))
-        return Expression(functions.binary(symbol, a, b), declared)
+        return Expression(binary(symbol, a, b), declared)
 
     def __add__(self, other: Any) -> Any:
         return self._binary("+", other)
@@ -189,7 +190,7 @@ class Expression:
         return Expression(transpose(self._node), self._declared)
 
     def __getitem__(self, key: Any) -> Expression:
-        return Expression(functions.index(self._node, key), self._declared)
+        return Expression(index(self._node, _entries(key)), self._declared)
 
     def __iter__(self) -> Any:
         raise TypeError("a symbolic array cannot be iterated over: its sizes are symbols")
@@ -231,7 +232,7 @@ class Expression:
         if ufunc.__name__ == "square":
             return self**2
         name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
-        if name not in functions.FUNCTIONS:
+        if name not in FUNCTIONS:
             raise UnsupportedError(f"np.{ufunc.__name__} has no symbolic form")
         return call(name, *inputs)
 
@@ -241,7 +242,7 @@ class Expression:
         if module.startswith("numpy.linalg"):
             return _linalg(name, args, kwargs)
         name = _FUNCTION_NAMES.get(name, name)
-        if name not in functions.FUNCTIONS:
+        if name not in FUNCTIONS:
             raise UnsupportedError(f"np.{func.__name__} has no symbolic form")
         return call(name, *args, **{k: v for k, v in kwargs.items() if v is not None})
 
@@ -322,6 +323,21 @@ def _as_node(value: Any) -> Node | None:
     return None
 
 
+def _entries(key: Any) -> list[Any]:
+    """What stands between brackets, as the language's index entries."""
+    found: list[Any] = []
+    for entry in key if isinstance(key, tuple) else (key,):
+        if isinstance(entry, slice):
+            found.append(Span(*(None if v is None else as_coefficient(v) for v in (entry.start, entry.stop, entry.step))))
+        elif entry is None:
+            found.append(None)
+        elif isinstance(entry, (int, np.integer, sympy.Expr)) and not isinstance(entry, bool):
+            found.append(as_coefficient(entry))
+        else:
+            raise UnsupportedError(f"an index is a whole number, a slice or None, not {entry!r}")
+    return found
+
+
 def as_expression(value: Any) -> Expression:
     """A number or size as a constant expression."""
     if isinstance(value, Expression):
@@ -380,14 +396,16 @@ def parse(
 def call(name: str, *args: Any, **settings: Any) -> Expression:
     """A function of the language on expressions."""
     declared: list[Variable] = []
-    words: list[Any] = []
-    for a in args:
-        if isinstance(a, Expression):
-            declared += a.declared
-            words.append(a.node)
-        else:
-            words.append(a)
-    return Expression(functions.apply_function(name, words, settings), declared)
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, Expression):
+            declared.extend(value.declared)
+            return value.node
+        return type(value)(bare(v) for v in value) if isinstance(value, list | tuple) else value
+
+    words = [bare(a) for a in args]
+    settings = {key: bare(value) for key, value in settings.items()}
+    return Expression(FUNCTIONS[name](*words, **settings), declared)
 
 
 def function(name: str) -> Callable[..., Expression]:
@@ -397,7 +415,7 @@ def function(name: str) -> Callable[..., Expression]:
         return call(name, *args, **settings)
 
     on_expressions.__name__ = on_expressions.__qualname__ = name
-    on_expressions.__doc__ = functions.FUNCTIONS[name].__doc__
+    on_expressions.__doc__ = FUNCTIONS[name].__doc__
     return on_expressions
 
 
@@ -411,194 +429,3 @@ def merge_arrays(arrays: Mapping[str, Any] | None, more: Mapping[str, Any]) -> d
 
 def _symbols(v: Variable) -> set[sympy.Symbol]:
     return {s for size in v.shape for s in size.free_symbols}
-
-
-# ---------------------------------------------------------------- derivatives
-
-
-Wrt = "Expression | str | Sequence[Expression | str]"
-
-
-def find_variable(expression: Expression, wanted: Any) -> Variable:
-    """The variable meant by an expression or a name; it need not occur."""
-    if isinstance(wanted, Expression):
-        if isinstance(wanted.node, Variable):
-            return wanted.node
-        raise ArgumentError(f"derivatives are taken with respect to variables, and {wanted} is none")
-    names = {v.name: v for v in expression.declared}
-    if wanted in names:
-        return names[wanted]
-    close = difflib.get_close_matches(str(wanted), names, n=1)
-    hint = f"; did you mean {close[0]}?" if close else f"; the statement has {', '.join(names) or 'none'}"
-    raise DeclarationError(f"no variable is called {wanted!r}{hint}")
-
-
-def _several(wrt: Any) -> bool:
-    return isinstance(wrt, list | tuple)
-
-
-def gradient(expression: Expression, wrt: Any) -> Any:
-    """The gradient of a scalar expression; it has the shape of the variable.
-
-    `wrt` is a variable, its name, or a list of them (then a list of gradients is returned).
-    For a symmetric unknown it is the gradient in the space of symmetric matrices.
-
-    >>> import derive as dv
-    >>> x = dv.vector("x", "n")
-    >>> dv.gradient(dv.logsumexp(x), x)
-    softmax(x)
-    """
-    many = list(wrt) if _several(wrt) else [wrt]
-    targets = [find_variable(expression, w) for w in many]
-    found = differentiate.gradients(recognise(expression.node), targets)
-    results = [Expression(g, expression.declared) for g in found]
-    return results if _several(wrt) else results[0]
-
-
-def jacobian(expression: Expression, wrt: Any) -> Any:
-    """The Jacobian: axes of the expression, then axes of the variable.
-
-    >>> import derive as dv
-    >>> A, x = dv.matrix("A", "m", "n"), dv.vector("x", "n")
-    >>> dv.jacobian(A @ x, x)
-    A
-    """
-    many = list(wrt) if _several(wrt) else [wrt]
-    node = recognise(expression.node)
-    results = [
-        Expression(differentiate.jacobian(node, find_variable(expression, w)), expression.declared) for w in many
-    ]
-    return results if _several(wrt) else results[0]
-
-
-def hessian(expression: Expression, wrt: Any) -> Any:
-    """The Hessian: axes of the variable, twice. A list of variables gives the table of blocks.
-
-    >>> import derive as dv
-    >>> A, x = dv.matrix("A", "m", "n"), dv.vector("x", "n")
-    >>> dv.hessian(dv.sumsq(A @ x) / 2, x)
-    A.T @ A
-    """
-    node = recognise(expression.node)
-    many = list(wrt) if _several(wrt) else [wrt]
-    targets = [find_variable(expression, w) for w in many]
-    firsts = differentiate.gradients(node, targets)
-    table = [
-        [Expression(differentiate.jacobian(g, v), expression.declared) for v in targets] for g in firsts
-    ]
-    return table if _several(wrt) else table[0][0]
-
-
-def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
-    """Hessian times a direction, without the Hessian; the shape of the variable.
-
-    >>> import derive as dv
-    >>> A, x, v = dv.matrix("A", "m", "n"), dv.vector("x", "n"), dv.vector("v", "n")
-    >>> dv.hvp(dv.sumsq(A @ x) / 2, x, v)
-    A.T @ A @ v
-    """
-    target = find_variable(expression, wrt)
-    found = differentiate.hvp(recognise(expression.node), target, direction.node)
-    return Expression(found, (*expression.declared, *direction.declared))
-
-
-def jvp(expression: Expression, wrt: Any, tangent: Expression) -> Expression:
-    """Jacobian times a tangent; the shape of the expression."""
-    target = find_variable(expression, wrt)
-    found = differentiate.jvp(recognise(expression.node), target, tangent.node)
-    return Expression(found, (*expression.declared, *tangent.declared))
-
-
-def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
-    """Cotangent times Jacobian; the shape of the variable."""
-    target = find_variable(expression, wrt)
-    found = differentiate.vjp(recognise(expression.node), target, cotangent.node)
-    return Expression(found, (*expression.declared, *cotangent.declared))
-
-
-def check(
-    expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed: int = 0
-) -> Any:
-    """Is the claim the derivative? A verdict with a counterexample, or agreement to 40 digits.
-
-    claim   text, an expression, or a function of the arrays by name
-    order   1 (gradient), 2 (Hessian) or "jacobian"
-
-    >>> import derive as dv
-    >>> loss = dv.parse("sumsq(X @ w - y)/2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
-    >>> dv.check(loss, "w", claim="X.T @ (X @ w + y)").status
-    'refuted'
-    """
-    from .verify.check import check_claim
-
-    if isinstance(claim, str):
-        named = {v.name: v for v in expression.declared}
-        claim = parse_node(claim, named)
-    elif isinstance(claim, Expression):
-        claim = claim.node
-    elif not callable(claim):
-        claim = as_expression(claim).node
-    return check_claim(
-        recognise(expression.node), find_variable(expression, wrt), claim, order, seed, name=notation.text
-    )
-
-
-def compile(
-    outputs: Expression | Mapping[str, Expression], *, backend: str = "numba", dtype: Any = np.float64
-) -> Any:
-    """A compiled kernel for one expression, or for several that share their work.
-
-    One expression gives a kernel that returns its value; a mapping gives one that returns a dict.
-    `kernel(X=…, w=…)` checks data at every call; `kernel.bind(X=…)` checks once and gives the fast path.
-    """
-    from .kernels.compile import compile_expression
-
-    single = isinstance(outputs, Expression)
-    table = {"value": outputs} if isinstance(outputs, Expression) else dict(outputs)
-    declared = {v.name: v for e in table.values() for v in e.declared}
-    return compile_expression(
-        {k: e.node for k, e in table.items()}, declared=declared, single=single, backend=backend, dtype=dtype
-    )
-
-
-def state(numpy_function: Callable[..., Any], **shapes: Sequence[Any]) -> Expression:
-    """A NumPy function of arrays becomes a statement, by calling it on symbolic variables.
-
-    >>> import numpy as np
-    >>> import derive as dv
-    >>> def loss(X, w):
-    ...     return np.sum((X @ w) ** 2)
-    >>> dv.state(loss, X=("n", "d"), w=("d",))
-    sumsq(X @ w)
-    """
-    declared = declare({k: list(v) for k, v in shapes.items()}, {})
-    try:
-        result = numpy_function(**{k: Expression(v) for k, v in declared.items()})
-    except DeriveError:
-        raise
-    except TypeError as error:
-        raise UnsupportedError(f"the function does something that has no symbolic form: {error}") from error
-    found = as_expression(result)
-    return Expression(recognise(found.node), declared.values())
-
-
-__all__ = [
-    "Constraint",
-    "Expression",
-    "check",
-    "compile",
-    "function",
-    "gradient",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "matrix",
-    "parse",
-    "scalar",
-    "show_shape",
-    "state",
-    "tensor",
-    "vector",
-    "vjp",
-]

@@ -149,7 +149,7 @@ def fit(
     progress: bool | Callable[..., Any] = False,
 ) -> Any:
     """SciPy's `OptimizeResult` of the model on these arrays, with the unknowns by name and a certificate."""
-    from .problem import minimize
+    from . import minimize
 
     problem = minimize(model.expression(), over=list(model.unknowns))
     return problem.solve(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import DeriveError
-from .expression import Expression, gradient, hessian, hvp, tensor
+from . import Expression, gradient, hessian, hvp, tensor
 from .models import Model
 from .notation.names import latex_name
 from .sizes import show_shape

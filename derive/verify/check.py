@@ -19,6 +19,7 @@ from ..differentiate import gradient, hessian, jacobian
 from ..domains import Array
 from ..errors import DeriveError, SizeError
 from ..node import Node, Variable, size_symbols, topological, variables
+from ..notation import text
 from ..sizes import Binding, same_shape, show_shape
 from . import diagnosis
 from .diagnosis import Evidence
@@ -43,7 +44,7 @@ def check_claim(
     seed: int = 0,
     *,
     sizes: Mapping[sympy.Symbol, int] | None = None,
-    name: Callable[[Node], str] = repr,
+    name: Callable[[Node], str] = text,
 ) -> Verdict:
     """The verdict on a claimed derivative.
 

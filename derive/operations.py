@@ -1,0 +1,227 @@
+"""What is done with expressions: derivatives, verdicts, kernels, and statements from NumPy functions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from . import differentiate, notation
+from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
+from .expression import Expression, as_expression, merge_arrays
+from .node import Variable
+from .stable import recognise
+from .statement.declarations import declare
+from .statement.text import parse_node
+
+
+def find_variable(expression: Expression, wanted: Any) -> Variable:
+    """The variable meant by an expression or a name; it need not occur."""
+    if isinstance(wanted, Expression):
+        if isinstance(wanted.node, Variable):
+            return wanted.node
+        raise ArgumentError(f"derivatives are taken with respect to variables, and {wanted} is none")
+    names = {v.name: v for v in expression.declared}
+    if wanted in names:
+        return names[wanted]
+    close = difflib.get_close_matches(str(wanted), names, n=1)
+    hint = f"; did you mean {close[0]}?" if close else f"; the statement has {', '.join(names) or 'none'}"
+    raise DeclarationError(f"no variable is called {wanted!r}{hint}")
+
+
+def _several(wrt: Any) -> bool:
+    return isinstance(wrt, list | tuple)
+
+
+def gradient(expression: Expression, wrt: Any) -> Any:
+    """The gradient of a scalar expression; it has the shape of the variable.
+
+    `wrt` is a variable, its name, or a list of them (then a list of gradients is returned).
+    For a symmetric unknown it is the gradient in the space of symmetric matrices.
+
+    >>> import derive as dv
+    >>> x = dv.vector("x", "n")
+    >>> dv.gradient(dv.logsumexp(x), x)
+    softmax(x)
+    """
+    many = list(wrt) if _several(wrt) else [wrt]
+    targets = [find_variable(expression, w) for w in many]
+    found = differentiate.gradients(recognise(expression.node), targets)
+    results = [Expression(g, expression.declared) for g in found]
+    return results if _several(wrt) else results[0]
+
+
+def jacobian(expression: Expression, wrt: Any) -> Any:
+    """The Jacobian: axes of the expression, then axes of the variable.
+
+    >>> import derive as dv
+    >>> A, x = dv.matrix("A", "m", "n"), dv.vector("x", "n")
+    >>> dv.jacobian(A @ x, x)
+    A
+    """
+    many = list(wrt) if _several(wrt) else [wrt]
+    node = recognise(expression.node)
+    results = [
+        Expression(differentiate.jacobian(node, find_variable(expression, w)), expression.declared) for w in many
+    ]
+    return results if _several(wrt) else results[0]
+
+
+def hessian(expression: Expression, wrt: Any) -> Any:
+    """The Hessian: axes of the variable, twice. A list of variables gives the table of blocks.
+
+    >>> import derive as dv
+    >>> A, x = dv.matrix("A", "m", "n"), dv.vector("x", "n")
+    >>> dv.hessian(dv.sumsq(A @ x) / 2, x)
+    A.T @ A
+    """
+    node = recognise(expression.node)
+    many = list(wrt) if _several(wrt) else [wrt]
+    targets = [find_variable(expression, w) for w in many]
+    firsts = differentiate.gradients(node, targets)
+    table = [
+        [Expression(differentiate.jacobian(g, v), expression.declared) for v in targets] for g in firsts
+    ]
+    return table if _several(wrt) else table[0][0]
+
+
+def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
+    """Hessian times a direction, without the Hessian; the shape of the variable.
+
+    >>> import derive as dv
+    >>> A, x, v = dv.matrix("A", "m", "n"), dv.vector("x", "n"), dv.vector("v", "n")
+    >>> dv.hvp(dv.sumsq(A @ x) / 2, x, v)
+    A.T @ A @ v
+    """
+    target = find_variable(expression, wrt)
+    found = differentiate.hvp(recognise(expression.node), target, direction.node)
+    return Expression(found, (*expression.declared, *direction.declared))
+
+
+def jvp(expression: Expression, wrt: Any, tangent: Expression) -> Expression:
+    """Jacobian times a tangent; the shape of the expression."""
+    target = find_variable(expression, wrt)
+    found = differentiate.jvp(recognise(expression.node), target, tangent.node)
+    return Expression(found, (*expression.declared, *tangent.declared))
+
+
+def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
+    """Cotangent times Jacobian; the shape of the variable."""
+    target = find_variable(expression, wrt)
+    found = differentiate.vjp(recognise(expression.node), target, cotangent.node)
+    return Expression(found, (*expression.declared, *cotangent.declared))
+
+
+def check(
+    expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed: int = 0
+) -> Any:
+    """Is the claim the derivative? A verdict with a counterexample, or agreement to 40 digits.
+
+    claim   text, an expression, or a function of the arrays by name
+    order   1 (gradient), 2 (Hessian) or "jacobian"
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y)/2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> dv.check(loss, "w", claim="X.T @ (X @ w + y)").status
+    'refuted'
+    """
+    from .verify.check import check_claim
+
+    if isinstance(claim, str):
+        named = {v.name: v for v in expression.declared}
+        claim = parse_node(claim, named)
+    elif isinstance(claim, Expression):
+        claim = claim.node
+    elif not callable(claim):
+        claim = as_expression(claim).node
+    return check_claim(
+        recognise(expression.node), find_variable(expression, wrt), claim, order, seed, name=notation.text
+    )
+
+
+def compile(
+    outputs: Expression | Mapping[str, Expression], *, backend: str = "numba", dtype: Any = np.float64
+) -> Compiled:
+    """A compiled kernel for one expression, or for several that share their work.
+
+    One expression gives a kernel that returns its value; a mapping gives one that returns a dict.
+    `backend` is "numba", or "numpy" for the interpreter; `dtype` float64 or float32.
+
+    >>> import derive as dv
+    >>> w = dv.vector("w", "d")
+    >>> kernel = dv.compile(dv.sumsq(w), backend="numpy")
+    >>> float(kernel(w=[3.0, 4.0]))
+    25.0
+    """
+    if isinstance(outputs, Expression):
+        return Compiled({"value": outputs}, True, backend, dtype)
+    return Compiled(dict(outputs), False, backend, dtype)
+
+
+@final
+class Compiled:
+    """A kernel. Call it with all arrays (checked at every call), or `bind` the data once for the fast path."""
+
+    def __init__(self, outputs: Mapping[str, Expression], single: bool, backend: str, dtype: Any) -> None:
+        self._outputs, self._single, self._backend, self._dtype = dict(outputs), single, backend, dtype
+        self._kernels: dict[tuple[str, ...], Any] = {}
+        self._declared = {v.name for e in self._outputs.values() for v in e.declared}
+
+    def _kernel(self, unknowns: tuple[str, ...]) -> Any:
+        if unknowns not in self._kernels:
+            from .kernels.compile import compile_nodes
+
+            nodes = {name: recognise(e.node) for name, e in self._outputs.items()}
+            self._kernels[unknowns] = compile_nodes(
+                nodes, unknowns=unknowns, backend=self._backend, dtype=self._dtype
+            )
+        return self._kernels[unknowns]
+
+    @property
+    def source(self) -> str:
+        """The generated source of the kernel that takes everything at each call."""
+        return str(self._kernel(()).source)
+
+    def _occurring(self, kernel: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Without the arrays of the statement that dropped out of the outputs."""
+        known = set(kernel.variables) | {s.name for s in kernel.symbols}
+        return {k: v for k, v in data.items() if k in known or k not in self._declared}
+
+    def __call__(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The outputs on these arrays."""
+        kernel = self._kernel(())
+        found = kernel(self._occurring(kernel, merge_arrays(arrays, more)))
+        return found["value"] if self._single else found
+
+    def bind(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> Callable[..., Any]:
+        """Data and facts checked once; the result takes the variables that were not given."""
+        data = merge_arrays(arrays, more)
+        names = [v for e in self._outputs.values() for v in e.variables]
+        kernel = self._kernel(tuple(sorted({n for n in names if n not in data})))
+        bound = kernel.bind(self._occurring(kernel, data))
+        if not self._single:
+            return bound  # type: ignore[no-any-return]
+        return lambda mapping=None, /, **unknowns: bound(mapping, **unknowns)["value"]
+
+
+def state(numpy_function: Callable[..., Any], **shapes: Sequence[Any]) -> Expression:
+    """A NumPy function of arrays becomes a statement, by calling it on symbolic variables.
+
+    >>> import numpy as np
+    >>> import derive as dv
+    >>> def loss(X, w):
+    ...     return np.sum((X @ w) ** 2)
+    >>> dv.state(loss, X=("n", "d"), w=("d",))
+    sumsq(X @ w)
+    """
+    declared = declare({k: list(v) for k, v in shapes.items()}, {})
+    try:
+        result = numpy_function(**{k: Expression(v) for k, v in declared.items()})
+    except DeriveError:
+        raise
+    except TypeError as error:
+        raise UnsupportedError(f"the function does something that has no symbolic form: {error}") from error
+    found = as_expression(result)
+    return Expression(recognise(found.node), declared.values())
