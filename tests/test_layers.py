@@ -41,6 +41,7 @@ LAYERS = [
     "simplify",
     "differentiate",
     "reparametrise",
+    "reparametrise",
     "statement",
     "notation",
     "verify",
