@@ -354,7 +354,7 @@ class _Product:
             node, labels = factors[0]
             if labels == self.output:
                 return node
-            if len(labels) == 2 and labels == self.output[::-1] and "symmetric" in node.facts:
+            if _swappable(node, labels) and swapped(labels) == self.output:
                 return node
         operands, inputs = _canonical(factors, self.output)
         facts = _product_facts(operands, inputs, len(self.output))
@@ -367,7 +367,7 @@ def _merge_powers(factors: list[Factor]) -> list[Factor]:
     where: dict[tuple[Node, Labels], Labels] = {}
     for node, labels in factors:
         base, exponent = split_power(node)
-        key = (base, tuple(sorted(labels)) if "symmetric" in base.facts and len(labels) == 2 else labels)
+        key = (base, (*labels[:-2], *sorted(labels[-2:])) if _swappable(base, labels) else labels)
         groups[key] = groups.get(key, sympy.S.Zero) + exponent
         where.setdefault(key, labels)
     merged: list[Factor] = []
@@ -376,6 +376,16 @@ def _merge_powers(factors: list[Factor]) -> list[Factor]:
         if exponent != 0:
             merged.append((power(key[0], exponent), where[key]))
     return merged
+
+
+def _swappable(node: Node, labels: Labels) -> bool:
+    """Whether the last two axes of a factor are interchangeable."""
+    return len(labels) >= 2 and "symmetric" in node.facts
+
+
+def swapped(labels: Labels) -> Labels:
+    """The labels with the last two exchanged."""
+    return (*labels[:-2], labels[-1], labels[-2])
 
 
 def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...], tuple[Labels, ...]]:
@@ -390,10 +400,12 @@ def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...],
     for _ in range(3):
         seen: dict[int, list[tuple[object, ...]]] = {i: [] for i in labels}
         for node, ls in factors:
-            symmetric = len(ls) == 2 and "symmetric" in node.facts
-            others = tuple(sorted(colour[j] for j in ls)) if symmetric else tuple(colour[j] for j in ls)
+            symmetric = _swappable(node, ls)
+            others = tuple(colour[j] for j in ls)
+            if symmetric:
+                others = (*others[:-2], *sorted(others[-2:]))
             for axis, i in enumerate(ls):
-                seen[i].append((node.sort_key, 0 if symmetric else axis, others))
+                seen[i].append((node.sort_key, len(ls) if symmetric and axis >= len(ls) - 2 else axis, others))
         keys = {i: (colour[i], sorted(seen[i])) for i in labels}
         ranks: dict[int, int] = {}
         rank = -1
@@ -407,8 +419,8 @@ def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...],
         colour = ranks
     ordered: list[tuple[Node, Labels]] = []
     for node, ls in factors:
-        if len(ls) == 2 and "symmetric" in node.facts and colour[ls[0]] > colour[ls[1]]:
-            ls = ls[::-1]
+        if _swappable(node, ls) and colour[ls[-2]] > colour[ls[-1]]:
+            ls = swapped(ls)
         ordered.append((node, ls))
     ordered.sort(key=lambda f: (f[0].sort_key, tuple(colour[i] for i in f[1])))
     number = {label: i for i, label in enumerate(output)}
@@ -419,7 +431,7 @@ def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...],
                 number[i] = len(number)
     done = [(node, tuple(number[i] for i in ls)) for node, ls in ordered]
     done = [
-        (node, tuple(sorted(ls)) if len(ls) == 2 and "symmetric" in node.facts else ls) for node, ls in done
+        (node, swapped(ls) if _swappable(node, ls) and ls[-2] > ls[-1] else ls) for node, ls in done
     ]
     done.sort(key=lambda f: (f[0].sort_key, f[1]))
     return tuple(n for n, _ in done), tuple(ls for _, ls in done)

@@ -182,6 +182,8 @@ class Mp(_Objects):
 
     def array(self, value: Any) -> Array:
         source = np.asarray(value, dtype=object)
+        if all(type(entry) is mpmath.mpf for entry in source.flat):
+            return source  # converted before: differences evaluate the same data many times
         out = np.empty(source.shape, dtype=object)
         for index in np.ndindex(source.shape):
             entry = source[index]

@@ -53,6 +53,8 @@ def distribute_broadcast(node: Node) -> Node | None:
     if not isinstance(node, Einsum):
         return None
     factors = list(zip(node.operands, node.inputs, strict=True))
+    if any(o.order > 2 for o in node.operands):
+        return None
     for k, (inner, labels) in enumerate(factors):
         if not isinstance(inner, Sum) or len(inner.operands) > 4:
             continue
@@ -75,7 +77,7 @@ def distribute_deltas(node: Node) -> Node | None:
         return None
     factors = list(zip(node.operands, node.inputs, strict=True))
     for k, (inner, labels) in enumerate(factors):
-        if isinstance(inner, Sum) and any(_has_broadcast(t) for t in inner.operands):
+        if isinstance(inner, Sum) and any(_has_delta(t) for t in inner.operands):
             rest = factors[:k] + factors[k + 1 :]
             return add(
                 [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms],
@@ -93,6 +95,12 @@ def permute_terms(node: Node) -> Node | None:
                 [(c, einsum([(t, labels)], node.output, _open_all)) for c, t in inner.terms], node.shape
             )
     return None
+
+
+def _has_delta(node: Node) -> bool:
+    return isinstance(node, Delta) or (
+        isinstance(node, Einsum) and any(isinstance(o, Delta) for o in node.operands)
+    )
 
 
 def _has_broadcast(node: Node) -> bool:

@@ -125,8 +125,10 @@ def tidy(value: Coefficient) -> Coefficient:
     """The normal form of a coefficient: numbers as they are, symbolic ones cancelled."""
     if value.is_Rational or value.is_Symbol:
         return value
+    if value.is_Mul and not any(a.is_Add for a in value.args):
+        return value  # SymPy collects the factors of a product by itself
     if value.is_number:
-        return value if value.is_Mul or value.is_Pow or value.is_Atom else sympy.expand(value)
+        return sympy.expand(value) if value.is_Add else value
     return _tidy(value)
 
 

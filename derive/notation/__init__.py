@@ -9,6 +9,7 @@ from .matrix import to_tree
 from .names import latex_name
 from .naming import with_names
 from .text import write
+from .tree import Tree
 
 
 def text(node: Node) -> str:
@@ -29,19 +30,30 @@ def latex(node: Node, named: bool = True) -> str:
     found = with_names(tree, _taken(node))
     words = _latex(found.main)
     if found.where:
-        parts = [f"{latex_name(name)} = {_latex(t)}" for name, t in found.where]
-        words += r" \quad\text{where } " + r",\; ".join(parts)
+        parts = [f"{_left(latex_name(name), t, '_{', '}', ' ')} = {_latex(t)}" for name, t in found.where]
+        words += " \\quad\\text{where } " + ",\\; ".join(parts)
     return words
 
 
 def lines(node: Node) -> list[str]:
-    """The expression for the terminal: index notation beyond two axes, repeated parts named below."""
+    """The expression for the terminal: index notation where matrix notation does not reach, repeated parts named."""
     tree = to_tree(node)
     found = with_names(tree, _taken(node))
-    show = index.plain if tree.order > 2 else write
-    out = [show(found.main)]
-    out += [f"  where {name} = {write(t)}" if not k else f"        {name} = {write(t)}" for k, (name, t) in enumerate(found.where)]
+    out = [_plain(found.main)]
+    for k, (name, t) in enumerate(found.where):
+        out.append(f"  {'     ' if k else 'where'} {_left(name, t, '[', ']', ',')} = {_plain(t)}")
     return out
+
+
+def _plain(tree: Tree) -> str:
+    return index.plain(tree) if index.needed(tree) else write(tree)
+
+
+def _left(name: str, tree: Tree, opening: str, closing: str, between: str) -> str:
+    """The left side of a definition, with indices where its right side has them."""
+    if not tree.order or not index.needed(tree):
+        return name
+    return f"{name}{opening}{between.join(index.letters(tree.order))}{closing}"
 
 
 def _taken(node: Node) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from ..sizes import ONE
+from ..sizes import ONE, tidy
 from .tree import Tree, chain, make, mul, num, parts, total, transpose
 
 
@@ -69,7 +69,7 @@ def _common(plain: Tree) -> Tree:
         candidates.append(1 / sympy.fraction(sympy.together(sympy.Add(*coefficients)))[1])
     best = plain
     for c in dict.fromkeys(candidates):
-        rest = [mul(sympy.cancel(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
+        rest = [mul(tidy(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
         if candidate.cost < best.cost and candidate.order == plain.order:
             best = candidate

@@ -1,7 +1,7 @@
 """Index notation: every axis named, every sum written out, for results of any order.
 
 `H_{ijkl} = \\delta_{ik} (X^\\top X)_{jl}`: parts of at most two axes stay in matrix notation and carry
-their indices behind them.
+their indices behind them; the matrices of a batch carry theirs as a subscript, as in `\\Sigma_k^{-1}`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,55 @@ from collections.abc import Sequence
 import sympy
 
 from ..sizes import ONE
+from .names import latex_name
 from .tree import Tree, _negative, parts
 
 FREE = "ijklpqrs"
 BOUND = "mnhuvwtabcdefg"
+_REDUCTIONS = ("sum", "mean", "logsumexp", "max", "min")
+
+
+def needed(t: Tree) -> bool:
+    """Whether the tree holds something that matrix notation cannot say."""
+    seen: set[Tree] = set()
+    stack = [t]
+    while stack:
+        t = stack.pop()
+        if t in seen:
+            continue
+        seen.add(t)
+        if t.order > 2 or t.op == "einsum":
+            return True
+        stack.extend(t.args)
+    return False
+
+
+def letters(order: int) -> list[str]:
+    """The indices of the axes of a result."""
+    return list(FREE[:order])
 
 
 def latex(t: Tree) -> str:
     """The tree in index notation, LaTeX; free indices are i, j, k, … in the order of the axes."""
-    return _Writer(plain=False).write(t, list(FREE[: t.order]), True)
+    return _Writer(plain=False).write(t, letters(t.order), True)
 
 
 def plain(t: Tree) -> str:
     """The tree in index notation as plain text."""
-    return _Writer(plain=True).write(t, list(FREE[: t.order]), True)
+    return _Writer(plain=True).write(t, letters(t.order), True)
 
 
 class _Writer:
+    """One rendering; `used` counts the summation indices taken so far."""
+
     def __init__(self, plain: bool) -> None:
         self.plain = plain
         self.used = 0
+
+    def fresh(self) -> str:
+        """A summation index not in use."""
+        self.used += 1
+        return BOUND[self.used - 1] if self.used <= len(BOUND) else f"m{self.used}"
 
     def matrix(self, t: Tree) -> str:
         """A part in matrix notation."""
@@ -42,104 +71,6 @@ class _Writer:
 
         return write_latex(t)
 
-    def subscripted(self, t: Tree, indices: Sequence[str]) -> str:
-        text = self.matrix(t)
-        if t.op != "var":
-            text = f"({text})"
-        if self.plain:
-            return f"{text}[{','.join(indices)}]"
-        if "_" in text and t.op == "var":
-            text = f"({text})"
-        return f"{text}_{{{' '.join(indices)}}}"
-
-    def write(self, t: Tree, indices: list[str], top: bool = False) -> str:
-        """The entry of the tree at the indices."""
-        if t.op == "sum":
-            text = ""
-            start = self.used
-            for k, a in enumerate(t.args):
-                self.used = start  # every term may use the same summation indices
-                piece = self.write(a, indices if a.order else [])
-                if piece.startswith("-"):
-                    text += f" - {piece[1:]}" if k else piece
-                else:
-                    text += f" + {piece}" if k else piece
-            return text if top else self.bracket(text)
-        if not t.order:
-            text = self.matrix(t)
-            return text if t.level >= 3 or top else self.bracket(text)
-        if t.op == "mul":
-            return self.product(t, indices)
-        if t.op == "einsum":
-            return self.einsum(t, indices)
-        if t.op == "eye":
-            i, j = indices
-            return f"δ[{i},{j}]" if self.plain else f"\\delta_{{{i} {j}}}"
-        if t.op == "ones":
-            return "1"
-        if t.op == "outer" and len(indices) == 2:
-            return f"{self.write(t.args[0], indices[:1])} {self.write(t.args[1], indices[1:])}"
-        if t.op == "pow" and not t.args[1].order:
-            base = self.write(t.args[0], indices)
-            if t.args[0].op == "einsum":
-                base = self.bracket(base)
-            exponent = self.matrix(t.args[1])
-            return f"{base}**{exponent}" if self.plain else f"{base}^{{{exponent}}}"
-        if t.op == "call" and t.order > 2:
-            name, _ = t.data
-            if all(a.order == t.order for a in t.args):
-                inside = ", ".join(self.write(a, indices, True) for a in t.args)
-                head = name if self.plain else f"\\operatorname{{{name.replace('_', ' ')}}}"
-                return f"{head}({inside})"
-            if name == "inv":
-                inside = self.slices(t.args[0], indices[:-2])
-                i, j = indices[-2:]
-                return f"inv({inside})[{i},{j}]" if self.plain else f"({inside}^{{-1}})_{{{i} {j}}}"
-        if (
-            t.op == "call"
-            and t.data[0] in ("logdet", "det")
-            and t.order == len(indices)
-            and t.args[0].order > 2
-        ):
-            inside = self.slices(t.args[0], indices)
-            head = t.data[0] if self.plain else "\\log\\det " if t.data[0] == "logdet" else "\\det "
-            return f"{head}({inside})"
-        return self.subscripted(t, indices)
-
-    def slices(self, t: Tree, indices: Sequence[str]) -> str:
-        """The matrix of a batch at the leading indices."""
-        if t.op == "var":
-            return self.subscripted(t, indices)
-        return self.subscripted(t, [*indices, "·", "·"] if self.plain else [*indices, "\\cdot", "\\cdot"])
-
-    def bracket(self, text: str) -> str:
-        return f"({text})" if self.plain or "\\frac" not in text else f"\\left({text}\\right)"
-
-    def product(self, t: Tree, indices: list[str]) -> str:
-        coefficient, nums, dens = parts(t)
-        p, q = sympy.fraction(coefficient)
-        sign = "-" if _negative(p) else ""
-        p = -p if sign else p
-        sums, words = [], []
-        for a in nums:
-            piece = self.write(a, indices if a.order else [])
-            (sums if a.op == "einsum" else words).append(piece)
-        words += sums
-        under = [self.write(a, indices if a.order else []) for a in dens]
-        top = [self.number(p)] if p != ONE else []
-        bottom = ([self.number(q)] if q != ONE else []) + under
-        if self.plain:
-            text = " ".join([*top, *words]) or "1"
-            return (
-                sign
-                + text
-                + (f" / ({' '.join(bottom)})" if len(bottom) > 1 else f" / {bottom[0]}" if bottom else "")
-            )
-        if bottom:
-            front = f"\\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"
-            return sign + " ".join([front, *words])
-        return sign + " ".join([*top, *words])
-
     def number(self, value: sympy.Expr) -> str:
         if self.plain:
             from .text import number_text
@@ -149,6 +80,137 @@ class _Writer:
 
         return number(value)
 
+    def bracket(self, text: str) -> str:
+        return f"({text})" if self.plain or "\\frac" not in text else f"\\left({text}\\right)"
+
+    def subscripted(self, t: Tree, indices: Sequence[str]) -> str:
+        """A part in matrix notation, with its indices."""
+        text = self.matrix(t)
+        if self.plain:
+            plain_call = t.op == "call" and t.data[0] not in _REDUCTIONS
+            return f"{text if t.op == 'var' or plain_call else f'({text})'}[{','.join(indices)}]"
+        if t.op == "var" and "_" in text:  # W_{1} with indices: W_{1,ij}
+            head, inside = text.split("_", 1)
+            return f"{head}_{{{inside.strip('{}')},{' '.join(indices)}}}"
+        if t.op != "var":
+            text = f"({text})"
+        return f"{text}_{{{' '.join(indices)}}}"
+
+    # ---------------------------------------------------------------- one entry
+
+    def write(self, t: Tree, indices: list[str], top: bool = False) -> str:
+        """The entry of the tree at the indices."""
+        if t.op == "sum":
+            return self.sum(t, indices, top)
+        if t.op == "num":
+            text = self.number(t.data)
+            return text if t.level >= 3 or top else self.bracket(text)
+        if t.op == "mul":
+            return self.product(t, indices)
+        if t.op == "eye":
+            i, j = indices
+            return f"δ[{i},{j}]" if self.plain else f"\\delta_{{{i} {j}}}"
+        if t.op == "ones":
+            return "1"
+        if t.op == "einsum":
+            return self.einsum(t, indices)
+        if t.op == "pow":
+            return self.power(t, indices)
+        if t.op == "call" and len(t.args) == 1 and t.args[0].op == "var" and t.args[0].order == t.order > 0:
+            if t.data[0] not in ("softmax", "inv"):  # entry by entry
+                return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"
+        if not needed(t):
+            if t.order:
+                return self.subscripted(t, indices)
+            text = self.matrix(t)
+            return text if t.level >= 3 or top else self.bracket(text)
+        return self.compound(t, indices)
+
+    def compound(self, t: Tree, indices: list[str]) -> str:
+        """A part that matrix notation does not reach, taken apart."""
+        args = t.args
+        match t.op:
+            case "T":
+                return self.write(args[0], indices[::-1])
+            case "outer":
+                return f"{self.write(args[0], indices[:1])} {self.write(args[1], indices[1:])}"
+            case "spread":
+                return self.write(args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
+            case "diag":
+                i, j = indices
+                return f"{self.write(make_eye(), [i, j])} {self.write(args[0], [i])}"
+            case "diagonal":
+                return self.write(args[0], [indices[0], indices[0]])
+            case "chain":
+                return self.chain(args, indices)
+            case "call":
+                return self.call(t, indices)
+        return self.subscripted(t, indices)
+
+    def sum(self, t: Tree, indices: list[str], top: bool) -> str:
+        text = ""
+        start = self.used
+        for k, a in enumerate(t.args):
+            self.used = start  # every term may use the same summation indices
+            piece = self.write(a, indices if a.order else [], top=a.op == "num")
+            if piece.startswith("-"):
+                text += f" - {piece[1:]}" if k else piece
+            else:
+                text += f" + {piece}" if k else piece
+        return text if top else self.bracket(text)
+
+    def chain(self, factors: Sequence[Tree], indices: list[str]) -> str:
+        free = list(indices)
+        left = free.pop(0) if factors[0].order == 2 else None
+        words, summed = [], []
+        for k, f in enumerate(factors):
+            last = k == len(factors) - 1
+            if f.order == 1 and not last:
+                left = self.fresh()
+                summed.append(left)
+                words.append(self.write(f, [left]))
+            elif f.order == 1:
+                words.append(self.write(f, [str(left)]))
+            else:
+                right = free.pop(0) if last else self.fresh()
+                if not last:
+                    summed.append(right)
+                words.append(self.write(f, [str(left), right]))
+                left = right
+        return f"{self.sigma(summed)} {' '.join(words)}"
+
+    def sigma(self, summed: Sequence[str]) -> str:
+        return f"Σ_{{{','.join(summed)}}}" if self.plain else f"\\sum_{{{', '.join(summed)}}}"
+
+    def power(self, t: Tree, indices: list[str]) -> str:
+        base = self.write(t.args[0], indices)
+        if t.args[0].op in ("einsum", "chain", "mul") and not base.endswith((")", "\\right)")):
+            base = self.bracket(base)
+        exponent = self.matrix(t.args[1])
+        return f"{base}**{exponent}" if self.plain else f"{base}^{{{exponent}}}"
+
+    def product(self, t: Tree, indices: list[str]) -> str:
+        coefficient, nums, dens = parts(t)
+        p, q = sympy.fraction(coefficient)
+        sign = "-" if _negative(p) else ""
+        p = -p if sign else p
+        sums, words = [], []
+        for a in nums:
+            piece = self.write(a, indices if a.order else [])
+            (sums if a.op in ("einsum", "chain") else words).append(piece)
+        words += sums
+        under = [self.write(a, indices if a.order else []) for a in dens]
+        top = [self.number(p)] if p != ONE else []
+        bottom = ([self.number(q)] if q != ONE else []) + under
+        if self.plain:
+            text = " ".join([*top, *words]) or "1"
+            divisor = f" / ({' '.join(bottom)})" if len(" ".join(bottom).split()) > 1 else f" / {bottom[0]}" if bottom else ""
+            return sign + text + divisor
+        if bottom:
+            front = f"\\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"
+            return sign + " ".join([front, *words])
+        return sign + (" ".join([*top, *words]) or "1")
+
     def einsum(self, t: Tree, indices: list[str]) -> str:
         inputs, output = t.data.split("->")
         names = dict(zip(output, indices, strict=True))
@@ -157,11 +219,77 @@ class _Writer:
         used = {c for _, s in real for c in s}
         summed = [c for c in dict.fromkeys("".join(specs)) if c not in names]
         for c in summed:
-            names[c] = BOUND[self.used] if self.used < len(BOUND) else f"m{self.used}"
-            self.used += 1
+            names[c] = self.fresh()
         words = [self.write(a, [names[c] for c in s]) for a, s in real]
         shown = [names[c] for c in summed if c in used]
         body = " ".join(words) or "1"
-        if not shown:
-            return body
-        return f"Σ_{{{','.join(shown)}}} {body}" if self.plain else f"\\sum_{{{', '.join(shown)}}} {body}"
+        return f"{self.sigma(shown)} {body}" if shown else body
+
+    # ---------------------------------------------------------------- functions
+
+    def call(self, t: Tree, indices: list[str]) -> str:
+        name, settings = t.data
+        (argument, *_) = t.args
+        axis = dict(settings).get("axis")
+        if name in (*_REDUCTIONS, "softmax"):
+            axes = range(argument.order) if axis is None else [axis] if isinstance(axis, int) else list(axis)
+            inner, reduced = [], []
+            free = list(indices)
+            for k in range(argument.order):
+                keep = name == "softmax" or k not in axes
+                inner.append(free.pop(0) if keep else self.fresh())
+                if k in axes:
+                    reduced.append(inner[-1])
+            if name == "sum":
+                return f"{self.sigma(reduced)} {self.write(argument, inner)}"
+            return f"{self.head(name, reduced)}({self.write(argument, inner, True)})"
+        if name in ("sumsq", "norm"):
+            inner = [self.fresh() for _ in range(argument.order)]
+            squares = f"{self.sigma(inner)} {self.write(argument, inner)}" + ("**2" if self.plain else "^2")
+            if name == "sumsq":
+                return squares
+            return f"sqrt({squares})" if self.plain else f"\\sqrt{{{squares}}}"
+        if name in ("inv", "logdet", "det"):
+            return self.batched(name, argument, indices)
+        if all(a.order == t.order for a in t.args):
+            inside = ", ".join(self.write(a, indices, True) for a in t.args)
+            return f"{self.head(name, [])}{self.bracket(inside)}"
+        return self.subscripted(t, indices)
+
+    def head(self, name: str, under: Sequence[str]) -> str:
+        where = "_{" + " ".join(under) + "}" if under else ""
+        if self.plain:
+            return name + where
+        short = {"exp": "\\exp", "log": "\\log", "tanh": "\\tanh", "sigmoid": "\\sigma", "max": "\\max", "min": "\\min"}
+        return short.get(name, f"\\operatorname{{{name.replace('_', ' ')}}}") + where
+
+    def batched(self, name: str, argument: Tree, indices: list[str]) -> str:
+        """inv, det, logdet of the matrices of a batch."""
+        batch = argument.order - 2
+        one = self.slices(argument, indices[:batch])
+        rest = indices[batch:]
+        if self.plain:
+            return f"{name}({one})" + (f"[{','.join(rest)}]" if rest else "")
+        if name == "inv":
+            bare = one if argument.op == "var" else f"({one})"
+            return f"({bare}^{{-1}})_{{{' '.join(rest)}}}"
+        return f"\\log\\det {one}" if name == "logdet" else f"\\det {one}"
+
+    def slices(self, t: Tree, batch: Sequence[str]) -> str:
+        """One matrix of a batch."""
+        if not batch:
+            return self.matrix(t)
+        if t.op == "var" and self.plain:
+            return f"{t.data}[{','.join(batch)}]"
+        if t.op == "var":
+            name = latex_name(t.data)
+            return f"{name}_{{{' '.join(batch)}}}" if "_" not in name else self.subscripted(t, batch)
+        dots = ["·", "·"] if self.plain else ["\\cdot", "\\cdot"]
+        return self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
+
+
+def make_eye() -> Tree:
+    """An identity whose size does not show."""
+    from .tree import make
+
+    return make("eye", data=(ONE,), order=2)

@@ -17,8 +17,8 @@ _BRACKETS = ("\\left(", "\\right)")
 
 
 def latex(t: Tree) -> str:
-    """The tree in LaTeX; index notation where it has more than two axes."""
-    if t.order > 2:
+    """The tree in LaTeX; index notation where matrix notation does not reach."""
+    if index.needed(t):
         return index.latex(t)
     return _write(t)
 
@@ -40,7 +40,7 @@ def _wrap(t: Tree, level: int) -> str:
 
 
 def _latex_level(t: Tree) -> int:
-    if t.op in ("outer", "chain", "bigsum"):
+    if t.op in ("outer", "chain", "spread"):
         return PRODUCT
     if t.op == "mul":
         return PRODUCT
@@ -89,6 +89,9 @@ def _write(t: Tree) -> str:
             return _product(t)
         case "pow":
             return _power(t)
+        case "spread":
+            left, right = t.data
+            return f"{_wrap(args[0], POWER)} \\mathbf{{1}}^\\top" if left else f"\\mathbf{{1}} {_row(args[0])}"
         case "outer":
             return f"{_wrap(args[0], POWER)} {_row(args[1])}"
         case "diag" | "diagonal":
@@ -97,8 +100,6 @@ def _write(t: Tree) -> str:
             return _call(t)
         case "index":
             return f"{_wrap(args[0], ATOM)}_{{[{t.data}]}}"
-        case "einsum":
-            return index.latex(t)
     raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
 
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import sympy
 
-from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, transform
+from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, topological, transform
 from ..operators import lookup
 from ..operators.elementwise import Elementwise
 from ..simplify import simplify
-from ..sizes import ONE
+from ..sizes import ONE, tidy
 from . import factor
 from .tree import Tree, call, chain, lengths, make, mul, num, number_cost, symmetric, total, transpose, var
 
@@ -24,11 +24,17 @@ Labels = tuple[int, ...]
 LETTERS = "ijklmnopqrstuvabcdefgh"
 
 
+#: The size of the data axis of the expression being rendered: the commonest first axis of its variables.
+_rows: dict[str, sympy.Expr | None] = {}
+
+
 def to_tree(root: Node) -> Tree:
     """The display tree of an expression."""
     node = simplify(root)
     symmetric.clear()
     lengths.clear()
+    firsts = [n.shape[0] for n in topological([node]) if isinstance(n, Variable) and n.order]
+    _rows["size"] = max(firsts, key=firsts.count) if firsts else None
     trees: dict[Node, Tree] = {}
 
     def visit(n: Node, operands: tuple[Node, ...]) -> Node:
@@ -38,7 +44,7 @@ def to_tree(root: Node) -> Tree:
         return n
 
     transform([node], visit)
-    return trees[node]
+    return with_broadcasting(trees[node])
 
 
 def _tree(node: Node, operands: list[Tree]) -> Tree:
@@ -54,6 +60,74 @@ def _tree(node: Node, operands: list[Tree]) -> Tree:
         return factor.rearranged(product_tree(list(zip(operands, node.inputs, strict=True)), node))
     assert isinstance(node, Apply)
     return _application(node, operands)
+
+
+def with_broadcasting(root: Tree) -> Tree:
+    """In sums, what is repeated along axes written as NumPy broadcasts it: `b` on every row, `v[:, None]`."""
+    done: dict[Tree, Tree] = {}
+    stack: list[tuple[Tree, bool]] = [(root, False)]
+    while stack:
+        t, ready = stack.pop()
+        if t in done:
+            continue
+        if not ready:
+            stack.append((t, True))
+            stack.extend((a, False) for a in t.args)
+            continue
+        args = [done[a] for a in t.args]
+        if t.op == "sum" and t.order > 1:
+            masks = [_repeated(a, new) for a, new in zip(t.args, args, strict=True)]
+            covered = [any(m[0][k] for m in masks) for k in range(t.order)]
+            if all(covered):
+                args = [x for m in masks for x in _opened_spread(m[1])]
+        new = t if tuple(args) == t.args else make(t.op, *args, data=t.data, order=t.order)
+        if t in symmetric:
+            symmetric.add(new)
+        done[t] = new
+    return done[root]
+
+
+def _opened_spread(t: Tree) -> list[Tree]:
+    """A repeated sum as its repeated terms."""
+    if t.op == "spread" and t.args[0].op == "sum":
+        kept = []
+        for a in t.args[0].args:
+            c, nums, dens = _split(a)
+            at = [k for k, x in enumerate(nums) if x.order]
+            if len(at) != 1 or any(x.order for x in dens):
+                return [t]
+            part = make("spread", nums[at[0]], data=t.data, order=t.order)
+            kept.append(mul(c, [*nums[: at[0]], part, *nums[at[0] + 1 :]], dens))
+        return kept
+    return [t]
+
+
+def _repeated(old: Tree, new: Tree) -> tuple[tuple[bool, ...], Tree]:
+    """(the axes along which the term is not merely repeated, the term written with broadcasting)."""
+    if not old.order:
+        return (False,) * 8, new
+    full = (True,) * old.order
+    c, nums, dens = _split(new)
+    at = [k for k, x in enumerate(nums) if x.order]
+    if len(at) != 1 or any(x.order for x in dens):
+        return full, new
+    inner = nums[at[0]]
+    if inner.op == "outer" and any(a.op == "ones" for a in inner.args):
+        mask = tuple(a.op != "ones" for a in inner.args)
+        real = [a for a in inner.args if a.op != "ones"]
+    elif inner.op == "einsum":
+        inputs, output = inner.data.split("->")
+        pairs = [(a, s) for a, s in zip(inner.args, inputs.split(","), strict=True) if a.op != "ones"]
+        if len(pairs) != 1 or [i for i in output if i in pairs[0][1]] != list(pairs[0][1]):
+            return full, new
+        mask = tuple(i in pairs[0][1] for i in output)
+        real = [pairs[0][0]]
+    else:
+        return full, new
+    if len(real) != 1 or all(mask):
+        return full, new
+    spread = make("spread", real[0], data=mask, order=old.order)
+    return mask, mul(c, [*nums[: at[0]], spread, *nums[at[0] + 1 :]], dens)
 
 
 def _sum(node: Sum, operands: list[Tree]) -> Tree:
@@ -84,8 +158,9 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
 def scaled(c: sympy.Expr, tree: Tree) -> Tree:
     """c · tree; a sum divided by its number of terms is a mean."""
     if c.free_symbols and tree in lengths:
-        rest = sympy.cancel(c * lengths[tree])
-        if number_cost(rest) < number_cost(c):
+        rest = tidy(c * lengths[tree])
+        new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(c)[0].free_symbols
+        if number_cost(rest) < number_cost(c) and not new:
             return mul(rest, [call("mean", *tree.args)])
     if tree.op == "sum" and c.is_Rational and c != 1:
         spread = factor.shortest([mul(c, [t]) for t in tree.args], [])
@@ -264,7 +339,10 @@ class _Graph:
             summed = sorted(labels - self.output)
             for degree in (0, 1, 2):
                 # A vector on the vertex first: 1ᵀ(Xw), not (1ᵀX)w.
-                for label in sorted(summed, key=lambda i: (i not in self.vectors, i)):
+                # The axis of the data last: sum(A * (R @ W.T), axis=0), a sum over the rows.
+                for label in sorted(
+                    summed, key=lambda i: (i not in self.vectors, self.sizes[i] == _rows.get("size"), i)
+                ):
                     if len(self.touching(label)) == degree:
                         self.eliminate(label, degree)
                         progress = True
@@ -322,7 +400,7 @@ class _Graph:
                 hadamard = mul(ONE, [product if p == a else transpose(product), other if x == p else transpose(other)])
                 rows = call("sum", hadamard, data=[("axis", 1)], order=1)
                 loop = _diagonal(back)
-                if loop.cost < rows.cost:
+                if loop.cost + 8 <= rows.cost:  # much shorter, or the sum over a product reads better
                     self.edges.remove(closing[0])
                     self.vectors.setdefault(p, []).append(loop)
                     return

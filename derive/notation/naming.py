@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from . import index
 from .tree import Tree, make, symmetric, var
 
 #: Names tried for intermediates, by the number of axes.
@@ -33,7 +34,8 @@ def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: i
     used = set(taken)
     where: list[tuple[str, Tree]] = []
     while root.cost > shortest and len(where) < 60:
-        best = _most_saving([root, *(t for _, t in where)], smallest)
+        roots = [root, *(t for _, t in where)]
+        best = _most_saving(roots, smallest) or _out_of_reach(roots)
         if best is None:
             break
         name = _fresh(best, used)
@@ -58,6 +60,15 @@ def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:
         if uses[t] > 1 and gain > saving:
             best, saving = t, gain
     return best
+
+
+def _out_of_reach(roots: list[Tree]) -> Tree | None:
+    """A part that needs index notation of its own, such as the responsibilities of a mixture."""
+    for t in _uses(roots):
+        if t.op == "call" and t.data[0] in ("softmax", "logsumexp") and 0 < t.order < 3:
+            if t not in roots and index.needed(t):
+                return t
+    return None
 
 
 def _uses(roots: list[Tree]) -> dict[Tree, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from .tree import ATOM, POWER, Tree, _negative, parts, stands_bare
+from .tree import ATOM, POWER, Tree, _negative, parts, spread_key, stands_bare
 
 
 def number_text(value: sympy.Expr) -> str:
@@ -99,6 +99,9 @@ def write(t: Tree) -> str:
         return f"{_wrap(args[0], ATOM)} ** {_wrap(args[1], POWER)}"
     if t.op in ("outer", "diag"):
         return f"{t.op}({', '.join(write(a) for a in args)})"
+    if t.op == "spread":
+        key = spread_key(t.data)
+        return f"{_wrap(args[0], ATOM)}[{key}]" if key else write(args[0])
     if t.op == "diagonal":
         return f"diag({write(args[0])})"
     if t.op == "call":

@@ -5,7 +5,7 @@ A tree has one of a few kinds (`op`):
     var name | num value | ones, eye, zeros sizes | T a | chain a b …  (matrix products)
     mul coefficient · numerators / denominators (elementwise, scalars included)
     sum a b … | pow base exponent | call name args | diag v | diagonal A | outer u v
-    sub a indices (a subscripted entry) | bigsum indices a (an explicit Σ) | einsum spec args
+    spread a (repeated along the axes that its mask leaves out, within a sum) | index a key (a slice) | einsum spec args
 
 `order` is the number of axes. `cost` counts the tokens of the text form; all choices between equal forms
 are made by it, so that the printed result is the short one.
@@ -16,6 +16,8 @@ from __future__ import annotations
 from typing import Any, final
 
 import sympy
+
+from ..sizes import tidy
 
 SUM, PRODUCT, NEGATIVE, POWER, ATOM = 1, 2, 2, 3, 4
 
@@ -297,7 +299,7 @@ def total(terms: list[Tree]) -> Tree:
             found[key][0] = found[key][0] + c
         else:
             found[key] = [c, nums, dens]
-    kept = [mul(sympy.cancel(c) if c.free_symbols else c, a, b) for c, a, b in found.values() if c != 0]
+    kept = [mul(tidy(c), a, b) for c, a, b in found.values() if c != 0]
     order = max((t.order for t in terms), default=0)
     if not kept:
         return make("zero", order=order)
@@ -318,6 +320,14 @@ def total(terms: list[Tree]) -> Tree:
 # ---------------------------------------------------------------- levels and lengths
 
 
+def spread_key(mask: tuple[bool, ...]) -> str:
+    """What stands in brackets behind an array that broadcasts to the axes of the mask; "" where nothing must."""
+    words = [":" if keep else "None" for keep in mask]
+    while words and words[0] == "None":
+        words.pop(0)  # leading axes are added by themselves
+    return ", ".join(words) if "None" in words else ""
+
+
 def stands_bare(a: Tree, nums: tuple[Tree, ...]) -> bool:
     """Whether a factor of an elementwise product needs no parentheses."""
     tensors = sum(1 for b in nums if b.order)
@@ -330,7 +340,7 @@ def _level(t: Tree) -> int:
         return SUM
     if t.op == "mul":
         return PRODUCT
-    if t.op in ("chain", "bigsum"):
+    if t.op == "chain":
         return PRODUCT
     if t.op == "num":
         v = t.data
@@ -343,6 +353,8 @@ def _level(t: Tree) -> int:
         return POWER if v.is_Pow and not v.exp.is_negative else PRODUCT
     if t.op == "pow":
         return POWER
+    if t.op == "spread" and t.data == (False,) * (len(t.data) - t.args[0].order) + (True,) * t.args[0].order:
+        return t.args[0].level
     return ATOM
 
 
@@ -403,9 +415,14 @@ def _cost(t: Tree) -> int:
         return 3 + args[0].cost + 1 + args[1].cost
     if t.op in ("diag", "diagonal"):
         return 3 + args[0].cost
+    if t.op == "spread":
+        key = spread_key(t.data)
+        return args[0].cost if not key else _wrapped(args[0], ATOM) + 2 + len(key.split(",")) * 2 - 1
     if t.op == "call":
         _, settings = t.data
         return 3 + sum(a.cost for a in args) + max(0, len(args) - 1) + 4 * len(settings)
+    if t.op == "index":
+        return _wrapped(args[0], ATOM) + 2 + len(t.data.replace(",", " , ").replace(":", " : ").split())
     if t.op == "einsum":
         return 5 + sum(a.cost for a in args) + len(args)
     return 2 + sum(a.cost for a in args)
