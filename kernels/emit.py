@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
-from .loops import Scope, along_axes, fused, matrix_function, reshaped
+from .loops import Scope, along_axes, fused, matrix_functions, reshaped
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .schedule import Item
@@ -35,8 +35,8 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh compiled cos cosh determinant digamma erf erfc exp expm1 inverse lgamma log "
-    "log1p log_determinant polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
+    "acos acosh asin asinh atan atanh compiled cos cosh digamma eliminate erf erfc exp expm1 lgamma log "
+    "log1p polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
 ).split()
 
 
@@ -58,7 +58,7 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
     if first.kind == "axis":
         return along_axes(first, scope)
     if first.kind == "matrix":
-        return matrix_function(first, scope)
+        return matrix_functions(nest, scope)
     assert first.kind == "reshape"
     return reshaped(first, scope)
 
@@ -313,16 +313,20 @@ class _Module:
             add(f"w{number} = np.empty({self._shape(item.node.shape)}, np.{self.dtype})")
         add(f"rows = max(2048, -(-{n} // 64))")
         add(f"chunks = -(-{n} // rows)")
-        add(f"tree = np.zeros((1 if chunks == 1 else 8, {room}))")
+        # Explicit loops: array expressions would cost a second of compile time for their error messages.
+        add(f"width = {room}")
+        add("tree = np.empty((1 if chunks == 1 else 8, width))")
         add("depth = 0")
         add("for chunk in range(chunks):")
-        add("    tree[depth] = 0.0")
+        add("    for i0 in range(width):")
+        add("        tree[depth, i0] = 0.0")
         call = function.call(lo="chunk * rows", hi=f"min({n}, (chunk + 1) * rows)", acc="tree[depth]")
         add(f"    {call}")
         add("    depth += 1")
         add("    pairs = chunk + 1")
         add("    while depth > 1 and (pairs % 2 == 0 or chunk == chunks - 1):")
-        add("        tree[depth - 2] += tree[depth - 1]")
+        add("        for i0 in range(width):")
+        add("            tree[depth - 2, i0] += tree[depth - 1, i0]")
         add("        depth -= 1")
         add("        pairs //= 2")
         add("acc = tree[0]")

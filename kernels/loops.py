@@ -192,21 +192,31 @@ def along_axes(statement: Statement, scope: Scope) -> list[str]:
     return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
 
 
-def matrix_function(statement: Statement, scope: Scope) -> list[str]:
-    """Inverse and determinants, matrix by matrix."""
-    name = scope.declare_target(statement)
-    read = statement.reads[0]
+def matrix_functions(nest: Nest, scope: Scope) -> list[str]:
+    """Inverse and determinants of the same matrices, by one elimination each."""
+    first = nest.statements[0]
+    read = first.reads[0]
+    names = {s.op: scope.declare_target(s) for s in nest.statements}
+    size = scope.size(read.item.node.shape[-1])
+    work = scope.scratch([size, size])
+    count = read.item.node.order - 2
+    batch = first.stored[:count]
+    place = ", ".join(f"i{k}" for k in range(count))
+
+    def entry(op: str) -> str:
+        return f"{names[op]}[{place}]" if count else names[op]
+
     given = scope.names[read.item]
-    batch = statement.stored[: read.item.node.order - 2]
-    order = loops(statement, batch, scope)
-    pad = "    " * len(batch)
-    place = ", ".join(f"i{k}" for k in range(len(batch)))
-    matrix = f"{given}[{place}]" if batch else given
-    lines = [f"# {name}: {statement.op}", *order]
-    if statement.op == "inv":
-        return [*lines, f"{pad}inverse({matrix}, {name}[{place}])" if batch else f"inverse({matrix}, {name})"]
-    function = {"det": "determinant", "logdet": "log_determinant"}[statement.op]
-    return [*lines, f"{pad}{name}[{place}] = {function}({matrix})" if batch else f"{name} = {function}({matrix})"]
+    matrix = f"{given}[{place}]" if count else given
+    inverse = entry("inv") if "inv" in names else work
+    columns = size if "inv" in names else "0"
+    targets = [entry(op) if op in names else "_" for op in ("det", "logdet")]
+    if targets == ["_", "_"]:
+        call = f"eliminate({matrix}, {work}, {inverse}, {columns})"
+    else:
+        call = f"{', '.join(targets)} = eliminate({matrix}, {work}, {inverse}, {columns})"
+    title = "# " + "; ".join(f"{names[op]}: {op}" for op in names)
+    return [title, *loops(first, batch, scope), "    " * count + call]
 
 
 def reshaped(statement: Statement, scope: Scope) -> list[str]:

@@ -42,19 +42,9 @@ def polygamma(order: int, x: float) -> Any:
     return _scipy.polygamma(order, x)
 
 
-def inverse(matrix: Any, out: Any) -> None:
-    """out = matrix⁻¹; NaN where the matrix is singular."""
-    try:
-        out[:] = np.linalg.inv(matrix)
-    except np.linalg.LinAlgError:
-        out[:] = math.nan
-
-
-def determinant(matrix: Any) -> float:
-    """det of a matrix."""
-    return float(np.linalg.det(matrix))
-
-
-def log_determinant(matrix: Any) -> float:
-    """log |det|."""
-    return float(np.linalg.slogdet(matrix)[1])
+def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> tuple[float, float]:
+    """(det, log |det|), and the inverse if it is wanted; NaN where the matrix is singular."""
+    sign, logarithm = np.linalg.slogdet(matrix)
+    if columns:
+        inverse[:] = np.linalg.inv(matrix) if sign else math.nan
+    return float(np.linalg.det(matrix)), float(logarithm)

@@ -206,7 +206,9 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
         tail[kept].append(f"{target} {'+=' if statement.accumulates else '='} total")
     else:
         if not statement.accumulates:
-            head.append(f"{name}[:{'m' if statement.target.row is not None else ''}] = 0.0")
+            head += loops(statement, statement.stored, scope)
+            zeroed = ", ".join(f"i{k}" for k in range(len(statement.stored)))
+            head.append("    " * len(statement.stored) + f"{name}[{zeroed}] = 0.0")
         lines[depth].append(f"{target} += {value}")
     out = head
     for level in range(depth + 1):

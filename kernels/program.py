@@ -151,9 +151,11 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
     while pending:
         single = next((s for s in pending if can_run(s, set()) and loop_order(s) is None), None)
         if single is not None:
-            found.append(Nest((), [single], [()]))
-            done.add(single.target)
-            pending.remove(single)
+            together = [s for s in pending if s is single or _same_matrices(s, single)]
+            found.append(Nest((), together, [() for _ in together]))
+            done |= {s.target for s in together}
+            chosen = set(map(id, together))
+            pending = [s for s in pending if id(s) not in chosen]
             continue
         leader = next(s for s in pending if can_run(s, set()))
         order = loop_order(leader)
@@ -176,6 +178,11 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
         pending = [s for s in pending if id(s) not in chosen]
         found.append(Nest(space, group, orders))
     return found
+
+
+def _same_matrices(a: Statement, b: Statement) -> bool:
+    """Whether one elimination gives both: inverse and determinants of the same matrices."""
+    return a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item and a.op != b.op
 
 
 def _aligned(entries: tuple[str, ...], labels: Labels) -> bool:

@@ -262,96 +262,47 @@ def polygamma(order: int, x: float) -> float:
 
 
 @_helper
-def eliminate(work: Any, right: Any) -> float:
-    """Gauss–Jordan with partial pivoting: `right` becomes work⁻¹ right; returns det.
+def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> Any:
+    """Gauss–Jordan elimination with partial pivoting: (det, log |det|), and the inverse into `inverse`.
 
-    `work` is destroyed. The determinant is 0 when a pivot vanishes, and `right` is then meaningless.
+    `work` is scratch of the matrix's size; `columns` is its size, or 0 when no inverse is wanted. A singular
+    matrix gives (0, −∞) and an inverse of NaN.
     """
-    size, columns = work.shape[0], right.shape[1]
+    size = matrix.shape[0]
+    for i in range(size):
+        for j in range(size):
+            work[i, j] = matrix[i, j]
+        for j in range(columns):
+            inverse[i, j] = 1.0 if i == j else 0.0
     determinant = 1.0
+    logarithm = 0.0
     for k in range(size):
         pivot = k
         for i in range(k + 1, size):
             if abs(work[i, k]) > abs(work[pivot, k]):
                 pivot = i
-        if work[pivot, k] == 0.0:
-            return 0.0
+        head = work[pivot, k]
+        if head == 0.0:
+            for i in range(columns):
+                for j in range(columns):
+                    inverse[i, j] = math.nan
+            return 0.0, -math.inf
+        logarithm += math.log(abs(head))
+        determinant *= head if pivot == k else -head
         if pivot != k:
-            determinant = -determinant
             for j in range(k, size):
                 work[k, j], work[pivot, j] = work[pivot, j], work[k, j]
             for j in range(columns):
-                right[k, j], right[pivot, j] = right[pivot, j], right[k, j]
-        head = work[k, k]
-        determinant *= head
+                inverse[k, j], inverse[pivot, j] = inverse[pivot, j], inverse[k, j]
         for j in range(k + 1, size):
             work[k, j] /= head
         for j in range(columns):
-            right[k, j] /= head
-        for i in range(size):
+            inverse[k, j] /= head
+        for i in range(0 if columns else k + 1, size):
             if i != k:
                 factor = work[i, k]
                 for j in range(k + 1, size):
                     work[i, j] -= factor * work[k, j]
                 for j in range(columns):
-                    right[i, j] -= factor * right[k, j]
-    return determinant
-
-
-@_helper
-def inverse(matrix: Any, out: Any) -> None:
-    """out = matrix⁻¹; NaN where the matrix is singular."""
-    for i in range(matrix.shape[0]):
-        for j in range(matrix.shape[0]):
-            out[i, j] = 1.0 if i == j else 0.0
-    if eliminate(matrix.copy(), out) == 0.0:
-        out[:] = np.nan
-
-
-@_helper
-def determinant(matrix: Any) -> float:
-    """det of a matrix, 0 where it is singular."""
-    work = matrix.copy()
-    size = work.shape[0]
-    value = 1.0
-    for k in range(size):
-        value *= pivoted(work, k)
-        if value == 0.0:
-            break
-    return value
-
-
-@_helper
-def log_determinant(matrix: Any) -> float:
-    """log |det|, −∞ where the matrix is singular."""
-    work = matrix.copy()
-    size = work.shape[0]
-    value = 0.0
-    for k in range(size):
-        head = pivoted(work, k)
-        if head == 0.0:
-            return -math.inf
-        value += math.log(abs(head))
-    return value
-
-
-@_helper
-def pivoted(work: Any, k: int) -> float:
-    """One step of Gaussian elimination with partial pivoting: the signed pivot."""
-    size = work.shape[0]
-    pivot = k
-    sign = 1.0
-    for i in range(k + 1, size):
-        if abs(work[i, k]) > abs(work[pivot, k]):
-            pivot = i
-    if pivot != k:
-        sign = -1.0
-        for j in range(k, size):
-            work[k, j], work[pivot, j] = work[pivot, j], work[k, j]
-    head = work[k, k]
-    if head != 0.0:
-        for i in range(k + 1, size):
-            factor = work[i, k] / head
-            for j in range(k + 1, size):
-                work[i, j] -= factor * work[k, j]
-    return sign * head
+                    inverse[i, j] -= factor * inverse[k, j]
+    return determinant, logarithm
