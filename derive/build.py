@@ -145,8 +145,16 @@ def _collect(pairs: Iterable[tuple[Coefficient, Node]], nested: bool) -> dict[No
     return found
 
 
+def _simple(coefficient: Coefficient) -> bool:
+    """Whether SymPy is asked for facts of the coefficient: of a long polynomial in sizes it would isolate
+    the real roots, which takes minutes."""
+    return bool(coefficient.is_Rational or coefficient.is_Symbol or sympy.count_ops(coefficient) <= 12)
+
+
 def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
     """What is known of a weighted sum from its terms."""
+    if not all(_simple(c) for c, _ in terms):
+        return frozenset(frozenset.intersection(*(n.facts for _, n in terms)) & {"symmetric", "diagonal"})
     found = set(frozenset.intersection(*(n.facts for _, n in terms)))
     positive = all(c.is_nonnegative for c, _ in terms)
     keep = {"symmetric", "diagonal"} & found

@@ -25,11 +25,14 @@ class ParseError(DeriveError):
 
     def _report(self) -> str:
         lines = [f"{self.problem} (line {self.line}, column {self.column})"]
-        source = self.text.splitlines()
-        if source:
+        source = self.text.split("\n")  # as lines are counted; never at U+2028 and the like
+        if self.text:
             line = source[min(self.line, len(source)) - 1]
             start = max(0, self.column - 60)  # long lines: show the neighbourhood of the fault only
-            lines += ["  " + line[start : start + 100], "  " + " " * (self.column - 1 - start) + "^"]
+            shown = "".join(
+                c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line[start : start + 100]
+            )
+            lines += ["  " + shown, "  " + " " * (self.column - 1 - start) + "^"]
         if self.hint:
             lines.append(self.hint)
         return "\n".join(lines)

@@ -239,8 +239,11 @@ _record("arccosh", sympy.acosh, np.arccosh, "acosh({0})")
 _record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True)
 _record("erf", sympy.erf, _special("erf"), "erf({0})", odd=True, keeps=_POSITIVE)
 _record("erfc", sympy.erfc, _special("erfc"), "erfc({0})", sign=_POSITIVE)
-_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})")
-_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})")
+# The gamma family of a constant stays as it is: SymPy would write ψ(10⁹) as a fraction of 10⁹ digits.
+_record(
+    "lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", constants=False
+)
+_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})", constants=False)
 _record(
     "trigamma",
     lambda x: sympy.polygamma(1, x),
@@ -248,6 +251,7 @@ _record(
     "trigamma({0})",
     "\\psi'({0})",
     sign=_POSITIVE,
+    constants=False,
 )
 _record(
     "polygamma",

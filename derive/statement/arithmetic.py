@@ -6,12 +6,13 @@ literally 1, or when the axis is missing; that n and d might be the same number 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import sympy
 
 from ..build import add as weighted_sum
-from ..build import constant_value, einsum, full, is_zero, negate, scale
+from ..build import constant_value, einsum, full, is_zero, negate, scale, split_scale
 from ..build import power as constant_power
 from ..errors import ArgumentError, LimitError, SizeError
 from ..limits import DIGITS, EXPONENT
@@ -20,7 +21,7 @@ from ..operators import apply
 from ..sizes import Coefficient, Shape, same_size, show_shape
 
 #: Operations in the symbolic part of one coefficient, such as `1/(2*n*(n - 1))`.
-COEFFICIENT_LENGTH = 200
+COEFFICIENT_LENGTH = 80
 
 
 def common_shape(a: Shape, b: Shape, what: str) -> Shape:
@@ -77,6 +78,7 @@ def total(terms: Sequence[tuple[int, Node]]) -> Node:
     shape = terms[0][1].shape
     for sign, node in terms[1:]:
         shape = common_shape(shape, node.shape, "+" if sign > 0 else "-")
+    _check_coefficients([node for _, node in terms])
     return checked(
         weighted_sum([(sympy.Integer(sign), broadcast_to(node, shape)) for sign, node in terms], shape)
     )
@@ -135,8 +137,10 @@ def _constant_power(base: Coefficient, exponent: Coefficient) -> Coefficient:
         digits = max(len(str(abs(base.p))), len(str(base.q)))
         if base not in (0, 1, -1) and digits * abs(exponent) > 2 * DIGITS:
             raise LimitError(f"{_short(base)} ** {_short(exponent)} has more than {DIGITS} digits")
-    elif exponent.is_number and base.is_Add and abs(exponent) * sympy.count_ops(base) > COEFFICIENT_LENGTH:
-        raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
+    elif exponent.is_number and not base.is_Atom:
+        terms, degree = 1 + sympy.count_ops(base), min(int(abs(exponent)), EXPONENT)
+        if base.is_Add and math.comb(degree + terms - 1, degree) > COEFFICIENT_LENGTH:
+            raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
     value = sympy.sqrt(base) if exponent == sympy.S.Half else base**exponent
     if value.is_number and value.is_real is False:
         raise ArgumentError(f"({base}) ** ({exponent}) is not a real number")
@@ -200,6 +204,13 @@ def checked(node: Node) -> Node:
     if isinstance(node, Sum) and len(node.operands) == 1:
         check_coefficient(node.coefficients[0])
     return node
+
+
+def _check_coefficients(nodes: Sequence[Node]) -> None:
+    """Refuse a sum of many different constants such as √2 + √3 + … or 1/n + 1/(n+1) + …"""
+    different = {c for c, _ in map(split_scale, nodes) if not c.is_Rational}
+    if len(different) > 1 and sum(1 + sympy.count_ops(c) for c in different) > COEFFICIENT_LENGTH:
+        raise LimitError("a sum of too many different coefficients")
 
 
 def check_coefficient(value: Coefficient) -> None:

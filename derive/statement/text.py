@@ -35,6 +35,9 @@ from .indexing import Index, Span, index
 from .position import at
 from .signature import bounded
 
+#: Constants such as sqrt(2) or log(3) in one formula.
+IRRATIONALS = 300
+
 Value = Any  # a node; in arguments and indices also a tuple, a text, a flag, None or a span
 
 _WORDS: dict[str, Value] = {"None": None, "newaxis": None, "True": True, "False": False}
@@ -185,9 +188,14 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
 def _evaluate(tape: Tape, scope: _Scope) -> list[Node]:
     """The nodes of the sides of a tape."""
     values: dict[Step, Value] = {}
+    irrational = 0
     for step in tape.steps():
-        if step not in values:
-            values[step] = _located(step, tape, scope, [values[a] for a in step.args])
+        values[step] = value = _located(step, tape, scope, [values[a] for a in step.args])
+        if step.kind == "call" and isinstance(value, Node) and not value.order:
+            constant = constant_value(value)
+            irrational += constant is not None and not constant.is_Rational
+            if irrational > IRRATIONALS:  # SymPy takes a millisecond for each, and more for their sum
+                raise at(LimitError(f"more than {IRRATIONALS} irrational constants"), tape.text, step.start)
     sides = []
     for side in tape.sides:
         node = values[side]
