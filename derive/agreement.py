@@ -15,25 +15,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
+import mpmath
 import numpy as np
 
 from . import Expression, gradient, tensor
 from . import sum as total
-from .evaluate import bind, evaluate_bound
+from .domains import Float, Mp
+from .evaluate import bind, evaluate_bound, run
 from .models import Model
-from .node import Node, Variable, size_symbols, variables
+from .node import Node, Variable, size_symbols
 from .sizes import Binding
 from .stable import stabilise
-from .verify.differences import compare, derivative_error, directional_error, random_directions, thin
-from .verify.sweep import StepSweep, step_sweep
+from .verify.differences import compare, derivative_error, random_directions, thin
+from .verify.sweep import StepSweep, step_sweep, taylor_sweep
 
 Arrays = dict[str, Any]
 
 ROWS = 12  # rows of the data for differences entry by entry
-FEW = 3  # the same in 50 digits, for a model of many unknowns
+FEW = 2  # the same in 50 digits, for a model of many unknowns
 MANY = 100  # unknown numbers from which on a model counts as one of many
-NARROW = 4  # inner sizes (of no data array, as the width of a hidden layer) are then cut to this
-PRODUCTS = 100_000  # rows × unknown numbers for one direction in 50 digits
+NARROW = 3  # inner sizes (of no data array, as the width of a hidden layer) are then cut to this
+PRODUCTS = 60_000  # rows × unknown numbers for one direction in 50 digits
 DIGITS = 50
 
 FLOAT_LIMIT = 1e-5  # central differences in double precision
@@ -92,11 +94,25 @@ class Subject:
         return {v.name: tensor(f"along_{v.name}", *v.shape) for v in self.unknowns}
 
     @cached_property
+    def slope(self) -> Expression:
+        """⟨∇f, v⟩, over all unknowns."""
+        found: Any = sum(total(self.gradients[u] * v) for u, v in self.directions.items())
+        return found  # type: ignore[no-any-return]
+
+    @cached_property
     def products(self) -> dict[str, Expression]:
         """The Hessian times the directions, all unknowns together: the gradient of ⟨∇f, v⟩."""
-        slope: Any = sum(total(self.gradients[u] * v) for u, v in self.directions.items())
-        found = gradient(slope, list(self.model.unknowns))
+        found = gradient(self.slope, list(self.model.unknowns))
         return dict(zip(self.model.unknowns, found, strict=True))
+
+    def place(self, binding: Binding) -> str:
+        """Where a check was made, as `3 rows, d1 = 4`: the rows, and the sizes that were cut."""
+        cut = [
+            f"{s} = {k}"
+            for s, k in sorted(binding.values.items(), key=str)
+            if s != self.data_axis and self.binding.values[s] != k
+        ]
+        return ", ".join([f"{binding.values[self.data_axis]} rows", *cut])
 
     @property
     def entries(self) -> int:
@@ -149,109 +165,93 @@ def kernel_check(case: Subject, outputs: Mapping[str, Node], computed: Mapping[s
 def gradient_checks(case: Subject) -> list[Check]:
     """The gradient against differences: per entry on few rows, in random directions on all."""
     value = case.expression.node
-    arrays, binding = case.thinned(ROWS)
-    many = case.entries > MANY
-    exact_arrays, exact_binding = case.thinned(FEW, narrow=True) if many else (arrays, binding)
-    wide = min(case.rows, max(FEW, PRODUCTS // case.entries))
-    wide_arrays, wide_binding = case.thinned(wide)
+    few = case.thinned(ROWS)
+    fewer = case.thinned(FEW, narrow=True) if case.entries > MANY else few
+    wide = case.thinned(min(case.rows, max(FEW, PRODUCTS // case.entries)))
 
-    def worst(measure: Any) -> float:
-        return max(measure(case.gradients[v.name].node, v) for v in case.unknowns)
-
-    def rows(at: Binding) -> str:
-        cut = [f"{s} = {k}" for s, k in sorted(at.values.items(), key=str) if case.binding.values[s] != k]
-        return f"{at.values[case.data_axis]} rows" + "".join(
-            f", {word}" for word in cut if not word.startswith(f"{case.data_axis} ")
+    def per_entry(at: tuple[Arrays, Binding], digits: int | None) -> float:
+        return max(
+            derivative_error(value, case.gradients[v.name].node, v, *at, digits=digits).worst
+            for v in case.unknowns
         )
 
+    def along(at: tuple[Arrays, Binding], digits: int | None, seeds: int) -> float:
+        return max(_along(case, case.expression, case.slope, *at, digits, seed) for seed in range(seeds))
+
+    exact = f"gradient = {DIGITS}-digit differences"
     return [
         Check(
-            "gradient = central differences, per entry",
-            rows(binding),
-            worst(lambda g, v: derivative_error(value, g, v, arrays, binding).worst),
-            FLOAT_LIMIT,
+            "gradient = central differences, per entry", case.place(few[1]), per_entry(few, None), FLOAT_LIMIT
         ),
-        Check(
-            f"gradient = {DIGITS}-digit differences, per entry",
-            rows(exact_binding),
-            worst(
-                lambda g, v: derivative_error(value, g, v, exact_arrays, exact_binding, digits=DIGITS).worst
-            ),
-            EXACT_LIMIT,
-        ),
+        Check(f"{exact}, per entry", case.place(fewer[1]), per_entry(fewer, DIGITS), EXACT_LIMIT),
         Check(
             "gradient = central differences, 3 directions",
-            rows(case.binding),
-            worst(lambda g, v: directional_error(value, g, v, case.arrays, case.binding)),
+            case.place(case.binding),
+            along((case.arrays, case.binding), None, 3),
             FLOAT_LIMIT,
         ),
-        Check(
-            f"gradient = {DIGITS}-digit differences, 1 direction",
-            rows(wide_binding),
-            worst(
-                lambda g, v: directional_error(value, g, v, wide_arrays, wide_binding, digits=DIGITS, count=1)
-            ),
-            EXACT_LIMIT,
-        ),
+        Check(f"{exact}, 1 direction", case.place(wide[1]), along(wide, DIGITS, 1), EXACT_LIMIT),
     ]
 
 
 def hessian_checks(case: Subject) -> list[Check]:
     """The Hessian, along a random direction of all unknowns, against differences of the gradient."""
-    return [
-        _hessian_check(case, None, ROWS, FLOAT_LIMIT),
-        _hessian_check(case, DIGITS, FEW if case.entries > MANY else ROWS, EXACT_LIMIT),
-    ]
+    many = case.entries > MANY
+    found = []
+    for digits, limit in ((None, FLOAT_LIMIT), (DIGITS, EXACT_LIMIT)):
+        at = case.thinned(FEW, narrow=True) if many and digits is not None else case.thinned(ROWS)
+        worst = max(
+            _along(case, case.gradients[u], case.products[u], *at, digits, 0) for u in case.model.unknowns
+        )
+        name = "central" if digits is None else f"{digits}-digit"
+        found.append(Check(f"Hessian · v = {name} differences", case.place(at[1]), worst, limit))
+    return found
 
 
-def _hessian_check(case: Subject, digits: int | None, rows: int, limit: float) -> Check:
-    """Along the line x + t·v the gradient is a function of one number t, whose derivative is H·v."""
-    arrays, binding = case.thinned(rows, narrow=digits is not None and case.entries > MANY)
-    point = dict(arrays)
-    for v in case.unknowns:
-        (along,) = random_directions(v, binding, 1, 0)
-        point[f"along_{v.name}"] = along
-    worst = 0.0
-    for v in case.unknowns:
-        worst = max(worst, _along_line(case, case.gradients[v.name], case.products[v.name], point, binding, digits))
-    name = "central" if digits is None else f"{digits}-digit"
-    return Check(f"Hessian · v = {name} differences", f"{rows if rows < case.rows else case.rows} rows",
-                 worst, limit)
-
-
-def _along_line(
-    case: Subject, slope: Expression, product: Expression, point: Arrays, binding: Binding, digits: int | None
+def _along(
+    case: Subject,
+    slope: Expression,
+    derived: Expression,
+    arrays: Arrays,
+    binding: Binding,
+    digits: int | None,
+    seed: int,
 ) -> float:
-    import mpmath
-
-    from .domains import Float, Mp
-    from .evaluate import run
-
+    """Along the line x + t·v of all unknowns together: (f(x + hv) − f(x − hv))/2h against what was derived."""
     with mpmath.workdps(digits or 15):
         domain = Float() if digits is None else Mp(digits)
         h: Any = 2.0**-17 if digits is None else mpmath.mpf(10) ** -(3 * digits // 10)
-        here = {name: domain.array(a) for name, a in point.items()}
-        (node, derived) = stabilise([slope.node, product.node])
+        here = {name: domain.array(a) for name, a in arrays.items()}
+        for k, v in enumerate(case.unknowns):
+            (along,) = random_directions(v, binding, 1, 1000 * seed + k)
+            here[f"along_{v.name}"] = domain.array(along)
+        node, product = stabilise([slope.node, derived.node])
 
         def at(t: Any) -> Any:
             moved = {v.name: np.asarray(here[v.name] + t * here[f"along_{v.name}"]) for v in case.unknowns}
             return run([node], {**here, **moved}, binding, domain)[0]
 
         measured = np.asarray((at(h) - at(-h)) / (2 * h))
-        (exact,) = run([derived], here, binding, domain)
+        (exact,) = run([product], here, binding, domain)
         return float(compare(np.asarray(exact), measured, _FLOOR)[0])
 
 
 def sweeps(case: Subject) -> list[StepSweep]:
-    """Error against step size for the plot: the gradient of the largest unknown, in double and in 50 digits."""
+    """Error against step size for the plot, for the largest unknown.
+
+    The Taylor remainder falls as h² for every model; so does the error of central differences, but for
+    quadratic ones, where it vanishes.
+    """
     arrays, binding = case.thinned(FEW if case.entries > MANY else ROWS, narrow=case.entries > MANY)
     largest = max(case.unknowns, key=lambda v: (arrays[v.name].size, v.name))
     derived = case.gradients[largest.name].node
     value = case.expression.node
     return [
+        taylor_sweep(value, derived, largest, arrays, binding),
         step_sweep(value, derived, largest, arrays, binding),
+        taylor_sweep(value, derived, largest, arrays, binding, digits=DIGITS),
         step_sweep(value, derived, largest, arrays, binding, digits=DIGITS),
     ]
 
 
-__all__ = ["Check", "Subject", "gradient_checks", "hessian_checks", "kernel_check", "subject", "sweeps", "variables"]
+__all__ = ["Check", "Subject", "gradient_checks", "hessian_checks", "kernel_check", "subject", "sweeps"]

@@ -38,7 +38,7 @@ def bound_params(params: Params, binding: Binding) -> Params:
         if isinstance(value, tuple):
             return tuple(bound(v) for v in value)
         if isinstance(value, sympy.Expr) and value.free_symbols:
-            return value.subs(binding.values)
+            return binding.substitute(value)
         return value
 
     return tuple((k, bound(v)) for k, v in params)
@@ -64,7 +64,7 @@ def _value(
     if isinstance(node, Sum):
         total = domain.array(np.zeros(binding.shape(node.shape), dtype=int))
         for c, term in zip(node.coefficients, operands, strict=True):
-            value = domain.number(c.subs(binding.values) if c.free_symbols else c)
+            value = domain.number(binding.substitute(c))
             total = total + (term if c == 1 else value * term)
         return np.asarray(total, dtype=domain.dtype)
     if isinstance(node, Einsum):

@@ -343,8 +343,12 @@ def size_symbols(*roots: Node) -> tuple[sympy.Symbol, ...]:
             for coefficient in node.coefficients:
                 found |= coefficient.free_symbols
         elif isinstance(node, Apply):
-            for _, value in node.params:
-                if isinstance(value, sympy.Expr):
+            stack = [value for _, value in node.params]
+            while stack:  # settings nest: an index is a tuple of tuples
+                value = stack.pop()
+                if isinstance(value, tuple):
+                    stack.extend(value)
+                elif isinstance(value, sympy.Expr):
                     found |= value.free_symbols
     return tuple(sorted(found, key=lambda s: s.name))
 

@@ -118,7 +118,9 @@ def _parametrisation(v: Variable, taken: set[str]) -> Parametrisation:
             raise UnsupportedError(f"the unknown {v.name} is {fact}: {remedy}")
     kinds = [k for k in ("simplex", "positive", "pd") if k in facts]
     if {"positive", "pd"} <= set(kinds):
-        raise UnsupportedError(f"the unknown {v.name} is both positive and pd: there is no free form for that")
+        raise UnsupportedError(
+            f"the unknown {v.name} is both positive and pd: there is no free form for that"
+        )
     if not kinds:
         return Parametrisation(v, v, v, None, _same, _same)
     kept = {"symmetric"} & facts if kinds[0] == "positive" else set()
@@ -133,8 +135,8 @@ def _parametrisation(v: Variable, taken: set[str]) -> Parametrisation:
 _UNSUPPORTED = {
     "integer": "whole numbers cannot be found by a smooth method",
     "orthogonal": "there is no free form; add A.T @ A == eye(n) as a constraint",
-    "nonnegative": "its optimum may lie on the boundary, which needs a method for bounds; declare it positive "
-    "if it cannot be 0",
+    "nonnegative": "its optimum may lie on the boundary, which needs a method for bounds; "
+    "declare it positive if it cannot be 0",
     "psd": "its optimum may be singular, which has no free form; declare it pd if it cannot be",
     "diagonal": "declare a vector v and write diag(v)",
 }
@@ -147,7 +149,8 @@ def _same(array: Array) -> Array:
 def _interior(v: Variable, array: Array) -> Array:
     if not (array > 0).all():
         where = tuple(int(i) for i in np.argwhere(~(array > 0))[0])
-        raise DataError(f"the start of {v.name} must be positive, but is {array[where]} at index {where}")
+        entry = f"{v.name}[{', '.join(map(str, where))}]" if where else v.name
+        raise DataError(f"the start of {v.name} must be positive, but {entry} is {array[where]}")
     return array
 
 

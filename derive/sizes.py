@@ -165,6 +165,12 @@ def check_digits(value: Coefficient) -> Coefficient:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _substituted(value: Coefficient, numbers: tuple[tuple[sympy.Symbol, int], ...]) -> Coefficient:
+    """`subs`, remembered: the interpreter asks for the same few values at every evaluation."""
+    return value.subs(dict(numbers)) if value.free_symbols else value
+
+
 class Binding:
     """Numbers for the symbolic sizes, learnt from the shapes of arrays.
 
@@ -206,7 +212,15 @@ class Binding:
                 return None
             names = ", ".join(sorted(str(s) for s in missing))
             raise SizeError(f"size {names} is not bound: give an array that has it, or {names}=…")
-        return int(size.subs(self.values))
+        return int(self.substitute(size))
+
+    def substitute(self, value: Coefficient) -> Coefficient:
+        """The value with numbers for the sizes in it."""
+        if value.is_Number:
+            return value
+        if value.is_Symbol:
+            return sympy.Integer(self.values[value]) if value in self.values else value
+        return _substituted(value, tuple(self.values.items()))
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
         """The shape in numbers."""

@@ -32,12 +32,13 @@ def _argument(node: Node, op: str) -> Node | None:
 
 def _one_plus(node: Node) -> Node | None:
     """`t` when the node is 1 + t, entry by entry."""
-    if not isinstance(node, Sum) or len(node.operands) < 2:
+    factor, core = split_scale(node)  # 1 − σ is kept as −(σ − 1)
+    if not isinstance(core, Sum) or len(core.operands) < 2:
         return None
-    for k, (c, term) in enumerate(node.terms):
-        constant = constant_value(scale(c, term))
-        if constant == 1:
-            return add([t for j, t in enumerate(node.terms) if j != k], node.shape)
+    terms = [(factor * c, term) for c, term in core.terms]
+    for k, (c, term) in enumerate(terms):
+        if constant_value(scale(c, term)) == 1:
+            return add([t for j, t in enumerate(terms) if j != k], node.shape)
     return None
 
 
@@ -177,6 +178,17 @@ def one_minus_sigmoid(node: Node) -> Node | None:
     return scale(b, apply("sigmoid", negate(z)))
 
 
+def one_minus_twice_sigmoid(node: Node) -> Node | None:
+    """1 − 2σ(z) -> −tanh(z/2), where the difference would cancel around 0"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    for (a, s), (b, one) in (node.terms, node.terms[::-1]):
+        z = _argument(s, "sigmoid")
+        if z is not None and a == -2 * b and constant_value(one) == 1:
+            return scale(-b, apply("tanh", scale(sympy.S.Half, z)))
+    return None
+
+
 def one_minus_tanh_squared(node: Node) -> Node | None:
     """1 − tanh² z -> 4 σ(2z) σ(−2z), where the difference would cancel"""
     if not isinstance(node, Sum) or len(node.operands) != 2:
@@ -224,7 +236,13 @@ RECOGNISE: tuple[Rule, ...] = (
     exp_over_sum,
 )
 #: Applied before numbers only.
-NUMERIC: tuple[Rule, ...] = (one_minus_sigmoid, one_minus_tanh_squared, exp_minus_one, log_one_plus)
+NUMERIC: tuple[Rule, ...] = (
+    one_minus_sigmoid,
+    one_minus_twice_sigmoid,
+    one_minus_tanh_squared,
+    exp_minus_one,
+    log_one_plus,
+)
 
 
 def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]:

@@ -116,6 +116,8 @@ class _Writer:
             return self.einsum(t, indices)
         if t.op == "pow":
             return self.power(t, indices)
+        if t.op == "spread":
+            return self.write(t.args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
         if t.op == "call" and len(t.args) == 1 and t.args[0].op == "var" and t.args[0].order == t.order > 0:
             if t.data[0] not in ("softmax", "inv"):  # entry by entry
                 return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"
@@ -134,8 +136,6 @@ class _Writer:
                 return self.write(args[0], indices[::-1])
             case "outer":
                 return f"{self.write(args[0], indices[:1])} {self.write(args[1], indices[1:])}"
-            case "spread":
-                return self.write(args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
             case "diag":
                 i, j = indices
                 return f"{self.write(make_eye(), [i, j])} {self.write(args[0], [i])}"

@@ -1,0 +1,326 @@
+"""The public face of a problem: an objective, its unknowns, and how to find the optimum.
+
+Everything is derived from the statement: unconstrained form, gradient, Hessian, kernels, and the certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from .build import add, inner, negate
+from .differentiate import gradients, jacobian
+from .errors import ArgumentError, DataError, SizeError, UnsupportedError
+from .evaluate import bind
+from .expression import Constraint, Expression, merge_arrays, parse
+from .node import Node, Variable, size_symbols, variable
+from .operations import find_variable, gradient, hessian
+from .reparametrise import Reparametrised, reparametrise
+from .sizes import ONE, Binding
+from .stable import recognise
+
+
+@final
+class Problem:
+    """Minimise (or maximise) a scalar expression over some of its variables.
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y)/2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> problem = dv.minimize(loss, over="w")
+    >>> result = problem.solve(X=[[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]], y=[3.0, 8.0, 1.0], backend="numpy")
+    >>> result.success, result["w"].round(6).tolist()
+    (True, [3.0, 4.0])
+    """
+
+    def __init__(
+        self, objective: Expression, over: Sequence[Variable], constraints: Sequence[Constraint], sense: str
+    ) -> None:
+        self.objective, self.sense, self.constraints = objective, sense, tuple(constraints)
+        self._over = tuple(over)
+        self._compiled: dict[Any, _Compiled] = {}
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """The names of what is sought."""
+        return tuple(v.name for v in self._over)
+
+    def __str__(self) -> str:
+        head = f"{self.sense} {self.objective}\n  over {', '.join(self.unknowns)}"
+        return head + "".join(f"\n  subject to {c}" for c in self.constraints)
+
+    __repr__ = __str__
+
+    def gradient(self) -> Any:
+        """The gradient with respect to the unknowns (a list where there are several)."""
+        return gradient(self.objective, self._wrt())
+
+    def hessian(self) -> Any:
+        """The Hessian with respect to the unknowns (a table of blocks where there are several)."""
+        return hessian(self.objective, self._wrt())
+
+    def _wrt(self) -> Any:
+        return self._over[0].name if len(self._over) == 1 else list(self.unknowns)
+
+    def solve(
+        self,
+        arrays: Mapping[str, Any] | None = None,
+        /,
+        *,
+        start: Mapping[str, Any] | None = None,
+        method: str | None = None,
+        max_time: float | None = None,
+        max_iterations: int = 10_000,
+        tolerance: float = 1e-8,
+        progress: bool = False,
+        callback: Callable[[Any], None] | None = None,
+        backend: str = "numba",
+        seed: int = 0,
+        **more: Any,
+    ) -> Any:
+        """The optimum on data: SciPy's `OptimizeResult`, with a certificate.
+
+        Data come by keyword or as one mapping. `r["w"]` is the minimiser; `r.success` is true only when the
+        interpreter, independently of the solver, finds the point stationary (see `r.certificate`).
+
+        start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
+                   or given by name (`k=3`)
+        method     "newton", "lbfgs", "gradient-descent", "newton-cg", or SciPy's names; chosen if None
+        max_time   seconds
+        backend    "numba", or "numpy" for the interpreter
+        """
+        if self.constraints:
+            raise UnsupportedError(
+                f"constraints such as {self.constraints[0]} are not solved yet; state them as facts "
+                "(positive, simplex, pd) where they are facts about an unknown"
+            )
+        data = merge_arrays(arrays, more)
+        binding = self._bind(data, dict(start or {}))
+        shapes = {v.name: binding.shape(v.shape) for v in self._over}
+        compiled = self._prepare(method, shapes, backend)
+        point = compiled.free.backward({**self._default_start(shapes, binding, seed), **(start or {})})
+        return compiled.run(
+            self,
+            data,
+            binding,
+            point,
+            {
+                "tol": tolerance,
+                "max_time": max_time,
+                "max_iterations": max_iterations,
+                "progress": progress,
+                "callback": callback,
+            },
+        )
+
+    def plan(self, **sizes: int) -> Any:
+        """The method that would be chosen for these sizes, and why."""
+        from .kernels.plan import choose
+
+        binding = Binding({s: sizes[s.name] for s in size_symbols(self.objective.node) if s.name in sizes})
+        return choose(_count(binding.shape(v.shape) for v in self._over), max(v.order for v in self._over))
+
+    # ------------------------------------------------------------ preparation
+
+    def _bind(self, data: Mapping[str, Any], start: Mapping[str, Any]) -> Binding:
+        """Check the data, and learn every size from them and from the start."""
+        given = [v for v in self.objective.declared if v not in self._over]
+        strangers = [k for k in start if k not in self.unknowns]
+        if strangers:
+            raise DataError(f"the start has {strangers[0]}, which is no unknown: {', '.join(self.unknowns)}")
+        for name in self.unknowns:
+            if name in data:
+                raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
+        known = set(size_symbols(*self._over, *given, self.objective.node))
+        _, binding = bind(given, data, sizes=known)
+        for v in self._over:
+            if v.name in start:
+                binding.learn(v.name, v.shape, np.shape(start[v.name]))
+        return binding
+
+    def _default_start(self, shapes: dict[str, tuple[int, ...]], binding: Binding, seed: int) -> dict[str, Any]:
+        """Zero for vectors; small random numbers for matrices, where zero is often a saddle; inside constraints."""
+        rng = np.random.default_rng(seed)
+        found: dict[str, Any] = {}
+        for v in self._over:
+            shape = shapes[v.name]
+            if "simplex" in v.facts:
+                found[v.name] = np.full(shape, 1 / shape[-1])
+            elif "pd" in v.facts:
+                found[v.name] = np.broadcast_to(np.eye(shape[-1]), shape).copy()
+            elif "positive" in v.facts:
+                found[v.name] = np.ones(shape)
+            elif v.order <= 1:
+                found[v.name] = np.zeros(shape)
+            else:
+                found[v.name] = rng.standard_normal(shape) / np.sqrt(shape[-2])
+                if "symmetric" in v.facts:
+                    found[v.name] = (found[v.name] + np.swapaxes(found[v.name], -1, -2)) / 2
+        return found
+
+    def _prepare(self, method: str | None, shapes: dict[str, tuple[int, ...]], backend: str) -> _Compiled:
+        from .kernels.plan import choose
+
+        plan = choose(_count(shapes.values()), max(v.order for v in self._over), method)
+        key = (plan.method, backend)
+        if key not in self._compiled:
+            objective = recognise(self.objective.node)
+            if self.sense == "maximize":
+                objective = negate(objective)
+            self._compiled[key] = _Compiled(reparametrise(objective, self._over), plan, backend)
+        return self._compiled[key]
+
+
+class _Compiled:
+    """A problem over free unknowns with its kernels: what one method needs."""
+
+    def __init__(self, free: Reparametrised, plan: Any, backend: str) -> None:
+        from .kernels.compile import compile_nodes
+        from .kernels.oracle import VALUE, direction_name, gradient_key, hessian_key, hvp_key
+
+        self.free, self.plan = free, plan
+        unknowns = free.unknowns
+        names = [v.name for v in unknowns]
+        slopes = gradients(free.objective, unknowns)
+        self.nodes: dict[str, Node] = {VALUE: free.objective}
+        self.nodes.update({gradient_key(v.name): g for v, g in zip(unknowns, slopes, strict=True)})
+        self.blocks: dict[str, Node] = {}
+        self.products: dict[str, Node] = {}
+        if plan.needs_hessian:
+            for i, v in enumerate(unknowns):
+                for u in unknowns[i:]:
+                    self.blocks[hessian_key(v.name, u.name)] = jacobian(slopes[i], u)
+        if plan.needs_hvp:
+            directions = {v: variable(direction_name(v.name), v.shape) for v in unknowns}
+            for v in unknowns:
+                self.products[hvp_key(v.name)] = _mixed_product(free.objective, v, directions)
+        self.value_gradient = compile_nodes(self.nodes, unknowns=names, backend=backend)
+        self.hessian = compile_nodes(self.blocks, unknowns=names, backend=backend) if self.blocks else None
+        extra = [direction_name(n) for n in names]
+        self.hvp = (
+            compile_nodes(self.products, unknowns=[*names, *extra], backend=backend) if self.products else None
+        )
+
+    def run(
+        self,
+        problem: Problem,
+        data: Mapping[str, Any],
+        binding: Binding,
+        point: Mapping[str, Any],
+        settings: dict[str, Any],
+    ) -> Any:
+        """Minimise from a point over the free unknowns, certify, and map the answer back."""
+        from .kernels.certificate import certify_statement
+        from .kernels.optimizers.driver import minimize as drive
+        from .kernels.oracle import Layout, oracle_of
+
+        layout = Layout.of({v.name: binding.shape(v.shape) for v in self.free.unknowns})
+        numbers = {s.name: k for s, k in binding.values.items()}
+
+        def bound(kernel: Any) -> Any:
+            if kernel is None:
+                return None
+            known = {v for v in kernel.variables if v not in kernel.unknowns}
+            sizes = {s.name for s in kernel.symbols}
+            given = {k: a for k, a in data.items() if k in known}
+            return kernel.bind({**{k: n for k, n in numbers.items() if k in sizes - known}, **given})
+
+        oracle = oracle_of(
+            layout,
+            bound(self.value_gradient),
+            hessian=bound(self.hessian),
+            hvp=bound(self.hvp),
+        )
+        statement = {**self.nodes, **self.blocks}
+        arrays = {**numbers, **data}
+
+        def judge(x: Any, magnitude: float) -> Any:
+            return certify_statement(
+                statement, arrays, layout.unpack(x), magnitude=magnitude, tolerance=settings["tol"]
+            )
+
+        result = drive(oracle, layout.pack(point), self.plan.method, certificate=judge, **settings)
+        found = self.free.forward(layout.unpack(result.x))
+        sign = -1.0 if problem.sense == "maximize" else 1.0
+        result.fun = sign * result.fun
+        result.plan = self.plan
+        for name in reversed(problem.unknowns):
+            value = found[name]
+            result[name] = float(value) if value.ndim == 0 else value
+        return _unknowns_first(result, problem.unknowns)
+
+
+def _unknowns_first(result: Any, names: Sequence[str]) -> Any:
+    ordered = {**{n: result[n] for n in names}, **{k: v for k, v in result.items() if k not in names}}
+    result.clear()
+    result.update(ordered)
+    return result
+
+
+def _mixed_product(objective: Node, v: Variable, directions: Mapping[Variable, Variable]) -> Node:
+    """The part of the Hessian–vector product that belongs to one unknown: Σ_u ∇²_{vu} f · d_u."""
+    slopes = gradients(objective, list(directions))
+    along = add([(ONE, inner(g, directions[u])) for u, g in zip(directions, slopes, strict=True)], ())
+    return gradients(along, [v])[0]
+
+
+def _count(shapes: Any) -> int:
+    return sum(int(np.prod(s, dtype=np.int64)) for s in shapes)
+
+
+def minimize(
+    objective: Expression | str,
+    over: Any,
+    subject_to: Sequence[Any] = (),
+    *,
+    variables: Mapping[str, Sequence[Any]] | None = None,
+    facts: Mapping[str, Sequence[str]] | None = None,
+) -> Problem:
+    """The problem of minimising an expression over some of its variables.
+
+    `objective` is an expression, or text with `variables` (and `facts`) as in `parse`; `over` is a variable,
+    its name, or a list of them. Facts on an unknown (`positive`, `simplex`, `pd`) are constraints.
+    """
+    return _problem("minimize", objective, over, subject_to, variables, facts)
+
+
+def maximize(
+    objective: Expression | str,
+    over: Any,
+    subject_to: Sequence[Any] = (),
+    *,
+    variables: Mapping[str, Sequence[Any]] | None = None,
+    facts: Mapping[str, Sequence[str]] | None = None,
+) -> Problem:
+    """The problem of maximising an expression; see `minimize`."""
+    return _problem("maximize", objective, over, subject_to, variables, facts)
+
+
+def _problem(
+    sense: str, objective: Any, over: Any, subject_to: Sequence[Any], variables: Any, facts: Any
+) -> Problem:
+    if isinstance(objective, str):
+        objective = parse(objective, variables=variables, facts=facts)
+    elif variables or facts:
+        raise ArgumentError("variables and facts are for an objective given as text")
+    if objective.shape:
+        raise SizeError(f"an objective is a number, but this one has sizes {objective.shape}")
+    unknowns = [find_variable(objective, w) for w in (over if isinstance(over, list | tuple) else [over])]
+    if not unknowns:
+        raise ArgumentError(f"{sense} needs at least one unknown")
+    constraints: list[Constraint] = []
+    for condition in [subject_to] if isinstance(subject_to, str | Constraint) else subject_to:
+        constraints += _constraints(condition, objective)
+    return Problem(objective, unknowns, constraints, sense)
+
+
+def _constraints(condition: Any, objective: Expression) -> list[Constraint]:
+    if isinstance(condition, Constraint):
+        return [condition]
+    if isinstance(condition, str):
+        from .statement.text import parse_constraint
+
+        found = parse_constraint(condition, {v.name: v for v in objective.declared})
+        return [Constraint(Expression(c.left), c.sign, Expression(c.right)) for c in found]
+    raise ArgumentError(f"{condition!r} is not a constraint; write it as w >= 0, or as text")
