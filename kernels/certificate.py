@@ -4,8 +4,8 @@ Stationarity is measured in units that do not depend on those of the data or of 
 
     max_i |g_i| X_i / F,
 
-with F the size of the objective, max(|f|, min(1, its gain since the start)), and X_i the length over which the
-i-th unknown changes the objective by its own size: √(F / h_ii) where the Hessian is known and h_ii > 0,
+with F the size of the objective, max(|f|, min(1, its gain since the start)), and X_i the length over which
+the i-th unknown changes the objective by its own size: √(F / h_ii) where the Hessian is known and h_ii > 0,
 else max(1, |x_i|) (Dennis & Schnabel 1983, eq. 7.2.5). With Hessian, 10⁻⁸ means that no single unknown
 can lower the objective by more than ½·10⁻¹⁶ of its size.
 

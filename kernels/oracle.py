@@ -89,7 +89,7 @@ class Layout:
                 raise DataError(f"no array was given for the unknown {name}")
             array = np.asarray(arrays[name], dtype=np.float64)
             if array.shape != shape:
-                raise SizeError(f"the unknown {name} has shape {shape}, but the array given has {array.shape}")
+                raise SizeError(f"the unknown {name} has shape {shape}, the array given {array.shape}")
             x[place] = array.reshape(-1)
         return x
 
@@ -190,7 +190,8 @@ class Oracle:
         """∇²f(x), dense and exactly symmetric."""
         if self._hessian is None:
             raise DataError("this oracle was built without a Hessian")
-        if self._hessian_at_point is not None and np.array_equal(x, self._hessian_point):
+        known = self._hessian_point
+        if self._hessian_at_point is not None and known is not None and np.array_equal(x, known):
             return self._hessian_at_point
         self.counts.hessian += 1
         try:
@@ -264,7 +265,7 @@ def _join(parts: Sequence[Array], layout: Layout) -> Vector:
 
 
 def assemble(layout: Layout, blocks: Mapping[str, Array]) -> Matrix:
-    """The dense Hessian from blocks named by `hessian_key`; a missing block is the transpose of its mirror."""
+    """The dense Hessian from blocks named by `hessian_key`; a missing block is its mirror's transpose."""
     full = np.empty((layout.size, layout.size))
     places, sizes = layout.slices, dict(zip(layout.names, layout.sizes, strict=True))
     for a in layout.names:

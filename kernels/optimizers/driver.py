@@ -61,7 +61,7 @@ class Run:
 
     @property
     def magnitude(self) -> float:
-        """The typical size of an objective that vanishes at its minimum: the gain since the start, at most 1."""
+        """The typical size of an objective whose minimum is 0: the gain since the start, at most 1."""
         gain = self.first - self.best[1]
         return min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
 
@@ -146,6 +146,13 @@ def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> C
     )
 
 
+def _record(**fields: Any) -> OptimizeResult:
+    """SciPy's result, which is a dict with attributes."""
+    result = OptimizeResult()
+    result.update(fields)
+    return result
+
+
 def _iterate(
     run: Run,
     judge: Certify,
@@ -177,10 +184,14 @@ def _iterate(
                 return TIME, f"not converged within max_time = {max_time:g} s ({iteration} iterations)"
             run.advance()
             if callback is not None:
-                callback(OptimizeResult(x=run.state.x, fun=run.state.f, jac=run.state.g, nit=iteration + 1))
+                s = run.state
+                callback(_record(x=s.x, fun=float(s.f), jac=s.g, nit=iteration + 1))
             bar.update(iteration + 1, run.state.f, run.measure)
     except KeyboardInterrupt:
-        return INTERRUPT, f"interrupted after {len(run.history) - 1} iterations; the best point so far is kept"
+        return (
+            INTERRUPT,
+            f"interrupted after {len(run.history) - 1} iterations; the best point so far is kept",
+        )
     except StopIteration:
         return STOPPED, f"stopped by the callback after {len(run.history) - 1} iterations"
     raise AssertionError("the loop ends by returning")
@@ -225,7 +236,7 @@ def _result(
     elif status not in (NO_MINIMUM, NO_VALUE) or proof.reason() not in message:
         message = f"{message}; {proof.reason()}"
     counts = run.oracle.counts
-    return OptimizeResult(
+    return _record(
         x=x,
         fun=float(f),
         jac=g,

@@ -34,7 +34,7 @@ class GradientDescentState(NamedTuple):
     length: float
     alpha: float
     recent: Vector
-    count: int
+    made: int
     diagonal: Vector
 
 
@@ -81,7 +81,7 @@ def step(state: GradientDescentState, value_gradient: ValueGradient) -> Gradient
     following = 10.0 * alpha
     if bend > 0.0:
         following = np.dot(s / state.diagonal, s) / bend
-    state.recent[state.count % RECENT] = f_new
+    state.recent[state.made % RECENT] = f_new
     return GradientDescentState(
         x_new,
         f_new,
@@ -91,6 +91,6 @@ def step(state: GradientDescentState, value_gradient: ValueGradient) -> Gradient
         length,
         min(max(following, SHORTEST), LONGEST),
         state.recent,
-        state.count + 1,
+        state.made + 1,
         state.diagonal,
     )

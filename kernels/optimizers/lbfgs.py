@@ -73,13 +73,13 @@ def step(state: LbfgsState, value_gradient: ValueGradient) -> LbfgsState:
         used = 0
         d = -state.diagonal * g
     first = 1.0 if used > 0 else first_length(state.diagonal, d)
-    x_new, f_new, g_new, alpha, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
+    x_new, f_new, g_new, _, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
     evaluations += count
     if status != RUNNING and used > 0:
         used = 0
         d = -state.diagonal * g
         first = first_length(state.diagonal, d)
-        x_new, f_new, g_new, alpha, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
+        x_new, f_new, g_new, _, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
         evaluations += count
     s = x_new - x
     y = g_new - g

@@ -27,10 +27,9 @@ def first_length(diagonal: Vector, d: Vector) -> float:
 
     When the diagonal is that of a Hessian (it is not the identity) d is in the units of x and is tried whole.
     """
-    for i in range(diagonal.size):
-        if diagonal[i] != 1.0:
-            return 1.0
-    return min(1.0, 1.0 / max(np.sqrt(np.dot(d, d)), 1e-300))
+    if np.any(diagonal != 1.0):
+        return 1.0
+    return min(1.0, 1.0 / max(float(np.sqrt(np.dot(d, d))), 1e-300))
 
 
 def wolfe(

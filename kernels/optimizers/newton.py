@@ -56,12 +56,8 @@ def start(x: Vector, f: float, g: Vector, h: Matrix) -> NewtonState:
 
 def widened(scale: Vector, h: Matrix) -> Vector:
     """D with every entry at least √|hᵢᵢ|; 1 where nothing is known yet."""
-    found = np.ones(scale.size)
-    for i in range(scale.size):
-        own = np.sqrt(abs(h[i, i]))
-        if own > 0.0 or scale[i] > 0.0:
-            found[i] = max(own, scale[i])
-    return found
+    found = np.maximum(scale, np.sqrt(np.abs(np.diag(h))))
+    return np.where(found > 0.0, found, 1.0)
 
 
 def secular(values: Vector, a: Vector, radius: float) -> float:
@@ -94,7 +90,7 @@ def secular(values: Vector, a: Vector, radius: float) -> float:
             sigma = 0.5 * (low + high)
             if sigma <= low or sigma >= high:
                 break
-    return max(sigma, low)
+    return float(max(sigma, low))
 
 
 def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> Vector:
@@ -135,12 +131,7 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
     x, f, g, h, scale = state.x, state.f, state.g, state.h, state.scale
     radius = state.radius
     evaluations = state.evaluations
-    n = x.size
-    scaled = np.empty((n, n))
-    for i in range(n):
-        for j in range(n):
-            scaled[i, j] = h[i, j] / scale[i] / scale[j]
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = np.linalg.eigh(h / scale / scale.reshape(-1, 1))
     g_scaled = g / scale
     a = vectors.T @ g_scaled
     noise = NOISE * abs(f)
@@ -187,9 +178,7 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
     h_new = hessian(x_new)
     if not np.isfinite(np.sum(h_new)):
         return NewtonState(x_new, f_new, g_new, NOT_FINITE, evaluations, length, h, scale, radius)
-    return NewtonState(
-        x_new, f_new, g_new, status, evaluations, length, h_new, widened(scale, h_new), radius
-    )
+    return NewtonState(x_new, f_new, g_new, status, evaluations, length, h_new, widened(scale, h_new), radius)
 
 
 def model_norm(values: Vector, a: Vector) -> float:
@@ -199,4 +188,4 @@ def model_norm(values: Vector, a: Vector) -> float:
     for i in range(values.size):
         if abs(values[i]) > tiny:
             total += a[i] * a[i] / abs(values[i])
-    return np.sqrt(total)  # type: ignore[no-any-return]
+    return float(np.sqrt(total))

@@ -61,11 +61,7 @@ def scaled_gradient(x: Vector, f: float, g: Vector, magnitude: float) -> float:
     (Dennis & Schnabel, Numerical Methods for Unconstrained Optimization, 1983, eq. 7.2.5);
     `magnitude` is the typical size of f.
     """
-    largest = 0.0
-    for i in range(x.size):
-        part = abs(g[i]) * max(1.0, abs(x[i]))
-        if not part <= largest:  # so that NaN gets through
-            largest = part
+    largest = float(np.max(np.abs(g) * np.maximum(1.0, np.abs(x))))
     if largest == 0.0:
         return 0.0
     return largest / max(abs(f), magnitude, 1e-300)
@@ -73,9 +69,4 @@ def scaled_gradient(x: Vector, f: float, g: Vector, magnitude: float) -> float:
 
 def all_finite(f: float, g: Vector) -> bool:
     """Whether the value and every entry of the gradient are finite."""
-    if not np.isfinite(f):
-        return False
-    for i in range(g.size):
-        if not np.isfinite(g[i]):
-            return False
-    return True
+    return bool(np.isfinite(f)) and bool(np.all(np.isfinite(g)))
