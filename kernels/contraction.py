@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from ..node import Apply, Einsum, Labels, Node, Ones, Sum, raw_apply, raw_einsum, raw_sum, transform
+from ..node import Apply, Einsum, Labels, Node, Ones, Sum, raw_apply, raw_einsum, raw_sum, topological, transform
 from ..sizes import Size
 
 Factor = tuple[Node, Labels]
@@ -25,17 +25,65 @@ _EXHAUSTIVE = 7  # above this many factors the search is greedy
 
 def plan(roots: Sequence[Node], data_size: Size | None) -> list[Node]:
     """The same expressions with every long product broken into products of two."""
+    uses: dict[Node, int] = {}
+    for node in topological(roots):
+        for operand in node.operands:
+            uses[operand] = uses.get(operand, 0) + 1
+    roots = transform(roots, lambda node, operands: _opened(_same(node, operands), node, uses, data_size))
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
             return _product(list(zip(operands, node.inputs, strict=True)), node, data_size)
-        if isinstance(node, Sum):
-            return raw_sum(node.shape, zip(node.coefficients, operands, strict=True), node.facts)
-        if isinstance(node, Apply):
-            return raw_apply(node.op, node.shape, operands, node.params, node.facts)
-        return node
+        return _same(node, operands)
 
     return transform(roots, rule)
+
+
+def _same(node: Node, operands: tuple[Node, ...]) -> Node:
+    """The node over other operands, exactly as it is."""
+    if isinstance(node, Einsum):
+        return raw_einsum(node.shape, operands, node.inputs, node.facts)
+    if isinstance(node, Sum):
+        return raw_sum(node.shape, zip(node.coefficients, operands, strict=True), node.facts)
+    if isinstance(node, Apply):
+        return raw_apply(node.op, node.shape, operands, node.params, node.facts)
+    return node
+
+
+def _opened(node: Node, original: Node, uses: dict[Node, int], data_size: Size | None) -> Node:
+    """A sum over the data with its inner products opened: Σᵢ (P aᵢ) is then worked out as P Σᵢ aᵢ.
+
+    Only products used nowhere else are opened, and only where some factor does not have the axis of the data.
+    """
+    if not isinstance(node, Einsum) or data_size is None:
+        return node
+    sizes = node.label_sizes()
+    rows = {i for i in node.summed if sizes[i] == data_size}
+    if not rows:
+        return node
+    fresh = max(sizes, default=0) + 1
+    factors: list[Factor] = []
+    changed = False
+    for operand, before, labels in zip(node.operands, original.operands, node.inputs, strict=True):
+        small = isinstance(operand, Einsum) and any(
+            not rows & {labels[i] for i in ls if i < operand.order} and o.order
+            for o, ls in zip(operand.operands, operand.inputs, strict=True)
+        )
+        if isinstance(operand, Einsum) and small and uses[before] == 1 and len(set(labels)) == len(labels):
+            names = dict(enumerate(labels))
+            for i in operand.summed:
+                names[i], fresh = fresh, fresh + 1
+            factors += [
+                (o, tuple(names[i] for i in ls)) for o, ls in zip(operand.operands, operand.inputs, strict=True)
+            ]
+            changed = True
+        else:
+            factors.append((operand, labels))
+    if not changed:
+        return node
+    for factor, labels in factors:
+        sizes.update(zip(labels, factor.shape, strict=True))
+    return _build(factors, node.output, sizes, node)
 
 
 def length(size: Size, data_size: Size | None) -> float:

@@ -19,7 +19,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
-from .loops import Scope, along_axes, fused, matrix_functions, reshaped
+from .axes import along_axes
+from .loops import Scope, fused, matrix_functions, reshaped
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .schedule import Item
@@ -56,7 +57,7 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
     if first.kind == "sum":
         return product_lines(first, scope)
     if first.kind == "axis":
-        return along_axes(first, scope)
+        return along_axes(nest.statements, scope)
     if first.kind == "matrix":
         return matrix_functions(nest, scope)
     assert first.kind == "reshape"

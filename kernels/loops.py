@@ -158,40 +158,6 @@ def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> 
     ]
 
 
-def along_axes(statement: Statement, scope: Scope) -> list[str]:
-    """log-sum-exp, softmax, extremes and their shares: the largest entry first, then sums."""
-    name = scope.declare_target(statement)
-    along = statement.axes
-    kept = tuple(i for i in statement.stored if i not in along)
-    order = (*kept, *along)
-    variables = {label: f"i{k}" for k, label in enumerate(order)}
-    texts = [read_text(r, variables, statement.row, scope) for r in statement.reads]
-    entry = globally(statement.template, variables, statement.row).format(*texts)
-    place = ", ".join(variables[i] for i in statement.stored)
-    target = f"{name}[{place}]" if statement.output else name
-    outer = loops(statement, kept, scope)
-    inner = loops(statement, along, scope, len(kept))
-    pad, deep = "    " * len(kept), "    " * len(along)
-
-    def over(*body: str) -> list[str]:
-        return [pad + line for line in inner] + [pad + deep + line for line in body]
-
-    def at(*body: str) -> list[str]:
-        return [pad + line for line in body]
-
-    choose, worst = ("min", "math.inf") if statement.op.startswith("min") else ("max", "-math.inf")
-    lines = [f"# {name}: {statement.op}", *outer, *at(f"top = {worst}"), *over(f"top = {choose}(top, {entry})")]
-    if statement.op in ("max", "min"):
-        return lines + at(f"{target} = top")
-    if statement.op == "logsumexp":
-        return lines + at("total = 0.0") + over(f"total += exp({entry} - top)") + at(f"{target} = log(total) + top")
-    if statement.op == "softmax":
-        lines += at("total = 0.0") + over(f"e = exp({entry} - top)", "total += e", f"{target} = e")
-        return lines + at("share = 1.0 / total") + over(f"{target} *= share")
-    lines += at("total = 0.0") + over(f"total += 1.0 if {entry} == top else 0.0")
-    return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
-
-
 def matrix_functions(nest: Nest, scope: Scope) -> list[str]:
     """Inverse and determinants of the same matrices, by one elimination each."""
     first = nest.statements[0]

@@ -151,7 +151,7 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
     while pending:
         single = next((s for s in pending if can_run(s, set()) and loop_order(s) is None), None)
         if single is not None:
-            together = [s for s in pending if s is single or _same_matrices(s, single)]
+            together = [s for s in pending if s is single or _same_matrices(s, single) or _same_exponentials(s, single)]
             found.append(Nest((), together, [() for _ in together]))
             done |= {s.target for s in together}
             chosen = set(map(id, together))
@@ -183,6 +183,18 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
 def _same_matrices(a: Statement, b: Statement) -> bool:
     """Whether one elimination gives both: inverse and determinants of the same matrices."""
     return a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item and a.op != b.op
+
+
+def _same_exponentials(a: Statement, b: Statement) -> bool:
+    """Whether log-sum-exp and softmax of the same array along the same axes share their exponentials."""
+    if {a.op, b.op} != {"logsumexp", "softmax"} or len(a.reads) != 1 or len(b.reads) != 1:
+        return False
+    if a.reads[0].item != b.reads[0].item or a.template != b.template or (a.row is None) != (b.row is None):
+        return False
+    la, lb = a.reads[0].labels, b.reads[0].labels
+    if la is None or lb is None:
+        return False
+    return [i in a.axes for i in la] == [i in b.axes for i in lb]
 
 
 def _aligned(entries: tuple[str, ...], labels: Labels) -> bool:
