@@ -21,7 +21,7 @@ from ..operators import apply
 from ..sizes import Coefficient, Shape, same_size, show_shape
 
 #: Operations in the symbolic part of one coefficient, such as `1/(2*n*(n - 1))`.
-COEFFICIENT_LENGTH = 80
+COEFFICIENT_LENGTH = 50
 
 
 def common_shape(a: Shape, b: Shape, what: str) -> Shape:

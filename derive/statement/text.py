@@ -35,8 +35,9 @@ from .indexing import Index, Span, index
 from .position import at
 from .signature import bounded
 
-#: Constants such as sqrt(2) or log(3) in one formula.
-IRRATIONALS = 300
+#: Constants such as sqrt(2) or log(3) in one formula; those such as 1/(n + 1) count tenfold. SymPy takes
+#: a millisecond for one of the former, and more for their sums.
+CONSTANTS = 300
 
 Value = Any  # a node; in arguments and indices also a tuple, a text, a flag, None or a span
 
@@ -188,14 +189,13 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
 def _evaluate(tape: Tape, scope: _Scope) -> list[Node]:
     """The nodes of the sides of a tape."""
     values: dict[Step, Value] = {}
-    irrational = 0
+    cost = 0
     for step in tape.steps():
         values[step] = value = _located(step, tape, scope, [values[a] for a in step.args])
-        if step.kind == "call" and isinstance(value, Node) and not value.order:
-            constant = constant_value(value)
-            irrational += constant is not None and not constant.is_Rational
-            if irrational > IRRATIONALS:  # SymPy takes a millisecond for each, and more for their sum
-                raise at(LimitError(f"more than {IRRATIONALS} irrational constants"), tape.text, step.start)
+        if step.args and step.kind != "group" and isinstance(value, Node) and not value.order:
+            cost += _cost(constant_value(value))
+            if cost > CONSTANTS:
+                raise at(LimitError("too many constants that are no fractions"), tape.text, step.start)
     sides = []
     for side in tape.sides:
         node = values[side]
@@ -205,6 +205,13 @@ def _evaluate(tape: Tape, scope: _Scope) -> list[Node]:
     if len(tape.text) > NODES // 8 and sum(1 for _ in topological(sides)) > NODES:
         raise LimitError(f"the formula has more than {NODES} nodes")
     return sides
+
+
+def _cost(constant: sympy.Expr | None) -> int:
+    """What a constant costs."""
+    if constant is None or constant.is_Rational or constant.is_Symbol:
+        return 0
+    return 10 if constant.has(sympy.Add) else 1
 
 
 def _located(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Value:
