@@ -104,7 +104,7 @@ def bind(
     binding = Binding()
     for name, value in data.items():
         if name in size_names and name not in variables_:
-            if isinstance(value, bool) or int(value) != value or value < 1:
+            if not _is_size(value):
                 raise DataError(f"size {name} must be a whole number ≥ 1, not {value!r}")
             binding.values[size_names[name]] = int(value)
         elif name not in variables_ and not extra:
@@ -119,6 +119,14 @@ def bind(
         if check_facts:
             _check_facts(v, arrays[name])
     return arrays, binding
+
+
+def _is_size(value: Any) -> bool:
+    """Whether the value is a whole number ≥ 1."""
+    try:
+        return not isinstance(value, bool) and int(value) == value and bool(value >= 1)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def as_data(name: str, value: Any, order: int, dtype: Any = np.float64) -> Array:

@@ -1,9 +1,10 @@
-"""SymPy as an oracle: a statement at small sizes, written out in scalars, differentiated component by component.
+"""SymPy as an oracle: a statement at small sizes, in scalars, differentiated component by component.
 
-At fixed sizes a statement *is* a SymPy expression in the entries of its arrays, and `sympy.diff` knows nothing
-of our tensor calculus. Where the two agree exactly (rational functions) or to 50 digits (the rest), they vouch
-for each other. For a symmetric unknown the entries s_ij and s_ji are one symbol; ∂/∂s_ij of that one symbol is
-G_ij + G_ji, so the gradient in the space of symmetric matrices has half of it off the diagonal.
+At fixed sizes a statement *is* a SymPy expression in the entries of its arrays, and `sympy.diff` knows
+nothing of our tensor calculus. Where the two agree exactly (rational functions) or to 50 digits (the rest),
+they vouch for each other. For a symmetric unknown the entries s_ij and s_ji are one symbol; the derivative
+by that symbol is G_ij + G_ji, so the gradient in the space of symmetric matrices has half of it off the
+diagonal.
 """
 
 from __future__ import annotations

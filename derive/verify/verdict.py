@@ -101,7 +101,7 @@ def exact(value: Any, digits: int) -> sympy.Rational | None:
         a, b, p, q = 1, 0, int(mpmath.floor(number)), 1
         rest = number - p
         tolerance = mpmath.mpf(10) ** (6 - digits) * abs(number)
-        while q < 10**6:
+        while q < 10**9:
             if abs(number - mpmath.mpf(p) / q) <= tolerance:
                 return sympy.Rational(p, q)
             if rest == 0:
