@@ -345,7 +345,10 @@ def fit(
     name: str, data: Path | None, settings: Sequence[str], method: str | None, max_time: float | None,
     out: Path | None, form: str,
 ) -> None:
-    """Fit MODEL to its own data set or to your arrays."""
+    """Fit MODEL to its own data set or to your arrays.
+
+    Exit status 1 if the answer is not certified to be a stationary point.
+    """
     from . import fitting
     from .models import get
 
@@ -358,6 +361,8 @@ def fit(
         click.echo(json.dumps(fitting.record(model, result), indent=2))
     else:
         click.echo("\n".join(fitting.describe(model, arrays, result)))
+    if not result.success:
+        click.get_current_context().exit(1)
 
 
 if __name__ == "__main__":

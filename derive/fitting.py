@@ -205,7 +205,9 @@ def record(model: Model, result: Any) -> dict[str, Any]:
 def describe(model: Model, arrays: Arrays, result: Any) -> list[str]:
     """The answer in words."""
     shapes = ", ".join(f"{k} {np.shape(v)}" if np.ndim(v) else f"{k} = {v:g}" for k, v in arrays.items())
-    lines = [f"{model.title} on {shapes}", str(result.message), *str(result.certificate).splitlines()]
+    lines = [f"{model.title} on {shapes}", *str(result.certificate).splitlines()]
+    if not result.success:
+        lines.insert(1, str(result.message))
     lines.append(f"iterations  {result.nit}")
     for name in model.unknowns:
         value = np.array2string(np.asarray(result[name]), precision=6, threshold=40, edgeitems=3)

@@ -7,7 +7,7 @@ substituting a smooth map from all of ℝᴺ onto the (interior of the) constrai
     positive                  a = exp(ã)
     pd (last two axes)        Σ = L Lᵀ,  L = tril₋₁(Σ̃) + diag(exp(diag Σ̃))        (log-Cholesky)
 
-With the log-Cholesky factor log det Σ is 2 Σᵢ Σ̃ᵢᵢ, and is written so (Pinheiro & Bates, Unconstrained
+With the log-Cholesky factor log det Σ is 2 Σᵢ Σ̃ᵢᵢ and Σ⁻¹ is L⁻ᵀL⁻¹, and they are written so (Pinheiro & Bates, Unconstrained
 parametrizations for variance-covariance matrices, Statistics and Computing 6, 1996).
 
 π̃ has as many entries as π. The objective then does not change along 1, its gradient is orthogonal to 1,
@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import sympy
 
-from .build import add, einsum, scale
+from .build import Factor, add, einsum, scale
 from .domains import Array
 from .errors import DataError, UnsupportedError
-from .node import Node, Variable, delta, topological, variable, variables
+from .node import Einsum, Labels, Node, Variable, delta, topological, variable, variables
 from .operators import apply, rebuild
 from .sizes import ONE, show_shape
 from .stable import recognise
@@ -45,7 +45,9 @@ class Parametrisation:
     constrained: Variable
     free: Variable
     node: Node  # the constrained value as an expression in `free`
+    inverse_factor: Node | None  # L⁻¹, for a positive definite value
     log_determinant: Node | None  # of that value, where there is a shorter form
+    inverse: Node | None  # likewise
     forward: Callable[[Array], Array]
     backward: Callable[[Array], Array]
 
@@ -122,13 +124,15 @@ def _parametrisation(v: Variable, taken: set[str]) -> Parametrisation:
             f"the unknown {v.name} is both positive and pd: there is no free form for that"
         )
     if not kinds:
-        return Parametrisation(v, v, v, None, _same, _same)
+        return Parametrisation(v, v, v, None, None, _same, _same)
     kept = {"symmetric"} & facts if kinds[0] == "positive" else set()
     free = variable(_free_name(v.name, taken), v.shape, kept)
     if kinds[0] == "simplex":
         return _simplex(v, free)
     if kinds[0] == "positive":
-        return Parametrisation(v, free, apply("exp", free), None, np.exp, lambda a: np.log(_interior(v, a)))
+        return Parametrisation(
+            v, free, apply("exp", free), None, None, np.exp, lambda a: np.log(_interior(v, a))
+        )
     return _positive_definite(v, free)
 
 
@@ -163,7 +167,9 @@ def _simplex(v: Variable, free: Variable) -> Parametrisation:
         logs = np.log(_interior(v, a))
         return np.asarray(logs - logs.mean(axis=-1, keepdims=True))
 
-    return Parametrisation(v, free, apply("softmax", free, axes=(v.order - 1,)), None, forward, backward)
+    return Parametrisation(
+        v, free, apply("softmax", free, axes=(v.order - 1,)), None, None, forward, backward
+    )
 
 
 def _positive_definite(v: Variable, free: Variable) -> Parametrisation:
@@ -174,6 +180,8 @@ def _positive_definite(v: Variable, free: Variable) -> Parametrisation:
     spread = einsum([(apply("exp", logs), (*batch, i)), (delta(v.shape[-1]), (i, j))], (*batch, i, j))
     factor = spread if diagonal_only else add([(ONE, apply("tril", free, k=-1)), (ONE, spread)])
     node = einsum([(factor, (*batch, i, k)), (factor, (*batch, j, k))], (*batch, i, j))
+    root = apply("inv", factor)  # Σ⁻¹ = L⁻ᵀ L⁻¹ stays positive in floating point, however near to singular
+    inverse = einsum([(root, (*batch, k, i)), (root, (*batch, k, j))], (*batch, i, j))
     log_determinant = scale(TWO, einsum([(free, (*batch, i, i))], batch))
 
     def forward(a: Array) -> Array:
@@ -190,17 +198,54 @@ def _positive_definite(v: Variable, free: Variable) -> Parametrisation:
         d = np.diagonal(lower, axis1=-2, axis2=-1)
         return np.asarray(np.tril(lower, -1) + np.log(d)[..., None] * np.eye(a.shape[-1]))
 
-    return Parametrisation(v, free, node, log_determinant, forward, backward)
+    return Parametrisation(v, free, node, log_determinant, inverse, forward, backward)
 
 
 def _substitute(root: Node, parts: Sequence[Parametrisation]) -> Node:
-    """The expression over the free unknowns; log det Σ and det Σ take their short forms."""
+    """The expression over the free unknowns; log det Σ, det Σ, Σ⁻¹ and xᵀΣ⁻¹x take their own forms."""
     done: dict[Node, Node] = {p.constrained: p.node for p in parts}
+    inverses: dict[Node, Node] = {}
     for p in parts:
         if p.log_determinant is not None:
             done[apply("logdet", p.constrained)] = p.log_determinant
             done[apply("det", p.constrained)] = apply("exp", p.log_determinant)
+        if p.inverse_factor is not None:
+            batch = tuple(range(p.free.order - 2))
+            labels = (*batch, -1, -2), (*batch, -1, -3)
+            gram = einsum([(p.inverse_factor, ls) for ls in labels], (*batch, -2, -3))
+            inverse = apply("inv", p.constrained)
+            done[inverse], inverses[inverse] = gram, p.inverse_factor
     for node in topological([root]):
-        if node not in done:
+        if node in done:
+            continue
+        if isinstance(node, Einsum):
+            factors = list(zip(node.operands, node.inputs, strict=True))
+            squared = _as_squares(factors, node.output, inverses, done)
+            done[node] = einsum([(done.get(o, o), labels) for o, labels in squared], node.output)
+        else:
             done[node] = rebuild(node, tuple(done[o] for o in node.operands))
     return recognise(done[root])
+
+
+def _as_squares(
+    factors: list[Factor], output: Labels, inverses: Mapping[Node, Node], done: Mapping[Node, Node]
+) -> list[Factor]:
+    """Σᵢⱼ xᵢ (L⁻ᵀL⁻¹)ᵢⱼ xⱼ -> Σ_c y_c y_c with y = L⁻¹x, within a product and with batches."""
+    for place, (node, labels) in enumerate(factors):
+        if node not in inverses:
+            continue
+        *batch, i, j = labels
+        rest = [f for k, f in enumerate(factors) if k != place]
+        left = [f for f in rest if i in f[1]]
+        right = [f for f in rest if j in f[1]]
+        if i == j or {i, j} & set(output) or len(left) != 1 or len(right) != 1:
+            continue
+        (x, here), (other, there) = left[0], right[0]
+        if x is not other or tuple(j if label == i else label for label in here) != there:
+            continue
+        c = min([0, *(label for _, ls in factors for label in ls)]) - 1
+        kept = [*dict.fromkeys([*batch, *(label for label in here if label != i)]), c]
+        y = einsum([(inverses[node], (*batch, c, i)), (done[x], here)], tuple(kept))
+        others = [f for f in rest if f is not left[0] and f is not right[0]]
+        return _as_squares([*others, (y, tuple(kept)), (y, tuple(kept))], output, inverses, done)
+    return factors

@@ -14,17 +14,21 @@ _COMPONENTS = 3
 
 
 def _start(arrays: Arrays, rng: np.random.Generator) -> Arrays:
-    """Means at spread-out observations (k-means++), common covariance."""
+    """Weights, means and covariances of the clusters that k-means finds.
+
+    The likelihood has no upper bound where a component collapses onto few observations;
+    a start near the clusters leads to the optimum that is meant.
+    """
+    from scipy.cluster.vq import kmeans2
+
     X = arrays["X"]
-    centres = [X[rng.integers(len(X))]]
-    while len(centres) < _COMPONENTS:
-        gap = np.min([((X - c) ** 2).sum(axis=1) for c in centres], axis=0)
-        centres.append(X[rng.choice(len(X), p=gap / gap.sum())])
-    covariance = np.cov(X, rowvar=False) / 2
+    tries = [kmeans2(X, _COMPONENTS, minit="++", seed=rng) for _ in range(10)]
+    centres, label = min(tries, key=lambda found: ((X - found[0][found[1]]) ** 2).sum())
+    spread = np.cov(X, rowvar=False) * 0.01
     return {
-        "pi_": np.full(_COMPONENTS, 1 / _COMPONENTS),
-        "mu": np.array(centres),
-        "Sigma": np.stack([covariance] * _COMPONENTS),
+        "pi_": np.bincount(label, minlength=_COMPONENTS) / len(X),
+        "mu": centres,
+        "Sigma": np.stack([np.cov(X[label == j], rowvar=False) + spread for j in range(_COMPONENTS)]),
     }
 
 

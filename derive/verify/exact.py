@@ -77,7 +77,7 @@ class Oracle:
             scalar = np.asarray(value, dtype=object)[index]
             found: dict[sympy.Symbol, sympy.Expr] = {}
             for place in np.ndindex(symbols.shape):
-                symbol = symbols[place]
+                symbol: sympy.Expr = symbols[place]
                 if not symbol.is_Symbol:  # a structural zero is no unknown
                     out[index + place] = None
                     continue
@@ -110,14 +110,15 @@ class Oracle:
         wanted = np.asarray(expected, dtype=object)
         known = [i for i in np.ndindex(wanted.shape) if wanted[i] is not None]
         symbols = sorted({s for a in self.arrays.values() for s in a.flat if s.is_Symbol}, key=str)
-        if all(wanted[i].is_rational_function(*symbols) for i in known):
+        scalars: list[sympy.Expr] = [wanted[i] for i in known]
+        if all(scalar.is_rational_function(*symbols) for scalar in scalars):
             (written,) = self.expand([derived])
             for i in known:
                 if sympy.cancel(sympy.together(written[i] - wanted[i])) != 0:
                     return f"entry {i}: derived {written[i]}, SymPy has {wanted[i]}"
             return None
         names = [{"DiracDelta": _away_from_kinks}, "mpmath"]
-        function = sympy.lambdify(symbols, [wanted[i] for i in known], names, cse=True)
+        function = sympy.lambdify(symbols, scalars, names, cse=True)
         for point in self.points():
             with mpmath.workdps(DIGITS + 20):
                 arguments = [self._number(s, point) for s in symbols]
@@ -137,6 +138,6 @@ class Oracle:
         for name, array in self.arrays.items():
             for index in np.ndindex(array.shape):
                 if array[index] is symbol or array[index] == symbol:
-                    exact = point.arrays[name][index]
+                    exact: sympy.Rational = point.arrays[name][index]
                     return mpmath.mpf(int(exact.p)) / int(exact.q)
         raise KeyError(symbol)
