@@ -7,8 +7,10 @@ substituting a smooth map from all of ℝᴺ onto the (interior of the) constrai
     positive                  a = exp(ã)
     pd (last two axes)        Σ = L Lᵀ,  L = tril₋₁(Σ̃) + diag(exp(diag Σ̃))        (log-Cholesky)
 
-With the log-Cholesky factor log det Σ is 2 Σᵢ Σ̃ᵢᵢ and Σ⁻¹ is L⁻ᵀL⁻¹, and they are written so (Pinheiro & Bates, Unconstrained
-parametrizations for variance-covariance matrices, Statistics and Computing 6, 1996).
+With the log-Cholesky factor (Pinheiro & Bates, Unconstrained parametrizations for variance-covariance
+matrices, Statistics and Computing 6, 1996) log det Σ is 2 Σᵢ Σ̃ᵢᵢ, Σ⁻¹ is L⁻ᵀL⁻¹ and xᵀΣ⁻¹x is ‖L⁻¹x‖²; all
+are written so. The last cannot turn negative by rounding: with an inverse of a nearly singular Σ it does,
+and a minimiser follows it to −∞.
 
 π̃ has as many entries as π. The objective then does not change along 1, its gradient is orthogonal to 1,
 so that L-BFGS stays where it started in that direction, and Newton's trust region leaves directions alone
@@ -47,7 +49,6 @@ class Parametrisation:
     node: Node  # the constrained value as an expression in `free`
     inverse_factor: Node | None  # L⁻¹, for a positive definite value
     log_determinant: Node | None  # of that value, where there is a shorter form
-    inverse: Node | None  # likewise
     forward: Callable[[Array], Array]
     backward: Callable[[Array], Array]
 
@@ -180,8 +181,7 @@ def _positive_definite(v: Variable, free: Variable) -> Parametrisation:
     spread = einsum([(apply("exp", logs), (*batch, i)), (delta(v.shape[-1]), (i, j))], (*batch, i, j))
     factor = spread if diagonal_only else add([(ONE, apply("tril", free, k=-1)), (ONE, spread)])
     node = einsum([(factor, (*batch, i, k)), (factor, (*batch, j, k))], (*batch, i, j))
-    root = apply("inv", factor)  # Σ⁻¹ = L⁻ᵀ L⁻¹ stays positive in floating point, however near to singular
-    inverse = einsum([(root, (*batch, k, i)), (root, (*batch, k, j))], (*batch, i, j))
+    inverse_factor = apply("inv", factor)
     log_determinant = scale(TWO, einsum([(free, (*batch, i, i))], batch))
 
     def forward(a: Array) -> Array:
@@ -198,7 +198,7 @@ def _positive_definite(v: Variable, free: Variable) -> Parametrisation:
         d = np.diagonal(lower, axis1=-2, axis2=-1)
         return np.asarray(np.tril(lower, -1) + np.log(d)[..., None] * np.eye(a.shape[-1]))
 
-    return Parametrisation(v, free, node, log_determinant, inverse, forward, backward)
+    return Parametrisation(v, free, node, inverse_factor, log_determinant, forward, backward)
 
 
 def _substitute(root: Node, parts: Sequence[Parametrisation]) -> Node:

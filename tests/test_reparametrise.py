@@ -62,6 +62,20 @@ def test_log_determinant_is_linear_in_the_free_diagonal() -> None:
         np.testing.assert_allclose(evaluate(rep.objective, {"S_free": free}), expected, rtol=1e-12)
 
 
+def test_quadratic_forms_become_sums_of_squares() -> None:
+    """xᵀΣ⁻¹x = ‖L⁻¹x‖²: never negative, even where Σ is singular to double precision."""
+    a = variable("a", (sizes("n"), k, d))
+    quadratic = einsum([(a, (0, 1, 2)), (apply("inv", SIGMA), (1, 2, 3)), (a, (0, 1, 3))], (0, 1))
+    rep = reparametrise(total(quadratic), [SIGMA])
+    assert any(isinstance(n, Apply) and n.op == "power" for n in topological([rep.objective]))
+    rng = np.random.default_rng(4)
+    A, free = rng.standard_normal((5, 2, 3)), rng.standard_normal((2, 3, 3))
+    expected = evaluate(total(quadratic), {"a": A, **rep.forward({"S_free": free})})
+    np.testing.assert_allclose(evaluate(rep.objective, {"a": A, "S_free": free}), expected, rtol=1e-10)
+    free[:, [0, 1, 2], [0, 1, 2]] = [-30, 0, 30]
+    assert evaluate(rep.objective, {"a": A, "S_free": free}) > 0
+
+
 def test_gradient_of_the_free_form() -> None:
     """Chain rule against central differences, entries above the diagonal included (they are 0)."""
     rng = np.random.default_rng(3)
