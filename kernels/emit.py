@@ -284,6 +284,8 @@ class _Module:
         width: Size = product(())
         for item in sweep.buffers:
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
+        if any(item.turned for item in sweep.buffers):
+            return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
         room = 49152 if scope.uses_dot else 4096
         return f"max(16, min(256, {room} // ({self._size(width)}))) // 4 * 4"
 
@@ -294,9 +296,9 @@ class _Module:
         indices = {axis: f"i{position}" for position, axis in enumerate(stored)}
         lines = []
         for position, axis in enumerate(stored):
-            size = "m" if position == 0 else self._size(item.node.shape[axis])
+            size = "m" if axis == item.row else self._size(item.node.shape[axis])
             lines.append("    " * position + f"for i{position} in range({size}):")
-        indices[stored[0]] = "b + i0"
+        indices[item.row or 0] = f"b + {indices[item.row or 0]}"
         left = ", ".join(indices[k] for k in range(item.node.order))
         right = ", ".join(f"i{p}" for p in range(item.node.order))
         lines.append("    " * len(stored) + f"out_{name}[{left}] = {name}[{right}]")

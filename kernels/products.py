@@ -13,7 +13,7 @@ from typing import final
 
 from ..node import Labels
 from .loops import Scope, globally, loops, read_text
-from .schedule import Read, Statement, plain_label
+from .schedule import Read, Statement, is_matrix_product, plain_label
 
 
 def product_lines(statement: Statement, scope: Scope) -> list[str]:
@@ -47,7 +47,7 @@ class _Form:
 
 
 def _matrix_form(statement: Statement) -> _Form | None:
-    if statement.template != "{0} * {1}" or len(statement.reads) != 2:
+    if not is_matrix_product(statement) or any(r.item.turned for r in statement.reads):
         return None
     a, b = statement.reads
     la, lb = stored_labels(a), stored_labels(b)
@@ -171,7 +171,7 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
     everything = [*statement.stored, *summed]
     inner = _inner_label(statement, everything)
     outer = [i for i in everything if i != inner]
-    if statement.row in outer:
+    if statement.row in outer and not any(r.item.turned for r in statement.reads):
         outer.remove(statement.row)
         outer.insert(0, statement.row)
     order = (*outer, inner)

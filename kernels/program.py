@@ -18,7 +18,7 @@ from ..node import Labels, Node, Variable, size_symbols, variables
 from ..sizes import Size
 from .contraction import plan
 from .scalars import Sizes
-from .schedule import Item, Schedule, Stage, Statement, find_data_axis, stages
+from .schedule import Item, Schedule, Stage, Statement, find_data_axis, stages, wants_rows_last
 
 ROW = sympy.Symbol("rows of the block", integer=True, positive=True)
 
@@ -81,6 +81,8 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str]) -> Program:
     size_inputs = tuple(s for s in symbols if s not in told)
     planned = plan(nodes, data_size)
     schedule = Schedule(planned, data_size, sizes)
+    if wants_rows_last(schedule):
+        schedule = Schedule(planned, data_size, sizes, turned=True)
     found_stages = stages(schedule)
     names: dict[Item, str] = {}
     for v in inputs:
@@ -123,7 +125,9 @@ def loop_order(statement: Statement) -> Labels | None:
         best = max(stored, key=len, default=())
         order = tuple(int(e[1:-1]) for e in best if e[1:-1].isdigit())
         if statement.row is not None:
-            order = (statement.row, *(i for i in order if i != statement.row))
+            others = tuple(i for i in order if i != statement.row)
+            turned = any(r.item.turned for r in statement.reads)
+            order = (*others, statement.row) if turned else (statement.row, *others)
         order = tuple(dict.fromkeys(order))
         if set(order) == set(statement.sizes):
             return order

@@ -32,16 +32,23 @@ _NUMERIC_AXES = ("logsumexp", "softmax", "max", "min", "max_share", "min_share")
 @final
 @dataclass(frozen=True)
 class Item:
-    """A node computed whole (`row` is None) or block by block along its axis `row`."""
+    """A node computed whole (`row` is None) or block by block along its axis `row`.
+
+    A block is stored with its rows first, or, `turned`, with its rows last.
+    """
 
     node: Node
     row: int | None = None
+    turned: bool = False
 
     @property
     def storage(self) -> Labels:
-        """The axes of the node in the order in which they are stored: the block's rows come first."""
-        axes = range(self.node.order)
-        return tuple(axes) if self.row is None else (self.row, *(k for k in axes if k != self.row))
+        """The axes of the node in the order in which they are stored."""
+        axes = tuple(range(self.node.order))
+        if self.row is None:
+            return axes
+        others = tuple(k for k in axes if k != self.row)
+        return (*others, self.row) if self.turned else (self.row, *others)
 
 
 @final
@@ -128,8 +135,10 @@ def find_data_axis(wanted: Iterable[Variable], unknowns: Sequence[str]) -> Size 
 class Schedule:
     """All statements behind some outputs, their items in order, and their levels."""
 
-    def __init__(self, outputs: Sequence[Node], data_size: Size | None, sizes: Sizes) -> None:
-        self.data_size, self.sizes = data_size, sizes
+    def __init__(
+        self, outputs: Sequence[Node], data_size: Size | None, sizes: Sizes, turned: bool = False
+    ) -> None:
+        self.data_size, self.sizes, self.turned = data_size, sizes, turned
         self.statements: dict[Item, Statement] = {}
         self.level: dict[Item, int] = {}
         self.order: list[Item] = []
@@ -140,7 +149,7 @@ class Schedule:
         """Outputs as long as the data are written block by block."""
         for k in range(node.order):
             if self.is_row(node, k) and self.blockable(node, k) and not isinstance(node, Variable):
-                return Item(node, k)
+                return Item(node, k, self.turned)
         return Item(node)
 
     def is_row(self, node: Node, axis: int) -> bool:
@@ -212,7 +221,7 @@ class Schedule:
                 return None
             labels = tuple(range(node.order))
             entries = tuple(label(i) for i in labels)
-            kind = "rows" if row == 0 else "map"
+            kind = "rows" if row == 0 and (not item.turned or node.order == 1) else "map"
             read = Read(Item(node), entries)
             return Statement(item, kind, dict(enumerate(node.shape)), labels, row, [read], "{0}", "rows of the data")
         return _Lowering(self, item).statement()
@@ -262,11 +271,12 @@ class _Lowering:
         axis = places[0]
         if not self.schedule.is_row(node, axis) or not self.schedule.blockable(node, axis):
             return Item(node)
-        return Item(node, axis)
+        return Item(node, axis, self.schedule.turned)
 
     def whole(self, node: Node, axis: int | None) -> Item:
         """An operand that must be stored as an array of its own, not looked through."""
-        read = Read(Item(node, axis), tuple(label(100 + k) for k in range(node.order)))
+        item = Item(node) if axis is None else Item(node, axis, self.schedule.turned)
+        read = Read(item, tuple(label(100 + k) for k in range(node.order)))
         self.reads.append(read)
         return read.item
 
@@ -427,6 +437,33 @@ class _Lowering:
             last = k == len(node.operands) - 1
             text += piece if last else f"({piece} if {label(axis)} < {self._number(start)} else "
         return self.make("map", text + ")" * (len(node.operands) - 1), "joined")
+
+
+def wants_rows_last(schedule: Schedule) -> bool:
+    """Whether blocks are better stored with their rows last.
+
+    They are when a row holds small arrays of its own (the deviations from every component of a mixture): loops over
+    their short axes do not vectorise, loops over the rows do. Not where BLAS needs the rows first.
+    """
+    if schedule.data_size is None:
+        return False
+    blocks = [s for s in schedule.statements.values() if s.row is not None]
+    if any(s.kind in ("matrix", "reshape") for s in blocks):
+        return False
+    if any(is_matrix_product(s) for s in blocks):
+        return False
+    return any(s.target.row is not None and s.target.node.order > 2 and s.kind != "rows" for s in blocks)
+
+
+def is_matrix_product(statement: Statement) -> bool:
+    """Whether the contraction of two arrays has rows, columns and summed labels and no others: a job for BLAS."""
+    if statement.kind != "sum" or len(statement.reads) != 2 or statement.template != "{0} * {1}":
+        return False
+    a, b = (r.labels for r in statement.reads)
+    if a is None or b is None or len(set(a)) != len(a) or len(set(b)) != len(b):
+        return False
+    output, shared = set(statement.output), set(a) & set(b)
+    return not shared & output and bool(shared) and bool(set(a) - shared) and bool(set(b) - shared)
 
 
 @final

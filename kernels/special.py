@@ -123,18 +123,24 @@ def _reduced(x: _Lane) -> tuple[_Lane, Any]:
     return q, x.b.sext(x.b.fptosi(k.v, ir.IntType(32)), _I)
 
 
-def _exp(x: _Lane) -> _Lane:
-    """eˣ; the scale goes on in two halves, so that the ends underflow and overflow as they should."""
+def _scaled(x: _Lane) -> tuple[_Lane, _Lane, _Lane]:
+    """(eʳ − 1, a, b) with eˣ = eʳ·a·b; two scales, so that the ends underflow and overflow as they should."""
     q, k = _reduced(x.at_least(-750.0).at_most(710.0))
     half = x.b.ashr(k, _I(1))
-    return (q + 1.0) * _power_of_two(x.b, half) * _power_of_two(x.b, x.b.sub(k, half))
+    return q, _power_of_two(x.b, half), _power_of_two(x.b, x.b.sub(k, half))
+
+
+def _exp(x: _Lane) -> _Lane:
+    """eˣ."""
+    q, a, b = _scaled(x)
+    return (q + 1.0) * a * b
 
 
 def _expm1(x: _Lane) -> _Lane:
-    """eˣ − 1 = 2ᵏ(eʳ − 1) + (2ᵏ − 1), exact where k = 0; below 1024 ln 2."""
-    q, k = _reduced(x.at_least(-50.0).at_most(709.0))
-    scale = _power_of_two(x.b, k)
-    return scale.fma(q, scale - 1.0)
+    """eˣ − 1 = 2ᵏ(eʳ − 1) + (2ᵏ − 1), where k = 0 without any cancellation; eˣ where the 1 does not count."""
+    q, a, b = _scaled(x)
+    scale = a * b
+    return scale.fma(q, scale - 1.0).where(x.less(50.0), (q + 1.0) * a * b)
 
 
 _ATANH_TAIL = [2.0 / k for k in range(25, 1, -2)]
