@@ -35,7 +35,7 @@ from .indexing import Index, Span, index
 from .position import at
 from .signature import bounded
 
-#: Constants such as sqrt(2) or log(3) in one formula; those such as 1/(n + 1) count tenfold. SymPy takes
+#: Different constants such as sqrt(2) or log(3) in one formula; those such as 1/(n + 1) count tenfold. SymPy takes
 #: a millisecond for one of the former, and more for their sums.
 CONSTANTS = 300
 
@@ -189,11 +189,13 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
 def _evaluate(tape: Tape, scope: _Scope) -> list[Node]:
     """The nodes of the sides of a tape."""
     values: dict[Step, Value] = {}
-    cost = 0
+    cost, seen = 0, set[sympy.Expr]()
     for step in tape.steps():
         values[step] = value = _located(step, tape, scope, [values[a] for a in step.args])
         if step.args and step.kind != "group" and isinstance(value, Node) and not value.order:
-            cost += _cost(constant_value(value))
+            constant = constant_value(value)
+            cost += _cost(constant) if constant not in seen else 0
+            seen.add(constant)
             if cost > CONSTANTS:
                 raise at(LimitError("too many constants that are no fractions"), tape.text, step.start)
     sides = []
