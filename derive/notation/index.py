@@ -69,7 +69,7 @@ class _Writer:
             return write(t)
         from .latex import latex as write_latex
 
-        return write_latex(t)
+        return latex_name(t.data) if t.op == "var" else write_latex(t)
 
     def number(self, value: sympy.Expr) -> str:
         if self.plain:
