@@ -126,6 +126,15 @@ def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> V
     return p
 
 
+def curved_step(values: Vector, a: Vector) -> Vector:
+    """Newton's step in the directions whose curvature is positive by more than 10⁻⁷ of the largest."""
+    p = np.zeros(values.size)
+    for i in range(values.size):
+        if values[i] > 1e-7 * values[values.size - 1]:
+            p[i] = -a[i] / values[i]
+    return p
+
+
 def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) -> NewtonState:
     """One accepted step; the radius shrinks inside until the model is believed."""
     x, f, g, h, scale = state.x, state.f, state.g, state.h, state.scale
@@ -169,7 +178,15 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
             x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
             break
         if gain <= noise and abs(f_try - f) <= 10.0 * noise:
-            break  # a shorter step would be worse by the same measure
+            # A shorter step would be worse by the same measure. What may have misled is a direction that is
+            # all but flat, as along a family of minimisers: leave those directions alone, and try once more.
+            x_try = x + (vectors @ curved_step(values, a)) / scale
+            f_try, g_try = value_gradient(x_try)
+            evaluations += 1
+            lower = np.sum((g_try / scale) ** 2) < 0.81 * np.sum(g_scaled**2)
+            if all_finite(f_try, g_try) and abs(f_try - f) <= 10.0 * noise and lower:
+                x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
+            break
     if status == STALLED:
         return NewtonState(x, f, g, STALLED, evaluations, 0.0, h, scale, radius)
     length = np.sqrt(np.dot(x_new - x, x_new - x))
