@@ -89,7 +89,9 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
         return [pad + rows, *(f"{pad}    {line}" for line in body)]
 
     def each_entry(*body: str) -> list[str]:
-        return [pad + line for line in inner] + [pad + deep + line for line in (rows, *("    " + b for b in body))]
+        return [pad + line for line in inner] + [
+            pad + deep + line for line in (rows, *("    " + b for b in body))
+        ]
 
     title = "# " + "; ".join(f"{names[op]}: {op}" for op in statements)
     lines = [title, *loops(first, outer, scope)]

@@ -57,7 +57,9 @@ def _check_private(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise CacheError(f"the kernel cache {folder} is not a folder; set DERIVE_CACHE to another place")
     if found.st_uid != os.getuid():
-        raise CacheError(f"the kernel cache {folder} belongs to another user; set DERIVE_CACHE to another place")
+        raise CacheError(
+            f"the kernel cache {folder} belongs to another user; set DERIVE_CACHE to another place"
+        )
     if stat.S_IMODE(found.st_mode) != 0o700:
         os.chmod(folder, 0o700)
 

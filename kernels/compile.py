@@ -147,7 +147,9 @@ class Kernel:
         given = self._split(mapping, data)
         clash = [u for u in self.unknowns if u in given]
         if clash:
-            raise DataError(f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind")
+            raise DataError(
+                f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind"
+            )
         known = [v for name, v in self.variables.items() if name not in self.unknowns]
         arrays, binding = bind(known, given, sizes=self.symbols, dtype=self.dtype)
         return Bound(self, arrays, binding)

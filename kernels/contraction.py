@@ -14,7 +14,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from ..node import Apply, Einsum, Labels, Node, Ones, Sum, raw_apply, raw_einsum, raw_sum, topological, transform
+from ..node import (
+    Apply,
+    Einsum,
+    Labels,
+    Node,
+    Ones,
+    Sum,
+    raw_apply,
+    raw_einsum,
+    raw_sum,
+    topological,
+    transform,
+)
 from ..sizes import Size
 
 Factor = tuple[Node, Labels]
@@ -74,7 +86,8 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], data_size: Size |
             for i in operand.summed:
                 names[i], fresh = fresh, fresh + 1
             factors += [
-                (o, tuple(names[i] for i in ls)) for o, ls in zip(operand.operands, operand.inputs, strict=True)
+                (o, tuple(names[i] for i in ls))
+                for o, ls in zip(operand.operands, operand.inputs, strict=True)
             ]
             changed = True
         else:
@@ -132,7 +145,9 @@ def _aligned(factors: list[Factor]) -> bool:
     return len(labels) <= 1
 
 
-def _build(factors: list[Factor], output: Labels, sizes: dict[int, Size], whole: Einsum | None = None) -> Node:
+def _build(
+    factors: list[Factor], output: Labels, sizes: dict[int, Size], whole: Einsum | None = None
+) -> Node:
     """A product in the labelling of nodes: output labels first, the others as they occur."""
     number = {label: k for k, label in enumerate(output)}
     ordered = sorted(factors, key=lambda f: (f[0].sort_key, f[1]))

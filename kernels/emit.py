@@ -67,7 +67,9 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
 class _Function:
     """A function in the making; its arguments are the names it uses and does not define."""
 
-    def __init__(self, name: str, body: list[str], results: Sequence[str], leading: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, body: list[str], results: Sequence[str], leading: Sequence[str] = ()
+    ) -> None:
         self.name, self.body, self.results = name, body, list(results)
         found = [i for i in _free_names("\n".join([*body, *_returned(results)])) if i not in leading]
         self.leading = list(leading)
@@ -147,7 +149,11 @@ class _Module:
         inputs = ", ".join(evaluate.arguments)
         part = [f"def part(lo, hi, {inputs}):", '    """The sums over rows lo to hi."""']
         part += [f"    {line}" for line in head]
-        part += [f"    acc = np.zeros({offsets[-1][2]})", f"    {functions['partial'].call()}", "    return acc"]
+        part += [
+            f"    acc = np.zeros({offsets[-1][2]})",
+            f"    {functions['partial'].call()}",
+            "    return acc",
+        ]
         finish = [f"def finish(acc, {inputs}):", '    """The outputs from the sums over all rows."""']
         finish += [f"    {line}" for line in head]
         if "after" in functions:

@@ -154,7 +154,8 @@ def fused(nest: Nest, scope: Scope) -> list[str]:
 def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> list[str]:
     """The headers of nested loops over some labels."""
     return [
-        "    " * k + f"for i{start + k} in range({scope.extent(statement, label)}):" for k, label in enumerate(order)
+        "    " * k + f"for i{start + k} in range({scope.extent(statement, label)}):"
+        for k, label in enumerate(order)
     ]
 
 

@@ -73,7 +73,9 @@ def _matrix_form(statement: Statement) -> _Form | None:
     return _Form(a, b, rows, columns, summed)
 
 
-def _as_matrix(read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]) -> str:
+def _as_matrix(
+    read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]
+) -> str:
     """The read as a matrix with these groups of labels as its axes; copied where it is stored otherwise."""
     labels = stored_labels(read)
     assert labels is not None
@@ -90,7 +92,9 @@ def _as_matrix(read: Read, first: Labels, second: Labels, statement: Statement, 
     return _packed(read, first, second, statement, scope, lines)
 
 
-def _packed(read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]) -> str:
+def _packed(
+    read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]
+) -> str:
     """A copy of the read with its axes in the wanted order."""
     order = (*first, *second)
     extents = [_room(i, statement, scope) for i in order]
@@ -98,7 +102,9 @@ def _packed(read: Read, first: Labels, second: Labels, statement: Statement, sco
     variables = {label: f"i{k}" for k, label in enumerate(order)}
     lines += loops(statement, order, scope)
     place = ", ".join(f"i{k}" for k in range(len(order)))
-    lines.append("    " * len(order) + f"{copy}[{place}] = {read_text(read, variables, statement.row, scope)}")
+    lines.append(
+        "    " * len(order) + f"{copy}[{place}] = {read_text(read, variables, statement.row, scope)}"
+    )
     part = f"{copy}[:m]" if order[0] == statement.row else copy
     if len(order) == 2:
         return part
@@ -135,7 +141,9 @@ def _blas(statement: Statement, form: _Form, scope: Scope) -> list[str]:
     product = scope.scratch(extents)
     whole = f"{product}[:m]" if order[0] == statement.row else product
     if len(order) > 2:
-        whole += f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
+        whole += (
+            f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
+        )
     lines.append(f"np.dot({left}, {right}, {whole})")
     variables = {label: f"i{k}" for k, label in enumerate(order)}
     lines += loops(statement, order, scope)
@@ -222,4 +230,3 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
 
 def _names(text: str) -> set[str]:
     return set("".join(c if c.isalnum() else " " for c in text).split())
-

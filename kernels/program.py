@@ -155,7 +155,11 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
     while pending:
         single = next((s for s in pending if can_run(s, set()) and loop_order(s) is None), None)
         if single is not None:
-            together = [s for s in pending if s is single or _same_matrices(s, single) or _same_exponentials(s, single)]
+            together = [
+                s
+                for s in pending
+                if s is single or _same_matrices(s, single) or _same_exponentials(s, single)
+            ]
             found.append(Nest((), together, [() for _ in together]))
             done |= {s.target for s in together}
             chosen = set(map(id, together))

@@ -223,7 +223,9 @@ class Schedule:
             entries = tuple(label(i) for i in labels)
             kind = "rows" if row == 0 and (not item.turned or node.order == 1) else "map"
             read = Read(Item(node), entries)
-            return Statement(item, kind, dict(enumerate(node.shape)), labels, row, [read], "{0}", "rows of the data")
+            return Statement(
+                item, kind, dict(enumerate(node.shape)), labels, row, [read], "{0}", "rows of the data"
+            )
         return _Lowering(self, item).statement()
 
 
@@ -328,7 +330,8 @@ class _Lowering:
             self.row = self._reduced_row(node)
             accumulates = self.row is not None
         texts = [
-            self.read(o, tuple(label(i) for i in ls)) for o, ls in zip(node.operands, node.inputs, strict=True)
+            self.read(o, tuple(label(i) for i in ls))
+            for o, ls in zip(node.operands, node.inputs, strict=True)
         ]
         texts = [t for t in texts if t != "1.0"] or ["1.0"]
         kind = "sum" if node.summed else "map"

@@ -1,0 +1,121 @@
+"""The on-disk cache: private, written in one stroke, rebuilt when it is not what was written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from derive.kernels import cache
+from derive.kernels.cache import CacheError, cache_clear, cache_folder, cache_info, key_of, load
+
+SOURCE = '"""A test kernel."""\n\n\ndef evaluate(x):\n    return (x + {number},)\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of its own, and no modules remembered from other tests."""
+    place = tmp_path / "kernels"
+    monkeypatch.setenv("DERIVE_CACHE", str(place))
+    forget()
+    yield place
+    forget()
+
+
+def forget() -> None:
+    for name in [m for m in sys.modules if m.startswith(cache._PREFIX)]:
+        del sys.modules[name]
+
+
+def file_of(folder: Path, source: str) -> Path:
+    return folder / f"{cache._PREFIX}{key_of(source)}.py"
+
+
+def test_source_becomes_a_module_file(folder: Path) -> None:
+    source = SOURCE.format(number=1)
+    module = load(source)
+    assert module.evaluate(2) == (3,)
+    assert file_of(folder, source).read_text() == source
+    assert load(source) is module
+    assert not list(folder.glob("*.tmp"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_folder_is_private(folder: Path) -> None:
+    """0700, also where the folder was more open before."""
+    folder.mkdir(mode=0o755)
+    load(SOURCE.format(number=1))
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX ownership")
+def test_foreign_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(folder).st_uid + 1)
+    with pytest.raises(CacheError, match="another user"):
+        cache_folder()
+
+
+def test_link_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A link in place of the folder could point anywhere."""
+    (tmp_path / "elsewhere").mkdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CacheError, match="not a folder"):
+        cache_folder()
+
+
+@pytest.mark.parametrize("damage", ["", "def evaluate(x):\n    return (99,)\n", "\x00\x00"])
+def test_damaged_file_is_rebuilt(folder: Path, damage: str) -> None:
+    """Truncated, foreign or garbled: never trusted, compiled leftovers included."""
+    source = SOURCE.format(number=2)
+    load(source)
+    path = file_of(folder, source)
+    path.write_text(damage)
+    leftover = folder / "__pycache__" / f"{path.stem}.evaluate-1.py311.nbi"
+    leftover.parent.mkdir(exist_ok=True)
+    leftover.write_bytes(b"not an index")
+    forget()
+    assert load(source).evaluate(1) == (3,)
+    assert path.read_text() == source
+    assert not leftover.exists()
+
+
+def test_key_depends_on_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another numba, NumPy, Python or processor gives another file."""
+    before = key_of("x")
+    monkeypatch.setattr(cache, "_stamp", lambda: "another machine")
+    assert key_of("x") != before
+
+
+def test_many_at_once(folder: Path) -> None:
+    """Threads and a second process that build the same kernel at the same time end with one good file."""
+    source = SOURCE.format(number=3)
+    program = f"from derive.kernels.cache import load; print(load({source!r}).evaluate(1))"
+    others = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=dict(os.environ))
+        for _ in range(2)
+    ]
+    results: list[object] = []
+    threads = [threading.Thread(target=lambda: results.append(load(source).evaluate(1))) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert results == [(4,)] * 4
+    assert [o.communicate()[0].strip() for o in others] == [b"(4,)"] * 2
+    assert file_of(folder, source).read_text() == source
+
+
+def test_info_and_clear(folder: Path) -> None:
+    for number in (1, 2):
+        load(SOURCE.format(number=number))
+    (folder / "notes.txt").write_text("not ours")
+    assert cache_info()["kernels"] == 2
+    assert cache_clear() == 2
+    assert cache_info()["kernels"] == 0
+    assert (folder / "notes.txt").exists()
