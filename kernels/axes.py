@@ -1,7 +1,7 @@
 """Operators along axes as text: log-sum-exp, softmax, extremes and their shares.
 
-In a block of rows the entries are turned first, so that the innermost loop runs over the rows: short axes (ten
-classes, five components) then vectorise as well as long ones. Log-sum-exp and softmax of the same
+In a block of rows the entries are turned first, so that the innermost loop runs over the rows: short axes
+(ten classes, five components) then vectorise as well as long ones. Log-sum-exp and softmax of the same
 array share their exponentials.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..node import Labels
 from .loops import Scope, globally, loops, read_text
-from .schedule import Statement
+from .statements import Statement
 
 
 def along_axes(statements: Sequence[Statement], scope: Scope) -> list[str]:

@@ -1,10 +1,10 @@
 """The private on-disk cache: generated source as real module files, compiled code beside them.
 
 numba keeps compiled code only for functions of a real file, and its index is a pickle: whoever can write
-there can run code. So the folder belongs to the user alone (0700, ownership checked) and is used by no one else.
-A module file is named by the hash of everything its compiled code depends on, read back and compared before it is
-used, and written to a temporary name first, so that neither a killed process nor two at once leave half a file.
-`DERIVE_CACHE` names another folder.
+there can run code. So the folder belongs to the user alone (0700, ownership checked) and is used by no one
+else. A module file is named by the hash of everything its compiled code depends on, read back and compared
+before it is used, and written to a temporary name first, so that neither a killed process nor two at once
+leave half a file. `DERIVE_CACHE` names another folder.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ class Bound:
         self._check_names(unknowns)
         wanted = [kernel.variables[u] for u in self._names]
         given = {u: unknowns[u] for u in self._names}
-        found, learnt = bind(wanted, given, dtype=self.dtype, check_facts=False)
+        found, _ = bind(wanted, given, dtype=self.dtype, check_facts=False)
         for v in wanted:
             self.binding.learn(v.name, v.shape, found[v.name].shape)
         shapes = tuple(found[u].shape for u in self._names)

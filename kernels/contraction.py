@@ -1,10 +1,11 @@
 """Contraction order: products of many factors become products of two, cheapest first.
 
 A product over labelled axes can be worked out in many orders: `Xᵀ D X v` costs n·d one way and n·d² another.
-Here every product of three or more factors is replaced by nested products of two, found by dynamic programming
-over the subsets of factors with the number of multiplications as cost. The axis of the data counts as long,
-other symbolic sizes as middling, so that sums over the data come late and no n×n array is built where another
-order exists. Products whose factors lie on one and the same axes stay whole: they are one loop.
+Here every product of three or more factors is replaced by nested products of two, found by dynamic
+programming over the subsets of factors with the number of multiplications as cost. The axis of the data
+counts as long, other symbolic sizes as middling, so that sums over the data come late and no n×n array is
+built where another order exists. Products whose factors lie on one and the same axes stay whole: they are
+one loop.
 
 This is a rewriting of the DAG before it is scheduled; it knows nothing of blocks, buffers or code.
 """
@@ -126,9 +127,9 @@ def _product(factors: list[Factor], node: Einsum, data_size: Size | None) -> Nod
             operand, labels = view[0], tuple(labels[i] for i in view[1])
             view = view_of(operand)
         opened.append((operand, labels))
-    solid = [(o, ls) for o, ls in opened if not isinstance(o, Ones)]
+    solid: list[Factor] = [(o, ls) for o, ls in opened if not isinstance(o, Ones)]
     covered = {i for _, ls in solid for i in ls}
-    bare = [(o, ls) for o, ls in opened if isinstance(o, Ones) and not covered.issuperset(ls)]
+    bare: list[Factor] = [(o, ls) for o, ls in opened if isinstance(o, Ones) and not covered.issuperset(ls)]
     output = tuple(range(node.order))
     if len(solid) <= 1:
         return _build(solid + bare, output, sizes, node)
@@ -166,7 +167,7 @@ def _build(
 
 def _reduced(index: int, factors: list[Factor], output: Labels, sizes: dict[int, Size]) -> Factor:
     """A factor summed at once over the labels that no other factor has."""
-    node, labels = factors[index]
+    labels = factors[index][1]
     elsewhere = set(output).union(*(ls for k, (_, ls) in enumerate(factors) if k != index))
     kept = tuple(dict.fromkeys(i for i in labels if i in elsewhere))
     if set(kept) == set(labels):

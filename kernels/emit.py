@@ -1,7 +1,7 @@
 """Program -> readable, deterministic Python source within the subset that numba compiles.
 
-The text uses names of our own only: `v…` arrays and numbers, `n…` sizes, `i…` loop indices, `b` the first row of
-a block and `m` its length. One module holds
+The text uses names of our own only: `v…` arrays and numbers, `n…` sizes, `i…` loop indices, `b` the first
+row of a block and `m` its length. One module holds
 
     before(…)            small work that needs no data of full length
     partial(lo, hi, …)   rows lo to hi, block by block, added into the flat array `acc`
@@ -23,7 +23,7 @@ from .axes import along_axes
 from .loops import Scope, fused, matrix_functions, reshaped
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
-from .schedule import Item
+from .statements import Item
 
 _HEADER = '''"""Generated kernel: {summary}."""
 

@@ -1,8 +1,8 @@
 """One loop nest as text.
 
-Elementwise statements over one index space share a nest in which intermediate values are scalars; contractions
-become BLAS products where both sides are matrices of some size, and hand-shaped loops elsewhere; operators
-along axes and matrix functions have loops of their own.
+Elementwise statements over one index space share a nest in which intermediate values are scalars;
+contractions become BLAS products where both sides are matrices of some size, and hand-shaped loops
+elsewhere; operators along axes and matrix functions have loops of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import final
 from ..node import Labels
 from ..sizes import Size
 from .program import Nest, Program
-from .schedule import Item, Read, Statement, plain_label
+from .statements import Item, Read, Statement, plain_label
 
 _LABEL = re.compile(r"@(\d+)@")
 

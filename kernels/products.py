@@ -1,8 +1,9 @@
 """Contractions as text: BLAS for products of matrices, hand-shaped loops for everything else.
 
-A product of two arrays is a matrix product when its labels fall into rows (in the left factor and the result), columns
-(in the right factor and the result) and summed ones (in both factors), each group stored side by side.
-With only rows or only columns it is a matrix-vector product: plain loops over a block in cache beat BLAS there.
+A product of two arrays is a matrix product when its labels fall into rows (in the left factor and the
+result), columns (in the right factor and the result) and summed ones (in both factors), each group stored
+side by side. With only rows or only columns it is a matrix-vector product: plain loops over a block in
+cache beat BLAS there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import final
 
 from ..node import Labels
 from .loops import Scope, globally, loops, read_text
-from .schedule import Read, Statement, is_matrix_product, plain_label
+from .statements import Read, Statement, is_matrix_product, plain_label
 
 
 def product_lines(statement: Statement, scope: Scope) -> list[str]:

@@ -18,7 +18,8 @@ from ..node import Labels, Node, Variable, size_symbols, variables
 from ..sizes import Size
 from .contraction import plan
 from .scalars import Sizes
-from .schedule import Item, Schedule, Stage, Statement, find_data_axis, stages, wants_rows_last
+from .schedule import Schedule, Stage, find_data_axis, stages, wants_rows_last
+from .statements import Item, Statement
 
 ROW = sympy.Symbol("rows of the block", integer=True, positive=True)
 

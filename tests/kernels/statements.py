@@ -123,8 +123,8 @@ def attention() -> Objective:
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
     f.__name__: f
     for f in (
-        least_squares, ridge, logistic, mixture, network, principal_components, centred_components, normalised,
-        factorisation, attention,
+        least_squares, ridge, logistic, mixture, network, principal_components, centred_components,
+        normalised, factorisation, attention,
     )
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Kernels mean what the interpreter means, operator by operator.
 
-The emitted source runs under plain Python here, which is quick; that numba agrees with Python on it is the business
-of `test_compiled`.
+The emitted source runs under plain Python here, which is quick; that numba agrees with Python on it is the
+business of `test_compiled`.
 """
 
 from __future__ import annotations
