@@ -413,7 +413,9 @@ def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...],
             if symmetric:
                 others = (*others[:-2], *sorted(others[-2:]))
             for axis, i in enumerate(ls):
-                seen[i].append((node.sort_key, len(ls) if symmetric and axis >= len(ls) - 2 else axis, others))
+                seen[i].append(
+                    (node.sort_key, len(ls) if symmetric and axis >= len(ls) - 2 else axis, others)
+                )
         keys = {i: (colour[i], sorted(seen[i])) for i in labels}
         ranks: dict[int, int] = {}
         rank = -1
@@ -438,9 +440,7 @@ def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...],
             if i not in number:
                 number[i] = len(number)
     done = [(node, tuple(number[i] for i in ls)) for node, ls in ordered]
-    done = [
-        (node, swapped(ls) if _swappable(node, ls) and ls[-2] > ls[-1] else ls) for node, ls in done
-    ]
+    done = [(node, swapped(ls) if _swappable(node, ls) and ls[-2] > ls[-1] else ls) for node, ls in done]
     done.sort(key=lambda f: (f[0].sort_key, f[1]))
     return tuple(n for n, _ in done), tuple(ls for _, ls in done)
 
@@ -532,7 +532,7 @@ def matmul(a: Node, b: Node) -> Node:
     if not same_size(a.shape[-1], b.shape[max(b.order - 2, 0)]):
         raise SizeError(f"sizes {show_shape(a.shape)} @ {show_shape(b.shape)} do not fit")
     inner_label = 1000
-    la = list(range(100, 100 + a.order - 1)) + [inner_label]
+    la = [*range(100, 100 + a.order - 1), inner_label]
     lb = [inner_label] if b.order == 1 else [*range(200, 200 + b.order - 2), inner_label, 300]
     batch_a, batch_b = a.order - 2, b.order - 2
     for k in range(1, min(batch_a, batch_b) + 1):  # batches are aligned from the right

@@ -54,14 +54,33 @@ def _statement_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that declare names and choose the unknowns."""
     for option in reversed(
         [
-            click.option("--var", "variables", multiple=True, metavar="NAME[:SIZES]",
-                         help="Declare a variable: X:n,d is a matrix, y:n a vector, lam a number."),
-            click.option("--fact", "facts", multiple=True, metavar="NAME:FACTS",
-                         help="What is known of it: S:psd, lam:positive."),
-            click.option("--declare", "declarations", multiple=True, metavar="JSON|@FILE",
-                         help='Declare by JSON, as {"X": ["n", "d"]}, or by a file of it.'),
-            click.option("--wrt", multiple=True, metavar="NAME",
-                         help="The variable to differentiate by; may be given again."),
+            click.option(
+                "--var",
+                "variables",
+                multiple=True,
+                metavar="NAME[:SIZES]",
+                help="Declare a variable: X:n,d is a matrix, y:n a vector, lam a number.",
+            ),
+            click.option(
+                "--fact",
+                "facts",
+                multiple=True,
+                metavar="NAME:FACTS",
+                help="What is known of it: S:psd, lam:positive.",
+            ),
+            click.option(
+                "--declare",
+                "declarations",
+                multiple=True,
+                metavar="JSON|@FILE",
+                help='Declare by JSON, as {"X": ["n", "d"]}, or by a file of it.',
+            ),
+            click.option(
+                "--wrt",
+                multiple=True,
+                metavar="NAME",
+                help="The variable to differentiate by; may be given again.",
+            ),
         ]
     ):
         command = option(command)
@@ -142,7 +161,9 @@ def _stated(objective: str, shapes: Any, facts: Any, wrt: Sequence[str]) -> tupl
     if not wrt and len(shapes) == 1:
         return expression, list(shapes)
     if not wrt:
-        raise DeclarationError(f"say what to differentiate by: --wrt with one of {', '.join(shapes) or 'none'}")
+        raise DeclarationError(
+            f"say what to differentiate by: --wrt with one of {', '.join(shapes) or 'none'}"
+        )
     return expression, list(wrt)
 
 
@@ -175,9 +196,7 @@ def _remarked(expression: Expression, wrt: Sequence[str]) -> list[str]:
     return words + [a for a in _assumptions(expression) if a.startswith("where ")]
 
 
-def _show(
-    results: list[tuple[list[str], Expression]], label: str, expression: Expression, form: str
-) -> None:
+def _show(results: list[tuple[list[str], Expression]], label: str, expression: Expression, form: str) -> None:
     """Print derivatives: one plainly, several with a label each."""
     from .sizes import show_shape
 
@@ -260,7 +279,10 @@ def jacobian(objective: str, variables: Any, facts: Any, declarations: Any, wrt:
 @click.argument("claim")
 @_statement_options
 @click.option(
-    "--order", type=click.Choice(["1", "2", "jacobian"]), default="1", show_default=True,
+    "--order",
+    type=click.Choice(["1", "2", "jacobian"]),
+    default="1",
+    show_default=True,
     help="1: the gradient, 2: the Hessian.",
 )
 @_format_option
@@ -322,8 +344,13 @@ def models(name: str | None, form: str) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[MODEL]...")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("derive-report"),
-              show_default=True, help="The report folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("derive-report"),
+    show_default=True,
+    help="The report folder.",
+)
 def demo(names: tuple[str, ...], out: Path) -> None:
     """Take the models end to end: derive, print, compile, check, fit; write a report."""
     from .demo import run
@@ -334,16 +361,28 @@ def demo(names: tuple[str, ...], out: Path) -> None:
 
 @main.command()
 @click.argument("name", metavar="MODEL")
-@click.option("--data", type=click.Path(path_type=Path, dir_okay=False),
-              help="A .csv (header; last column the target) or .npz (arrays by the model's names).")
-@click.option("--set", "settings", multiple=True, metavar="NAME=NUMBER", help="A number of the model: lam=0.1.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A .csv (header; last column the target) or .npz (arrays by the model's names).",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=NUMBER", help="A number of the model: lam=0.1."
+)
 @click.option("--method", help="The optimizer; by default chosen by the model.")
 @click.option("--max-time", type=float, help="Seconds after which to stop.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the unknowns to this .npz.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the unknowns to this .npz."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fit(
-    name: str, data: Path | None, settings: Sequence[str], method: str | None, max_time: float | None,
-    out: Path | None, form: str,
+    name: str,
+    data: Path | None,
+    settings: Sequence[str],
+    method: str | None,
+    max_time: float | None,
+    out: Path | None,
+    form: str,
 ) -> None:
     """Fit MODEL to its own data set or to your arrays.
 

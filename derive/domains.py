@@ -93,7 +93,7 @@ class Float(Domain):
         args: list[Any] = []
         for array, labels in zip(arrays, inputs, strict=True):
             args += [array, list(labels)]
-        if len(arrays) == 2 and len(inputs[0]) == 2 == len(inputs[1]) or len(arrays) > 2:
+        if (len(arrays) == 2 and len(inputs[0]) == 2 == len(inputs[1])) or len(arrays) > 2:
             return np.asarray(np.einsum(*args, list(output), optimize=True))
         return np.asarray(np.einsum(*args, list(output)))
 

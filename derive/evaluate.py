@@ -5,7 +5,7 @@ Slow and plain on purpose; kernels are checked against it. `bind` checks data at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -165,11 +165,11 @@ def check_finite(name: str, array: Array) -> None:
 
 
 def _check_facts(v: Variable, array: Array) -> None:
-    tests = {
+    tests: dict[str, Callable[[Array], Array]] = {
         "positive": lambda a: a > 0,
         "nonnegative": lambda a: a >= 0,
         "nonzero": lambda a: a != 0,
-        "integer": lambda a: a == np.round(a),
+        "integer": lambda a: np.asarray(a == np.round(a)),
     }
     for fact, test in tests.items():
         if fact in v.facts and not test(array).all():

@@ -19,7 +19,7 @@ from .errors import ArgumentError, UnsupportedError
 from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
 from .simplify import expand, simplify
-from .sizes import Shape, as_coefficient, show_shape
+from .sizes import Shape, as_coefficient
 from .stable import recognise
 from .statement.arithmetic import binary
 from .statement.declarations import declare
@@ -197,10 +197,10 @@ class Expression:
 
     # ------------------------------------------------------------ constraints
 
-    def __le__(self, other: Any) -> Constraint:  # type: ignore[override]
+    def __le__(self, other: Any) -> Constraint:
         return Constraint(self, "<=", as_expression(other))
 
-    def __ge__(self, other: Any) -> Constraint:  # type: ignore[override]
+    def __ge__(self, other: Any) -> Constraint:
         return Constraint(self, ">=", as_expression(other))
 
     def __eq__(self, other: Any) -> Constraint:  # type: ignore[override]
@@ -274,7 +274,9 @@ def _linalg(name: str, args: Any, kwargs: Any) -> Any:
         ord_ = kwargs.get("ord", args[1] if len(args) > 1 else None)
         x = as_expression(args[0])
         if x.ndim == 2 and ord_ in (1, 2, np.inf):
-            raise UnsupportedError(f"np.linalg.norm(A, {ord_}) of a matrix is an operator norm, which is not supported")
+            raise UnsupportedError(
+                f"np.linalg.norm(A, {ord_}) of a matrix is an operator norm, which is not supported"
+            )
         if kwargs.get("axis") is not None or ord_ not in (None, 1, 2, "fro"):
             raise UnsupportedError("np.linalg.norm is supported without axis, and with ord 1, 2 or 'fro'")
         return call("norm", x) if ord_ in (None, 2, "fro") else call("norm", x, 1)
@@ -328,7 +330,11 @@ def _entries(key: Any) -> list[Any]:
     found: list[Any] = []
     for entry in key if isinstance(key, tuple) else (key,):
         if isinstance(entry, slice):
-            found.append(Span(*(None if v is None else as_coefficient(v) for v in (entry.start, entry.stop, entry.step))))
+            found.append(
+                Span(
+                    *(None if v is None else as_coefficient(v) for v in (entry.start, entry.stop, entry.step))
+                )
+            )
         elif entry is None:
             found.append(None)
         elif isinstance(entry, (int, np.integer, sympy.Expr)) and not isinstance(entry, bool):

@@ -51,9 +51,7 @@ def numbers(settings: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def arrays_of(
-    model: Model, path: Path | None = None, settings: Mapping[str, float] | None = None
-) -> Arrays:
+def arrays_of(model: Model, path: Path | None = None, settings: Mapping[str, float] | None = None) -> Arrays:
     """The model's data, checked: every array there, of fitting sizes, finite, with its facts."""
     settings = dict(settings or {})
     scalars = [name for name in data_names(model) if model.variables[name] == ()]
@@ -171,8 +169,9 @@ class atomic:
 
     def __enter__(self) -> Path:
         try:
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.stem}-",
-                                            suffix=self.path.suffix)
+            handle, name = tempfile.mkstemp(
+                dir=self.path.parent, prefix=f".{self.path.stem}-", suffix=self.path.suffix
+            )
         except OSError as error:
             raise DataError(f"{self.path} cannot be written: {error}") from None
         os.close(handle)

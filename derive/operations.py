@@ -64,7 +64,8 @@ def jacobian(expression: Expression, wrt: Any) -> Any:
     many = list(wrt) if _several(wrt) else [wrt]
     node = recognise(expression.node)
     results = [
-        Expression(differentiate.jacobian(node, find_variable(expression, w)), expression.declared) for w in many
+        Expression(differentiate.jacobian(node, find_variable(expression, w)), expression.declared)
+        for w in many
     ]
     return results if _several(wrt) else results[0]
 
@@ -81,9 +82,7 @@ def hessian(expression: Expression, wrt: Any) -> Any:
     many = list(wrt) if _several(wrt) else [wrt]
     targets = [find_variable(expression, w) for w in many]
     firsts = differentiate.gradients(node, targets)
-    table = [
-        [Expression(differentiate.jacobian(g, v), expression.declared) for v in targets] for g in firsts
-    ]
+    table = [[Expression(differentiate.jacobian(g, v), expression.declared) for v in targets] for g in firsts]
     return table if _several(wrt) else table[0][0]
 
 
@@ -114,9 +113,7 @@ def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
     return Expression(found, (*expression.declared, *cotangent.declared))
 
 
-def check(
-    expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed: int = 0
-) -> Any:
+def check(expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed: int = 0) -> Any:
     """Is the claim the derivative? A verdict with a counterexample, or agreement to 40 digits.
 
     claim   text, an expression, or a function of the arrays by name

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import DeriveError
 from . import Expression, gradient, hessian, hvp, tensor
+from .errors import DeriveError
 from .models import Model
 from .notation.names import latex_name
 from .sizes import show_shape

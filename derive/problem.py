@@ -139,7 +139,9 @@ class Problem:
                 binding.learn(v.name, v.shape, np.shape(start[v.name]))
         return binding
 
-    def _default_start(self, shapes: dict[str, tuple[int, ...]], binding: Binding, seed: int) -> dict[str, Any]:
+    def _default_start(
+        self, shapes: dict[str, tuple[int, ...]], binding: Binding, seed: int
+    ) -> dict[str, Any]:
         """Zero for vectors; small random numbers for matrices, where zero is often a saddle; inside constraints."""
         rng = np.random.default_rng(seed)
         found: dict[str, Any] = {}
@@ -199,7 +201,9 @@ class _Compiled:
         self.hessian = compile_nodes(self.blocks, unknowns=names, backend=backend) if self.blocks else None
         extra = [direction_name(n) for n in names]
         self.hvp = (
-            compile_nodes(self.products, unknowns=[*names, *extra], backend=backend) if self.products else None
+            compile_nodes(self.products, unknowns=[*names, *extra], backend=backend)
+            if self.products
+            else None
         )
 
     def run(
@@ -240,7 +244,7 @@ class _Compiled:
                 statement, arrays, layout.unpack(x), magnitude=magnitude, tolerance=settings["tol"]
             )
 
-        result = drive(oracle, layout.pack(point), self.plan.method, certificate=judge, **settings)
+        result: Any = drive(oracle, layout.pack(point), self.plan.method, certificate=judge, **settings)
         found = self.free.forward(layout.unpack(result.x))
         sign = -1.0 if problem.sense == "maximize" else 1.0
         result.fun = sign * result.fun

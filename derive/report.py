@@ -66,17 +66,33 @@ def write_page(folder: Path, page: Page) -> list[Path]:
 
 def write_index(folder: Path, pages: Sequence[Page]) -> Path:
     """The page that ties the others together."""
-    lines = ["# Report", "", "| model | minimise | worst check | objective | iterations | time |", "|---|---|---|---|---|---|"]
+    lines = [
+        "# Report",
+        "",
+        "| model | minimise | worst check | objective | iterations | time |",
+        "|---|---|---|---|---|---|",
+    ]
     for page in pages:
         facts = dict(page.facts)
         exact = [c for c in page.checks if c.limit < 1e-15]
         agree = f"{min(c.digits for c in exact):.0f} of 50 digits" if exact else ""
         link = f"[{page.model.title}]({page.model.name}.md)"
-        cells = [link, f"`{page.model.statement}`", agree, facts["objective"], facts["iterations"], facts["time"]]
+        cells = [
+            link,
+            f"`{page.model.statement}`",
+            agree,
+            facts["objective"],
+            facts["iterations"],
+            facts["time"],
+        ]
         # A long statement (the mixture's) would make the table unreadable.
         cells[1] = cells[1] if len(cells[1]) < 60 else "see the page"
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "The formulas as LaTeX: " + ", ".join(f"[{p.model.name}.tex]({p.model.name}.tex)" for p in pages), ""]
+    lines += [
+        "",
+        "The formulas as LaTeX: " + ", ".join(f"[{p.model.name}.tex]({p.model.name}.tex)" for p in pages),
+        "",
+    ]
     path = folder / INDEX
     _write(path, "\n".join(lines))
     return path
@@ -171,8 +187,13 @@ def _steps(page: Page) -> Any:
         slope = "" if sweep.slope != sweep.slope else f", slope {sweep.slope:.2f}"
         label = f"{sweep.kind}, {'50 digits' if exact else 'double'}{slope}"
         axes.loglog(
-            *zip(*points, strict=True), marker=styles[sweep.kind], markersize=3, linewidth=1,
-            color=f"C{k % 2}", linestyle="-" if exact else ":", label=label,
+            *zip(*points, strict=True),
+            marker=styles[sweep.kind],
+            markersize=3,
+            linewidth=1,
+            color=f"C{k % 2}",
+            linestyle="-" if exact else ":",
+            label=label,
         )
         if exact and sweep.kind == "Taylor remainder":
             seen = points

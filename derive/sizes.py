@@ -11,16 +11,16 @@ import keyword
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
 from .errors import DeclarationError, SizeError
 from .limits import DIGITS, FIXED_SIZE
 
-Size = sympy.Expr
-Shape = tuple[sympy.Expr, ...]
-Coefficient = sympy.Expr
+Size: TypeAlias = sympy.Expr
+Shape: TypeAlias = tuple[sympy.Expr, ...]
+Coefficient: TypeAlias = sympy.Expr
 
 ONE: Coefficient = sympy.S.One
 ZERO: Coefficient = sympy.S.Zero

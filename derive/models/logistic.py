@@ -12,7 +12,11 @@ MODEL = Model(
     facts={"lam": ("positive",)},
     unknowns=("w",),
     data_set="breast_cancer",
-    prepare=lambda raw: {"X": with_intercept(standardised(raw["X"])), "y": raw["y"].astype(float), "lam": 1.0},
+    prepare=lambda raw: {
+        "X": with_intercept(standardised(raw["X"])),
+        "y": raw["y"].astype(float),
+        "lam": 1.0,
+    },
     start=zeros(("w", "X")),
     source="Bishop, Pattern Recognition and Machine Learning, eq. 4.90",
 )

@@ -70,7 +70,7 @@ def with_intercept(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def one_hot(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Class labels 0, 1, … as rows of the identity."""
     classes = np.asarray(labels, dtype=int)
-    return np.eye(int(classes.max()) + 1)[classes]
+    return np.asarray(np.eye(int(classes.max()) + 1)[classes])
 
 
 def zeros(*names_and_sizes: tuple[str, str]) -> Callable[[Arrays, np.random.Generator], Arrays]:

@@ -93,7 +93,9 @@ def _powers(items: list[Tree]) -> dict[Tree, int]:
 
 def _unpowers(powers: dict[Tree, int]) -> list[Tree]:
     return [
-        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order) for t, k in powers.items() if k > 0
+        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order)
+        for t, k in powers.items()
+        if k > 0
     ]
 
 

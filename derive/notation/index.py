@@ -118,9 +118,9 @@ class _Writer:
             return self.power(t, indices)
         if t.op == "spread":
             return self.write(t.args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
-        if t.op == "call" and len(t.args) == 1 and t.args[0].op == "var" and t.args[0].order == t.order > 0:
-            if t.data[0] not in ("softmax", "inv"):  # entry by entry
-                return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"
+        of_name = t.op == "call" and len(t.args) == 1 and t.args[0].op == "var"
+        if of_name and t.args[0].order == t.order > 0 and t.data[0] not in ("softmax", "inv"):
+            return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"  # entry by entry
         if not needed(t):
             if t.order:
                 return self.subscripted(t, indices)
@@ -162,7 +162,8 @@ class _Writer:
     def chain(self, factors: Sequence[Tree], indices: list[str]) -> str:
         free = list(indices)
         left = free.pop(0) if factors[0].order == 2 else None
-        words, summed = [], []
+        words: list[str] = []
+        summed: list[str] = []
         for k, f in enumerate(factors):
             last = k == len(factors) - 1
             if f.order == 1 and not last:
@@ -194,7 +195,8 @@ class _Writer:
         p, q = sympy.fraction(coefficient)
         sign = "-" if _negative(p) else ""
         p = -p if sign else p
-        sums, words = [], []
+        sums: list[str] = []
+        words: list[str] = []
         for a in nums:
             piece = self.write(a, indices if a.order else [])
             (sums if a.op in ("einsum", "chain") else words).append(piece)
@@ -204,7 +206,13 @@ class _Writer:
         bottom = ([self.number(q)] if q != ONE else []) + under
         if self.plain:
             text = " ".join([*top, *words]) or "1"
-            divisor = f" / ({' '.join(bottom)})" if len(" ".join(bottom).split()) > 1 else f" / {bottom[0]}" if bottom else ""
+            divisor = (
+                f" / ({' '.join(bottom)})"
+                if len(" ".join(bottom).split()) > 1
+                else f" / {bottom[0]}"
+                if bottom
+                else ""
+            )
             return sign + text + divisor
         if bottom:
             front = f"\\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"
@@ -260,7 +268,14 @@ class _Writer:
         where = "_{" + " ".join(under) + "}" if under else ""
         if self.plain:
             return name + where
-        short = {"exp": "\\exp", "log": "\\log", "tanh": "\\tanh", "sigmoid": "\\sigma", "max": "\\max", "min": "\\min"}
+        short = {
+            "exp": "\\exp",
+            "log": "\\log",
+            "tanh": "\\tanh",
+            "sigmoid": "\\sigma",
+            "max": "\\max",
+            "min": "\\min",
+        }
         return short.get(name, f"\\operatorname{{{name.replace('_', ' ')}}}") + where
 
     def batched(self, name: str, argument: Tree, indices: list[str]) -> str:
@@ -285,7 +300,9 @@ class _Writer:
             name = latex_name(t.data)
             return f"{name}_{{{' '.join(batch)}}}" if "_" not in name else self.subscripted(t, batch)
         dots = ["·", "·"] if self.plain else ["\\cdot", "\\cdot"]
-        return self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
+        return (
+            self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
+        )
 
 
 def make_eye() -> Tree:

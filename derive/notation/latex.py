@@ -90,8 +90,10 @@ def _write(t: Tree) -> str:
         case "pow":
             return _power(t)
         case "spread":
-            left, right = t.data
-            return f"{_wrap(args[0], POWER)} \\mathbf{{1}}^\\top" if left else f"\\mathbf{{1}} {_row(args[0])}"
+            left, _ = t.data
+            return (
+                f"{_wrap(args[0], POWER)} \\mathbf{{1}}^\\top" if left else f"\\mathbf{{1}} {_row(args[0])}"
+            )
         case "outer":
             return f"{_wrap(args[0], POWER)} {_row(args[1])}"
         case "diag" | "diagonal":
@@ -139,7 +141,7 @@ def _product(t: Tree) -> str:
     if not tensors and not below:
         return sign + (front or "1")
     if not tensors:
-        above = "\\mathbf{1}" if not front else front
+        above = front or "\\mathbf{1}"
         body = f"{above} \\oslash {_joined(below)}"
         return sign + body
     several = len(tensors) + len(below) > 1

@@ -14,8 +14,17 @@ from . import index
 from .tree import Tree, make, symmetric, var
 
 #: Names tried for intermediates, by the number of axes.
-_POOL = {0: "s t u v c q".split(), 1: "r p q u v z g h".split(), 2: "R P Q A B C D E F G H K M T U V Z".split()}
-_BY_FUNCTION = {"softmax": {1: "p", 2: "P"}, "sigmoid": {1: "p", 2: "P"}, "tanh": {2: "H", 1: "h"}, "inv": {2: "M"}}
+_POOL = {
+    0: "s t u v c q".split(),
+    1: "r p q u v z g h".split(),
+    2: "R P Q A B C D E F G H K M T U V Z".split(),
+}
+_BY_FUNCTION = {
+    "softmax": {1: "p", 2: "P"},
+    "sigmoid": {1: "p", 2: "P"},
+    "tanh": {2: "H", 1: "h"},
+    "inv": {2: "M"},
+}
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,9 @@ def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:
 def _out_of_reach(roots: list[Tree]) -> Tree | None:
     """A part that needs index notation of its own, such as the responsibilities of a mixture."""
     for t in _uses(roots):
-        if t.op == "call" and t.data[0] in ("softmax", "logsumexp") and 0 < t.order < 3:
-            if t not in roots and index.needed(t):
-                return t
+        large = t.op == "call" and t.data[0] in ("softmax", "logsumexp") and 0 < t.order < 3
+        if large and t not in roots and index.needed(t):
+            return t
     return None
 
 

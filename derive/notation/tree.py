@@ -199,7 +199,7 @@ def _clear_fractions(below: list[Tree]) -> list[Tree]:
             if q.op == "sum" and any(s in parts(a)[2] for a in q.args):
                 cleared = total([mul(parts(a)[0], [*parts(a)[1], s], parts(a)[2]) for a in q.args])
                 if cleared.cost <= q.cost and cleared.order == q.order:
-                    rest = below[:k] + [cleared] + below[k + 1 :]
+                    rest = [*below[:k], cleared, *below[k + 1 :]]
                     rest.remove(s)
                     return rest
     return below
@@ -244,8 +244,7 @@ def _flip(t: Tree) -> Tree | None:
             else _flip(a) or mul(-parts(a)[0], *_both(a))
             for a in t.args
         ]
-        flipped = total(terms)
-        return flipped if any(not _negative(parts(a)[0]) for a in terms) else None
+        return total(terms) if any(not _negative(parts(a)[0]) for a in terms) else None
     if t.op == "chain":
         for k, f in enumerate(t.args):
             flipped = _flip(f)
@@ -291,7 +290,7 @@ def total(terms: list[Tree]) -> Tree:
             stack += reversed(t.args)
             continue
         c, nums, dens = parts(t)
-        if len(nums) == 1 and nums[0].op == "sum" and not dens and (c == 1 or len(terms) > 1 and c == -1):
+        if len(nums) == 1 and nums[0].op == "sum" and not dens and (c == 1 or (len(terms) > 1 and c == -1)):
             stack += [mul(c * parts(a)[0], *_both(a)) for a in reversed(nums[0].args)]
             continue
         key = (tuple(sorted(map(id, nums))), tuple(sorted(map(id, dens))))
@@ -344,7 +343,7 @@ def _level(t: Tree) -> int:
         return PRODUCT
     if t.op == "num":
         v = t.data
-        if v.is_Integer and v >= 0 or v.is_Symbol or isinstance(v, sympy.Function) or v in (sympy.pi,):
+        if (v.is_Integer and v >= 0) or v.is_Symbol or isinstance(v, sympy.Function) or v in (sympy.pi,):
             return ATOM
         if v.is_Pow and v.exp == sympy.S.Half:
             return ATOM

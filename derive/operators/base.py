@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+from ..build import add, einsum
 from ..domains import Array, Domain
 from ..errors import ArgumentError, UnsupportedError
-from ..build import add, einsum
 from ..node import Apply, Einsum, Node, Params, Sum, raw_apply
 from ..sizes import Shape
 

@@ -240,9 +240,7 @@ _record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True)
 _record("erf", sympy.erf, _special("erf"), "erf({0})", odd=True, keeps=_POSITIVE)
 _record("erfc", sympy.erfc, _special("erfc"), "erfc({0})", sign=_POSITIVE)
 # The gamma family of a constant stays as it is: SymPy would write ψ(10⁹) as a fraction of 10⁹ digits.
-_record(
-    "lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", constants=False
-)
+_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", constants=False)
 _record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})", constants=False)
 _record(
     "trigamma",

@@ -83,7 +83,7 @@ class Softmax(Operator):
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
         """softmax ignores what is constant along its axes."""
         x, axes = operands[0], _axes(params)
-        c, node = split_scale(x)
+        _, node = split_scale(x)
         if isinstance(node, Einsum) and any(
             isinstance(o, Ones) and set(ls) == set(axes)
             for o, ls in zip(node.operands, node.inputs, strict=True)

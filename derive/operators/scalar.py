@@ -97,25 +97,12 @@ def _fold_cases(cases: sympy.Expr) -> sympy.Expr:
     if not isinstance(cases, sympy.Piecewise):
         return cases
     subjects = [c.lhs - c.rhs for _, c in cases.args if isinstance(c, sympy.core.relational.Relational)]
-    t = sympy.Symbol("_t", real=True)
     for subject in subjects:
-        values = [v for v, _ in cases.args]
-        conditions = [c for _, c in cases.args]
-        if not all(v.is_number for v in values):
+        if not all(v.is_number for v, _ in cases.args):
             continue
-        found = []
-        for probe in (-1, 0, 1):
-            for v, c in zip(values, conditions, strict=True):
-                if c == True:  # noqa: E712  (SymPy's true)
-                    found.append(v)
-                    break
-                difference = c.func((c.lhs - c.rhs) / subject * t, 0)
-                if (
-                    bool(sympy.cancel((c.lhs - c.rhs) / subject).is_number)
-                    and difference.subs(t, probe) == True
-                ):  # noqa: E712
-                    found.append(v)
-                    break
+        found = [_case_at(cases, subject, probe) for probe in (-1, 0, 1)]
+        if None in found:
+            continue
         below, at, above = found
         if at == (below + above) / 2:
             return at + (above - below) / 2 * _Op("sign")(subject)
@@ -127,6 +114,20 @@ def _fold_cases(cases: sympy.Expr) -> sympy.Expr:
     if all(v == cases.args[0][0] for v, _ in cases.args):
         return cases.args[0][0]
     return cases
+
+
+def _case_at(cases: sympy.Expr, subject: sympy.Expr, sign: int) -> sympy.Expr | None:
+    """The value of the cases where `subject` has that sign; None where it does not decide."""
+    t = sympy.Symbol("_t", real=True)
+    for value, condition in cases.args:
+        if condition == sympy.true:
+            return value
+        ratio = sympy.cancel((condition.lhs - condition.rhs) / subject)
+        if not ratio.is_number:
+            return None
+        if condition.func(ratio * t, 0).subs(t, sign) == sympy.true:
+            return value
+    return None
 
 
 _FUNCTIONS: dict[Any, str] = {

@@ -133,12 +133,14 @@ def _constant_power(base: Coefficient, exponent: Coefficient) -> Coefficient:
     """A power of exact constants, refused before it is worked out where it would be enormous."""
     if base == 0 and exponent.is_number and not exponent > 0 and exponent != 0:
         raise ArgumentError(f"division by zero: 0 ** ({exponent})")
-    if base.is_Rational and exponent.is_number:
+    # of 1000 + n the 1000 counts: SymPy may take the power apart
+    fixed = abs(exponent if exponent.is_number else exponent.as_coeff_Add()[0])
+    if base.is_Rational:
         digits = max(len(str(abs(base.p))), len(str(base.q)))
-        if base not in (0, 1, -1) and digits * abs(exponent) > 2 * DIGITS:
+        if base not in (0, 1, -1) and digits * fixed > 2 * DIGITS:
             raise LimitError(f"{_short(base)} ** {_short(exponent)} has more than {DIGITS} digits")
-    elif exponent.is_number and not base.is_Atom:
-        terms, degree = 1 + sympy.count_ops(base), min(int(abs(exponent)), EXPONENT)
+    elif not base.is_Atom:
+        terms, degree = 1 + sympy.count_ops(base), int(min(fixed, EXPONENT))
         if base.is_Add and math.comb(degree + terms - 1, degree) > COEFFICIENT_LENGTH:
             raise LimitError(f"({_short(base)}) ** {exponent} has too many terms")
     value = sympy.sqrt(base) if exponent == sympy.S.Half else base**exponent

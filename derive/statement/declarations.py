@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import sympy
-
 from ..errors import DeclarationError, DeriveError
 from ..limits import ENTRIES, ORDER
 from ..node import KNOWN_FACTS, MATRIX_FACTS, Variable, variable
@@ -38,7 +36,7 @@ def declare(
         check_variable_name(name)
         shape = declared_shape(name, sizes)
         found[name] = variable(name, shape, check_facts(name, shape, wanted.get(name, ())))
-    _check_size_names(found)
+    check_size_names(found)
     return found
 
 
@@ -111,15 +109,20 @@ def check_facts(name: str, shape: Shape, facts: Iterable[str]) -> tuple[str, ...
     return tuple(listed)
 
 
-def _check_size_names(variables: Mapping[str, Variable]) -> None:
-    """No name may stand for a size and for an array at once."""
+def check_size_names(variables: Mapping[str, Variable], sizes: Iterable[str] = ()) -> None:
+    """No name may stand for a size and for an array at once, nor a size be called like a function."""
+    for name in sizes:
+        if name in variables:
+            raise DeclarationError(f"{name!r} is declared as a size and as a variable; rename one")
+        if name in FUNCTIONS or name == "pi":
+            raise DeclarationError(f"{name!r} cannot name a size: it has a meaning in the language")
     for v in variables.values():
         for symbol in {s for size in v.shape for s in size.free_symbols}:
             if symbol.name in variables:
                 raise DeclarationError(
                     f"{v.name}: {symbol.name!r} names both a size of {v.name} and a variable; rename one"
                 )
-            if symbol.name in FUNCTIONS or symbol == sympy.Symbol("pi", integer=True, positive=True):
+            if symbol.name in FUNCTIONS or symbol.name == "pi":
                 raise DeclarationError(
                     f"{v.name}: {symbol.name!r} cannot name a size: it has a meaning in the language"
                 )

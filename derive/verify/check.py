@@ -20,6 +20,7 @@ from ..domains import Array
 from ..errors import DeriveError, SizeError
 from ..node import Node, Variable, size_symbols, topological, variables
 from ..notation import text
+from ..simplify import simplify
 from ..sizes import Binding, same_shape, show_shape
 from . import diagnosis
 from .diagnosis import Evidence
@@ -174,7 +175,7 @@ class _Check:
         agreeing: list[Point] = []
         differing: list[Point] = []
         kinks = 0
-        for point in self.points.generic(3):
+        for point in self.points.generic(2):
             try:
                 if same_value(self.claim, self.right, point, DIGITS):
                     agreeing.append(point)
@@ -214,7 +215,7 @@ class _Check:
             claimed, right = values([self.claim, self.right], point, 70)
             evidence.append(Evidence(point, claimed, right))
         found = diagnosis.diagnose(
-            self.objective, self.wrt, self.claim, self.right, evidence, self.order, self.name
+            self.objective, self.wrt, self.claim, simplify(self.right), evidence, self.order, self.name
         )
         example = counterexample(self.claim, self.right, self._small_point() or differing[0])
         what = _WORDS[self.order]

@@ -74,7 +74,7 @@ def ratios(pairs: Sequence[tuple[Point, Array, Array]]) -> Ratios | None:
 
 
 def one_formula(found: Ratios | None) -> Coefficient | None:
-    """The numbers as one formula: a rational, or a rational times a power of one size."""
+    """The numbers as one formula: a rational, or one times a power of a size, or times s/(s − 1)."""
     if not found:
         return None
     if len({c for _, c in found}) == 1:
@@ -84,6 +84,11 @@ def one_formula(found: Ratios | None) -> Coefficient | None:
             reduced = {c / sympy.Integer(p.binding.values.get(symbol, 1)) ** exponent for p, c in found}
             if len(reduced) == 1:
                 return reduced.pop() * symbol**exponent
+        if all(p.binding.values.get(symbol, 1) > 1 for p, _ in found):
+            for formula in (symbol / (symbol - 1), (symbol - 1) / symbol):
+                reduced = {c / formula.subs(symbol, p.binding.values[symbol]) for p, c in found}
+                if len(reduced) == 1:
+                    return reduced.pop() * formula
     return None
 
 
@@ -135,7 +140,10 @@ def _convention(
             loose = [values([free], e.point, DIGITS + 10)[0] for e in evidence]
         except NotFinite:
             return None
-        if loose and all(close(e.claimed, g) for e, g in zip(evidence, loose, strict=True)):
+        pairs = list(zip(evidence, loose, strict=True))
+        if loose and (
+            all(close(e.claimed, g) for e, g in pairs) or all(close(e.claimed, swapped(g)) for e, g in pairs)
+        ):
             return Diagnosis(
                 "convention",
                 f"the claim treats the entries of the symmetric {wrt.name} as independent; "

@@ -75,7 +75,7 @@ def distinct_sizes(
     free = [s for s in symbols if s not in known]
     k = len(free)
     if k <= 3:
-        proposals = [range(k + 1, 1, -1), range(2, 2 * k + 2, 2), [1] * k]
+        proposals = [range(k + 1, 1, -1), range(2, 2 * k + 2, 2), range(k + 3, 3, -1), [1] * k]
     else:  # keep the arrays small: sizes 2 to 4 in turn
         proposals = [[4 - i % 3 for i in range(k)], [2 + i % 3 for i in range(k)], [1] * k]
     found: list[Binding] = []
