@@ -109,7 +109,7 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
 
 
 def _target(statement: Statement, first: Statement, variables: dict[int, str], name: str) -> str:
-    """The entry of a result; its own labels are matched with those of the first through the array they read."""
+    """The entry of a result; its labels are matched with those of the first through the array both read."""
     own, others = statement.reads[0].labels, first.reads[0].labels
     if statement is first or own is None or others is None:
         named = variables

@@ -66,7 +66,7 @@ def _check_private(folder: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _stamp() -> str:
-    """Everything besides the source that compiled code depends on. The project's own part is the source itself."""
+    """Everything besides the source that compiled code depends on: versions, processor, our library."""
     import llvmlite
     import llvmlite.binding
     import numba

@@ -256,7 +256,7 @@ class Bound:
         return function(*leading, *first, *self._point(unknowns, shapes), *last)
 
     def partial(self, rows: slice, /, **unknowns: Any) -> Array:
-        """The sums over some rows of the data, as one flat array to which those of other rows can be added."""
+        """The sums over some rows of the data, as one flat array that can be added to others."""
         self._ready or self._prepare(unknowns)
         size = self.kernel.program.data_size
         count = 0 if size is None else int(self.binding.number(size) or 0)

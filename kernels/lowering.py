@@ -54,7 +54,7 @@ class Rows:
         return True
 
     def _operand_axis(self, node: Apply, axis: int) -> int | None:
-        """The operand's axis that becomes this axis of an axis operator's result; None if it works along it."""
+        """The operand's axis that becomes this axis of the result; None if the operator works along it."""
         along = node.param("axes")
         if node.op in ("logsumexp", "max", "min"):
             return [k for k in range(node.operands[0].order) if k not in along][axis]
@@ -103,7 +103,7 @@ class _Lowering:
         self.sizes: dict[int, Size] = dict(enumerate(item.node.shape))
 
     def read(self, node: Node, entries: Entries) -> str:
-        """The text that stands for one entry of an operand; ones, deltas and mere views are looked through."""
+        """The text for one entry of an operand; ones, deltas and mere views are looked through."""
         factor = ""
         while True:
             view = view_of(node)

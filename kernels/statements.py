@@ -41,7 +41,7 @@ class Item:
 @final
 @dataclass(frozen=True)
 class Read:
-    """An entry of an item. `entries[k]` is the index on axis k: `@3@` for loop label 3, or a formula in such."""
+    """An entry of an item. `entries[k]` is the index on axis k: `@3@` for loop label 3, or a formula."""
 
     item: Item
     entries: Entries
@@ -102,7 +102,7 @@ def plain_label(entry: str) -> int | None:
 
 
 def is_matrix_product(statement: Statement) -> bool:
-    """Whether the contraction of two arrays has rows, columns and summed labels and no others: a job for BLAS."""
+    """Whether a contraction of two arrays has rows, columns and summed labels only: a job for BLAS."""
     if statement.kind != "sum" or len(statement.reads) != 2 or statement.template != "{0} * {1}":
         return False
     a, b = (r.labels for r in statement.reads)
