@@ -67,15 +67,14 @@ def as_size(value: object) -> Size:
     if isinstance(value, bool):
         raise DeclarationError(f"a size is a name or a whole number, not {value!r}")
     if isinstance(value, sympy.Expr):
-        value = sympy.expand(value)
-        if isinstance(value, sympy.Symbol):
-            return size_symbol(value.name)
-        if value.is_Integer:
-            value = int(value)
-        elif value.is_integer and all(s.is_integer for s in value.free_symbols):
-            return value
-        else:
-            raise DeclarationError(f"{value} is not a size: sizes are whole numbers ≥ 1")
+        size: Size = sympy.expand(value)
+        if isinstance(size, sympy.Symbol):
+            return size_symbol(size.name)
+        if not size.is_integer or not all(s.is_integer for s in size.free_symbols):
+            raise DeclarationError(f"{size} is not a size: sizes are whole numbers ≥ 1")
+        if not size.is_Integer:
+            return size
+        value = int(size)
     try:
         number = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError):

@@ -112,9 +112,9 @@ class Graph:
         if closing and all(
             i not in self.output and len(self.touching(i)) == 1 and not self.vectors.get(i) for i in (a, b)
         ):  # the last edge of a cycle
-            other, p, _ = closing[0]
+            back, start, _ = closing[0]
             self.edges.remove(closing[0])
-            self.scalars.append(_trace(chain(product, transpose(other) if p == a else other)))
+            self.scalars.append(_trace(chain(product, transpose(back) if start == a else back)))
             return
         for p, q in ((a, b), (b, a)):  # a loop through p that only q closes: the diagonal of a product
             free = q not in self.output and not self.vectors.get(q) and len(self.touching(q)) == len(closing)

@@ -97,13 +97,14 @@ def _fold_cases(cases: sympy.Expr) -> sympy.Expr:
     if not isinstance(cases, sympy.Piecewise):
         return cases
     subjects = [c.lhs - c.rhs for _, c in cases.args if isinstance(c, sympy.core.relational.Relational)]
+    if any(isinstance(c, sympy.Eq) for _, c in cases.args):
+        return cases  # `where` says this as it stands
     for subject in subjects:
         if not all(v.is_number for v, _ in cases.args):
             continue
-        found = [_case_at(cases, subject, probe) for probe in (-1, 0, 1)]
-        if None in found:
+        below, at, above = (_case_at(cases, subject, probe) for probe in (-1, 0, 1))
+        if below is None or at is None or above is None:
             continue
-        below, at, above = found
         if at == (below + above) / 2:
             return at + (above - below) / 2 * _Op("sign")(subject)
         if at == below:
