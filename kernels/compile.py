@@ -72,6 +72,7 @@ class Kernel:
         self.variables = {v.name: v for v in variables(*original)}
         self.symbols = size_symbols(*original)
         self.names = tuple(nodes)
+        self._orders = tuple((name, node.order) for name, node in nodes.items())
         self._program: Program | None = None
         self._source: str | None = None
         self._module: ModuleType | None = None
@@ -130,10 +131,7 @@ class Kernel:
 
     def _named(self, values: Sequence[Any]) -> dict[str, Any]:
         made = self.dtype.type
-        return {
-            k: made(v) if not isinstance(v, np.ndarray) or v.ndim == 0 else v
-            for k, v in zip(self.names, values, strict=True)
-        }
+        return {k: v if order else made(v) for (k, order), v in zip(self._orders, values, strict=True)}
 
     def arguments(self, arrays: Mapping[str, Array], binding: Binding) -> list[Any]:
         """What `evaluate` of the module takes, in its order, in the layout it expects."""
@@ -207,20 +205,17 @@ class Bound:
 
     def _point(self, unknowns: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
         """The unknowns as arguments. Shapes are always checked: compiled code does not look."""
-        if len(unknowns) != len(self._names):
+        if len(unknowns) != len(self._names) or any(name not in unknowns for name in self._names):
             self._check_names(unknowns)
+        dtype = self.dtype
         point: list[Any] = []
         for name, shape in zip(self._names, shapes, strict=True):
-            try:
-                value = unknowns[name]
-            except KeyError:
-                self._check_names(unknowns)
-                raise
+            value = unknowns[name]
             if not shape:
                 point.append(float(value))
                 continue
-            if value.__class__ is not np.ndarray or value.dtype != self.dtype or not value.flags.c_contiguous:
-                value = np.ascontiguousarray(value, dtype=self.dtype)
+            if value.__class__ is not np.ndarray or value.dtype is not dtype or not value.flags.c_contiguous:
+                value = np.ascontiguousarray(value, dtype=dtype)
             if value.shape != shape:
                 raise DataError(f"{name} has shape {value.shape}, not {shape}")
             point.append(value)
