@@ -172,6 +172,8 @@ def _iterate(
             if run.measure <= aim:
                 proof = judge(run.state.x, run.magnitude)
                 if proof.ok(tol):
+                    # What was certified is the answer, not an earlier point whose value is equal to rounding.
+                    run.best = (run.state.x, run.state.f, run.state.g)
                     return SUCCESS, _polished(run)
                 if proof.runs_away() and aim <= 1e-3 * tol:
                     return NO_MINIMUM, proof.reason()
