@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import final
 
 import sympy
 
@@ -18,10 +19,26 @@ from ..errors import ArgumentError, LimitError, SizeError
 from ..limits import DIGITS, EXPONENT
 from ..node import Node, Sum, ones
 from ..operators import apply
-from ..sizes import Coefficient, Shape, same_size, show_shape
+from ..sizes import Coefficient, Shape, Size, same_size, show_shape
 
 #: Operations in the symbolic part of one coefficient, such as `1/(2*n*(n - 1))`.
 COEFFICIENT_LENGTH = 50
+#: The largest power of a size in a coefficient.
+COEFFICIENT_DEGREE = 64
+
+
+@final
+class Misfit(SizeError):
+    """Two sizes that would have to be equal; the inference of undeclared sizes makes them so."""
+
+    pair: tuple[Size, Size]
+
+
+def misfit(message: str, p: Size, q: Size) -> Misfit:
+    """The error for two sizes that are not known to be equal."""
+    error = Misfit(message)
+    error.pair = (p, q)
+    return error
 
 
 def common_shape(a: Shape, b: Shape, what: str) -> Shape:
@@ -35,16 +52,17 @@ def common_shape(a: Shape, b: Shape, what: str) -> Shape:
         elif a[-k] == 1:
             found.append(b[-k])
         else:
-            raise SizeError(misfit(a, b, what, a[-k], b[-k]))
+            raise unfit(a, b, what, a[-k], b[-k])
     return tuple(reversed(found))
 
 
-def misfit(a: Shape, b: Shape, what: str, p: sympy.Expr, q: sympy.Expr) -> str:
-    """The message for two sizes that do not fit."""
+def unfit(a: Shape, b: Shape, what: str, p: Size, q: Size) -> Misfit:
+    """The error for two shapes of which two sizes do not fit."""
     joined = f"{show_shape(a)} {what} {show_shape(b)}" if not what.isidentifier() else ""
     known = p.is_Integer and q.is_Integer
     reason = f"{p} is not {q}" if known else f"{p} and {q} are not known to be equal"
-    return f"sizes {joined or f'{show_shape(a)} and {show_shape(b)}'} do not fit: {reason}"
+    message = f"sizes {joined or f'{show_shape(a)} and {show_shape(b)}'} do not fit: {reason}"
+    return misfit(message, p, q)
 
 
 def _labels(node: Node, shape: Shape, spare: int) -> tuple[int, ...]:
@@ -158,7 +176,7 @@ def matmul(a: Node, b: Node) -> Node:
         )
     p, q = a.shape[-1], b.shape[-2] if b.order > 1 else b.shape[0]
     if not same_size(p, q):
-        raise SizeError(misfit(a.shape, b.shape, "@", p, q))
+        raise unfit(a.shape, b.shape, "@", p, q)
     batch_a, batch_b = a.shape[:-2], b.shape[:-2]
     batch = common_shape(batch_a, batch_b, "@")
     n = len(batch)
@@ -223,6 +241,11 @@ def check_coefficient(value: Coefficient) -> None:
     elif not value.is_Symbol:
         if sympy.count_ops(value) > COEFFICIENT_LENGTH:
             raise LimitError("a coefficient has become too long")
+        for p in value.atoms(sympy.Pow):
+            if p.base.free_symbols and p.exp.is_number and abs(p.exp) > COEFFICIENT_DEGREE:
+                raise LimitError(
+                    f"{_short(p)} as a coefficient: the degree is more than {COEFFICIENT_DEGREE}"
+                )
         for i in value.atoms(sympy.Integer):
             if abs(i.p) >= _LARGEST:
                 raise LimitError(f"a number has more than {DIGITS} digits")

@@ -8,6 +8,7 @@ from ..build import einsum
 from ..errors import ArgumentError, SizeError
 from ..node import Node
 from ..sizes import Size, same_size, show_shape
+from .arithmetic import misfit
 
 
 def contract(subscripts: str, operands: Sequence[Node]) -> Node:
@@ -31,7 +32,8 @@ def contract(subscripts: str, operands: Sequence[Node]) -> Node:
         for letter, size in zip(letters, node.shape, strict=True):
             known = sizes.setdefault(letter, size)
             if not same_size(known, size):
-                raise SizeError(f"einsum: axis {letter!r} has sizes {known} and {size} in {subscripts!r}")
+                message = f"einsum: axis {letter!r} has sizes {known} and {size} in {subscripts!r}"
+                raise misfit(message, known, size)
     if not arrow:
         right = "".join(sorted(c for c in sizes if left.count(c) == 1))
     if len(set(right)) != len(right) or "," in right:

@@ -196,7 +196,7 @@ def dot(a: Node, b: Node) -> Node:
             "write A @ B for a matrix product and sum(A * B) for the sum of all products"
         )
     if not same_size(a.shape[0], b.shape[0]):
-        raise SizeError(ar.misfit(a.shape, b.shape, "dot", a.shape[0], b.shape[0]))
+        raise ar.unfit(a.shape, b.shape, "dot", a.shape[0], b.shape[0])
     return einsum([(a, (0,)), (b, (0,))], ())
 
 
@@ -234,8 +234,11 @@ einsum_function: Function = function(subscripts="text")(_einsum_meaning)
 
 
 def _square(name: str, A: Node) -> None:
-    if A.order < 2 or not same_size(A.shape[-1], A.shape[-2]):
-        raise SizeError(f"{name} needs a square matrix, but got sizes {show_shape(A.shape)}")
+    message = f"{name} needs a square matrix, but got sizes {show_shape(A.shape)}"
+    if A.order < 2:
+        raise SizeError(message)
+    if not same_size(A.shape[-1], A.shape[-2]):
+        raise ar.misfit(message, A.shape[-1], A.shape[-2])
 
 
 @function()
@@ -273,8 +276,9 @@ def solve(A: Node, b: Node) -> Node:
     _square("solve", A)
     if b.order == 0:
         raise SizeError(f"solve needs a vector or a matrix, but got sizes {show_shape(b.shape)}")
-    if not same_size(A.shape[-1], b.shape[-2] if b.order > 1 else b.shape[0]):
-        raise SizeError(f"solve: sizes {show_shape(A.shape)} and {show_shape(b.shape)} do not fit")
+    rows = b.shape[-2] if b.order > 1 else b.shape[0]
+    if not same_size(A.shape[-1], rows):
+        raise ar.unfit(A.shape, b.shape, "solve", A.shape[-1], rows)
     return ar.matmul(apply("inv", A), b)
 
 

@@ -193,6 +193,10 @@ class Tape:
             stack.extend(step.args)
         return found[::-1]
 
+    def names(self) -> list[Step]:
+        """The steps that are names, in the order of the text; names of functions are not among them."""
+        return [step for step in self.steps() if step.kind == "name"]
+
     def snippet(self, step: Step) -> str:
         """The text of one step."""
         return self.text[step.start : step.end]

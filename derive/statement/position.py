@@ -21,6 +21,7 @@ def at(error: E, text: str, position: int, snippet: str = "") -> E:
         problem = f"{short}: {problem}"
     report = ParseError(problem, text, position)
     located = type(error)(str(report))
+    located.__dict__.update(error.__dict__)
     for name in ("problem", "text", "position", "hint", "line", "column"):
         setattr(located, name, getattr(report, name))
     return located

@@ -61,7 +61,9 @@ class Function:
             result = self.meaning(*positional, **named)
         except (SizeError, ArgumentError) as error:
             text = str(error)
-            raise type(error)(text if text.startswith(self.name) else f"{self.name}: {text}") from None
+            named_error = type(error)(text if text.startswith(self.name) else f"{self.name}: {text}")
+            named_error.__dict__.update(error.__dict__)
+            raise named_error from None
         return bounded(checked(result), self.name)
 
     def _bind(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

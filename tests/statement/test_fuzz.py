@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,14 +25,10 @@ WORDS = [
 
 
 def _answers(text: str) -> None:
-    try:
+    with suppress(DeriveError):
         assert isinstance(parse_node(text, VARIABLES), Node)
-    except DeriveError as error:
-        assert str(error)
-    try:
+    with suppress(DeriveError):
         parse_constraint(text, VARIABLES)
-    except DeriveError as error:
-        assert str(error)
 
 
 @settings(max_examples=300, deadline=None)
