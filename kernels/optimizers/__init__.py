@@ -106,4 +106,4 @@ def method(name: str) -> Method:
     known = [*METHODS, *(s for m in METHODS.values() for s in m.scipy)]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise ArgumentError(f"there is no method called {name!r}{hint} Known: {', '.join(METHODS)}")
+    raise ArgumentError(f"there is no method called {name!r} (known: {', '.join(METHODS)}){hint}")
