@@ -55,14 +55,20 @@ class Reshape(Operator):
         return apply("reshape", adjoint, shape=(*lead, *node.operands[0].shape))
 
 
-def _selection(index: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
-    """The NumPy index that a bound slice stands for."""
+def _selection(index: tuple[tuple[Any, ...], ...], shape: Sequence[int]) -> tuple[Any, ...]:
+    """The NumPy index that a bound slice stands for; NumPy would cut a slice short, here it is an error."""
     picks: list[Any] = []
-    for entry in index:
+    for axis, entry in enumerate(index):
         if entry[0] == "at":
+            if not 0 <= int(entry[1]) < shape[axis]:
+                raise SizeError(f"index {entry[1]} is out of range for axis {axis} of length {shape[axis]}")
             picks.append(int(entry[1]))
         else:
             start, count, step = (int(v) for v in entry[1:])
+            if count < 1 or not all(0 <= k < shape[axis] for k in (start, start + (count - 1) * step)):
+                raise SizeError(
+                    f"a slice of {count} entries from {start} does not fit axis {axis} of length {shape[axis]}"
+                )
             stop = start + count * step
             picks.append(slice(start, stop if stop >= 0 else None, step))
     return tuple(picks)
@@ -94,7 +100,7 @@ class Slice(Operator):
         return node if index == _full_index(node.shape) else None
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
-        found = arrays[0][_selection(param(params, "index"))]
+        found = arrays[0][_selection(param(params, "index"), arrays[0].shape)]
         return np.asarray(found, dtype=arrays[0].dtype)
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
@@ -127,7 +133,7 @@ class Place(Operator):
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         out = domain.array(np.zeros([int(s) for s in param(params, "shape")], dtype=int))
         source = arrays[0]  # [()]: an array of objects would otherwise hold an array as one entry
-        out[_selection(param(params, "index"))] = source if source.ndim else source[()]
+        out[_selection(param(params, "index"), out.shape)] = source if source.ndim else source[()]
         return out
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:

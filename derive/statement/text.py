@@ -37,7 +37,7 @@ from .signature import bounded
 
 #: Different constants such as sqrt(2) or log(3) in one formula; those such as 1/(n + 1) count tenfold. SymPy takes
 #: a millisecond for one of the former, and more for their sums.
-CONSTANTS = 300
+CONSTANTS = 100
 
 Value = Any  # a node; in arguments and indices also a tuple, a text, a flag, None or a span
 

@@ -317,6 +317,13 @@ def test_constraints() -> None:
         parse_constraint("x < t", VARIABLES)
 
 
+@pytest.mark.parametrize("text", ["x[5]", "x[2:6]", "x[k+3]", "x[n-5]", "x[n-5:]"])
+def test_indices_that_the_data_do_not_have(text: str) -> None:
+    """Where the sizes do not decide it, the data do: an error, never a shorter slice."""
+    with pytest.raises(SizeError):
+        value(text)
+
+
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_every_function_is_documented_and_refuses_no_arguments(name: str) -> None:
     """Each record has a sentence and a usage, and a call without arguments says what is missing."""
