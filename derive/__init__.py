@@ -6,7 +6,9 @@ and deriving a gradient needs no numba.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -52,6 +54,16 @@ __all__ = [
     "vector",
     "vjp",
 ]
+
+
+class _Front(ModuleType):
+    """A package in which `derive.sizes` is the function: importing the module of that name would hide it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value.sizes if name == "sizes" and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Front
 
 
 def __getattr__(name: str) -> Any:
