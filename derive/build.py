@@ -473,11 +473,14 @@ def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:
     middle = [f for f in pairs if 0 not in f[1] and 1 not in f[1]]
     if len(left) != 1 or len(right) != 1 or left[0][0] is not right[0][0]:
         return False
+    inner_left = tuple(None if i == 0 else i for i in left[0][1])
+    inner_right = tuple(None if i == 1 else i for i in right[0][1])
     if all("nonnegative" in n.facts and len(ls) <= 1 for n, ls in middle):
-        inner_left = {i for i in left[0][1] if i != 0}
-        inner_right = {i for i in right[0][1] if i != 1}
         return inner_left == inner_right
-    return len(middle) == 1 and "psd" in middle[0][0].facts and len(middle[0][1]) == 2
+    if len(left[0][1]) != 2 or len(middle) != 1 or "psd" not in middle[0][0].facts:
+        return False
+    ends = {i for i in (*inner_left, *inner_right) if i is not None}
+    return set(middle[0][1]) == ends and len(middle[0][1]) == 2
 
 
 # ---------------------------------------------------------------- common products

@@ -8,9 +8,11 @@ are SymPy expressions over the same symbols, so that `1/(2*n)` and `sqrt(d)` sta
 from __future__ import annotations
 
 import keyword
+import sys
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import sympy
@@ -224,3 +226,13 @@ class Binding:
     def shape(self, shape: Shape) -> tuple[int, ...]:
         """The shape in numbers."""
         return tuple(int(self.number(s) or 0) for s in shape)
+
+
+class _CallableModule(ModuleType):
+    """`derive.sizes("n d")` works whether the name means the function or, once imported, this module."""
+
+    def __call__(self, names: str) -> Any:
+        return sizes(names)
+
+
+sys.modules[__name__].__class__ = _CallableModule
