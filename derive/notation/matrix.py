@@ -133,8 +133,21 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return make("index", operands[0], data=_index_text(node), order=node.order)
     if node.op == "concatenate":
         return call("concatenate", *operands, data=[("axis", node.param("axis"))], order=node.order)
+    if node.op == "place":
+        return call("place", *operands, data=_place_settings(node), order=node.order)
     settings = [(k, v) for k, v in node.params]
     return call(node.op, *operands, data=settings, order=node.order)
+
+
+def _place_settings(node: Apply) -> list[tuple[str, str]]:
+    """The shape, then per axis a position or (start, count, step), as arguments without names."""
+    from .text import number_text
+
+    def bracketed(values: Sequence[sympy.Expr]) -> str:
+        return f"({', '.join(number_text(v) for v in values)}{',' if len(values) == 1 else ''})"
+
+    entries = [number_text(e[1]) if e[0] == "at" else bracketed(e[1:]) for e in node.param("index")]
+    return [("", words) for words in (bracketed(node.param("shape")), *entries)]
 
 
 def _index_text(node: Apply) -> str:
@@ -148,8 +161,11 @@ def _index_text(node: Apply) -> str:
             continue
         _, start, count, step = entry
         stop = sympy.expand(start + count * step)
-        text = ("" if start == 0 else number_text(start)) + ":"
-        text += "" if stop == size else number_text(stop)
+        to_the_end = sympy.expand(size - start if step > 0 else start + 1)
+        open_end = count == (to_the_end if abs(step) == 1 else sympy.ceiling(to_the_end / abs(step)))
+        first = 0 if step > 0 else sympy.expand(size - 1)
+        text = ("" if start == first else number_text(start)) + ":"
+        text += "" if open_end else number_text(stop)
         words.append(text + (f":{number_text(step)}" if step != 1 else ""))
     return ", ".join(words)
 

@@ -342,6 +342,12 @@ def zeros(*sizes: Shape) -> Node:
     return zero(_one_shape(sizes))
 
 
+@function(x="number")
+def ceiling(x: sympy.Expr) -> Node:
+    """The least whole number ≥ x, for sizes: X[::2] has ceiling(n / 2) rows."""
+    return number(sympy.ceiling(x))
+
+
 def reshaped(A: Node, shape: Shape) -> Node:
     """The entries in row-major order under another shape."""
     return apply("reshape", bounded(A, "reshape"), shape=shape)
