@@ -34,7 +34,7 @@ class Misfit(SizeError):
     pair: tuple[Size, Size]
 
 
-def misfit(message: str, p: Size, q: Size) -> Misfit:
+def unequal(message: str, p: Size, q: Size) -> Misfit:
     """The error for two sizes that are not known to be equal."""
     error = Misfit(message)
     error.pair = (p, q)
@@ -52,17 +52,17 @@ def common_shape(a: Shape, b: Shape, what: str) -> Shape:
         elif a[-k] == 1:
             found.append(b[-k])
         else:
-            raise unfit(a, b, what, a[-k], b[-k])
+            raise misfit(a, b, what, a[-k], b[-k])
     return tuple(reversed(found))
 
 
-def unfit(a: Shape, b: Shape, what: str, p: Size, q: Size) -> Misfit:
+def misfit(a: Shape, b: Shape, what: str, p: Size, q: Size) -> Misfit:
     """The error for two shapes of which two sizes do not fit."""
     joined = f"{show_shape(a)} {what} {show_shape(b)}" if not what.isidentifier() else ""
     known = p.is_Integer and q.is_Integer
     reason = f"{p} is not {q}" if known else f"{p} and {q} are not known to be equal"
     message = f"sizes {joined or f'{show_shape(a)} and {show_shape(b)}'} do not fit: {reason}"
-    return misfit(message, p, q)
+    return unequal(message, p, q)
 
 
 def _labels(node: Node, shape: Shape, spare: int) -> tuple[int, ...]:
@@ -176,7 +176,7 @@ def matmul(a: Node, b: Node) -> Node:
         )
     p, q = a.shape[-1], b.shape[-2] if b.order > 1 else b.shape[0]
     if not same_size(p, q):
-        raise unfit(a.shape, b.shape, "@", p, q)
+        raise misfit(a.shape, b.shape, "@", p, q)
     batch_a, batch_b = a.shape[:-2], b.shape[:-2]
     batch = common_shape(batch_a, batch_b, "@")
     n = len(batch)

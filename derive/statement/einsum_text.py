@@ -8,7 +8,7 @@ from ..build import einsum
 from ..errors import ArgumentError, SizeError
 from ..node import Node
 from ..sizes import Size, same_size, show_shape
-from .arithmetic import misfit
+from .arithmetic import unequal
 
 
 def contract(subscripts: str, operands: Sequence[Node]) -> Node:
@@ -33,7 +33,7 @@ def contract(subscripts: str, operands: Sequence[Node]) -> Node:
             known = sizes.setdefault(letter, size)
             if not same_size(known, size):
                 message = f"einsum: axis {letter!r} has sizes {known} and {size} in {subscripts!r}"
-                raise misfit(message, known, size)
+                raise unequal(message, known, size)
     if not arrow:
         right = "".join(sorted(c for c in sizes if left.count(c) == 1))
     if len(set(right)) != len(right) or "," in right:

@@ -196,7 +196,7 @@ def dot(a: Node, b: Node) -> Node:
             "write A @ B for a matrix product and sum(A * B) for the sum of all products"
         )
     if not same_size(a.shape[0], b.shape[0]):
-        raise ar.unfit(a.shape, b.shape, "dot", a.shape[0], b.shape[0])
+        raise ar.misfit(a.shape, b.shape, "dot", a.shape[0], b.shape[0])
     return einsum([(a, (0,)), (b, (0,))], ())
 
 
@@ -238,7 +238,7 @@ def _square(name: str, A: Node) -> None:
     if A.order < 2:
         raise SizeError(message)
     if not same_size(A.shape[-1], A.shape[-2]):
-        raise ar.misfit(message, A.shape[-1], A.shape[-2])
+        raise ar.unequal(message, A.shape[-1], A.shape[-2])
 
 
 @function()
@@ -278,7 +278,7 @@ def solve(A: Node, b: Node) -> Node:
         raise SizeError(f"solve needs a vector or a matrix, but got sizes {show_shape(b.shape)}")
     rows = b.shape[-2] if b.order > 1 else b.shape[0]
     if not same_size(A.shape[-1], rows):
-        raise ar.unfit(A.shape, b.shape, "solve", A.shape[-1], rows)
+        raise ar.misfit(A.shape, b.shape, "solve", A.shape[-1], rows)
     return ar.matmul(apply("inv", A), b)
 
 
