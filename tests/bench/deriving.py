@@ -1,0 +1,78 @@
+"""Time to derive and print gradients and Hessians of the six models.
+
+Each model is measured in a process of its own, after import and after reading the statement: the first
+time, when nothing is remembered, and the median of later times.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from .table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+_MEASURE = """
+import gc, json, statistics, sys, time
+import derive as dv
+from derive.models import get
+
+model = get(sys.argv[1])
+names = list(model.unknowns)
+# Another statement first, so that grammar, operators and printers are loaded.
+x = dv.vector("x", "k")
+for warm in (dv.gradient(dv.sumsq(x), x), dv.hessian(dv.sumsq(x), x)):
+    str(warm), warm.latex()
+
+def gradient():
+    for g in dv.gradient(expression, names):
+        str(g), g.latex()
+
+def hessian():
+    for row in dv.hessian(expression, names):
+        for block in row:
+            str(block), block.latex()
+
+found = {}
+for task in (gradient, hessian):
+    times = []
+    for _ in range(int(sys.argv[2])):
+        expression = model.expression()
+        began = time.perf_counter()
+        task()
+        times.append(time.perf_counter() - began)
+    found[task.__name__] = [times[0], statistics.median(times[1:])]
+print(json.dumps(found))
+"""
+LIMITS = {"gradient": 20.0, "hessian": 150.0}  # milliseconds
+
+
+def table(quick: bool) -> Table:
+    """One row per model, times in milliseconds."""
+    from derive.models import REGISTRY
+
+    rows = []
+    for name in REGISTRY:
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, name, "3" if quick else "7"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+        row = [name]
+        for task in ("gradient", "hessian"):
+            first, later = (1000 * t for t in found[task])
+            row += [f"{first:.1f}", f"{later:.1f}"]
+        rows.append(row)
+    columns = ["model", "gradient, first", "gradient, later", "Hessian, first", "Hessian, later"]
+    return Table(
+        "Deriving and printing (ms)",
+        columns,
+        rows,
+        "Text and LaTeX, all unknowns, all blocks of the Hessian, after import. Aims: gradient below 20 ms, "
+        "Hessian below 150 ms.",
+    )
