@@ -26,6 +26,7 @@ from . import diagnosis
 from .diagnosis import Evidence
 from .differences import compare, differences
 from .numbers import NotFinite, largest, relative_gap, same_value, values
+from .proof import proof
 from .sampling import STYLES, Point, distinct_sizes, draw, size_choices
 from .verdict import Counterexample, Diagnosis, Verdict
 
@@ -164,6 +165,9 @@ class _Check:
             if kinks:
                 return Verdict("unsupported", f"the {what} exists at none of the points tried")
             return self._undefined()
+        reason = proof(self.claim, self.right)
+        if reason is not None:
+            return Verdict("proved", f"the claim is the {what}: {reason}")
         sizes = len({tuple(p.sizes.items()) for p in agreeing})
         return Verdict(
             "agrees",
