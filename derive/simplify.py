@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import sympy
 
-from .build import add, constant_value, einsum, is_negative, negate, scale, split_power, split_scale
-from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, transform
+from .build import add, constant_value, einsum, full, is_negative, negate, scale, split_power, split_scale
+from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, topological, transform
 from .operators import apply, rebuild
 
 Rule = Callable[[Node], Node | None]
@@ -157,6 +157,23 @@ def one_minus_sigmoid_of_negative(node: Node) -> Node | None:
     return None
 
 
+def complementary_sigmoids(node: Node) -> Node | None:
+    """a σ(z) + b σ(−z) -> a σ(z) + b (1 − σ(z)), where multiplying out then makes it shorter"""
+    if not isinstance(node, Sum):
+        return None
+    found = {n for n in topological([node]) if isinstance(n, Apply) and n.op == "sigmoid"}
+    pairs: dict[Node, Node] = {}
+    for s in sorted(found, key=lambda n: n.sort_key):
+        mirror = apply("sigmoid", negate(s.operands[0]))
+        if mirror in found and mirror not in pairs and is_negative(split_scale(mirror.operands[0])[0]):
+            pairs[mirror] = add([(sympy.S.One, full(s.shape)), (sympy.S.NegativeOne, s)], s.shape)
+    if not pairs:
+        return None
+    (replaced,) = transform([node], rebuild, dict(pairs))
+    better = _multiplied_out(replaced, 60)
+    return better if better.weight < node.weight else None
+
+
 def exp_of_log(node: Node) -> Node | None:
     """exp(log x) -> x"""
     if isinstance(node, Apply) and node.op == "exp":
@@ -196,6 +213,7 @@ RULES: tuple[Rule, ...] = (
     permute_terms,
     double_logistic_is_tanh,
     one_minus_sigmoid_of_negative,
+    complementary_sigmoids,
     exp_of_log,
     sign_squared,
 )
@@ -240,6 +258,11 @@ def expand(root: Node, most: int = 400) -> Node:
 
     A product that would have more than `most` terms is left as it is.
     """
+    return _multiplied_out(simplify(root), most)
+
+
+def _multiplied_out(root: Node, most: int) -> Node:
+    """Every product of sums as a sum of products."""
 
     def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
         current = _opened(node, operands)
@@ -253,4 +276,4 @@ def expand(root: Node, most: int = 400) -> Node:
                 return current
         return add([(c, einsum(fs, current.output, _open_all)) for c, fs in terms], current.shape)
 
-    return transform([simplify(root)], rewrite)[0]
+    return transform([root], rewrite)[0]

@@ -184,6 +184,9 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
                 pair = (a.args[k], inner) if k == 0 else (inner, a.args[k])
                 found.append(make("outer", *pair, order=2))
         return found
+    if a.op == "diag" and b.op == "diag":
+        inner = shortest([mul(ONE, [sa, a.args[0]]), mul(ONE, [sb, b.args[0]])], [])
+        return [make("diag", inner, order=2)]
     fa, fb = _factors(a), _factors(b)
     left = 0
     while left < min(len(fa), len(fb)) and fa[left] is fb[left]:

@@ -179,7 +179,7 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
     below = _clear_fractions(below)
     above, below = _clear_in_products(above, below)
     order = max((t.order for t in (*above, *below)), default=0)
-    above.sort(key=lambda t: t.order > 0)
+    above.sort(key=lambda t: (t.order > 0, t.op != "var"))  # y ∘ f(x), not f(x) ∘ y
     below.sort(key=lambda t: t.order > 0)
     if order and any(t.op == "ones" for t in above) and sum(bool(t.order) for t in (*above, *below)) > 1:
         above = [t for t in above if t.op != "ones"]
