@@ -11,7 +11,7 @@ import math
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def fit(
     *,
     method: str | None = None,
     max_time: float | None = None,
-    progress: bool | Callable[..., Any] = False,
+    progress: bool = False,
 ) -> Any:
     """SciPy's `OptimizeResult` of the model on these arrays, with the unknowns by name and a certificate."""
     from . import minimize

@@ -1,0 +1,82 @@
+r"""LaTeX: a small set of exact strings, and every formula we can get hold of parses.
+
+The strings are what a textbook prints. A change that alters one of them is a change to look at.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import derive as dv
+from derive.models import REGISTRY
+from derive.presenting import gradients, hessians
+
+CASES = Path(__file__).resolve().parents[1] / "data" / "textbook.json"
+
+# objective, declarations, facts, by, order, LaTeX
+EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], str, int, str]] = [
+    ("x @ B @ x", {"x": ("n",), "B": ("n", "n")}, {}, "x", 1, r"(B + B^\top) x"),
+    ("x @ A @ x", {"x": ("n",), "A": ("n", "n")}, {"A": ("symmetric",)}, "x", 1, r"2 A x"),
+    ("x @ A @ x", {"x": ("n",), "A": ("n", "n")}, {}, "A", 1, r"x x^\top"),
+    ("logdet(S)", {"S": ("n", "n")}, {"S": ("pd",)}, "S", 1, r"S^{-1}"),
+    ("tr(A @ X)", {"A": ("m", "n"), "X": ("n", "m")}, {}, "X", 1, r"A^\top"),
+    ("sumsq(A @ x - b)", {"A": ("m", "n"), "x": ("n",), "b": ("m",)}, {}, "x", 1, r"2 A^\top (A x - b)"),
+    ("sumsq(A @ x - b)", {"A": ("m", "n"), "x": ("n",), "b": ("m",)}, {}, "x", 2, r"2 A^\top A"),
+    ("logsumexp(x)", {"x": ("n",)}, {}, "x", 1, r"\operatorname{softmax}(x)"),
+    ("sum(x**4)", {"x": ("n",)}, {}, "x", 2, r"12 \operatorname{diag}(x^{\odot 2})"),
+    (
+        "sum(log(1 + exp(X @ w)))",
+        {"X": ("n", "d"), "w": ("d",)},
+        {},
+        "w",
+        2,
+        r"X^\top \operatorname{diag}(\sigma(X w) \odot (1 - \sigma(X w))) X",
+    ),
+    ("sumsq(X - U @ V.T)/2", {"X": ("n", "d"), "U": ("n", "k"), "V": ("d", "k")}, {}, "U", 1,
+     r"(U V^\top - X) V"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "variables", "facts", "by", "order", "latex"), EXACT)
+def test_exact_strings(objective: str, variables: Any, facts: Any, by: str, order: int, latex: str) -> None:
+    """What a textbook prints."""
+    expression = dv.parse(objective, variables=variables, facts=facts)
+    assert (dv.gradient if order == 1 else dv.hessian)(expression, by).latex() == latex
+
+
+def test_models_that_fit_a_line() -> None:
+    """The gradients and Hessians that open every textbook."""
+    shown = {d.wrt: d.latex for name in ("ridge", "logistic") for d in gradients(REGISTRY[name])}
+    assert shown[("w",)] == r"\nabla_{w} f = X^\top (\sigma(X w) - y) + \lambda w"
+    (hessian,) = hessians(REGISTRY["ridge"])
+    assert hessian.latex == r"\nabla_{w}^2 f = X^\top X + \lambda I"
+
+
+def parse(formula: str) -> None:
+    """Matplotlib's own TeX reads the formula; it lacks the two fences, which have a plain twin."""
+    from matplotlib.mathtext import MathTextParser
+
+    plain = formula.replace("\\lVert", "\\Vert").replace("\\rVert", "\\Vert")
+    MathTextParser("agg").parse(f"${plain}$")
+
+
+@pytest.mark.parametrize("name", list(REGISTRY))
+def test_models_parse(name: str) -> None:
+    """Statement, gradients, Hessians and products of every model are LaTeX, of any number of axes."""
+    model = REGISTRY[name]
+    parse(model.expression().latex())
+    for each in gradients(model) + hessians(model):
+        assert "\t" not in each.latex and "\n" not in each.latex
+        parse(each.latex)
+
+
+def test_textbook_parses() -> None:
+    """So are the derivatives of the textbook cases."""
+    for case in json.loads(CASES.read_text(encoding="utf-8")):
+        expression = dv.parse(case["objective"], variables=case["declare"], facts=case["facts"])
+        derive = {1: dv.gradient, 2: dv.hessian}.get(case["order"], dv.jacobian)
+        parse(derive(expression, case["wrt"]).latex())
