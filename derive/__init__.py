@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .errors import DeriveError
-    from .expression import Constraint, Expression, matrix, parse, scalar, tensor, vector
+    from .expression import Constraint, Expression, from_sympy, matrix, parse, scalar, tensor, vector
     from .operations import check, compile, gradient, hessian, hvp, jacobian, jvp, state, vjp
     from .problem import Problem, maximize, minimize
     from .sizes import sizes
@@ -27,7 +27,7 @@ _HOME = {
     "Problem": "problem",
     "minimize": "problem",
     "maximize": "problem",
-    **dict.fromkeys("Constraint Expression matrix parse scalar tensor vector".split(), "expression"),
+    **dict.fromkeys("Constraint Expression from_sympy matrix parse scalar tensor vector".split(), "expression"),
     **dict.fromkeys("check compile gradient hessian hvp jacobian jvp state vjp".split(), "operations"),
 }
 
@@ -38,6 +38,7 @@ __all__ = [
     "Problem",
     "check",
     "compile",
+    "from_sympy",
     "gradient",
     "hessian",
     "hvp",

@@ -18,10 +18,12 @@ from .build import number, transpose
 from .errors import ArgumentError, UnsupportedError
 from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
+from .operators import apply
 from .simplify import expand, simplify
-from .sizes import Shape, as_coefficient
+from .sizes import Shape, as_coefficient, product
 from .stable import recognise
-from .statement.arithmetic import binary
+from .statement import numpy_in, sympy_in
+from .statement.arithmetic import binary, elementwise
 from .statement.declarations import declare
 from .statement.functions import FUNCTIONS
 from .statement.indexing import Span, index
@@ -135,7 +137,7 @@ class Expression:
     # ------------------------------------------------------------ algebra
 
     def _binary(self, symbol: str, other: Any, swapped: bool = False) -> Any:
-        node = _as_node(other)
+        node = _as_node(other, self._declared)
         if node is None:
             return NotImplemented
         a, b = (node, self._node) if swapped else (self._node, node)
@@ -193,7 +195,9 @@ class Expression:
         return Expression(index(self._node, _entries(key)), self._declared)
 
     def __iter__(self) -> Any:
-        raise TypeError("a symbolic array cannot be iterated over: its sizes are symbols")
+        if not self.ndim or not self.shape[0].is_Integer:
+            raise TypeError("a symbolic array cannot be iterated over: its sizes are symbols")
+        return (self[k] for k in range(int(self.shape[0])))
 
     # ------------------------------------------------------------ constraints
 
@@ -202,6 +206,12 @@ class Expression:
 
     def __ge__(self, other: Any) -> Constraint:
         return Constraint(self, ">=", as_expression(other))
+
+    def __lt__(self, other: Any) -> Constraint:
+        return Constraint(self, "<", as_expression(other))
+
+    def __gt__(self, other: Any) -> Constraint:
+        return Constraint(self, ">", as_expression(other))
 
     def __eq__(self, other: Any) -> Constraint:  # type: ignore[override]
         return Constraint(self, "==", as_expression(other))
@@ -221,75 +231,102 @@ class Expression:
         raise TypeError(f"{self} is symbolic and cannot become an array; use .evaluate(…)")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
-            return NotImplemented
-        symbol = _UFUNC_OPERATORS.get(ufunc.__name__)
-        if symbol is not None:
-            a, b = (as_expression(x) for x in inputs)
-            return a._binary(symbol, b)
-        if ufunc.__name__ == "negative":
-            return -self
-        if ufunc.__name__ == "square":
-            return self**2
-        name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
-        if name not in FUNCTIONS:
-            raise UnsupportedError(f"np.{ufunc.__name__} has no symbolic form")
-        return call(name, *inputs)
+        return _traced(numpy_in.ufunc, ufunc.__name__, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        module = getattr(func, "__module__", "")
-        name = func.__name__
-        if module.startswith("numpy.linalg"):
-            return _linalg(name, args, kwargs)
-        name = _FUNCTION_NAMES.get(name, name)
-        if name not in FUNCTIONS:
-            raise UnsupportedError(f"np.{func.__name__} has no symbolic form")
-        return call(name, *args, **{k: v for k, v in kwargs.items() if v is not None})
+        linalg = getattr(func, "__module__", "").startswith("numpy.linalg")
+        return _traced(numpy_in.function, func.__name__, linalg, args, kwargs)
 
-    def sum(self, axis: Any = None) -> Expression:
+    def _method(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """An array's method, with the meaning of NumPy's function of that name."""
+        return _traced(numpy_in.function, name, False, (self, *args), kwargs)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Expression:
         """The sum of the entries, along axes if given."""
-        return call("sum", self, axis=axis)
+        return call("sum", self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None) -> Expression:
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Expression:
         """The mean of the entries, along axes if given."""
-        return call("mean", self, axis=axis)
+        return call("mean", self, axis=axis, keepdims=keepdims)
 
+    def max(self, axis: Any = None, keepdims: bool = False) -> Expression:
+        """The largest entry, along axes if given."""
+        return call("max", self, axis=axis, keepdims=keepdims)
 
-_UFUNC_OPERATORS = {
-    "add": "+",
-    "subtract": "-",
-    "multiply": "*",
-    "divide": "/",
-    "true_divide": "/",
-    "matmul": "@",
-    "power": "**",
-    "float_power": "**",
-}
-_UFUNC_NAMES = {"absolute": "abs", "fabs": "abs"}
-_FUNCTION_NAMES = {"trace": "tr", "amax": "max", "amin": "min", "vdot": "dot", "inner": "dot"}
+    def min(self, axis: Any = None, keepdims: bool = False) -> Expression:
+        """The smallest entry, along axes if given."""
+        return call("min", self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """The variance, along axes if given."""
+        return self._method("var", axis=axis, ddof=ddof, keepdims=keepdims)
 
-def _linalg(name: str, args: Any, kwargs: Any) -> Any:
-    if name == "norm":
-        ord_ = kwargs.get("ord", args[1] if len(args) > 1 else None)
-        x = as_expression(args[0])
-        if x.ndim == 2 and ord_ in (1, 2, np.inf):
-            raise UnsupportedError(
-                f"np.linalg.norm(A, {ord_}) of a matrix is an operator norm, which is not supported"
-            )
-        if kwargs.get("axis") is not None or ord_ not in (None, 1, 2, "fro"):
-            raise UnsupportedError("np.linalg.norm is supported without axis, and with ord 1, 2 or 'fro'")
-        return call("norm", x) if ord_ in (None, 2, "fro") else call("norm", x, 1)
-    if name in ("inv", "det", "solve"):
-        return call(name, *args)
-    if name == "slogdet":
-        return (call("sign", call("det", *args)), call("logdet", *args))
-    raise UnsupportedError(f"np.linalg.{name} has no symbolic form")
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """The standard deviation, along axes if given."""
+        return self._method("std", axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def dot(self, other: Any) -> Any:
+        """`np.dot(self, other)`."""
+        return self._method("dot", other)
+
+    def trace(self) -> Any:
+        """The sum of the diagonal of the first two axes."""
+        return self._method("trace")
+
+    def diagonal(self) -> Any:
+        """The diagonal of the first two axes."""
+        return self._method("diagonal")
+
+    def reshape(self, *shape: Any) -> Any:
+        """The entries in row-major order under another shape; -1 stands for what is left."""
+        return self._method("reshape", shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        """All entries in one row."""
+        return self._method("ravel")
+
+    flatten = ravel
+
+    def transpose(self, *axes: Any) -> Any:
+        """Axes permuted, reversed by default."""
+        return self._method("transpose", (axes[0] if isinstance(axes[0], tuple | list) else axes) if axes else None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """Two axes exchanged."""
+        return self._method("swapaxes", axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without axes of size 1."""
+        return self._method("squeeze", axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """Not below `min`, not above `max`."""
+        return self._method("clip", min, max)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return self._method("swapaxes", -1, -2)
+
+    @property
+    def size(self) -> sympy.Expr:
+        """The number of entries."""
+        return product(self.shape)
+
+    def __len__(self) -> int:
+        if self.ndim and self.shape[0].is_Integer:
+            return int(self.shape[0])
+        if self.ndim:
+            raise TypeError(f"len({self}) is the symbol {self.shape[0]}; write {self}.shape[0]")
+        raise TypeError(f"{self} is a scalar and has no length")
 
 
 @final
 class Constraint:
-    """`left <= right`, `left >= right` or `left == right`, entry by entry."""
+    """`left <= right`, `left >= right` or `left == right`, entry by entry.
+
+    `<` and `>` make conditions for `np.where`; an optimisation problem refuses them.
+    """
 
     __slots__ = ("left", "relation", "right")
 
@@ -307,13 +344,45 @@ class Constraint:
             "and write two-sided bounds as two constraints"
         )
 
+    def indicator(self) -> Expression:
+        """1 where the relation holds, else 0: what a comparison is as a number, and as a condition of `np.where`."""
+        declared = (*self.left.declared, *self.right.declared)
+        return Expression(_indicator(self.left.node, self.relation, self.right.node), declared)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.indicator() * other
+
+    __rmul__ = __mul__
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _traced(numpy_in.ufunc, ufunc.__name__, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _traced(numpy_in.function, func.__name__, False, args, kwargs)
+
+
+def _indicator(left: Node, relation: str, right: Node) -> Node:
+    """1 where the relation holds, else 0, by the step function (step(0) = 0)."""
+    if relation in ("<", ">="):
+        left, right = right, left
+    difference = binary("-", left, right)
+    if relation == "==":
+        return elementwise("where", difference, number(0), number(1))
+    strict = apply("step", difference)
+    return strict if relation in ("<", ">") else binary("-", number(1), strict)
+
 
 # ---------------------------------------------------------------- making expressions
 
 
-def _as_node(value: Any) -> Node | None:
+def _as_node(value: Any, declared: Iterable[Variable] = ()) -> Node | None:
+    """The node of an expression, a number, a condition, or a SymPy expression over the declared variables."""
     if isinstance(value, Expression):
         return value.node
+    if isinstance(value, Constraint):
+        return value.indicator().node
+    if isinstance(value, sympy.Basic | sympy.MatrixBase) and not _is_coefficient(value):
+        return sympy_in.read(value, declared)[0]
     if isinstance(value, _NUMBERS) and not isinstance(value, bool):
         return number(as_coefficient(value))
     if isinstance(value, np.ndarray):
@@ -323,6 +392,40 @@ def _as_node(value: Any) -> Node | None:
             f"an array of shape {value.shape} cannot stand in a statement; declare a variable and give it as data"
         )
     return None
+
+
+def _is_coefficient(value: Any) -> bool:
+    """Whether a SymPy object is a number, or arithmetic over sizes."""
+    return (
+        isinstance(value, sympy.Expr)
+        and all(s.is_integer and s.is_positive for s in value.free_symbols)
+        and not value.has(sympy.MatrixExpr, sympy.Sum)
+        and not isinstance(value, sympy.MatrixBase)
+    )
+
+
+def _traced(meaning: Callable[..., Any], *words: Any) -> Any:
+    """A function on nodes, called with expressions: they are opened on the way in and made anew on the way out."""
+    declared: list[Variable] = []
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(bare(v) for v in value)
+        if isinstance(value, Mapping):
+            return {k: bare(v) for k, v in value.items()}
+        if isinstance(value, Constraint):
+            value = value.indicator()
+        if isinstance(value, Expression):
+            declared.extend(value.declared)
+            return value.node
+        return _as_node(value) if isinstance(value, np.ndarray) else value
+
+    def faced(value: Any) -> Any:
+        if isinstance(value, Node):
+            return Expression(value, declared)
+        return tuple(faced(v) for v in value) if isinstance(value, tuple) else value
+
+    return faced(meaning(*(bare(w) for w in words)))
 
 
 def _entries(key: Any) -> list[Any]:
@@ -344,14 +447,30 @@ def _entries(key: Any) -> list[Any]:
     return found
 
 
-def as_expression(value: Any) -> Expression:
-    """A number or size as a constant expression."""
+def as_expression(value: Any, declared: Iterable[Variable] = ()) -> Expression:
+    """A number, a size or a SymPy expression as an expression; its symbols mean the declared variables."""
     if isinstance(value, Expression):
         return value
-    node = _as_node(value)
+    known = tuple(declared)
+    node = _as_node(value, known)
     if node is None:
         raise ArgumentError(f"{value!r} is not an expression or a number")
-    return Expression(node)
+    return Expression(node, known)
+
+
+def from_sympy(expression: Any, facts: Mapping[str, Sequence[str]] | None = None) -> Expression:
+    """A SymPy expression as a statement: matrix expressions, scalars, and sums over indices.
+
+    An n×1 `MatrixSymbol` is a vector; a `Symbol` that is no size is a scalar. `facts` are given by name.
+
+    >>> import sympy, derive as dv
+    >>> n, d = sympy.symbols("n d")
+    >>> X, w = sympy.MatrixSymbol("X", n, d), sympy.MatrixSymbol("w", d, 1)
+    >>> dv.gradient(dv.from_sympy(sympy.Trace((X * w).T * X * w)), w)
+    2 * X.T @ X @ w
+    """
+    node, declared = sympy_in.read(expression, facts=facts)
+    return Expression(node, declared)
 
 
 def _declare_one(name: str, shape: Sequence[Any], facts: Mapping[str, Any]) -> Expression:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
+import sympy
 
 from . import differentiate, notation
 from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
@@ -23,6 +24,8 @@ def find_variable(expression: Expression, wanted: Any) -> Variable:
         if isinstance(wanted.node, Variable):
             return wanted.node
         raise ArgumentError(f"derivatives are taken with respect to variables, and {wanted} is none")
+    if isinstance(wanted, sympy.Symbol | sympy.MatrixSymbol | sympy.IndexedBase):
+        wanted = str(wanted.name)
     names = {v.name: v for v in expression.declared}
     if wanted in names:
         return names[wanted]
@@ -46,6 +49,7 @@ def gradient(expression: Expression, wrt: Any) -> Any:
     >>> dv.gradient(dv.logsumexp(x), x)
     softmax(x)
     """
+    expression = as_expression(expression)
     many = list(wrt) if _several(wrt) else [wrt]
     targets = [find_variable(expression, w) for w in many]
     found = differentiate.gradients(recognise(expression.node), targets)
@@ -61,6 +65,7 @@ def jacobian(expression: Expression, wrt: Any) -> Any:
     >>> dv.jacobian(A @ x, x)
     A
     """
+    expression = as_expression(expression)
     many = list(wrt) if _several(wrt) else [wrt]
     node = recognise(expression.node)
     results = [
@@ -78,6 +83,7 @@ def hessian(expression: Expression, wrt: Any) -> Any:
     >>> dv.hessian(dv.sumsq(A @ x) / 2, x)
     A.T @ A
     """
+    expression = as_expression(expression)
     node = recognise(expression.node)
     many = list(wrt) if _several(wrt) else [wrt]
     targets = [find_variable(expression, w) for w in many]
@@ -94,6 +100,7 @@ def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
     >>> dv.hvp(dv.sumsq(A @ x) / 2, x, v)
     A.T @ A @ v
     """
+    expression = as_expression(expression)
     target = find_variable(expression, wrt)
     found = differentiate.hvp(recognise(expression.node), target, direction.node)
     return Expression(found, (*expression.declared, *direction.declared))
@@ -101,6 +108,7 @@ def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
 
 def jvp(expression: Expression, wrt: Any, tangent: Expression) -> Expression:
     """Jacobian times a tangent; the shape of the expression."""
+    expression = as_expression(expression)
     target = find_variable(expression, wrt)
     found = differentiate.jvp(recognise(expression.node), target, tangent.node)
     return Expression(found, (*expression.declared, *tangent.declared))
@@ -108,6 +116,7 @@ def jvp(expression: Expression, wrt: Any, tangent: Expression) -> Expression:
 
 def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
     """Cotangent times Jacobian; the shape of the variable."""
+    expression = as_expression(expression)
     target = find_variable(expression, wrt)
     found = differentiate.vjp(recognise(expression.node), target, cotangent.node)
     return Expression(found, (*expression.declared, *cotangent.declared))
@@ -126,13 +135,14 @@ def check(expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed:
     """
     from .verify.check import check_claim
 
+    expression = as_expression(expression)
     if isinstance(claim, str):
         named = {v.name: v for v in expression.declared}
         claim = parse_node(claim, named)
     elif isinstance(claim, Expression):
         claim = claim.node
-    elif not callable(claim):
-        claim = as_expression(claim).node
+    elif isinstance(claim, sympy.Basic | sympy.MatrixBase) or not callable(claim):  # a Symbol is callable
+        claim = as_expression(claim, expression.declared).node
     return check_claim(
         recognise(expression.node), find_variable(expression, wrt), claim, order, seed, name=notation.text
     )

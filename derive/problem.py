@@ -321,6 +321,8 @@ def _problem(
 
 def _constraints(condition: Any, objective: Expression) -> list[Constraint]:
     if isinstance(condition, Constraint):
+        if condition.relation in ("<", ">"):
+            raise ArgumentError(f"{condition}: a strict inequality cannot be a constraint; write <= or >=")
         return [condition]
     if isinstance(condition, str):
         from .statement.text import parse_constraint

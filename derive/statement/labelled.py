@@ -72,7 +72,9 @@ def union(values: Iterable[Labelled]) -> dict[Label, Size]:
 
 def spread(value: Labelled, labels: dict[Label, Size]) -> Node:
     """The value repeated along the labels that it does not have, with its axes in their order."""
-    missing = [Labelled(ones((size,)), (label,)) for label, size in labels.items() if label not in value.labels]
+    missing = [
+        Labelled(ones((size,)), (label,)) for label, size in labels.items() if label not in value.labels
+    ]
     return contract([value, *missing], tuple(labels)).node
 
 

@@ -25,7 +25,7 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, DiagonalOf
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from ..build import einsum, is_zero, number, power, scale, zero
+from ..build import number, power, scale, zero
 from ..errors import LimitError, SizeError, UnsupportedError
 from ..node import Node, Variable, delta, ones, variable
 from ..operators import apply
@@ -34,6 +34,7 @@ from ..sizes import ONE, Shape, Size, as_coefficient, as_size, same_shape, same_
 from . import arithmetic as ar
 from .declarations import check_facts, check_variable_name
 from .functions import kron
+from .indexing import Span
 from .indexing import index as indexed
 from .labelled import Label, Labelled, contract, entrywise, fresh, product, total, union
 
@@ -77,7 +78,9 @@ class _Reader:
         self.known = {v.name: v for v in variables}
         self.facts = facts
         self.found: dict[str, Variable] = {}
-        self.size_names: set[str] = {s.name for v in self.known.values() for a in v.shape for s in a.free_symbols}
+        self.size_names: set[str] = {
+            s.name for v in self.known.values() for a in v.shape for s in a.free_symbols
+        }
         self.indices: dict[sympy.Expr, tuple[Size, int]] = {}  # its size, and whether it starts at 0 or 1
         self.bound: dict[sympy.Symbol, Labelled] = {}  # arguments of functions given to applyfunc
 
@@ -98,7 +101,7 @@ class _Reader:
             return rule(self, e)
         if isinstance(e, sympy.Number | sympy.NumberSymbol):
             return self.number(e)
-        if isinstance(e, sympy.Function) and type(e) in ENTRYWISE:
+        if type(e) in ENTRYWISE:
             return self.function(type(e), [self.scalar(a, e) for a in e.args], e)
         raise _refused(e)
 
@@ -144,7 +147,9 @@ class _Reader:
         if e in self.bound:
             return self.bound[e]
         if e in self.indices:
-            raise UnsupportedError(f"the index {e} stands as a number in the SymPy expression; it can only be an index")
+            raise UnsupportedError(
+                f"the index {e} stands as a number in the SymPy expression; it can only be an index"
+            )
         if e.name in self.known or e.name in self.facts:
             return Labelled(self.array(e.name, (), e))
         if e.name in self.size_names or (e.is_integer and e.is_positive):
@@ -190,7 +195,9 @@ class _Reader:
         order, argument = e.args
         if not order.is_Integer or order < 0:
             raise _refused(e)
-        name, settings = (("digamma", {}), ("trigamma", {}))[int(order)] if order < 2 else ("polygamma", {"order": order})
+        name, settings = (
+            (("digamma", {}), ("trigamma", {}))[int(order)] if order < 2 else ("polygamma", {"order": order})
+        )
         return entrywise(lambda a: apply(name, a, **settings), self.scalar(argument, e))
 
     def heaviside(self, e: Any) -> Labelled:
@@ -216,7 +223,9 @@ class _Reader:
         """`then` where the condition holds, else `otherwise`."""
         if not isinstance(condition, Relational):
             raise _refused(condition)
-        difference = total([self.scalar(condition.lhs, condition), self.scalar(condition.rhs, condition)], [ONE, -ONE])
+        difference = total(
+            [self.scalar(condition.lhs, condition), self.scalar(condition.rhs, condition)], [ONE, -ONE]
+        )
         kind = type(condition)
         if kind in (sympy.Eq, sympy.Ge, sympy.Le):
             then, otherwise = otherwise, then  # the opposite is stated: not equal, less, greater
@@ -238,7 +247,9 @@ class _Reader:
             if (low.free_symbols | high.free_symbols) & set(self.indices):
                 raise UnsupportedError(f"the range of {i} in {_short(e)} depends on another index")
             if low not in (0, 1):
-                raise UnsupportedError(f"the index {i} starts at {low} in {_short(e)}; it must run over a whole axis")
+                raise UnsupportedError(
+                    f"the index {i} starts at {low} in {_short(e)}; it must run over a whole axis"
+                )
             hidden[i] = self.indices.get(i)
             self.indices[i] = (self.size(high - low + 1), int(low))
             limits.append(i)
@@ -252,7 +263,9 @@ class _Reader:
         missing = [Labelled(ones((s,)), (i,)) for i, s in sizes.items() if i not in value.labels]
         return contract([value, *missing], [i for i in value.labels if i not in sizes])
 
-    def position(self, i: Any, size: Size | None, user: Any, strict: bool) -> tuple[Label | None, Size | None]:
+    def position(
+        self, i: Any, size: Size | None, user: Any, strict: bool
+    ) -> tuple[Label | None, Size | None]:
         """An index as (label, None) for a whole axis, or (None, position)."""
         if i.is_Integer:
             return None, i
@@ -271,7 +284,9 @@ class _Reader:
                 )
             count, start = self.indices[name]
             if size is not None and not same_size(size, count):
-                raise SizeError(f"the index {name} of {_short(user)} runs over {count} values, the axis has {size}")
+                raise SizeError(
+                    f"the index {name} of {_short(user)} runs over {count} values, the axis has {size}"
+                )
             if start + shift == 0 or (start == 1 and shift == 0 and not strict):
                 return name, None
         raise UnsupportedError(
@@ -312,12 +327,16 @@ class _Reader:
         for k, i in enumerate(e.indices):
             label, place = self.position(i, given[k] if given else None, e, strict=False)
             if label is None and given is None:
-                raise UnsupportedError(f"{_short(e)} has a fixed index; give the sizes: IndexedBase({name!r}, shape=…)")
+                raise UnsupportedError(
+                    f"{_short(e)} has a fixed index; give the sizes: IndexedBase({name!r}, shape=…)"
+                )
             places.append((label, place))
         shape = tuple(given) if given else tuple(self.indices[label][0] for label, _ in places)
         kept = tuple(("axis", k) for k, s in enumerate(shape) if s != 1)
         picks = {("axis", k): place for k, place in enumerate(places)}
-        return self.picked(Labelled(self.array(name, shape), kept), {k: v for k, v in picks.items() if k in kept})
+        return self.picked(
+            Labelled(self.array(name, shape), kept), {k: v for k, v in picks.items() if k in kept}
+        )
 
     def kronecker_delta(self, e: Any) -> Labelled:
         places = [self.position(i, None, e, strict=False) for i in e.args]
@@ -349,7 +368,9 @@ class _Reader:
             return Labelled(delta(shape[0]) if shape else ones(()), labels)
         if isinstance(e, ma.ZeroMatrix):
             return Labelled(zero(shape), labels)
-        return product([Labelled(ones(()))] + [Labelled(ones((s,)), (i,)) for i, s in zip(labels, shape, strict=True)])
+        return product(
+            [Labelled(ones(()))] + [Labelled(ones((s,)), (i,)) for i, s in zip(labels, shape, strict=True)]
+        )
 
     def matmul(self, e: Any) -> Labelled:
         found: Labelled | None = None
@@ -369,7 +390,9 @@ class _Reader:
     def matpow(self, e: Any) -> Labelled:
         base, exponent = e.args
         if not exponent.is_Integer:
-            raise UnsupportedError(f"SymPy's MatPow with the exponent {exponent}, in {_short(e)}: only whole numbers")
+            raise UnsupportedError(
+                f"SymPy's MatPow with the exponent {exponent}, in {_short(e)}: only whole numbers"
+            )
         if abs(exponent) > POWERS:
             raise LimitError(f"the matrix power {exponent} in {_short(e)} is beyond ±{POWERS}")
         if exponent == 0:
@@ -419,14 +442,18 @@ class _Reader:
         if len(axes) == 2:
             return self.diagonal_part(e)
         vector = value.renamed({axes[0]: ROW})
-        return contract([vector, Labelled(delta(value.sizes()[axes[0]]), (ROW, COLUMN))], [*vector.labels, COLUMN])
+        return contract(
+            [vector, Labelled(delta(value.sizes()[axes[0]]), (ROW, COLUMN))], [*vector.labels, COLUMN]
+        )
 
     def diagonal_part(self, e: Any) -> Labelled:
         """The matrix with the entries off its diagonal set to 0."""
         value = self.value(e.args[0])
         sizes = value.sizes()
         if not (ROW in sizes and COLUMN in sizes and same_size(sizes[ROW], sizes[COLUMN])):
-            raise UnsupportedError(f"SymPy's {type(e).__name__} of a matrix that is not square, in {_short(e)}")
+            raise UnsupportedError(
+                f"SymPy's {type(e).__name__} of a matrix that is not square, in {_short(e)}"
+            )
         return product([value, Labelled(delta(sizes[ROW]), (ROW, COLUMN))])
 
     def diagonal_of(self, e: Any) -> Labelled:
@@ -443,15 +470,17 @@ class _Reader:
             return self.function(e.function, [value], e)
         (argument,) = e.function.variables
         hidden = self.bound.get(argument)
-        self.bound[argument] = value
-        found = self.value(e.function.expr)
+        inside = {axis: fresh() for axis in (ROW, COLUMN)}  # entries: within the function no axis is in sight
+        self.bound[argument] = entries = value.renamed(dict(inside))
+        found = self.scalar(e.function.expr, e)
         if hidden is None:
             del self.bound[argument]
         else:
             self.bound[argument] = hidden
-        sizes = union([value, found])
+        sizes = union([entries, found])
         missing = [Labelled(ones((s,)), (i,)) for i, s in sizes.items()]
-        return contract([found, *missing], tuple(sizes))
+        back = {label: axis for axis, label in inside.items()}
+        return contract([found, *missing], tuple(sizes)).renamed(back)
 
     def kronecker(self, e: Any) -> Labelled:
         found: Node | None = None
@@ -482,9 +511,8 @@ def _squeezed(shape: Shape) -> Shape:
     return tuple(s for s in shape if s != 1)
 
 
-def _all() -> Any:
-    from .indexing import Span
-
+def _all() -> Span:
+    """A whole axis."""
     return Span()
 
 
