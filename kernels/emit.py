@@ -36,7 +36,7 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh compiled cos cosh digamma eliminate erf erfc exp expm1 lgamma log "
+    "acos acosh asin asinh atan atanh compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma log "
     "log1p polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
 ).split()
 

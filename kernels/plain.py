@@ -42,6 +42,11 @@ def polygamma(order: int, x: float) -> Any:
     return _scipy.polygamma(order, x)
 
 
+def gemm(left: Any, right: Any, out: Any) -> None:
+    """out = left · right."""
+    np.dot(left, right, out)
+
+
 def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> tuple[float, float]:
     """(det, log |det|), and the inverse if it is wanted; NaN where the matrix is singular."""
     sign, logarithm = np.linalg.slogdet(matrix)

@@ -137,7 +137,7 @@ def _blas(statement: Statement, form: _Form, scope: Scope) -> list[str]:
             target += (
                 f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
             )
-        return [*lines, f"np.dot({left}, {right}, {target})"]
+        return [*lines, f"gemm({left}, {right}, {target})"]
     extents = [_room(i, statement, scope) for i in order]
     product = scope.scratch(extents)
     whole = f"{product}[:m]" if order[0] == statement.row else product
@@ -145,7 +145,7 @@ def _blas(statement: Statement, form: _Form, scope: Scope) -> list[str]:
         whole += (
             f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
         )
-    lines.append(f"np.dot({left}, {right}, {whole})")
+    lines.append(f"gemm({left}, {right}, {whole})")
     variables = {label: f"i{k}" for k, label in enumerate(order)}
     lines += loops(statement, order, scope)
     place = ", ".join(variables[i] for i in statement.stored)
