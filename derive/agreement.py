@@ -91,7 +91,10 @@ class Subject:
     @cached_property
     def directions(self) -> dict[str, Expression]:
         """A direction for every unknown, of its shape."""
-        return {v.name: tensor(f"along_{v.name}", *v.shape) for v in self.unknowns}
+        return {
+            v.name: tensor(f"along_{v.name}", *v.shape, symmetric="symmetric" in v.facts)
+            for v in self.unknowns
+        }
 
     @cached_property
     def slope(self) -> Expression:

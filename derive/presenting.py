@@ -82,7 +82,8 @@ def _hessians(model: Model) -> Iterator[Derived]:
 
 def direction(expression: Expression, unknown: str) -> Expression:
     """A variable of the unknown's shape, called V, or v for a vector, unless that name is taken."""
-    shape = next(v.shape for v in expression.declared if v.name == unknown)
+    target = next(v for v in expression.declared if v.name == unknown)
+    shape = target.shape
     taken = {v.name for v in expression.declared} | {
         str(s) for v in expression.declared for size in v.shape for s in size.free_symbols
     }
@@ -90,7 +91,8 @@ def direction(expression: Expression, unknown: str) -> Expression:
     name = next((name for name in wanted if name not in taken), None)
     if name is None:
         raise DeriveError(f"no name is left for a direction of {unknown}")
-    return tensor(name, *shape)
+    # A step from one symmetric matrix to another is symmetric.
+    return tensor(name, *shape, symmetric="symmetric" in target.facts)
 
 
 def present(model: Model, form: str = "text") -> str:

@@ -123,7 +123,7 @@ def minimize(
     judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
     with np.errstate(all="ignore"):
         run = Run(oracle, start, record)
-        with Progress(record.title, enabled=progress) as bar:
+        with Progress(record.title, progress, tol) as bar:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
         x, f, g = run.best
         proof = judge(x, run.magnitude)
