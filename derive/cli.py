@@ -370,7 +370,7 @@ def demo(names: tuple[str, ...], out: Path) -> None:
     "--set", "settings", multiple=True, metavar="NAME=NUMBER", help="A number of the model: lam=0.1."
 )
 @click.option("--method", help="The optimizer; by default chosen by the model.")
-@click.option("--max-time", type=float, help="Seconds after which to stop.")
+@click.option("--max-time", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to stop.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the unknowns to this .npz."
 )
@@ -393,7 +393,7 @@ def fit(
 
     model = get(name)
     arrays = fitting.arrays_of(model, data, fitting.numbers(settings))
-    result = fitting.fit(model, arrays, method=method, max_time=max_time)
+    result = fitting.fit(model, arrays, method=method, max_time=max_time, progress=True)
     if out is not None:
         fitting.save(out, {u: result[u] for u in model.unknowns})
     if form == "json":

@@ -54,3 +54,15 @@ def test_links_lead_somewhere() -> None:
     root = Path(__file__).resolve().parent.parent
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (root / target).exists(), target
+
+
+def test_language_page_names_what_exists() -> None:
+    """Every function that docs/language.md lists is one of the language."""
+    from derive.statement.functions import FUNCTIONS
+
+    page = (Path(__file__).resolve().parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
+    table = page.split("## Functions")[1].split("Indices:")[0]
+    quoted = " ".join(re.findall(r"`([^`]*)`", table))
+    names = set(re.findall(r"\b[a-z]\w+(?=\(|\b)", re.sub(r"\([^)]*\)", "", quoted))) - {"axis", "pi"}
+    assert {"sumsq", "logsumexp", "einsum", "sigmoid", "where"} <= names
+    assert names <= set(FUNCTIONS), names - set(FUNCTIONS)
