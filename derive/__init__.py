@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .errors import DeriveError
     from .expression import Constraint, Expression, from_sympy, matrix, parse, scalar, tensor, vector
-    from .operations import check, compile, gradient, hessian, hvp, jacobian, jvp, state, vjp
+    from .operations import check, compile, derivation, gradient, hessian, hvp, jacobian, jvp, state, taylor, vjp
     from .problem import Problem, maximize, minimize
     from .sizes import sizes
 
@@ -28,7 +28,9 @@ _HOME = {
     "minimize": "problem",
     "maximize": "problem",
     **dict.fromkeys("Constraint Expression from_sympy matrix parse scalar tensor vector".split(), "expression"),
-    **dict.fromkeys("check compile gradient hessian hvp jacobian jvp state vjp".split(), "operations"),
+    **dict.fromkeys(
+        "check compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(), "operations"
+    ),
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Problem",
     "check",
     "compile",
+    "derivation",
     "from_sympy",
     "gradient",
     "hessian",
@@ -51,6 +54,7 @@ __all__ = [
     "scalar",
     "sizes",
     "state",
+    "taylor",
     "tensor",
     "vector",
     "vjp",

@@ -10,12 +10,15 @@ import numpy as np
 import sympy
 
 from . import differentiate, notation
+from .build import add
 from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
 from .expression import Expression, as_expression, merge_arrays
-from .node import Variable
+from .node import Variable, variable
 from .stable import recognise
+from .statement.arithmetic import broadcast_to
 from .statement.declarations import declare
 from .statement.text import parse_node
+from .steps import Derivation, derive_steps
 
 
 def find_variable(expression: Expression, wanted: Any) -> Variable:
@@ -120,6 +123,53 @@ def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
     target = find_variable(expression, wrt)
     found = differentiate.vjp(recognise(expression.node), target, cotangent.node)
     return Expression(found, (*expression.declared, *cotangent.declared))
+
+
+def derivation(expression: Any, wrt: Any) -> Derivation:
+    """The derivative as a worked solution: the differential first, then one named rule per line.
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> print(dv.derivation(loss, "w"))
+         L = r @ r / 2
+    where r = X @ w - y
+        dL = d(r @ r) / 2    [linearity: d(A @ u + b) = A @ du]
+           = r @ dr    [squared norm: d(u @ u) = 2 * u @ du]
+           = r @ X @ dw    [linearity: d(A @ u + b) = A @ du]
+           = (X.T @ r) @ dw    [collect dw]
+    grad_w = X.T @ r    [the gradient is what multiplies the differential: dL = <grad, dw>]
+           = X.T @ (X @ w - y)    [insert r]
+    """
+    expression = as_expression(expression)
+    return derive_steps(recognise(expression.node), find_variable(expression, wrt))
+
+
+def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
+    """The Taylor polynomial in a variable about a point, to first or second order.
+
+    f(a) + J(a)·(w − a) + ½ (w − a)ᵀ H(a) (w − a); for an array each entry is expanded.
+
+    >>> import derive as dv
+    >>> x, a = dv.vector("x", "n"), dv.vector("a", "n")
+    >>> dv.taylor(dv.sumsq(x), x, a, order=1)
+    2 * a @ (x - a) + a @ a
+    """
+    expression = as_expression(expression)
+    if order not in (0, 1, 2):
+        raise ArgumentError(f"an expansion is made to order 0, 1 or 2, not {order!r}")
+    w = find_variable(expression, wrt)
+    point = as_expression(at, expression.declared)
+    centre = broadcast_to(point.node, w.shape)
+    step = variable("_step", w.shape, w.facts & {"symmetric"})
+    node = recognise(expression.node)
+    terms = [(sympy.S.One, node)]
+    slope = node
+    for k in range(1, order + 1):
+        slope = differentiate.jvp(slope, w, step)
+        terms.append((1 / sympy.factorial(k), slope))
+    here = differentiate.substitute(add(terms, node.shape), {w: centre})
+    away = add([(sympy.S.One, w), (sympy.S.NegativeOne, centre)])
+    return Expression(differentiate.substitute(here, {step: away}), (*expression.declared, *point.declared))
 
 
 def check(expression: Expression, wrt: Any, claim: Any, order: Any = 1, *, seed: int = 0) -> Any:
