@@ -27,7 +27,7 @@ from .node import (
     topological,
     variables,
 )
-from .operators import lookup
+from .operators import Operator, lookup
 from .sizes import Binding, show_shape
 
 
@@ -121,6 +121,29 @@ def bind(
     return arrays, binding
 
 
+def has_access(roots: Sequence[Node]) -> bool:
+    """Whether there is anything that `check_access` would look at."""
+    applied = (node for node in topological(roots) if isinstance(node, Apply))
+    return any(type(lookup(node.op)).check is not Operator.check for node in applied)
+
+
+def check_access(roots: Sequence[Node], arrays: Mapping[str, Array], binding: Binding) -> None:
+    """Check what only numbers decide: that slices and windows fit, and that whole-number indices are in range.
+
+    Compiled kernels, which do not look, are preceded by this; indices are checked where they are given as data.
+    """
+    for node in topological(roots):
+        if not isinstance(node, Apply):
+            continue
+        shapes = [binding.shape(o.shape) for o in node.operands]
+        data = [arrays.get(o.name) if isinstance(o, Variable) else None for o in node.operands]
+        try:
+            lookup(node.op).check(shapes, data, bound_params(node.params, binding))
+        except DataError as error:
+            names = ", ".join(o.name for o in node.operands if isinstance(o, Variable))
+            raise DataError(f"{error}, in {node.op} of {names}") from None
+
+
 def _is_size(value: Any) -> bool:
     """Whether the value is a whole number ≥ 1."""
     try:
@@ -205,6 +228,7 @@ def evaluate(
     wanted = variables(root)
     symbols = size_symbols(root)
     arrays, binding = bind(wanted, data, sizes=symbols, dtype=dtype)
+    check_access([node], arrays, binding)
     return evaluate_bound([node], arrays, binding, digits=digits, dtype=dtype)[0]
 
 

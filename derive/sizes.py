@@ -197,11 +197,28 @@ class Binding:
                 self.values[size] = number
                 self.origin[size] = f"axis {axis} of {name}"
                 continue
+            if not size.is_Symbol and not size.is_Integer:
+                self._solve(size, number, f"axis {axis} of {name}")
             wanted = self.number(size, default=None)
             if wanted is not None and wanted != number:
                 source = self.origin.get(size) if size.is_Symbol else None
                 because = f" ({size} = {wanted} from {source})" if source else ""
                 raise SizeError(f"{name}: axis {axis} has length {number}, but {size} = {wanted}{because}")
+
+    def _solve(self, size: Size, number: int, origin: str) -> None:
+        """Learn the one unknown symbol of a size such as n - k + 1, where it is affine in it."""
+        missing = [s for s in size.free_symbols if s not in self.values]
+        if len(missing) != 1:
+            return
+        (symbol,) = missing
+        gap = self.substitute(size) - number
+        slope = sympy.diff(gap, symbol)
+        if not slope.is_Integer or slope == 0:
+            return
+        value = -gap.subs(symbol, 0) / slope
+        if value.is_Integer and value >= 1:
+            self.values[symbol] = int(value)
+            self.origin[symbol] = origin
 
     def number(self, size: Size, default: int | None = -1) -> int | None:
         """The number that a size stands for; `default=None` gives None where it is not known yet."""
@@ -224,8 +241,15 @@ class Binding:
         return _substituted(value, tuple(self.values.items()))
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
-        """The shape in numbers."""
-        return tuple(int(self.number(s) or 0) for s in shape)
+        """The shape in numbers; every size is at least 1."""
+        return tuple(self._length(s) for s in shape)
+
+    def _length(self, size: Size) -> int:
+        number = int(self.number(size) or 0)
+        if number < 1:
+            known = ", ".join(f"{s} = {self.values[s]}" for s in sorted(size.free_symbols, key=str))
+            raise SizeError(f"the size {size} is {number} for {known}, and sizes are at least 1")
+        return number
 
 
 class _CallableModule(ModuleType):

@@ -1,6 +1,17 @@
 """Operators as data. Importing this package fills the registry."""
 
-from . import access, elementwise, linalg, masks, reductions, scalar  # noqa: F401  (they register themselves)
+from . import (  # noqa: F401  (they register themselves)
+    access,
+    cholesky,
+    cumulative,
+    elementwise,
+    gather,
+    linalg,
+    masks,
+    reductions,
+    scalar,
+    windows,
+)
 from .base import REGISTRY, Operator, apply, lookup, normal_axes, rebuild
 from .elementwise import Elementwise
 

@@ -103,6 +103,9 @@ class Slice(Operator):
         found = arrays[0][_selection(param(params, "index"), arrays[0].shape)]
         return np.asarray(found, dtype=arrays[0].dtype)
 
+    def check(self, shapes: Sequence[tuple[int, ...]], data: Sequence[Array | None], params: Params) -> None:
+        _selection(param(params, "index"), shapes[0])
+
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
         lead = adjoint.shape[: adjoint.order - node.order]
         inner = node.param("index")
@@ -135,6 +138,9 @@ class Place(Operator):
         source = arrays[0]  # [()]: an array of objects would otherwise hold an array as one entry
         out[_selection(param(params, "index"), out.shape)] = source if source.ndim else source[()]
         return out
+
+    def check(self, shapes: Sequence[tuple[int, ...]], data: Sequence[Array | None], params: Params) -> None:
+        _selection(param(params, "index"), [int(s) for s in param(params, "shape")])
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
         lead = adjoint.shape[: adjoint.order - node.order]

@@ -57,6 +57,15 @@ class Operator(ABC):
         """Whether operand `index` carries a derivative at all."""
         return True
 
+    def check(  # noqa: B027  (most operators fit always)
+        self, shapes: Sequence[tuple[int, ...]], data: Sequence[Array | None], params: Params
+    ) -> None:
+        """Raise where operands of these shapes in numbers do not fit; `params` are in numbers too.
+
+        `data` holds the arrays of the operands that are variables. Compiled code does not look; it is
+        preceded by this.
+        """
+
 
 def register(operator: T) -> T:
     """Add a record to the registry."""
