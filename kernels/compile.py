@@ -14,7 +14,7 @@ import numpy as np
 
 from ..domains import Array, Float
 from ..errors import ArgumentError, DataError, UnsupportedError
-from ..evaluate import bind, run
+from ..evaluate import bind, check_access, has_access, run
 from ..node import Node, size_symbols, variables
 from ..sizes import Binding
 from ..stable import stabilise
@@ -72,6 +72,7 @@ class Kernel:
         self.variables = {v.name: v for v in variables(*original)}
         self.symbols = size_symbols(*original)
         self.names = tuple(nodes)
+        self._reaches = has_access(list(nodes.values()))
         self._orders = tuple((name, node.order) for name, node in nodes.items())
         self._program: Program | None = None
         self._source: str | None = None
@@ -111,7 +112,13 @@ class Kernel:
         """Everything checked, then computed."""
         data = self._split(mapping, arrays)
         found, binding = bind(self.variables.values(), data, sizes=self.symbols, dtype=self.dtype)
+        self.check_access(found, binding)
         return self._run(found, binding)
+
+    def check_access(self, arrays: Mapping[str, Array], binding: Binding) -> None:
+        """Slices and windows fit, and indices are in range: compiled code does not look."""
+        if self._reaches:
+            check_access(list(self.nodes.values()), arrays, binding)
 
     def _run(self, arrays: Mapping[str, Array], binding: Binding) -> dict[str, Any]:
         if self.backend == "numpy":
@@ -183,6 +190,7 @@ class Bound:
         found, _ = bind(wanted, given, dtype=self.dtype, check_facts=False)
         for v in wanted:
             self.binding.learn(v.name, v.shape, found[v.name].shape)
+        kernel.check_access({**self.arrays, **found}, self.binding)
         shapes = tuple(found[u].shape for u in self._names)
         if kernel.backend == "numpy":
             self._ready = (shapes, None, (), ())

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
+from .access import cholesky_factors, gathered, running, scattered
 from .axes import along_axes
 from .loops import Scope, fused, matrix_functions, reshaped
 from .products import product_lines
@@ -36,7 +37,7 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma log "
+    "acos acosh asin asinh atan atanh cholesky compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma log "
     "log1p polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
 ).split()
 
@@ -56,6 +57,14 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
         return [f"{name} = {given}[b:b + m]"]
     if first.kind == "sum":
         return product_lines(first, scope)
+    if first.kind == "gather":
+        return gathered(first, scope)
+    if first.kind == "scatter":
+        return scattered(first, scope)
+    if first.op in ("cumsum", "cumsum_back"):
+        return running(first, scope)
+    if first.op == "cholesky":
+        return cholesky_factors(first, scope)
     if first.kind == "axis":
         return along_axes(nest.statements, scope)
     if first.kind == "matrix":

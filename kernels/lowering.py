@@ -17,6 +17,8 @@ from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable
 from ..operators import Elementwise, lookup
 from ..sizes import Size, same_size
 from .contraction import view_of
+from .lowering_access import RULES
+from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
 from .statements import Entries, Item, Read, Statement, label
 
@@ -51,6 +53,8 @@ class Rows:
                 return self._kept_axis(node, axis) is not None
             if node.op == "concatenate":
                 return bool(axis != node.param("axis"))
+            known = access_blockable(node, axis)
+            return True if known is None else known
         return True
 
     def _operand_axis(self, node: Apply, axis: int) -> int | None:
@@ -89,10 +93,11 @@ def lower(item: Item, rows: Rows) -> Statement | None:
         return Statement(
             item, kind, dict(enumerate(node.shape)), labels, row, [read], "{0}", "rows of the data"
         )
-    return _Lowering(rows, item).statement()
+    return Lowering(rows, item).statement()
 
 
-class _Lowering:
+@final
+class Lowering:
     """The work of stating one item."""
 
     def __init__(self, rows: Rows, item: Item) -> None:
@@ -178,6 +183,8 @@ class _Lowering:
             settings = {name: str(value) for name, value in node.params}
             inside = [t if t.startswith("{") else f"({t})" for t in texts]
             return self.make("map", kernel.format(*inside, **settings), node.op)
+        if node.op in RULES:
+            return RULES[node.op](self, node)
         rule = getattr(self, f"_{node.op}", None)
         if rule is None and node.op in _NUMERIC_AXES:
             rule = self._along_axes
@@ -234,20 +241,20 @@ class _Lowering:
         self.whole(node.operands[0], axis)
         return self.make("matrix", "", node.op, op=node.op)
 
-    _inv = _det = _logdet = _matrix
+    _inv = _det = _logdet = _cholesky = _matrix
 
     def _tril(self, node: Apply) -> Statement:
         """Entries above a diagonal become 0."""
         i, j = (label(k) for k in self.output[-2:])
         text = self.read(node.operands[0], tuple(label(k) for k in self.output))
-        condition = f"{j} <= {i} + {self._number(node.param('k', 0))}"
+        condition = f"{j} <= {i} + {self.number(node.param('k', 0))}"
         return self.make("map", f"({text} if {condition} else 0.0)", "lower triangle")
 
     def _reshape(self, node: Apply) -> Statement:
         self.whole(node.operands[0], None if self.row is None else 0)
         return self.make("reshape", "", "another shape", op="reshape")
 
-    def _number(self, value: Any) -> str:
+    def number(self, value: Any) -> str:
         return self.rows.sizes.integer(sympy.sympify(value))
 
     def _slice(self, node: Apply) -> Statement:
@@ -255,7 +262,7 @@ class _Lowering:
         axis = 0
         for entry in node.param("index"):
             if entry[0] == "at":
-                entries.append(self._number(entry[1]))
+                entries.append(self.number(entry[1]))
             else:
                 entries.append(self._affine(label(axis), entry[1], entry[3]))
                 axis += 1
@@ -264,8 +271,8 @@ class _Lowering:
     def _affine(self, text: str, start: Any, step: Any) -> str:
         if start == 0 and step == 1:
             return text
-        scaled = text if step == 1 else f"{self._number(step)} * {text}"
-        return f"{self._number(start)} + {scaled}"
+        scaled = text if step == 1 else f"{self.number(step)} * {text}"
+        return f"{self.number(start)} + {scaled}"
 
     def _place(self, node: Apply) -> Statement:
         entries: list[str] = []
@@ -273,17 +280,17 @@ class _Lowering:
         for k, (entry, size) in enumerate(zip(node.param("index"), node.shape, strict=True)):
             here = label(k)
             if entry[0] == "at":
-                conditions.append(f"{here} == {self._number(entry[1])}")
+                conditions.append(f"{here} == {self.number(entry[1])}")
                 continue
             start, count, step = entry[1:]
             if start == 0 and step == 1 and same_size(count, size):
                 entries.append(here)
                 continue
-            shifted = f"({here} - ({self._number(start)}))" if start != 0 else here
+            shifted = f"({here} - ({self.number(start)}))" if start != 0 else here
             if step != 1:
-                conditions.append(f"{shifted} % {self._number(step)} == 0")
-                shifted = f"({shifted} // {self._number(step)})"
-            conditions.append(f"0 <= {shifted} < {self._number(count)}")
+                conditions.append(f"{shifted} % {self.number(step)} == 0")
+                shifted = f"({shifted} // {self.number(step)})"
+            conditions.append(f"0 <= {shifted} < {self.number(count)}")
             entries.append(shifted)
         text = self.read(node.operands[0], tuple(entries))
         if conditions:
@@ -297,9 +304,9 @@ class _Lowering:
         for k, operand in enumerate(node.operands):
             entries = [label(i) for i in self.output]
             if start != 0:
-                entries[axis] = f"({label(axis)} - ({self._number(start)}))"
+                entries[axis] = f"({label(axis)} - ({self.number(start)}))"
             start = sympy.expand(start + operand.shape[axis])
             piece = self.read(operand, tuple(entries))
             last = k == len(node.operands) - 1
-            text += piece if last else f"({piece} if {label(axis)} < {self._number(start)} else "
+            text += piece if last else f"({piece} if {label(axis)} < {self.number(start)} else "
         return self.make("map", text + ")" * (len(node.operands) - 1), "joined")

@@ -47,6 +47,14 @@ def gemm(left: Any, right: Any, out: Any) -> None:
     np.dot(left, right, out)
 
 
+def cholesky(matrix: Any, factor: Any) -> None:
+    """The lower triangular factor of a positive definite matrix; NaN where it is not one."""
+    try:
+        factor[...] = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        factor[...] = math.nan
+
+
 def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> tuple[float, float]:
     """(det, log |det|), and the inverse if it is wanted; NaN where the matrix is singular."""
     sign, logarithm = np.linalg.slogdet(matrix)

@@ -191,7 +191,8 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
 
 def _same_matrices(a: Statement, b: Statement) -> bool:
     """Whether one elimination gives both: inverse and determinants of the same matrices."""
-    return a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item and a.op != b.op
+    shared = a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item and a.op != b.op
+    return shared and "cholesky" not in (a.op, b.op)
 
 
 def _same_exponentials(a: Statement, b: Statement) -> bool:

@@ -6,9 +6,24 @@ from collections.abc import Iterable
 from typing import final
 
 import sympy
-from sympy.printing.pycode import pycode
+from sympy.printing.pycode import PythonCodePrinter
 
 from ..sizes import Size
+
+
+class _Printer(PythonCodePrinter):  # type: ignore[misc]
+    """Python's text, with whole-number division for rounded quotients: floats would round them twice."""
+
+    def _print_floor(self, expr: sympy.floor) -> str:
+        top, bottom = sympy.fraction(sympy.together(expr.args[0]))
+        return f"(({self._print(top)}) // ({self._print(bottom)}))"
+
+    def _print_ceiling(self, expr: sympy.ceiling) -> str:
+        top, bottom = sympy.fraction(sympy.together(expr.args[0]))
+        return f"(-((-({self._print(top)})) // ({self._print(bottom)})))"
+
+
+_printer = _Printer({"fully_qualified_modules": True})
 
 
 @final
@@ -21,14 +36,14 @@ class Sizes:
 
     def text(self, value: sympy.Expr) -> str:
         """Any formula over sizes."""
-        return str(pycode(value.xreplace(self._own), fully_qualified_modules=True))
+        return str(_printer.doprint(value.xreplace(self._own)))
 
     def integer(self, value: Size) -> str:
         """A whole number over sizes."""
         if value.is_Integer:
             return str(int(value))
         text = self.text(sympy.expand(value))
-        return f"int({text})" if "/" in text else text
+        return f"int({text})" if "/" in text.replace("//", "") else text
 
 
 def coefficient(value: sympy.Expr, sizes: Sizes) -> str:

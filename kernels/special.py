@@ -289,6 +289,23 @@ def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
 
 
 @_helper
+def cholesky(matrix: Any, factor: Any) -> None:
+    """The lower triangular factor of a positive definite matrix, row by row; NaN where it is not one."""
+    size = matrix.shape[0]
+    for i in range(size):
+        for j in range(i + 1):
+            rest = matrix[i, j]
+            for k in range(j):
+                rest -= factor[i, k] * factor[j, k]
+            if i > j:
+                factor[i, j] = rest / factor[j, j]
+            else:
+                factor[i, i] = math.sqrt(rest) if rest > 0.0 else math.nan
+        for j in range(i + 1, size):
+            factor[i, j] = 0.0
+
+
+@_helper
 def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> Any:
     """Gauss–Jordan elimination with partial pivoting: (det, log |det|), and the inverse into `inverse`.
 

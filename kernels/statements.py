@@ -14,6 +14,8 @@ from ..node import Labels, Node
 from ..sizes import Size
 
 Entries = tuple[str, ...]
+#: The label of a place that is read from an array of whole numbers; it has no loop.
+PICK = 900
 
 
 @final
@@ -63,7 +65,7 @@ class Read:
 class Statement:
     """One loop statement: `target[output] (+)= template(reads)` over all labels.
 
-    kind      map | sum | axis | matrix | reshape | rows
+    kind      map | sum | axis | matrix | reshape | rows | gather | scatter
     row       the label that runs over the rows of a block, if any
     template  scalar Python; `{k}` is the k-th read, `@l@` the (global) index of label l, `#k#` a size
     """
@@ -79,6 +81,7 @@ class Statement:
     op: str = ""
     axes: Labels = ()  # labels along which an axis operator works
     accumulates: bool = False
+    place: str = ""  # where a gather reads or a scatter adds, on the axis that it is about
 
     @property
     def summed(self) -> Labels:

@@ -14,11 +14,14 @@ import pytest
 import sympy
 
 import derive.differentiate as differentiate
-from derive.build import power, total, transpose
+from derive.build import add, einsum, power, total, transpose, zero
 from derive.kernels.compile import compile_nodes
-from derive.node import Node, variable, variables
+from derive.node import Node, delta, ones, variable, variables
 from derive.operators import REGISTRY, Elementwise, apply
+from derive.operators.cumulative import cumsum
+from derive.operators.windows import overlap_add, windows
 from tests.kernels.statements import assert_close, d, k, n, reference
+from tests.oracle.samples import counting
 
 S = sympy.S
 CUBE = sympy.Integer(3)
@@ -38,6 +41,14 @@ ALL_AXES = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 
 def part(*entries: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
     return tuple(("at", S(e[0])) if len(e) == 1 else ("range", *(S(v) for v in e)) for e in entries)
+
+
+def definite(x: Node) -> Node:
+    """A Aᵀ + I on the last two axes."""
+    batch = tuple(range(x.order - 2))
+    gram = einsum([(x, (*batch, 50, 52)), (x, (*batch, 51, 52))], (*batch, 50, 51))
+    eye = [(delta(x.shape[-1]), (50, 51)), *((ones((s,)), (i,)) for i, s in enumerate(x.shape[:-2]))]
+    return add([(S.One, gram), (S.One, einsum(eye, (*batch, 50, 51)))])
 
 
 PARTS = [
@@ -66,6 +77,31 @@ OTHERS: dict[str, Callable[[], list[Node]]] = {
     "concatenate": lambda: [
         apply("concatenate", A, C1, A, axis=1),
         apply("concatenate", A, C2, axis=0),
+    ],
+    "cholesky": lambda: [apply("cholesky", definite(MATRICES)), apply("cholesky", definite(SQUARE))],
+    "cumsum": lambda: [cumsum(A, axis, back) for axis in range(3) for back in (False, True)],
+    "windows": lambda: [
+        *(windows(A, A.shape[axis], axis) for axis in range(3)),
+        *(windows(A, S.One, axis, S(2)) for axis in range(3)),
+        windows(apply("concatenate", A, A, axis=1), S(2), 1, S(2)),
+        windows(apply("concatenate", A, A, axis=0), n, 0, k),
+    ],
+    "overlap_add": lambda: [
+        overlap_add(A, n + k - 1, 0),
+        overlap_add(A, k + 2 * d - 2, 1, S(2)),
+    ],
+    "take": lambda: [
+        apply("take", A, counting(d), axis=1),
+        apply("take", A, zero((n, S(2))), axis=0),
+        apply("take", A, counting(n), axis=0),
+        apply("take", A, zero(()), axis=2),
+        apply("take", A, zero((k,)), axis=1),
+    ],
+    "scatter_add": lambda: [
+        apply("scatter_add", A, counting(n), axis=0, size=n + 1),
+        apply("scatter_add", A, zero((n, d)), axis=0, size=S(2)),
+        apply("scatter_add", A, counting(d), axis=1, size=d),
+        apply("scatter_add", A, zero((d, k)), axis=1, size=n),
     ],
 }
 

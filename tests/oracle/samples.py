@@ -5,14 +5,14 @@ A new operator is tested without a new test; only one with settings of its own n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sympy
 
-from derive.build import add, einsum, full
+from derive.build import add, einsum, full, zero
 from derive.errors import DeriveError
-from derive.node import Node, Variable, variable
+from derive.node import Node, Variable, delta, depends_on, variable
 from derive.operators import REGISTRY, Elementwise, apply
 from derive.sizes import sizes
 
@@ -35,10 +35,46 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "place": [{"index": (("range", ONE, n, ONE), ("range", ZERO, d, TWO)), "shape": (n + 1, 2 * d)}],
     "concatenate": [{"axis": 0}, {"axis": 1}],
+    "cumsum": [{"axis": 0}, {"axis": 1, "reverse": True}],
+    "windows": [{"axis": 1, "size": TWO}, {"axis": 1, "size": d, "stride": TWO}, {"axis": 0, "size": n}],
+    "overlap_add": [{"axis": 0, "size": n + d - 1}, {"axis": 0, "size": d + 2 * n - 2, "stride": TWO}],
+    "take": [{"axis": 0}, {"axis": 1}],
+    "scatter_add": [{"axis": 0, "size": n + 1}, {"axis": 1, "size": d}],
 }
 SHAPES = ((n, d), (n, n), (n,), (), (d, n, n))
-#: Where an argument between 0 and 1 is outside the domain.
-ABOVE_ONE = {"arccosh"}
+
+
+def counting(size: Any) -> Node:
+    """0, 1, …, size − 1: whole numbers that are no data."""
+    running = apply("cumsum", full((size,)), axis=0)
+    return add([(ONE, running), (-ONE, full((size,)))])
+
+
+def _above_one(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
+    return [add([(ONE, x), (ONE, full(x.shape))]) for x in operands]
+
+
+def _definite(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
+    """A matrix whose lower triangle is that of a positive definite one."""
+    (x,) = operands
+    batch = tuple(range(x.order - 2))
+    eye = [(delta(x.shape[-1]), (50, 51)), *((full((s,)), (i,)) for i, s in enumerate(x.shape[:-2]))]
+    return [add([(ONE, x), (sympy.Integer(3), einsum(eye, (*batch, 50, 51)))])]
+
+
+def _numbered(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
+    """An array, and places on it: different ones on its first axis, the same on others."""
+    x, axis = operands[0], settings["axis"]
+    return [x, zero(x.shape[axis : axis + 1]) if axis else counting(x.shape[axis])]
+
+
+#: Arguments made of the operands, where the operands themselves would be outside the domain.
+ARGUMENTS: dict[str, Callable[[list[Variable], dict[str, Any]], list[Node]]] = {
+    "arccosh": _above_one,
+    "cholesky": _definite,
+    "take": _numbered,
+    "scatter_add": _numbered,
+}
 
 
 def samples() -> Iterator[tuple[str, Node, list[Variable]]]:
@@ -49,14 +85,13 @@ def samples() -> Iterator[tuple[str, Node, list[Variable]]]:
             arity = operator.arity if operator.arity >= 0 else 2
             for shape in SHAPES:
                 operands = [variable(f"x{i}", shape, ("positive",)) for i in range(arity)]
-                arguments: list[Node] = list(operands)
-                if name in ABOVE_ONE:
-                    arguments = [add([(ONE, x), (ONE, full(shape))]) for x in operands]
                 try:
+                    arguments = ARGUMENTS[name](operands, settings) if name in ARGUMENTS else operands
                     node = apply(name, *arguments, **settings)
                 except (DeriveError, IndexError, TypeError):
                     continue
-                yield f"{name}{list(settings.values()) or ''}", node, operands
+                label = f"{name}{list(settings.values()) or ''}"
+                yield label, node, [x for x in operands if depends_on(node, x)]
                 found += 1
                 break
         assert found, f"no sample expression was found for {name}: give its settings in SETTINGS"

@@ -1,0 +1,103 @@
+"""Loops that carry a total along an axis, or go to places that numbers tell, as text.
+
+A place outside the array, or one that is no whole number, gives NaN and never another entry's value; indices
+that are data are checked before, where they are given.
+"""
+
+from __future__ import annotations
+
+from .loops import Scope, globally, loops, read_text
+from .statements import PICK, Statement
+
+
+def _texts(statement: Statement, variables: dict[int, str], scope: Scope, template: str) -> str:
+    texts = [read_text(r, variables, statement.row, scope) for r in statement.reads]
+    return globally(template, variables, statement.row).format(*texts)
+
+
+def _picked(statement: Statement, variables: dict[int, str], scope: Scope) -> list[str]:
+    """Lines that set `pick` to a place inside the array, and `valid` to 1 or NaN."""
+    size = scope.size(statement.sizes[PICK])
+    return [
+        f"at = {_texts(statement, variables, scope, statement.place)}",
+        "pick = int(at)",
+        f"valid = 1.0 if pick == at and 0 <= pick < {size} else math.nan",
+        "pick = pick if valid == 1.0 else 0",
+    ]
+
+
+def running(statement: Statement, scope: Scope) -> list[str]:
+    """A running sum along an axis, from the front or from the back."""
+    name = scope.declare_target(statement)
+    (along,) = statement.axes
+    kept = tuple(i for i in statement.stored if i != along)
+    depth = len(kept)
+    variables = {i: f"i{k}" for k, i in enumerate(kept)}
+    variables[along] = "step" if statement.op == "cumsum_back" else f"i{depth}"
+    pad = "    " * depth
+    lines = [f"# {name}: {statement.note}", *loops(statement, kept, scope), f"{pad}total = 0.0"]
+    lines += [pad + line for line in loops(statement, (along,), scope, depth)]
+    if statement.op == "cumsum_back":
+        lines.append(f"{pad}    step = {scope.extent(statement, along)} - 1 - i{depth}")
+    place = ", ".join(variables[i] for i in statement.stored)
+    lines.append(f"{pad}    total += {_texts(statement, variables, scope, statement.template)}")
+    lines.append(f"{pad}    {name}[{place}] = total")
+    return lines
+
+
+def gathered(statement: Statement, scope: Scope) -> list[str]:
+    """Entries read at places that numbers tell; the loops over the numbers are outermost."""
+    name = scope.declare_target(statement)
+    own = tuple(i for i in statement.stored if i in statement.axes)
+    rest = tuple(i for i in statement.stored if i not in statement.axes)
+    variables = {i: f"i{k}" for k, i in enumerate((*own, *rest))}
+    variables[PICK] = "pick"
+    pad, deep = "    " * len(own), "    " * len(rest)
+    place = ", ".join(variables[i] for i in statement.stored)
+    target = f"{name}[{place}]" if statement.output else name
+    lines = [f"# {name}: {statement.note}", *loops(statement, own, scope)]
+    lines += [pad + line for line in _picked(statement, variables, scope)]
+    lines += [pad + line for line in loops(statement, rest, scope, len(own))]
+    value = _texts(statement, variables, scope, statement.template)
+    return [*lines, f"{pad}{deep}{target} = valid * {value}"]
+
+
+def scattered(statement: Statement, scope: Scope) -> list[str]:
+    """Entries added at places that numbers tell. `axes` holds the axis of the target, then the labels of the
+    operand that take its place."""
+    name = scope.declare_target(statement)
+    axis, *own = statement.axes
+    lines = [f"# {name}: {statement.note}"]
+    if not statement.accumulates:
+        zeroed = ", ".join(f"i{k}" for k in range(len(statement.stored)))
+        lines += loops(statement, statement.stored, scope)
+        lines.append("    " * len(statement.stored) + f"{name}[{zeroed}] = 0.0")
+    rest = [i for i in statement.stored if i != statement.output[axis]]
+    order = (*own, *rest)
+    variables = {i: f"i{k}" for k, i in enumerate(order)}
+    pad, deep = "    " * len(own), "    " * len(rest)
+    lines += loops(statement, tuple(own), scope)
+    value = "{0}"
+    if statement.op == "pick":
+        lines += [pad + line for line in _picked(statement, variables, scope)]
+        place, value = "pick", "valid * {0}"
+    else:
+        place = globally(statement.place, variables, statement.row)
+    variables[statement.output[axis]] = place
+    index = ", ".join(variables[i] for i in statement.stored)
+    lines += [pad + line for line in loops(statement, tuple(rest), scope, len(own))]
+    entry = _texts(statement, variables, scope, statement.template)
+    return [*lines, f"{pad}{deep}{name}[{index}] += {value.format(entry)}"]
+
+
+def cholesky_factors(statement: Statement, scope: Scope) -> list[str]:
+    """The Cholesky factor of every matrix of a batch."""
+    name, read = scope.declare_target(statement), statement.reads[0]
+    count = read.item.node.order - 2
+    place = ", ".join(f"i{k}" for k in range(count))
+    given, target = (f"{v}[{place}]" if count else v for v in (scope.names[read.item], name))
+    return [
+        f"# {name}: Cholesky factor",
+        *loops(statement, statement.stored[:count], scope),
+        "    " * count + f"cholesky({given}, {target})",
+    ]
