@@ -70,7 +70,13 @@ FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.spl
 CORE_MAY_IMPORT = {*"errors limits sizes node domains build operators stable evaluate".split(), *CORE.split()}
 
 # Functions in these may import from any floor: the faces reach the kernels, the fronts name everything.
-LAZY_DOORS = {"expression": "kernels", "operations": "kernels", "problem": "kernels", "kernels": "kernels", "derive": ""}
+LAZY_DOORS = {
+    "expression": "kernels",
+    "operations": "kernels",
+    "problem": "kernels",
+    "kernels": "kernels",
+    "derive": "",
+}
 
 
 @dataclass(frozen=True)
