@@ -38,8 +38,8 @@ def _rational(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
     expression = expression.replace(
         lambda e: isinstance(e, sympy.exp) and (e.args[0] / x).is_Integer, lambda e: _E ** (e.args[0] / x)
     )
-    if expression.has(sympy.Piecewise):
-        return expression
+    if expression.has(sympy.Piecewise) or not expression.has(_E):
+        return expression  # nothing to cancel; `cancel` costs milliseconds
     return sympy.cancel(expression)
 
 
