@@ -77,12 +77,18 @@ class Cholesky(Operator):
         batch = tuple(range(50, 50 + node.order - 2))
         i, j, k, m = 90, 91, 92, 93
         front = (*lead, *batch)
-        inner = half_lower(einsum([(node, (*batch, k, i)), (adjoint, (*front, k, j))], (*front, i, j)))
+        product = einsum([(node, (*batch, k, i)), (adjoint, (*front, k, j))], (*front, i, j))
+        both = product  # Φ(P) + Φ(P)ᵀ is P itself when P is symmetric
+        if "symmetric" not in product.facts:
+            lower = half_lower(product)
+            both = add([(ONE, lower), (ONE, swap_last(lower))])
         inverse = apply("inv", node)
-        pulled = einsum(
-            [(inverse, (*batch, k, i)), (inner, (*front, k, m)), (inverse, (*batch, m, j))], (*front, i, j)
+        symmetric = scale(
+            HALF,
+            einsum(
+                [(inverse, (*batch, k, i)), (both, (*front, k, m)), (inverse, (*batch, m, j))], (*front, i, j)
+            ),
         )
-        symmetric = add([(HALF, pulled), (HALF, swap_last(pulled))])
         if "symmetric" in node.operands[0].facts:
             return symmetric
         return scale(sympy.Integer(2), half_lower(symmetric))

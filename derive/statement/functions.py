@@ -283,6 +283,13 @@ def solve(A: Node, b: Node) -> Node:
 
 
 @function()
+def cholesky(A: Node) -> Node:
+    """The lower triangular L with A = L Lᵀ, on the last two axes; only the lower triangle of A is read."""
+    _square("cholesky", A)
+    return apply("cholesky", A)
+
+
+@function()
 def diag(A: Node) -> Node:
     """The diagonal matrix of a vector; the diagonal of a square matrix."""
     if A.order == 1:
@@ -402,5 +409,8 @@ def place(A: Node, shape: Shape, *index: Any) -> Node:
 
 
 alias("trace", tr)
+
+from . import layers as _layers  # noqa: E402, F401  (they register the rest of the language)
+from . import parts as _parts  # noqa: E402, F401
 
 __all__ = ["FUNCTIONS", "Function", "index"]
