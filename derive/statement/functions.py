@@ -29,7 +29,7 @@ Axes = int | tuple[int, ...] | None
 
 def _register_elementwise() -> None:
     for operator in REGISTRY.values():
-        if isinstance(operator, Elementwise) and operator.name not in ("power", "pow", "where"):
+        if isinstance(operator, Elementwise) and operator.name not in ("power", "pow", "where", "polygamma"):
             names = ("x", "y", "z")[: operator.arity]
             meaning = _entrywise(operator.name, operator.arity)
             meaning.__name__ = operator.name
@@ -63,6 +63,14 @@ def square(x: Node) -> Node:
 def power(x: Node, y: Node) -> Node:
     """x ** y, entry by entry."""
     return ar.pow(x, y)
+
+
+@function(order="number")
+def polygamma(order: sympy.Expr, x: Node) -> Node:
+    """The derivative of that order of digamma, entry by entry: polygamma(1, x) is trigamma(x)."""
+    if not (order.is_Integer and order >= 0):
+        raise ArgumentError(f"polygamma: the order must be a whole number ≥ 0, not {order}")
+    return apply(("digamma", "trigamma")[int(order)], x) if order < 2 else apply("polygamma", x, order=order)
 
 
 @function()
