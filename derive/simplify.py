@@ -205,6 +205,21 @@ def sign_squared(node: Node) -> Node | None:
     return None
 
 
+def reshape_of_ones(node: Node) -> Node | None:
+    """A reshape that only adds or drops axes of size 1 -> the same with those axes summed, or ones put there"""
+    if not isinstance(node, Apply) or node.op != "reshape":
+        return None
+    inner = node.operands[0]
+    longer = [s for s in inner.shape if s != 1]
+    if longer != [s for s in node.shape if s != 1]:
+        return None
+    kept = [k for k, s in enumerate(node.shape) if s != 1]
+    names = iter(kept)
+    labels = tuple(next(names) if s != 1 else 1000 + k for k, s in enumerate(inner.shape))
+    new = [(ones((node.shape[k],)), (k,)) for k in range(node.order) if k not in kept]
+    return einsum([(inner, labels), *new], tuple(range(node.order)))
+
+
 RULES: tuple[Rule, ...] = (
     inverse_times_matrix,
     softmax_sums_to_one,
@@ -216,6 +231,7 @@ RULES: tuple[Rule, ...] = (
     complementary_sigmoids,
     exp_of_log,
     sign_squared,
+    reshape_of_ones,
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .tree import Tree, make, mul, parts, symmetric
+from .makers import mul
+from .tree import Tree, make, parts, rendering
 
 
 def with_broadcasting(root: Tree) -> Tree:
@@ -24,8 +25,8 @@ def with_broadcasting(root: Tree) -> Tree:
             if all(covered):
                 args = [x for m in masks for x in _opened_spread(m[1])]
         new = t if tuple(args) == t.args else make(t.op, *args, data=t.data, order=t.order)
-        if t in symmetric:
-            symmetric.add(new)
+        if t in rendering.symmetric:
+            rendering.symmetric.add(new)
         done[t] = new
     return done[root]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE, tidy
-from .tree import Tree, chain, make, mul, num, parts, total, transpose
+from .makers import chain, mul, total, transpose
+from .tree import Tree, make, num, parts
 
 
 def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:

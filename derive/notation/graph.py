@@ -10,11 +10,10 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
-from .tree import Tree, call, chain, lengths, make, mul, parts, transpose
+from .makers import chain, mul, transpose
+from .tree import Tree, call, make, parts, rendering
 
 Labels = tuple[int, ...]
-#: The size of the data axis of the expression being rendered; it is summed over last.
-data_size: dict[str, sympy.Expr | None] = {}
 
 
 class Graph:
@@ -65,7 +64,7 @@ class Graph:
                 # A vector on the vertex first: 1ᵀ(Xw), not (1ᵀX)w.
                 # The axis of the data last: sum(A * (R @ W.T), axis=0), a sum over the rows.
                 for label in sorted(
-                    summed, key=lambda i: (i not in self.vectors, self.sizes[i] == data_size.get("size"), i)
+                    summed, key=lambda i: (i not in self.vectors, self.sizes[i] == rendering.data_size, i)
                 ):
                     if len(self.touching(label)) == degree:
                         self.eliminate(label, degree)
@@ -82,7 +81,7 @@ class Graph:
             found = _contract(weight or [])
             for t in parts(found)[1]:
                 if t.op == "call" and t.data == ("sum", ()):
-                    lengths[t] = self.sizes[label]
+                    rendering.lengths[t] = self.sizes[label]
             self.scalars.append(found)
             return
         oriented = [(t, b) if a == label else (transpose(t), a) for t, a, b in touching]
@@ -93,7 +92,7 @@ class Graph:
                 found = sum_all(min(matrix, transpose(matrix), key=lambda t: t.cost))
                 for t in parts(found)[1]:
                     if t.op == "call" and t.data == ("sum", ()):
-                        lengths[t] = self.sizes[label] * self.sizes[other]
+                        rendering.lengths[t] = self.sizes[label] * self.sizes[other]
                 self.scalars.append(found)
                 return
             self.vectors.setdefault(other, []).append(_matrix_times(transpose(matrix), weight))

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import sympy
 
+from ..operators import REGISTRY, Elementwise
 from ..sizes import ONE
 from .names import latex_name
-from .tree import Tree, _negative, parts
+from .numerals import is_negative, number_text
+from .tree import Tree, make, parts
 
 FREE = "ijklpqrs"
 BOUND = "mnhuvwtabcdefg"
@@ -73,8 +75,6 @@ class _Writer:
 
     def number(self, value: sympy.Expr) -> str:
         if self.plain:
-            from .text import number_text
-
             return number_text(value)
         from .latex import number
 
@@ -119,7 +119,7 @@ class _Writer:
         if t.op == "spread":
             return self.write(t.args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
         of_name = t.op == "call" and len(t.args) == 1 and t.args[0].op == "var"
-        if of_name and t.args[0].order == t.order > 0 and t.data[0] not in ("softmax", "inv"):
+        if of_name and t.args[0].order == t.order > 0 and _entrywise(t.data[0]):
             return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"  # entry by entry
         if not needed(t):
             if t.order:
@@ -145,6 +145,10 @@ class _Writer:
                 return self.chain(args, indices)
             case "call":
                 return self.call(t, indices)
+            case "index":
+                behind = f"[{','.join(indices)}]" if self.plain else f"_{{{' '.join(indices)}}}"
+                part = f"{self.array(args[0])}[{t.data}]"
+                return (part if self.plain else f"({part})") + behind
         return self.subscripted(t, indices)
 
     def sum(self, t: Tree, indices: list[str], top: bool) -> str:
@@ -193,7 +197,7 @@ class _Writer:
     def product(self, t: Tree, indices: list[str]) -> str:
         coefficient, nums, dens = parts(t)
         p, q = sympy.fraction(coefficient)
-        sign = "-" if _negative(p) else ""
+        sign = "-" if is_negative(p) else ""
         p = -p if sign else p
         sums: list[str] = []
         words: list[str] = []
@@ -259,10 +263,30 @@ class _Writer:
             return f"sqrt({squares})" if self.plain else f"\\sqrt{{{squares}}}"
         if name in ("inv", "logdet", "det"):
             return self.batched(name, argument, indices)
+        if not _entrywise(name):
+            return self.applied(t, indices)
         if all(a.order == t.order for a in t.args):
             inside = ", ".join(self.write(a, indices, True) for a in t.args)
             return f"{self.head(name, [])}{self.bracket(inside)}"
         return self.subscripted(t, indices)
+
+    def array(self, t: Tree) -> str:
+        """A whole array: its name, in matrix notation, or the entry between brackets with its indices behind."""
+        if t.op == "var" or not needed(t):
+            return self.matrix(t)
+        inner = [self.fresh() for _ in range(t.order)]
+        entry = self.write(t, inner, True)
+        return f"[{entry}][{','.join(inner)}]" if self.plain else f"[{entry}]_{{{' '.join(inner)}}}"
+
+    def applied(self, t: Tree, indices: Sequence[str]) -> str:
+        """An entry of an operator on whole arrays."""
+        name, settings = t.data
+        words = [f"{key}={value}" if key else str(value) for key, value in settings]
+        inside = ", ".join(self.array(a) for a in t.args)
+        if self.plain:
+            return f"{name}({', '.join([inside, *words])})[{','.join(indices)}]"
+        below = f"_{{\\mathrm{{{', '.join(words)}}}}}" if words else ""
+        return f"{self.head(name, [])}{below}({inside})_{{{' '.join(indices)}}}"
 
     def head(self, name: str, under: Sequence[str]) -> str:
         where = "_{" + " ".join(under) + "}" if under else ""
@@ -305,8 +329,13 @@ class _Writer:
         )
 
 
+def _entrywise(name: str) -> bool:
+    """Whether a function works entry by entry, as every elementwise operator does."""
+    return isinstance(REGISTRY.get(name), Elementwise) or (
+        name not in REGISTRY and name not in ("norm", "kron")
+    )
+
+
 def make_eye() -> Tree:
     """An identity whose size does not show."""
-    from .tree import make
-
     return make("eye", data=(ONE,), order=2)

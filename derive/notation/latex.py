@@ -10,8 +10,11 @@ import sympy
 
 from ..operators import REGISTRY, Elementwise
 from . import index
+from .costs import ATOM, POWER, PRODUCT, SUM
+from .makers import transpose
 from .names import latex_name
-from .tree import ATOM, POWER, PRODUCT, SUM, Tree, _negative, parts, transpose
+from .numerals import is_negative
+from .tree import Tree, parts, rendering
 
 _BRACKETS = ("\\left(", "\\right)")
 
@@ -123,7 +126,7 @@ def _chain(t: Tree) -> str:
 def _product(t: Tree) -> str:
     coefficient, nums, dens = parts(t)
     p, q = sympy.fraction(coefficient)
-    sign = "-" if _negative(p) else ""
+    sign = "-" if is_negative(p) else ""
     p = -p if sign else p
     scalars = [a for a in nums if not a.order]
     tensors = [a for a in nums if a.order]
@@ -226,9 +229,7 @@ def _call(t: Tree) -> str:
         case "inv":
             return f"{_wrap(args[0], ATOM)}^{{-1}}"
         case "logdet":
-            from .tree import symmetric
-
-            if args[0] in symmetric:
+            if args[0] in rendering.symmetric:
                 return f"\\log\\det {_wrap(args[0], ATOM)}"
             return f"\\log\\lvert\\det {_wrap(args[0], ATOM)}\\rvert"
         case "sqrt":
@@ -237,8 +238,12 @@ def _call(t: Tree) -> str:
             return f"\\lvert {_write(args[0])} \\rvert"
         case "det":
             return f"\\det {bracket(_write(args[0]))}"
-    inside = ", ".join(_write(a) for a in args)
     operator = REGISTRY.get(name)
+    if isinstance(operator, Elementwise) and operator.settings:
+        words = [_write(a) for a in args]
+        named = dict(zip(operator.settings, words, strict=False))
+        return operator.latex.format(*words[len(named) :], **named)
+    inside = ", ".join(_write(a) for a in args)
     if isinstance(operator, Elementwise) and operator.arity == 1:
         head, rest = operator.latex.split("{0}")[0], operator.latex.split("{0}")[-1]
         if head.endswith("(") and rest == ")":
@@ -256,5 +261,10 @@ def _call(t: Tree) -> str:
     )
     if isinstance(axis, int) and args[0].order > 2:
         where = f"_{{\\mathrm{{axis}}\\,{axis}}}"
+    more = [
+        f"{key}={value}" if value is not True else key for key, value in settings if key not in ("axis", "")
+    ]
+    if more and operator is not None:
+        where += f"_{{\\mathrm{{{', '.join(more)}}}}}" if not where else ""
     head = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
     return f"{head}{where}{bracket(inside)}"

@@ -10,15 +10,32 @@ from collections.abc import Sequence
 
 import sympy
 
-from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, topological, transform
+from ..node import (
+    Apply,
+    Delta,
+    Einsum,
+    Node,
+    Ones,
+    Sum,
+    Variable,
+    raw_apply,
+    raw_einsum,
+    raw_sum,
+    size_symbols,
+    topological,
+    transform,
+    variables,
+)
 from ..operators import lookup
 from ..operators.elementwise import Elementwise
 from ..simplify import simplify
 from ..sizes import ONE, tidy
 from . import factor
 from .broadcasting import with_broadcasting
-from .graph import Graph, Labels, data_size
-from .tree import Tree, call, lengths, make, mul, num, number_cost, symmetric, var
+from .graph import Graph, Labels
+from .makers import mul
+from .numerals import number_cost, number_text, without_pi
+from .tree import Tree, call, make, num, rendering, var
 
 LETTERS = "ijklmnopqrstuvabcdefgh"
 
@@ -26,20 +43,37 @@ LETTERS = "ijklmnopqrstuvabcdefgh"
 def to_tree(root: Node) -> Tree:
     """The display tree of an expression."""
     node = simplify(root)
-    symmetric.clear()
-    lengths.clear()
+    if "pi" in {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}:
+        node = _pi_written_out(node)
     firsts = [n.shape[0] for n in topological([node]) if isinstance(n, Variable) and n.order]
-    data_size["size"] = max(firsts, key=firsts.count) if firsts else None
+    rendering.start(max(firsts, key=firsts.count) if firsts else None)
     trees: dict[Node, Tree] = {}
 
     def visit(n: Node, operands: tuple[Node, ...]) -> Node:
         trees[n] = _tree(n, [trees[o] for o in operands])
         if n.order == 2 and "symmetric" in n.facts:
-            symmetric.add(trees[n])
+            rendering.symmetric.add(trees[n])
         return n
 
     transform([node], visit)
     return with_broadcasting(trees[node])
+
+
+def _pi_written_out(root: Node) -> Node:
+    """The constant π as 4 arctan(1), beside a variable or size that is called pi."""
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        if isinstance(node, Sum):
+            terms = zip(map(without_pi, node.coefficients), operands, strict=True)
+            return raw_sum(node.shape, terms, node.facts)
+        if isinstance(node, Einsum):
+            return raw_einsum(node.shape, operands, node.inputs, node.facts)
+        if isinstance(node, Apply):
+            params = tuple((k, without_pi(v) if k == "exponent" else v) for k, v in node.params)
+            return raw_apply(node.op, node.shape, operands, params, node.facts)
+        return node
+
+    return transform([root], rule)[0]
 
 
 def _tree(node: Node, operands: list[Tree]) -> Tree:
@@ -84,8 +118,8 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
 
 def scaled(c: sympy.Expr, tree: Tree) -> Tree:
     """c · tree; a sum divided by its number of terms is a mean."""
-    if c.free_symbols and tree in lengths:
-        rest = tidy(c * lengths[tree])
+    if c.free_symbols and tree in rendering.lengths:
+        rest = tidy(c * rendering.lengths[tree])
         new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(c)[0].free_symbols
         if number_cost(rest) < number_cost(c) and not new:
             return mul(rest, [call("mean", *tree.args)])
@@ -120,7 +154,8 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return make("pow", operands[0], operands[1], order=node.order)
     operator = lookup(node.op)
     if isinstance(operator, Elementwise):
-        return call(node.op, *operands, order=node.order)
+        numbers = [num(v) for _, v in node.params]  # polygamma(2, x)
+        return call(node.op, *numbers, *operands, order=node.order)
     if node.op in ("logsumexp", "softmax", "max", "min", "max_share", "min_share"):
         axes = node.param("axes")
         settings = (
@@ -141,7 +176,6 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
 
 def _place_settings(node: Apply) -> list[tuple[str, str]]:
     """The shape, then per axis a position or (start, count, step), as arguments without names."""
-    from .text import number_text
 
     def bracketed(values: Sequence[sympy.Expr]) -> str:
         return f"({', '.join(number_text(v) for v in values)}{',' if len(values) == 1 else ''})"
@@ -152,8 +186,6 @@ def _place_settings(node: Apply) -> list[tuple[str, str]]:
 
 def _index_text(node: Apply) -> str:
     """A slice as it is written between brackets."""
-    from .text import number_text
-
     words = []
     for entry, size in zip(node.param("index"), node.operands[0].shape, strict=True):
         if entry[0] == "at":

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import index
-from .tree import Tree, make, symmetric, var
+from .tree import Tree, make, rendering, var
 
 #: Names tried for intermediates, by the number of axes.
 _POOL = {
@@ -50,8 +50,8 @@ def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: i
         name = _fresh(best, used)
         used.add(name)
         symbol = var(name, best.order)
-        if best in symmetric:
-            symmetric.add(symbol)
+        if best in rendering.symmetric:
+            rendering.symmetric.add(symbol)
         root = _replace(root, best, symbol)
         where = [(n, _replace(t, best, symbol)) for n, t in where]
         where.append((name, best))
@@ -121,8 +121,8 @@ def _replace(root: Tree, old: Tree, new: Tree) -> Tree:
             continue
         args = tuple(done[a] for a in t.args)
         done[t] = t if args == t.args else make(t.op, *args, data=t.data, order=t.order)
-        if t in symmetric:
-            symmetric.add(done[t])
+        if t in rendering.symmetric:
+            rendering.symmetric.add(done[t])
     return done[root]
 
 

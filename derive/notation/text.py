@@ -2,63 +2,9 @@
 
 from __future__ import annotations
 
-import sympy
-
-from .tree import ATOM, POWER, Tree, _negative, parts, spread_key, stands_bare
-
-
-def number_text(value: sympy.Expr) -> str:
-    """A coefficient in the text language."""
-    if value.is_Rational and not value.is_Integer:
-        return f"{value.p} / {value.q}"
-    if value.is_Integer or value.is_Symbol:
-        return str(value)
-    if value is sympy.pi:
-        return "pi"
-    if value is sympy.E:
-        return "exp(1)"
-    if value.is_Add:
-        text = ""
-        for k, a in enumerate(value.as_ordered_terms()):
-            negative = _negative(a)
-            text += ("-" if negative and not k else " - " if negative else " + " if k else "") + number_text(
-                -a if negative else a
-            )
-        return text
-    if value.is_Mul:
-        p, q = sympy.fraction(value)
-        if _negative(p):
-            return "-" + number_text(-value)
-        factors = sympy.Mul.make_args(p)
-        top = " * ".join(_in_product(f) for f in factors)
-        if q == 1:
-            return top
-        under = _in_product(q) if not q.is_Mul else "(" + number_text(q) + ")"
-        return f"{top} / {under}"
-    if value.is_Pow:
-        if value.exp == sympy.S.Half:
-            return f"sqrt({number_text(value.base)})"
-        if value.exp.is_negative:
-            return f"1 / {_in_power(1 / value)}"
-        return f"{_in_power(value.base)} ** {_in_power(value.exp)}"
-    if isinstance(value, sympy.exp):
-        return f"exp({number_text(value.args[0])})"
-    if isinstance(value, sympy.Function):
-        names = {"loggamma": "lgamma", "Abs": "abs", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
-        name = type(value).__name__
-        return f"{names.get(name, name)}({', '.join(number_text(a) for a in value.args)})"
-    return str(value)
-
-
-def _in_product(value: sympy.Expr) -> str:
-    text = number_text(value)
-    return f"({text})" if value.is_Add else text
-
-
-def _in_power(value: sympy.Expr) -> str:
-    text = number_text(value)
-    atomic = (value.is_Integer and value >= 0) or value.is_Symbol or isinstance(value, sympy.Function)
-    return text if atomic or text.startswith("sqrt(") else f"({text})"
+from .costs import ATOM, POWER, below, quotient, setting, spread_key, stands_bare, starts_negative
+from .numerals import in_product, number_text
+from .tree import Tree
 
 
 def _wrap(t: Tree, level: int) -> str:
@@ -91,7 +37,7 @@ def write(t: Tree) -> str:
         text = write(args[0])
         for a in args[1:]:
             piece = write(a)
-            text += " - " + piece[1:] if _negative(parts(a)[0]) and piece.startswith("-") else " + " + piece
+            text += " - " + piece[1:] if starts_negative(a) else " + " + piece
         return text
     if t.op == "mul":
         return _product(t)
@@ -108,7 +54,7 @@ def write(t: Tree) -> str:
         name, settings = t.data
         words = [write(a) for a in args]
         for key, value in settings:
-            words.append(f"{key}={value}" if key else str(value))
+            words.append(setting(key, value))
         return f"{name}({', '.join(words)})"
     if t.op == "index":
         return f"{_wrap(args[0], ATOM)}[{t.data}]"
@@ -120,24 +66,11 @@ def write(t: Tree) -> str:
 def _product(t: Tree) -> str:
     coefficient, split = t.data
     nums, dens = t.args[:split], t.args[split:]
-    p, q = sympy.fraction(coefficient)
-    sign = "-" if _negative(p) else ""
-    p = -p if sign else p
-    words = [_in_product(p)] if p != 1 or not nums else []
-    for a in nums:
-        bare = stands_bare(a, nums)
-        words.append(write(a) if bare else f"({write(a)})")
-    text = " * ".join(words)
-    under = (
-        [_in_product(q)]
-        if q != 1 and not q.is_Mul
-        else [number_text(f) for f in sympy.Mul.make_args(q)]
-        if q != 1
-        else []
-    )
-    under += [_wrap(a, POWER) for a in dens]
-    if len(under) == 1:
-        text += f" / {under[0]}"
-    elif under:
-        text += f" / ({' * '.join(under)})"
-    return sign + text
+    minus, p, q = quotient(coefficient)
+    words = [in_product(p)] if p != 1 or not nums else []
+    words += [write(a) if stands_bare(a, nums) else f"({write(a)})" for a in nums]
+    text = ("-" if minus else "") + " * ".join(words)
+    under = below(q) + [_wrap(a, POWER) for a in dens]
+    if len(under) > 1:
+        return f"{text} / ({' * '.join(under)})"
+    return f"{text} / {under[0]}" if under else text

@@ -1,0 +1,234 @@
+"""Makers of display trees that keep them in normal form: transposes inwards, signs absorbed, like terms collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from ..sizes import tidy
+from .numerals import is_negative
+from .tree import Tree, make, num, parts, rendering
+
+
+def transpose(a: Tree) -> Tree:
+    """Aᵀ, moved inwards where that is no longer."""
+    if a.order < 2 or a.op in ("eye",):
+        return a
+    if a.op == "T":
+        return a.args[0]
+    if a.op == "diag" or a in rendering.symmetric:
+        return a
+    if a.op == "outer":
+        return make("outer", a.args[1], a.args[0], order=2)
+    outside = make("T", a, order=2)
+    if a.op == "chain":
+        inside = make("chain", *(transpose(x) for x in reversed(a.args)), order=2)
+    elif a.op == "sum":
+        inside = total([transpose(x) for x in a.args])
+        return inside if inside.cost + 2 < outside.cost else outside  # a sum is nearly always wrapped
+    elif a.op == "mul":
+        coefficient, nums, dens = parts(a)
+        inside = mul(coefficient, [transpose(x) for x in nums], [transpose(x) for x in dens])
+        if coefficient != 1 and inside.cost >= outside.cost:  # keep numbers in front: −(…)ᵀ
+            body = mul(sympy.S.One, nums, dens)
+            return mul(coefficient, [transpose(body)])
+    elif a.op == "pow":
+        inside = make("pow", transpose(a.args[0]), transpose(a.args[1]), order=2)
+    else:
+        return outside
+    return inside if inside.cost <= outside.cost else outside
+
+
+def chain(*factors: Tree) -> Tree:
+    """A matrix product; inner products flattened, identities dropped, scalars and numbers in front."""
+    flat: list[Tree] = []
+    coefficient: sympy.Expr = sympy.S.One
+    scalars: list[Tree] = []
+    below: list[Tree] = []
+    for f in factors:
+        c, nums, dens = parts(f)
+        inner = [x for x in nums if x.order]
+        if f.op == "mul" and not any(x.order for x in dens) and len(inner) == 1:
+            coefficient = coefficient * c
+            scalars += [x for x in nums if not x.order]
+            below += dens
+            f = inner[0]
+        flat += list(f.args) if f.op == "chain" else [f]
+    order = (flat[0].order - 1) + (flat[-1].order - 1)
+    if len(flat) > 1:
+        kept = [f for f in flat if f.op != "eye"]
+        flat = kept or flat[:1]
+    body = flat[0] if len(flat) == 1 else make("chain", *_merge_diagonals(flat), order=order)
+    if body.op == "chain" and len(body.args) == 1:
+        body = body.args[0]
+    if body.op == "chain" and order == 2:
+        outside = make("chain", *(transpose(x) for x in reversed(body.args)), order=2)
+        if make("T", outside, order=2).cost < body.cost:
+            body = make("T", outside, order=2)
+    return mul(coefficient, [*scalars, body], below)
+
+
+def _merge_diagonals(flat: list[Tree]) -> list[Tree]:
+    """diag(u) diag(v) -> diag(u∘v);  diag(u) v -> u∘v at an end of the product"""
+    out: list[Tree] = []
+    for f in flat:
+        if out and out[-1].op == "diag" and f.op == "diag":
+            out[-1] = make("diag", mul(sympy.S.One, [out[-1].args[0], f.args[0]]), order=2)
+        elif out and out[-1].op == "diag" and f.order == 1:
+            out[-1] = mul(sympy.S.One, [out[-1].args[0], f])
+        elif out and out[-1].order == 1 and f.op == "diag" and len(out) == 1:
+            out[-1] = mul(sympy.S.One, [out[-1], f.args[0]])
+        else:
+            out.append(f)
+    return out
+
+
+def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = None) -> Tree:
+    """An elementwise product: nested ones opened, scalars first, signs absorbed where that is shorter."""
+    above: list[Tree] = []
+    below: list[Tree] = []
+    for source, into, other, sign in ((nums, above, below, 1), (dens or [], below, above, -1)):
+        for t in source:
+            c, a, b = parts(t)
+            coefficient = coefficient * c**sign
+            into += a
+            other += b
+    if coefficient == 0:
+        return num(coefficient)
+    for t in list(below):
+        if t in above:
+            above.remove(t)
+            below.remove(t)
+    below = _clear_fractions(below)
+    above, below = _clear_in_products(above, below)
+    order = max((t.order for t in (*above, *below)), default=0)
+    above.sort(key=lambda t: (t.order > 0, t.op != "var"))  # y ∘ f(x), not f(x) ∘ y
+    below.sort(key=lambda t: t.order > 0)
+    if order and any(t.op == "ones" for t in above) and sum(bool(t.order) for t in (*above, *below)) > 1:
+        above = [t for t in above if t.op != "ones"]
+    if is_negative(coefficient):
+        coefficient, above, below = _absorb_sign(coefficient, above, below)
+    if coefficient == 1 and len(above) == 1 and not below:
+        return above[0]
+    if not above and not below:
+        return num(coefficient)
+    return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
+
+
+def _clear_fractions(below: list[Tree]) -> list[Tree]:
+    """ν (1 + t/ν) -> ν + t, among denominators"""
+    for s in [t for t in below if not t.order]:
+        for k, q in enumerate(below):
+            if q.op == "sum" and any(s in parts(a)[2] for a in q.args):
+                cleared = total([mul(parts(a)[0], [*parts(a)[1], s], parts(a)[2]) for a in q.args])
+                if cleared.cost <= q.cost and cleared.order == q.order:
+                    rest = [*below[:k], cleared, *below[k + 1 :]]
+                    rest.remove(s)
+                    return rest
+    return below
+
+
+def _clear_in_products(above: list[Tree], below: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    """The same where the denominator stands inside a matrix product."""
+    for s in [t for t in below if not t.order]:
+        for k, product in enumerate(above):
+            for j, f in enumerate(product.args if product.op == "chain" else ()):
+                c, nums, dens = parts(f)
+                cleared = _clear_fractions([*dens, s])
+                if dens and len(cleared) == len(dens):
+                    args = [*product.args[:j], mul(c, nums, cleared), *product.args[j + 1 :]]
+                    rest = list(below)
+                    rest.remove(s)
+                    return [*above[:k], make("chain", *args, order=product.order), *above[k + 1 :]], rest
+    return above, below
+
+
+def _absorb_sign(
+    coefficient: sympy.Expr, above: list[Tree], below: list[Tree]
+) -> tuple[sympy.Expr, list[Tree], list[Tree]]:
+    """−(a − b) -> (b − a), also inside a matrix product, where it saves the minus."""
+    for k, t in enumerate(above):
+        flipped = _flip(t)
+        if flipped is not None and flipped.cost <= t.cost:
+            return -coefficient, [*above[:k], flipped, *above[k + 1 :]], below
+    for k, t in enumerate(below):
+        flipped = _flip(t)
+        if flipped is not None and flipped.cost <= t.cost:
+            return -coefficient, above, [*below[:k], flipped, *below[k + 1 :]]
+    return coefficient, above, below
+
+
+def _flip(t: Tree) -> Tree | None:
+    """−t written without a minus in front, or None."""
+    if t.op == "sum":
+        terms = [
+            mul(-parts(a)[0], *_both(a))
+            if is_negative(parts(a)[0])
+            else _flip(a) or mul(-parts(a)[0], *_both(a))
+            for a in t.args
+        ]
+        return total(terms) if any(not is_negative(parts(a)[0]) for a in terms) else None
+    if t.op == "chain":
+        for k, f in enumerate(t.args):
+            flipped = _flip(f)
+            if flipped is not None and flipped.cost <= f.cost:
+                return make("chain", *t.args[:k], flipped, *t.args[k + 1 :], order=t.order)
+    if t.op == "mul":
+        c, nums, dens = parts(t)
+        for k, f in enumerate(nums):
+            flipped = _flip(f)
+            if flipped is not None and flipped.cost <= f.cost:
+                return mul(c, [*nums[:k], flipped, *nums[k + 1 :]], dens)
+        for k, f in enumerate(dens):
+            flipped = _flip(f)
+            if flipped is not None and flipped.cost <= f.cost:
+                return mul(c, nums, [*dens[:k], flipped, *dens[k + 1 :]])
+    if t.op in ("T", "diag", "diagonal"):
+        inner = _flip(t.args[0])
+        return make(t.op, inner, order=t.order) if inner is not None else None
+    if t.op == "call" and t.data[0] in ("sum", "mean", "tr"):
+        inner = _flip(t.args[0])
+        return make("call", inner, data=t.data, order=t.order) if inner is not None else None
+    return None
+
+
+def _both(t: Tree) -> tuple[list[Tree], list[Tree]]:
+    _, nums, dens = parts(t)
+    return nums, dens
+
+
+def total(terms: list[Tree]) -> Tree:
+    """A sum: nested sums opened, like terms collected, a positive term first."""
+    found: dict[Any, list[Any]] = {}
+    stack = list(reversed(terms))
+    while stack:
+        t = stack.pop()
+        if t.op == "sum":
+            stack += reversed(t.args)
+            continue
+        c, nums, dens = parts(t)
+        if len(nums) == 1 and nums[0].op == "sum" and not dens and (c == 1 or (len(terms) > 1 and c == -1)):
+            stack += [mul(c * parts(a)[0], *_both(a)) for a in reversed(nums[0].args)]
+            continue
+        key = (tuple(sorted(map(id, nums))), tuple(sorted(map(id, dens))))
+        if key in found:
+            found[key][0] = found[key][0] + c
+        else:
+            found[key] = [c, nums, dens]
+    kept = [mul(tidy(c), a, b) for c, a, b in found.values() if c != 0]
+    order = max((t.order for t in terms), default=0)
+    if not kept:
+        return make("zero", order=order)
+    if len(kept) == 1:
+        return kept[0]
+    first = next(
+        (k for k, t in enumerate(kept) if t.op == "num" and t.data.is_number and t.data > 0),
+        next((k for k, t in enumerate(kept) if not is_negative(parts(t)[0])), 0),
+    )
+    kept.insert(0, kept.pop(first))
+    for k in range(len(kept)):  # A + Aᵀ, not Aᵀ + A
+        for j in range(k + 1, len(kept)):
+            if kept[k].op == "T" and kept[k].args[0] is kept[j]:
+                kept[k], kept[j] = kept[j], kept[k]
+    return make("sum", *kept, order=order)

@@ -1,0 +1,124 @@
+"""Numbers and size expressions in the text language, and how many tokens they take."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import sympy
+
+from ..errors import UnsupportedError
+
+_TOKEN = re.compile(r"\.T\b|\*\*|[A-Za-z_]\w*|\d+\.?\d*(?:e-?\d+)?|\S")
+#: What the language calls the functions of SymPy that coefficients can hold.
+_FUNCTIONS = {
+    **dict.fromkeys("exp log sin cos tan sinh cosh tanh erf erfc digamma sign ceiling floor arctan".split()),
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "loggamma": "lgamma",
+    "Abs": "abs",
+}
+
+
+class arctan(sympy.Function):  # type: ignore[misc]
+    """arctan as it is written, never worked out; see `without_pi`."""
+
+    is_real = True
+    is_positive = True
+    nargs = 1
+
+    def _eval_evalf(self, precision: int) -> sympy.Expr:
+        return sympy.atan(self.args[0])._eval_evalf(precision)
+
+
+def without_pi(value: sympy.Expr) -> sympy.Expr:
+    """π as 4 arctan(1), for expressions in which `pi` is the name of a variable or size."""
+    return value.subs(sympy.pi, 4 * arctan(sympy.S.One)) if value.has(sympy.pi) else value
+
+
+def count(text: str) -> int:
+    """The number of tokens: names, numbers, `.T`, `**`, and single marks."""
+    return len(_TOKEN.findall(text))
+
+
+def is_negative(coefficient: sympy.Expr) -> bool:
+    """Whether the coefficient is written with a leading minus."""
+    if coefficient.is_number:
+        return bool(coefficient < 0)
+    return bool(coefficient.could_extract_minus_sign())
+
+
+@lru_cache(maxsize=4096)
+def number_text(value: sympy.Expr) -> str:
+    """A coefficient in the text language."""
+    if value.is_Rational and not value.is_Integer:
+        return f"{value.p} / {value.q}"
+    if value.is_Integer or value.is_Symbol:
+        return str(value)
+    if value is sympy.pi:
+        return "pi"
+    if value is sympy.E:
+        return "exp(1)"
+    if value.is_Add:
+        text = ""
+        for k, a in enumerate(value.as_ordered_terms()):
+            negative = is_negative(a)
+            text += ("-" if negative and not k else " - " if negative else " + " if k else "") + number_text(
+                -a if negative else a
+            )
+        return text
+    if value.is_Mul:
+        p, q = sympy.fraction(value)
+        if is_negative(p):
+            return "-" + in_product(-value)
+        if p != 1 or q != 1:
+            top = " * ".join(in_product(f) for f in sympy.Mul.make_args(p))
+            return top if q == 1 else f"{top} / {divisor(q)}"
+    if value.is_Pow:
+        if value.exp == sympy.S.Half:
+            return f"sqrt({number_text(value.base)})"
+        if is_negative(value.exp):
+            return f"1 / {divisor(1 / value)}"
+        return f"{in_power(value.base)} ** {in_power(value.exp)}"
+    if isinstance(value, sympy.Function) and type(value).__name__ in _FUNCTIONS:
+        name = type(value).__name__
+        return f"{_FUNCTIONS[name] or name}({', '.join(number_text(a) for a in value.args)})"
+    raise UnsupportedError(f"the constant {value} has no form in the text language")
+
+
+def in_product(value: sympy.Expr) -> str:
+    """A factor in front of others."""
+    text = number_text(value)
+    return f"({text})" if value.is_Add else text
+
+
+def divisor(value: sympy.Expr) -> str:
+    """What stands behind a slash."""
+    text = number_text(value)
+    return f"({text})" if value.is_Add or value.is_Mul or " / " in text or text.startswith("-") else text
+
+
+def in_power(value: sympy.Expr) -> str:
+    """A base or an exponent."""
+    return number_text(value) if is_atomic(value) else f"({number_text(value)})"
+
+
+def is_atomic(value: sympy.Expr) -> bool:
+    """Whether the number is written as one name, whole number or function call."""
+    return bool(
+        (value.is_Integer and value >= 0)
+        or value.is_Symbol
+        or isinstance(value, sympy.Function)
+        or value in (sympy.pi, sympy.E)
+        or (value.is_Pow and value.exp == sympy.S.Half)
+    )
+
+
+@lru_cache(maxsize=4096)
+def number_cost(value: sympy.Expr) -> int:
+    """Tokens of a coefficient written out."""
+    return count(number_text(value))
