@@ -17,6 +17,7 @@ from .evaluate import bind
 from .expression import Constraint, Expression, merge_arrays, parse
 from .node import Node, Variable, size_symbols, variable
 from .operations import find_variable, gradient, hessian
+from .optimality import KKT, Lagrangian, Relation, kkt_residual, lagrangian
 from .reparametrise import Reparametrised, reparametrise
 from .sizes import ONE, Binding
 from .stable import recognise
@@ -59,6 +60,24 @@ class Problem:
     def hessian(self) -> Any:
         """The Hessian with respect to the unknowns (a table of blocks where there are several)."""
         return hessian(self.objective, self._wrt())
+
+    def lagrangian(self, names: Any = None) -> Expression:
+        """The Lagrangian with one multiplier per constraint; `names` names them."""
+        return Expression(self._lagrangian(names).node, self.objective.declared)
+
+    def kkt(self, names: Any = None) -> KKT:
+        """The Karush–Kuhn–Tucker conditions: `str()`, `.lines()`, `.latex()`."""
+        return KKT(self._lagrangian(names))
+
+    def kkt_residual(
+        self, point: Mapping[str, Any], arrays: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> Any:
+        """How far a point is from satisfying the KKT conditions; missing multipliers are fitted."""
+        return kkt_residual(self.kkt(), point, merge_arrays(arrays, more))
+
+    def _lagrangian(self, names: Any) -> Lagrangian:
+        relations = [Relation(c.left.node, c.relation, c.right.node) for c in self.constraints]
+        return lagrangian(self.objective.node, self._over, relations, self.sense, names)
 
     def _wrt(self) -> Any:
         return self._over[0].name if len(self._over) == 1 else list(self.unknowns)

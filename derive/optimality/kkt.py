@@ -1,0 +1,132 @@
+"""The Karush–Kuhn–Tucker conditions of a problem, derived from its Lagrangian.
+
+    ∇ₓL = 0,   g(x) ≤ 0,  h(x) = 0,   λ ≥ 0,   λ ∘ g(x) = 0        (and S ⪰ 0, Λ ⪰ 0, Λ S = 0)
+
+(Boyd & Vandenberghe, Convex Optimization, §5.5.3; for matrices §5.9.2: ⟨Λ, S⟩ = 0 with both psd is Λ S = 0.)
+They are necessary under a constraint qualification, and sufficient for a convex problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from .. import notation
+from ..build import matmul, multiply, negate, scale
+from ..differentiate import gradients
+from ..node import Node, Variable
+from ..sizes import show_shape
+from ..stable import recognise
+from .lagrangian import MINUS, Condition, Lagrangian
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    """One condition: `left sign right`, with a remark. `right` is None for zero."""
+
+    left: Node
+    sign: str
+    right: Node | None = None
+    remark: str = ""
+
+    def text(self) -> str:
+        """In the text language; `psd` and `pd` are written `⪰ 0` and `≻ 0`."""
+        right = "0" if self.right is None else notation.text(self.right)
+        return f"{notation.text(self.left)} {self.sign} {right}"
+
+    def latex(self) -> str:
+        """In LaTeX."""
+        signs = {"==": "=", "<=": r"\le", ">=": r"\ge", "⪰": r"\succeq", "≻": r"\succ", ">": ">"}
+        right = "0" if self.right is None else notation.latex(self.right, named=False)
+        return f"{notation.latex(self.left, named=False)} {signs[self.sign]} {right}"
+
+
+@final
+class KKT:
+    """The conditions; `str()` and `latex()` print them, `stationarity` holds the derived gradients."""
+
+    def __init__(self, lagrangian: Lagrangian) -> None:
+        self.lagrangian = lagrangian
+        wrt = lagrangian.unknowns
+        self.stationarity: dict[Variable, Node] = dict(
+            zip(wrt, gradients(recognise(lagrangian.node), wrt), strict=True)
+        )
+
+    @property
+    def unknowns(self) -> tuple[Variable, ...]:
+        """What is sought."""
+        return self.lagrangian.unknowns
+
+    @property
+    def multipliers(self) -> tuple[Variable, ...]:
+        """The multipliers."""
+        return self.lagrangian.multipliers
+
+    def groups(self) -> dict[str, list[Line]]:
+        """The conditions under their names."""
+        conditions = self.lagrangian.conditions
+        return {
+            "stationarity": [Line(g, "==", None, f"in {v.name}") for v, g in self.stationarity.items()],
+            "primal feasibility": [_primal(c) for c in conditions],
+            "dual feasibility": [
+                Line(c.multiplier, "⪰" if c.kind == "psd" else ">=")
+                for c in conditions
+                if c.multiplier is not None and c.kind != "=="
+            ],
+            "complementary slackness": [
+                Line(_slackness(c), "==") for c in conditions if c.multiplier is not None and c.kind != "=="
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """The conditions in the text language, under their names."""
+        out: list[str] = []
+        for title, lines in self.groups().items():
+            if not lines:
+                continue
+            out.append(title)
+            for line in lines:
+                out.append(f"  {line.text()}" + (f"    ({line.remark})" if line.remark else ""))
+        if self.multipliers:
+            sized = [f"{v.name} {show_shape(v.shape)}" + _kind(v) for v in self.multipliers]
+            out.append("multipliers: " + ", ".join(sized))
+        return out
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def latex(self) -> str:
+        """The conditions as one aligned block."""
+        rows: list[str] = []
+        for title, lines in self.groups().items():
+            for k, line in enumerate(lines):
+                rows.append(f"&{line.latex()} && " + (rf"\text{{({title})}}" if k == 0 else ""))
+        return "\\begin{aligned}\n" + " \\\\\n".join(r.rstrip(" &") for r in rows) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+
+def _kind(v: Variable) -> str:
+    return " symmetric" if "symmetric" in v.facts and "psd" not in v.facts and v.order else ""
+
+
+def _primal(c: Condition) -> Line:
+    if c.statement is not None:
+        return Line(c.statement.left, c.statement.sign, c.statement.right)
+    if c.kind == "open":
+        return Line(c.residual, "≻" if "pd" in c.residual.facts else ">")
+    if c.kind == "psd":
+        return Line(c.residual, "⪰")
+    return Line(scale(MINUS, c.residual), ">=") if c.kind == "<=" else Line(c.residual, c.kind)
+
+
+def _slackness(c: Condition) -> Node:
+    assert c.multiplier is not None
+    if c.kind == "psd":
+        return matmul(c.multiplier, c.residual)
+    residual = c.residual if c.statement is not None and c.statement.sign != ">=" else negate(c.residual)
+    return multiply(c.multiplier, residual)
