@@ -140,4 +140,24 @@ def stages(schedule: Schedule) -> list[Stage]:
             needed.add(item)
             stack.extend(r.item for r in schedule.statements[item].reads if r.item.row is not None)
         stage.rows = [i for i in schedule.order if i in needed and i.row is not None]
+    _defer(found, schedule)
     return found
+
+
+def _defer(found: list[Stage], schedule: Schedule) -> None:
+    """Small work moves behind the passes that do not need it: there it shares loops with what follows."""
+    place = {item: len(found) - 1 for stage in found for item in stage.small}
+
+    def hold(item: Item, latest: int) -> None:
+        for read in schedule.statements[item].reads:
+            if read.item in place:
+                place[read.item] = min(place[read.item], latest)
+
+    for k, stage in enumerate(found):
+        for item in [*stage.rows, *stage.sums]:
+            hold(item, k)
+    small = [item for item in schedule.order if item in place]
+    for item in reversed(small):
+        hold(item, place[item])
+    for k, stage in enumerate(found):
+        stage.small = [item for item in small if place[item] == k]

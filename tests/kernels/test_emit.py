@@ -70,16 +70,16 @@ def test_only_names_of_our_own(name: str) -> None:
         "max float abs int np math compiled before partial after evaluate part finish between _".split()
     )
     imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names}
-    numbered = re.compile(r"[vnixtw]\d+_?|(before|partial|after|between)_\d+")
+    numbered = re.compile(r"[vnixtwsr]\d+_?|[xr]\d+_\d|(before|partial|after|between)_\d+")
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             assert node.id in words | imported or numbered.fullmatch(node.id), node.id
 
 
 def test_shape_of_the_module() -> None:
-    """One pass: before, partial, after, evaluate; comments describe, nothing is imported but our library."""
+    """One pass: partial, after, evaluate; comments describe, nothing is imported but our library."""
     objective = OBJECTIVES["ridge"]()
     source = compile_nodes(derivatives(objective, second=False), unknowns=["w"]).source
     names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    assert names == ["before", "partial", "after", "evaluate", "part", "finish"]
+    assert names == ["partial", "after", "evaluate", "part", "finish"]
     assert "# v" in source

@@ -1,0 +1,83 @@
+"""Threads: a pool for chunks of rows, sums in a fixed order, and BLAS kept to one thread meanwhile.
+
+Compiled kernels release the interpreter's lock, so plain threads are enough. Nothing here decides what a
+chunk is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..domains import Array
+from ..errors import ArgumentError
+
+
+def thread_count(threads: int) -> int:
+    """A number of threads; 0 stands for as many as there are processors."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
+        raise ArgumentError(f"threads is a whole number ≥ 0 (0: one per processor), not {threads!r}")
+    return threads or os.cpu_count() or 1
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """One pool per size, and per process: threads do not survive a fork."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="derive")
+
+
+def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> list[Array]:
+    """The results in the order of the items, whoever computed them. An error in one is raised here."""
+    return list(_pool(threads, os.getpid()).map(task, items))
+
+
+def combined(parts: Sequence[Array]) -> Array:
+    """The sum of parts, in the order of a binary tree: the same for the same parts, whoever computed them."""
+    tree: list[Array] = []
+    for k, part in enumerate(parts):
+        tree.append(np.array(part, dtype=np.float64))
+        pairs = k + 1
+        while len(tree) > 1 and (pairs % 2 == 0 or k == len(parts) - 1):
+            last = tree.pop()
+            tree[-1] += last
+            pairs //= 2
+    return tree[0]
+
+
+_lock = threading.Lock()
+_inside = 0
+_limit: Any = None
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> Any:
+    """The BLAS libraries of this process, found once."""
+    import scipy.linalg.cython_blas  # noqa: F401  the one that kernels call; it must be loaded to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """BLAS on one thread inside; as it was when the last of several concurrent users leaves."""
+    global _inside, _limit
+    with _lock:
+        if _inside == 0:
+            _limit = _libraries().limit(limits=1, user_api="blas")
+            _limit.__enter__()
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _limit.__exit__(None, None, None)
