@@ -233,13 +233,33 @@ def _show(results: list[tuple[list[str], Expression]], label: str, expression: E
 @click.argument("objective")
 @_statement_options
 @_format_option
-def grad(objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any, form: str) -> None:
+@click.option("--steps", is_flag=True, help="The whole derivation, rule by rule.")
+def grad(
+    objective: str, variables: Any, facts: Any, declarations: Any, wrt: Any, form: str, steps: bool
+) -> None:
     """Print the gradient of OBJECTIVE, a scalar (- reads stdin)."""
     from . import gradient
 
     expression, names = _stated(objective, *_declared(variables, facts, declarations), wrt)
+    if steps:
+        _show_steps(expression, names, form)
+        return
     found = gradient(expression, names)
     _show([([name], g) for name, g in zip(names, found, strict=True)], "gradient", expression, form)
+
+
+def _show_steps(expression: Expression, names: Sequence[str], form: str) -> None:
+    """The worked solution for each unknown."""
+    from . import derivation
+
+    solutions = {name: derivation(expression, name) for name in names}
+    if form == "json":
+        records = {
+            name: {"text": str(s).splitlines(), "latex": s.latex()} for name, s in solutions.items()
+        }
+        click.echo(json.dumps(records, indent=2))
+        return
+    click.echo("\n\n".join(s.latex() if form == "latex" else str(s) for s in solutions.values()))
 
 
 @main.command()
@@ -406,3 +426,28 @@ def fit(
 
 if __name__ == "__main__":
     main()
+
+
+# ---------------------------------------------------------------- the cache of kernels
+
+
+@main.group()
+def cache() -> None:
+    """The private folder of compiled kernels."""
+
+
+@cache.command()
+def info() -> None:
+    """Print where the cache is, and how much it holds."""
+    from .kernels.cache import cache_info
+
+    found = cache_info()
+    click.echo(f"{found['folder']}: {found['kernels']} kernels, {found['bytes'] / 1e6:.1f} MB")
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all compiled kernels; they are compiled again when next needed."""
+    from .kernels.cache import cache_clear
+
+    click.echo(f"{cache_clear()} kernels removed")

@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from .build import add, inner, negate
+from .constrained import Constrained
 from .differentiate import gradients, jacobian
 from .errors import ArgumentError, DataError, SizeError, UnsupportedError
 from .evaluate import bind
@@ -20,7 +21,13 @@ from .operations import find_variable, gradient, hessian
 from .optimality import KKT, Lagrangian, Relation, kkt_residual, lagrangian
 from .reparametrise import Reparametrised, reparametrise
 from .sizes import ONE, Binding
+from .smoothing import has_kinks
 from .stable import recognise
+from .statement.arithmetic import binary
+
+INTERRUPT = 3  # the driver's status
+#: Names under which the method for constraints is asked for.
+_CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
 
 
 @final
@@ -41,6 +48,7 @@ class Problem:
         self.objective, self.sense, self.constraints = objective, sense, tuple(constraints)
         self._over = tuple(over)
         self._compiled: dict[Any, _Compiled] = {}
+        self._constrained: Constrained | None = None
 
     @property
     def unknowns(self) -> tuple[str, ...]:
@@ -94,7 +102,7 @@ class Problem:
         tolerance: float = 1e-8,
         progress: bool = False,
         callback: Callable[[Any], None] | None = None,
-        backend: str = "numba",
+        backend: str | None = None,
         seed: int = 0,
         **more: Any,
     ) -> Any:
@@ -109,49 +117,115 @@ class Problem:
         max_time   seconds
         backend    "numba", or "numpy" for the interpreter
         """
-        if self.constraints:
-            raise UnsupportedError(
-                f"constraints such as {self.constraints[0]} are not solved yet; state them as facts "
-                "(positive, simplex, pd) where they are facts about an unknown"
-            )
         data = merge_arrays(arrays, more)
         binding = self._bind(data, dict(start or {}))
         shapes = {v.name: binding.shape(v.shape) for v in self._over}
-        compiled = self._prepare(method, shapes, backend)
-        point = compiled.free.backward({**self._default_start(shapes, binding, seed), **(start or {})})
-        return compiled.run(
-            self,
-            data,
-            binding,
-            point,
-            {
-                "tol": tolerance,
-                "max_time": max_time,
-                "max_iterations": max_iterations,
-                "progress": progress,
-                "callback": callback,
-            },
-        )
+        settings = {
+            "tol": tolerance,
+            "max_time": max_time,
+            "max_iterations": max_iterations,
+            "progress": progress,
+            "callback": callback,
+        }
+        for name, value in (start or {}).items():
+            if not np.isfinite(np.asarray(value, dtype=np.float64)).all():
+                raise DataError(f"the start of {name} has entries that are not finite")
+        point = {**self._default_start(shapes, binding, seed), **(start or {})}
+        if method in _CONSTRAINED or (method is None and self._is_constrained()):
+            try:
+                return self._solve_constrained(data, binding, point, start is not None, settings, backend)
+            except UnsupportedError:
+                if self.constraints or method is not None:
+                    raise
+                # a kink on which the objective falls: descent along subgradients, judged by its certificate
+        if self.constraints:
+            raise ArgumentError(f"method {method} takes no constraints; leave the choice to the plan")
+        compiled = self._prepare(method, shapes, backend or "numba")
+        result = compiled.run(self, data, binding, compiled.free.backward(point), settings)
+        inward = all(not v.facts & {"pd"} for v in self._over) and compiled.free.changed
+        if method is None and inward and not result.success and result.status != INTERRUPT:
+            # the optimum may lie on the boundary, where no free point reaches it
+            other = self._solve_constrained(data, binding, point, start is not None, settings, backend)
+            return other if other.success else result
+        return result
 
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""
         from .kernels.plan import choose
 
         binding = Binding({s: sizes[s.name] for s in size_symbols(self.objective.node) if s.name in sizes})
+        if self._is_constrained():
+            from .kernels.plan import Plan
+
+            return Plan("interior-point", self._derived().describe())
         return choose(_count(binding.shape(v.shape) for v in self._over), max(v.order for v in self._over))
+
+    # ------------------------------------------------------------ constraints and kinks
+
+    def _is_constrained(self) -> bool:
+        """Whether the problem has constraints, kinks, or facts that no free form provides."""
+        if self.constraints:
+            return True
+        for v in self._over:
+            if "psd" in v.facts and "pd" not in v.facts:
+                return True
+            if "nonnegative" in v.facts and not v.facts & {"positive", "simplex"}:
+                return True
+        return has_kinks(self._minimised(), self._over)
+
+    def _minimised(self) -> Node:
+        objective = recognise(self.objective.node)
+        return negate(objective) if self.sense == "maximize" else objective
+
+    def _derived(self) -> Constrained:
+        """The smooth form with its derivatives, derived once."""
+        if self._constrained is None:
+            equalities: list[Node] = []
+            inequalities: list[Node] = []
+            for c in self.constraints:
+                above = binary("-", c.left.node, c.right.node)
+                if c.relation == "==":
+                    equalities.append(above)
+                else:
+                    inequalities.append(above if c.relation == ">=" else negate(above))
+            self._constrained = Constrained(self._minimised(), self._over, equalities, inequalities)
+        return self._constrained
+
+    def _solve_constrained(
+        self,
+        data: Mapping[str, Any],
+        binding: Binding,
+        point: Mapping[str, Any],
+        given: bool,
+        settings: Mapping[str, Any],
+        backend: str | None,
+    ) -> Any:
+        from .kernels.plan import Plan
+
+        derived = self._derived()
+        result, found = derived.run(data, binding, point, given, settings, backend)
+        if self.sense == "maximize":
+            result.fun = -result.fun
+        result.plan = Plan("interior-point", derived.describe())
+        for name in self.unknowns:
+            value = found[name]
+            result[name] = float(value) if value.ndim == 0 else value
+        return _unknowns_first(result, self.unknowns)
 
     # ------------------------------------------------------------ preparation
 
     def _bind(self, data: Mapping[str, Any], start: Mapping[str, Any]) -> Binding:
         """Check the data, and learn every size from them and from the start."""
-        given = [v for v in self.objective.declared if v not in self._over]
+        sides = [side for c in self.constraints for side in (c.left, c.right)]
+        known_names = {v.name: v for e in (self.objective, *sides) for v in e.declared}
+        given = [v for v in known_names.values() if v not in self._over]
         strangers = [k for k in start if k not in self.unknowns]
         if strangers:
             raise DataError(f"the start has {strangers[0]}, which is no unknown: {', '.join(self.unknowns)}")
         for name in self.unknowns:
             if name in data:
                 raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
-        known = set(size_symbols(*self._over, *given, self.objective.node))
+        known = set(size_symbols(*self._over, *given, self.objective.node, *(e.node for e in sides)))
         _, binding = bind(given, data, sizes=known)
         for v in self._over:
             if v.name in start:
@@ -168,7 +242,7 @@ class Problem:
             shape = shapes[v.name]
             if "simplex" in v.facts:
                 found[v.name] = np.full(shape, 1 / shape[-1])
-            elif "pd" in v.facts:
+            elif "psd" in v.facts:
                 found[v.name] = np.broadcast_to(np.eye(shape[-1]), shape).copy()
             elif "positive" in v.facts:
                 found[v.name] = np.ones(shape)

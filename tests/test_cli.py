@@ -285,3 +285,21 @@ def test_fit_own_data(tmp_path: Path) -> None:
     exact = np.linalg.solve(X.T @ X + 0.5 * np.eye(3), X.T @ y)
     np.testing.assert_allclose(json.loads(done.stdout)["unknowns"]["w"], exact, rtol=1e-8)
     np.testing.assert_allclose(np.load(answer)["w"], exact, rtol=1e-8)
+
+
+# ---------------------------------------------------------------- worked solutions and the cache
+
+
+def test_steps_end_with_the_gradient() -> None:
+    """--steps prints the differential first and the gradient last."""
+    done = run("grad", RIDGE, *NAMES, "--wrt", "w", "--steps")
+    assert done.exit_code == 0, done.output
+    assert "dL" in done.stdout
+    assert done.stdout.splitlines()[-1].split("[")[0].split("=")[-1].strip() == "X.T @ (X @ w - y) + lam * w"
+
+
+def test_cache_is_counted_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`derive cache info` names the folder; `clear` removes only kernels."""
+    monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "kernels"))
+    assert "0 kernels" in run("cache", "info").stdout
+    assert run("cache", "clear").stdout == "0 kernels removed\n"

@@ -203,8 +203,8 @@ def _status(run: Run) -> tuple[int, str] | None:
     """Why the state allows no further step, or None."""
     status, nonfinite = run.state.status, run.oracle.counts.nonfinite
     seen = f"; the objective or its gradient was not finite at {nonfinite} trial points" if nonfinite else ""
-    if status == UNBOUNDED:
-        return NO_MINIMUM, "the objective is unbounded below: it fell to -inf"
+    if status == UNBOUNDED or run.state.f < -1e20 * max(1.0, abs(run.first)):
+        return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
     if status == NOT_FINITE and len(run.history) == 1:
         return NO_VALUE, f"the objective or a derivative of it is not finite at the start ({run.state.f})"
     if status == NOT_FINITE:

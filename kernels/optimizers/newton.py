@@ -108,9 +108,9 @@ def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> V
                 p[i] = -a[i] / values[i]
             elif tiny > 0.0 and a[i] * a[i] > 2.0 * tiny * negligible:
                 p[i] = -a[i] / tiny
-            elif largest == 0.0:
-                p[i] = -a[i]
-        if radius == 0.0 or np.sqrt(np.dot(p, p)) <= radius:
+            elif largest == 0.0:  # a linear model: as far as the region goes
+                p[i] = -a[i] * (radius / max(np.sqrt(np.dot(a, a)), 1e-300) if radius > 0.0 else 1.0)
+        if radius == 0.0 or np.sqrt(np.dot(p, p)) <= radius * (1.0 + 1e-12):
             return p
     if radius == 0.0:
         radius = max(np.sqrt(np.dot(a, a)) / max(largest, 1e-300), 0.1)

@@ -1,0 +1,426 @@
+"""From a problem with constraints or kinks to its answer: the smooth form, its Lagrangian, an interior point.
+
+Everything is derived: the epigraph form (`smoothing`), the Lagrangian L = f − νᵀe − λᵀc, its gradient and
+Hessian, the Jacobians of the constraints. Facts on unknowns (`nonnegative`, `positive`, `simplex`) are
+constraints here; `pd` unknowns, and `psd` ones that a log-determinant keeps inside, go through their free form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import sympy
+
+from .build import add, einsum, inner, is_zero, number
+from .differentiate import gradients, jacobian, substitute
+from .errors import UnsupportedError
+from .evaluate import bind, check_access, evaluate_bound
+from .node import Apply, Node, Variable, size_symbols, topological, variable, variables
+from .reparametrise import Reparametrised, reparametrise
+from .sizes import ONE, Binding
+from .smoothing import Kink, Smooth, smooth
+from .stable import recognise, stabilise
+
+MINUS = sympy.S.NegativeOne
+#: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
+COMPILE_FROM = 200_000
+
+
+def free_form(objective: Node, unknowns: Sequence[Variable]) -> tuple[Reparametrised, list[Variable]]:
+    """Positive definite unknowns by their factors; all others as they are, with fewer facts."""
+    inside = {
+        o
+        for node in topological([objective])
+        if isinstance(node, Apply) and node.op in ("logdet", "inv")
+        for o in node.operands
+    }
+    plain: dict[Node, Node] = {}
+    bare: list[Variable] = []
+    for v in unknowns:
+        keep = {"symmetric"} & v.facts
+        if "pd" in v.facts or ("psd" in v.facts and v in inside):
+            keep = {"pd"}
+        elif "psd" in v.facts:
+            raise UnsupportedError(
+                f"{v.name} is declared psd; its optimum may be singular, which has no method yet"
+            )
+        made = variable(v.name, v.shape, keep)
+        plain[v] = made
+        bare.append(made)
+    return reparametrise(substitute(objective, plain), bare), bare
+
+
+def conditions_of_facts(unknowns: Sequence[Variable]) -> tuple[list[Node], list[Node]]:
+    """Equalities and inequalities that the facts on the unknowns state."""
+    equalities: list[Node] = []
+    inequalities: list[Node] = []
+    for v in unknowns:
+        if "nonnegative" in v.facts or "simplex" in v.facts or "positive" in v.facts:
+            inequalities.append(v)
+        if "simplex" in v.facts:
+            kept = tuple(range(v.order - 1))
+            sums = einsum([(v, tuple(range(v.order)))], kept)
+            equalities.append(add([(ONE, sums), (MINUS, number(1, sums.shape))]))
+    return equalities, inequalities
+
+
+@final
+class Constrained:
+    """The derived functions of one problem, ready to be solved on data."""
+
+    def __init__(
+        self,
+        objective: Node,
+        unknowns: Sequence[Variable],
+        equalities: Sequence[Node],
+        inequalities: Sequence[Node],
+    ) -> None:
+        from .kernels.kkt import condition_key, jacobian_key, multiplier_name
+        from .kernels.oracle import VALUE, gradient_key, hessian_key
+
+        self.original, self.wanted = recognise(objective), tuple(unknowns)
+        more_equal, more_above = conditions_of_facts(unknowns)
+        self.free, bare = free_form(recognise(objective), unknowns)
+        plain: dict[Node, Node] = dict(zip(unknowns, bare, strict=True))
+
+        def express(node: Node) -> Node:
+            return self.free.express(substitute(recognise(node), plain))
+
+        self.problem: Smooth = smooth(
+            self.free.objective,
+            self.free.unknowns,
+            [express(c) for c in (*more_equal, *equalities)],
+            [express(c) for c in (*more_above, *inequalities)],
+        )
+        self.conditions = {"equality": self.problem.equalities, "inequality": self.problem.inequalities}
+        f, names = self.problem.objective, self.problem.unknowns
+        slopes = dict(zip(names, gradients(f, names), strict=True))
+        self.first: dict[str, Node] = {VALUE: f}
+        self.first.update({gradient_key(v.name): g for v, g in slopes.items() if not is_zero(g)})
+        terms = [(ONE, f)]
+        self.multipliers: list[Variable] = []
+        for kind, nodes in self.conditions.items():
+            for k, node in enumerate(nodes):
+                self.first[condition_key(kind, k)] = node
+                for v in names:
+                    slope = jacobian(node, v)
+                    if not is_zero(slope):
+                        self.first[jacobian_key(kind, k, v.name)] = slope
+                dual = variable(multiplier_name(kind, k), node.shape)
+                self.multipliers.append(dual)
+                terms.append((MINUS, inner(dual, node)))
+        lagrangian = add(terms, ())
+        self.second: dict[str, Node] = {}
+        firsts = gradients(lagrangian, names)
+        for i, v in enumerate(names):
+            for u in names[i:]:
+                block = jacobian(firsts[i], u)
+                if not is_zero(block):
+                    self.second[hessian_key(v.name, u.name)] = block
+        self.linear = not any(
+            set(names) & set(variables(node))
+            for key, node in self.first.items()
+            if key.startswith("jacobian")
+        )
+        self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
+        self._kernels: dict[str, Any] = {}
+
+    def describe(self) -> str:
+        """What was recognised, in words."""
+        parts = []
+        if self.problem.kinks:
+            kinds = sorted({k.name for k in self.problem.kinks})
+            parts.append(f"{', '.join(kinds)} smoothed by slack variables")
+        count = {kind: len(nodes) for kind, nodes in self.conditions.items()}
+        if count["equality"]:
+            parts.append(f"{count['equality']} equality constraint(s)")
+        if count["inequality"]:
+            parts.append(f"{count['inequality']} inequality constraint(s)")
+        kind = (
+            "quadratic, linear constraints"
+            if self.quadratic
+            else "linear constraints"
+            if self.linear
+            else "nonlinear"
+        )
+        return f"{kind}: " + ("; ".join(parts) or "no constraints")
+
+    # ------------------------------------------------------------------ numbers
+
+    def _evaluator(self, part: str, data: Mapping[str, Any], point: Mapping[str, Any], backend: str) -> Any:
+        from .kernels.kkt import interpreter
+
+        nodes: dict[str, Node] = getattr(self, part)
+        if not nodes:
+            return lambda unknowns: {}
+        if backend == "numpy":
+            return interpreter(nodes, data, point)
+        from .kernels.compile import compile_nodes
+
+        moving = [v.name for v in (*self.problem.unknowns, *self.multipliers)]
+        occurring = {v.name for v in variables(*nodes.values())}
+        key = f"{part} {backend}"
+        if key not in self._kernels:
+            self._kernels[key] = compile_nodes(
+                nodes, unknowns=[m for m in moving if m in occurring], backend=backend
+            )
+        kernel = self._kernels[key]
+        known = {v for v in kernel.variables if v not in kernel.unknowns}
+        sizes = {s.name for s in kernel.symbols}
+        bound = kernel.bind({k: a for k, a in data.items() if k in known or k in sizes})
+        wanted = set(kernel.unknowns)
+        return lambda unknowns: bound({k: a for k, a in unknowns.items() if k in wanted})
+
+    def run(
+        self,
+        data: Mapping[str, Any],
+        binding: Binding,
+        start: Mapping[str, Any],
+        given: bool,
+        settings: Mapping[str, Any],
+        backend: str | None,
+    ) -> Any:
+        """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
+        from scipy.optimize import OptimizeResult
+
+        from .kernels.kkt import certify_kkt, functions_of
+        from .kernels.optimizers import interior_point as ip
+        from .kernels.oracle import Layout
+
+        began = time.perf_counter()
+        arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
+        layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
+        shapes = {
+            kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
+            for kind, nodes in self.conditions.items()
+        }
+        self._check_slopes(arrays, binding)
+        point = self._start(arrays, binding, self.free.backward(start), given)
+        if not given:
+            point = self._defined(point, arrays, binding)
+        filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
+        amount = sum(int(np.size(a)) for a in data.values())
+        chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
+        parts = [self._evaluator(part, arrays, filled, chosen) for part in ("first", "second")]
+        functions = functions_of(layout, parts[0], parts[1], shapes)
+        history: dict[str, list[float]] = {"objective": [], "error": [], "time": []}
+        ended: list[str] = []
+        latest = [layout.pack(point)]
+
+        def watch(iteration: int, z: Any, value: float, error: float) -> bool:
+            history["objective"].append(value)
+            history["error"].append(error)
+            history["time"].append(time.perf_counter() - began)
+            latest[0] = z
+            limit = settings.get("max_time")
+            if limit is not None and time.perf_counter() - began >= limit:
+                ended.append(f"not converged within max_time = {limit:g} s ({iteration} iterations)")
+                return True
+            callback = settings.get("callback")
+            if callback is not None and iteration:
+                seen: Any = OptimizeResult()
+                seen.update(x=z, fun=value, nit=iteration)
+                callback(seen)
+            return False
+
+        with np.errstate(all="ignore"):
+            try:
+                answer = ip.solve(
+                    functions, latest[0], max_iterations=min(settings["max_iterations"], 500), watch=watch
+                )
+                answer = ip.polish(functions, answer)
+            except KeyboardInterrupt:
+                ended.append("interrupted; the latest point is kept")
+                answer = self._kept(latest[0], shapes)
+            except StopIteration:
+                ended.append("stopped by the callback")
+                answer = self._kept(latest[0], shapes)
+            judge = functions
+            if chosen != "numpy":
+                slow = [self._evaluator(part, arrays, filled, "numpy") for part in ("first", "second")]
+                judge = functions_of(layout, slow[0], slow[1], shapes)
+            z = _snapped(judge, answer.z)
+            found = self.free.forward(layout.unpack(z))
+            value = self._statement_value(arrays, found)
+            proof = certify_kkt(
+                judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
+            )
+        success = proof.ok() and not ended
+        message = f"certified: {proof.reason()}" if success else self._message(answer, proof, ended, judge, z)
+        result: Any = OptimizeResult()
+        result.update(
+            x=np.concatenate([np.ravel(found[v.name]) for v in self.wanted]),
+            fun=value,
+            nit=answer.iterations,
+            status=0 if success else 1 + answer.status,
+            message=message,
+            success=success,
+            method="interior-point",
+            certificate=proof,
+            multipliers=self._duals(answer, shapes),
+            history=history,
+            time=time.perf_counter() - began,
+        )
+        return result, found
+
+    def _kept(self, z: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> Any:
+        from .kernels.optimizers import interior_point as ip
+
+        count = {k: sum(int(np.prod(s)) for s in v.values()) for k, v in shapes.items()}
+        return ip.Answer(z, np.zeros(count["equality"]), np.zeros(count["inequality"]), ip.STOPPED, 0)
+
+    def _duals(
+        self, answer: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]
+    ) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for kind, flat in (("equality", answer.nu), ("inequality", answer.lam)):
+            ends = np.cumsum([int(np.prod(s)) for s in shapes[kind].values()])[:-1]
+            parts = np.split(flat, ends) if shapes[kind] else []
+            found[kind] = [p.reshape(s) for p, s in zip(parts, shapes[kind].values(), strict=True)]
+        return found
+
+    def _statement_value(self, arrays: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+        """The objective as stated, at the answer, by the interpreter."""
+        (node,) = stabilise([self.original])
+        try:
+            values, binding = bind(
+                variables(node), {**arrays, **found}, sizes=size_symbols(node), extra=True, check_facts=False
+            )
+            check_access([node], values, binding)
+            return float(evaluate_bound([node], values, binding)[0])
+        except ValueError:
+            return float("nan")
+
+    def _numbers(self, nodes: Sequence[Node], arrays: Mapping[str, Any]) -> list[Any]:
+        ready = stabilise(nodes)
+        values, binding = bind(
+            variables(*ready), arrays, sizes=size_symbols(*ready), extra=True, check_facts=False
+        )
+        return evaluate_bound(ready, values, binding)
+
+    def _check_slopes(self, arrays: Mapping[str, Any], binding: Binding) -> None:
+        """The epigraph form is exact only where the objective rises with the slack."""
+        for kink in self.problem.kinks:
+            if kink.slope is not None and float(np.min(self._numbers([kink.slope], arrays)[0])) < 0:
+                raise UnsupportedError(
+                    f"the objective falls with a convex kink ({kink.name}), so that it is neither convex nor "
+                    "smooth; no method here certifies such a minimum"
+                )
+
+    def _start(
+        self, arrays: Mapping[str, Any], binding: Binding, point: Mapping[str, Any], given: bool
+    ) -> dict[str, Any]:
+        """Inside the simple bounds, with slacks on the right side of their kinks."""
+        found = {k: np.array(v, dtype=np.float64) for k, v in point.items()}
+        if not given:
+            self._into_bounds(found, arrays)
+        kinks: list[Kink] = list(self.problem.kinks)
+        for kink in kinks:
+            value = self._numbers([kink.atom], {**arrays, **found})[0]
+            room = 1.0 if kink.sign > 0 else -1.0
+            found[kink.slack.name] = np.asarray(
+                value + room * np.maximum(1.0, np.abs(value)), dtype=np.float64
+            )
+        return found
+
+    def _defined(self, point: dict[str, Any], arrays: Mapping[str, Any], binding: Binding) -> dict[str, Any]:
+        """The start, or a few others, whichever first gives a finite gradient and equalities that can move."""
+        rng = np.random.default_rng(0)
+        names = [v.name for v in self.free.unknowns]
+        others: list[dict[str, Any]] = [
+            {k: np.full(np.shape(point[k]), c) for k in names} for c in (1.0, 0.1, 10.0)
+        ]
+        others += [{k: rng.random(np.shape(point[k])) for k in names}]
+        others += [{k: rng.standard_normal(np.shape(point[k])) for k in names} for _ in range(5)]
+        nodes = [node for key, node in self.first.items() if not key.startswith("jacobian")]
+        steep = [node for key, node in self.first.items() if key.startswith("jacobian equality")]
+        for k in range(len(others) + 1):
+            found = point if k == 0 else self._start(arrays, binding, others[k - 1], False)
+            try:
+                if all(np.isfinite(a).all() for a in self._numbers(nodes, {**arrays, **found})):
+                    if not steep or all(np.any(a) for a in self._numbers(steep, {**arrays, **found})):
+                        return found
+            except ValueError:
+                continue
+        return point
+
+    def _into_bounds(self, found: dict[str, Any], arrays: Mapping[str, Any]) -> None:
+        """Move unknowns to the middle of their bounds, or 1 inside a single one."""
+        low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
+        high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
+        named = {v.name: v for v in self.free.unknowns}
+        zeros = {k: np.zeros_like(v) for k, v in found.items()}
+        for node in self.problem.inequalities:
+            inside = [n for n in named if named[n] in variables(node)]
+            if len(inside) != 1 or {v.name for v in variables(node)} & {
+                k.slack.name for k in self.problem.kinks
+            }:
+                continue
+            name = inside[0]
+            slope = jacobian(node, named[name])
+            if named[name] in variables(slope) or node.shape != named[name].shape:
+                continue
+            ones_ = {**zeros, name: np.ones_like(found[name])}
+            base, moved = (self._numbers([node], {**arrays, **at})[0] for at in (zeros, ones_))
+            matrix = np.broadcast_to(self._numbers([slope], arrays)[0], found[name].shape * 2)
+            square = matrix.reshape(found[name].size, found[name].size)
+            if np.count_nonzero(square - np.diag(np.diagonal(square))):
+                continue
+            rate = np.asarray(moved - base, dtype=float)
+            with np.errstate(all="ignore"):
+                edge = -base / rate
+            low[name] = np.where(rate > 0, np.maximum(low[name], edge), low[name])
+            high[name] = np.where(rate < 0, np.minimum(high[name], edge), high[name])
+        for name, value in found.items():
+            lo, hi = low[name], high[name]
+            both = np.isfinite(lo) & np.isfinite(hi)
+            with np.errstate(invalid="ignore"):
+                value = np.where(both, (lo + hi) / 2, value)
+            value = np.where(np.isfinite(lo) & ~both, np.maximum(value, lo + 1.0), value)
+            found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - 1.0), value)
+
+    def _message(self, answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any) -> str:
+        from .kernels.optimizers import interior_point as ip
+
+        if ended:
+            return f"{ended[0]}; {proof.reason()}"
+        if answer.status == ip.NOT_FINITE:
+            return "the objective, a constraint or a derivative is not finite at the start or during the run"
+        if not proof.primal <= proof.tolerance:
+            if self.linear and _contradict(functions, z):
+                return f"infeasible: no point satisfies the constraints ({proof.reason()})"
+            return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
+        if answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10:
+            return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
+        return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def _contradict(functions: Any, z: Any) -> bool:
+    """Whether linear constraints exclude each other (phase 1 of linear programming)."""
+    from scipy.optimize import linprog
+
+    v = functions.values(z)
+    found = linprog(
+        np.zeros(z.size),
+        A_ub=-v.C if v.c.size else None,
+        b_ub=v.c - v.C @ z if v.c.size else None,
+        A_eq=v.E if v.e.size else None,
+        b_eq=v.E @ z - v.e if v.e.size else None,
+        bounds=(None, None),
+    )
+    return bool(found.status == 2)
+
+
+def _snapped(functions: Any, z: Any) -> Any:
+    """Entries at rounding level set to 0, where no constraint is the worse for it."""
+    size = max(float(np.abs(z).max(initial=0.0)), 1e-300)
+    rounded = np.where(np.abs(z) < 1e-12 * size, 0.0, z)
+    before, after = functions.values(z), functions.values(rounded)
+    if not after.finite():
+        return z
+    worse = max(np.abs(after.e).max(initial=0.0), np.maximum(-after.c, 0).max(initial=0.0))
+    known = max(np.abs(before.e).max(initial=0.0), np.maximum(-before.c, 0).max(initial=0.0))
+    return rounded if worse <= known + 1e-15 * size else z

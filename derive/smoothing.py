@@ -1,0 +1,165 @@
+"""Kinks become constraints: the epigraph form of `abs`, `relu`, `maximum`, `max` and Euclidean norms.
+
+A convex kink φ(u) on which the objective depends increasingly is replaced by a slack t with
+
+    |u|       t − u ≥ 0,  t + u ≥ 0          max(u, 0)    t − u ≥ 0,  t ≥ 0
+    max(u,v)  t − u ≥ 0,  t − v ≥ 0          max_i u_i    t − u_i ≥ 0
+    ‖u‖₂      t − ‖u‖²/t ≥ 0,  t ≥ 0         (Benson & Vanderbei, Math. Program. 95, 2003)
+
+and min likewise from below. At the optimum t = φ(u), so that both problems have the same solutions, and
+all functions of the new one are smooth. Whether the objective increases in t is read off ∂f/∂t: from facts,
+or from its sign on the data (`Kink.slope`). What is left alone: kinks of any other kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from .build import add, broadcast, einsum, inner, multiply, negate, power
+from .differentiate import gradients, substitute
+from .node import Apply, Einsum, Node, Variable, ones, topological, variable, variables
+from .sizes import ONE
+from .stable import recognise
+
+MINUS = sympy.S.NegativeOne
+
+
+@dataclass(frozen=True)
+class Kink:
+    """One replaced kink: its slack, what it stands for, and the slope of the objective in the slack."""
+
+    slack: Variable
+    atom: Node
+    sign: int  # +1: convex, the slack lies above; −1: concave, it lies below
+    slope: Node | None  # free of unknowns, to be nonnegative times `sign`; None where facts prove it
+    name: str
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """A smooth problem: minimise `objective` with `equalities` = 0 and `inequalities` ≥ 0."""
+
+    objective: Node
+    unknowns: tuple[Variable, ...]  # those of the statement, then the slacks
+    equalities: tuple[Node, ...]
+    inequalities: tuple[Node, ...]
+    kinks: tuple[Kink, ...]
+
+
+def smooth(
+    objective: Node, unknowns: Sequence[Variable], equalities: Sequence[Node], inequalities: Sequence[Node]
+) -> Smooth:
+    """The epigraph form; the problem itself where there is no kink."""
+    functions = [recognise(objective), *(recognise(c) for c in inequalities)]
+    seen = list(unknowns)
+    kinks: list[Kink] = []
+    passed: set[Node] = set()
+    while True:
+        atom = _outermost(functions, set(seen), passed)
+        if atom is None:
+            break
+        passed.add(atom)
+        made = _replace(functions, atom, seen, len(kinks))
+        if made is None:
+            continue
+        kink, functions, conditions = made
+        functions += conditions
+        seen.append(kink.slack)
+        kinks.append(kink)
+    return Smooth(
+        functions[0], tuple(seen), tuple(recognise(c) for c in equalities), tuple(functions[1:]), tuple(kinks)
+    )
+
+
+def has_kinks(objective: Node, unknowns: Sequence[Variable]) -> bool:
+    """Whether the objective has a kink in an unknown that `smooth` knows."""
+    return bool(smooth(objective, unknowns, (), ()).kinks)
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, Apply) and node.op in ("abs", "relu", "maximum", "minimum", "max", "min"):
+        return node.op
+    return "norm" if _is_norm(node) else ""
+
+
+def _is_norm(node: Node) -> bool:
+    """(Σ u²)^½, over all axes or some."""
+    if not (isinstance(node, Apply) and node.op == "power" and node.param("exponent") == sympy.S.Half):
+        return False
+    (squares,) = node.operands
+    if not isinstance(squares, Einsum) or not squares.summed:
+        return False
+    core = squares.operands[0]
+    alone = len(squares.operands) == 1 and isinstance(core, Apply) and core.op == "power"
+    return alone and isinstance(core, Apply) and core.param("exponent") == 2
+
+
+def _outermost(functions: Sequence[Node], unknowns: set[Variable], passed: set[Node]) -> Node | None:
+    order = list(topological(functions))
+    moving: set[Node] = set()
+    for node in order:
+        if node in unknowns or any(o in moving for o in node.operands):
+            moving.add(node)
+    for node in reversed(order):
+        if node in moving and node not in passed and _kind(node):
+            return node
+    return None
+
+
+def _replace(
+    functions: list[Node], atom: Node, unknowns: Sequence[Variable], count: int
+) -> tuple[Kink, list[Node], list[Node]] | None:
+    """The functions with the kink replaced and the new conditions, if its sense allows that."""
+    kind = _kind(atom)
+    sign = -1 if kind in ("min", "minimum") else 1
+    taken = {v.name for v in variables(*functions)} | {v.name for v in unknowns}
+    name = f"slack_{count}"
+    while name in taken:
+        name += "_"
+    facts = ("nonnegative",) if kind in ("abs", "relu", "norm") else ()
+    slack = variable(name, atom.shape, facts)
+    found = [substitute(f, {atom: slack}) for f in functions]
+    weights = [variable(f"_weight_{k}", f.shape, ["nonnegative"]) for k, f in enumerate(found)]
+    # The objective counts upwards, a condition c ≥ 0 downwards.
+    rising = add(
+        [(ONE if k == 0 else MINUS, inner(w, f)) for k, (w, f) in enumerate(zip(weights, found, strict=True))]
+    )
+    slope = gradients(rising, [slack])[0]
+    signed = slope if sign > 0 else negate(slope)
+    if "nonnegative" in signed.facts:
+        proof: Node | None = None
+    elif {slack, *unknowns} & set(variables(slope)):
+        return None
+    else:
+        proof = substitute(signed, {w: broadcast(ones(()), w.shape) for w in weights})
+    return Kink(slack, atom, sign, proof, kind), found, list(_conditions(kind, atom, slack))
+
+
+def _conditions(kind: str, atom: Node, t: Node) -> Iterator[Node]:
+    """What the slack has to satisfy, each ≥ 0."""
+    operands = atom.operands
+    if kind == "abs":
+        yield add([(ONE, t), (MINUS, operands[0])])
+        yield add([(ONE, t), (ONE, operands[0])])
+    elif kind == "relu":
+        yield add([(ONE, t), (MINUS, operands[0])])
+        yield t
+    elif kind == "norm":
+        yield add([(ONE, t), (MINUS, multiply(operands[0], power(t, MINUS)))])
+        yield t
+    elif kind in ("maximum", "minimum"):
+        way = ONE if kind == "maximum" else MINUS
+        for each in operands:
+            yield add([(way, t), (-way, broadcast(each, t.shape))])
+    else:
+        assert isinstance(atom, Apply)
+        way = ONE if kind == "max" else MINUS
+        (u,) = operands
+        axes = {int(a) for a in atom.param("axes")}
+        kept = tuple(i for i in range(u.order) if i not in axes)
+        labels = tuple(range(u.order))
+        spread = einsum([(t, kept), *((ones((u.shape[i],)), (i,)) for i in axes)], labels)
+        yield add([(way, spread), (-way, u)])

@@ -1,0 +1,265 @@
+"""The conditions of Karush, Kuhn and Tucker: as functions for a solver, and as the proof of an answer.
+
+For    minimise f(z)  subject to  e(z) = 0,  c(z) ≥ 0    with multipliers ν and λ ≥ 0:
+
+    stationarity      max_i |∇f − Eᵀν − Cᵀλ|_i X_i / F        X_i = max(1, |z_i|)
+    feasibility       max |e|, max(−c) over the size of the constraints
+    dual feasibility  max(−λ) / F
+    complementarity   Σ |λ c| / F, for a convex problem the duality gap
+
+F = max(|f|, 1) is the size of the objective. What is judged is recomputed by the interpreter from the
+statement, independently of kernels and solver; the objective in terms of the statement's own unknowns
+is computed as well, and has to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derive.errors import DataError
+from derive.evaluate import bind, evaluate_bound
+from derive.node import Node, size_symbols, variables
+from derive.stable import stabilise
+
+from .certificate import TOLERANCE
+from .optimizers.interior_point import Functions, Values
+from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
+
+EPS = float(np.finfo(np.float64).eps)
+Evaluate = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+
+
+def condition_key(kind: str, number: int) -> str:
+    """The name of one constraint array; `kind` is "equality" or "inequality"."""
+    return f"{kind} {number}"
+
+
+def jacobian_key(kind: str, number: int, unknown: str) -> str:
+    """The name of the derivative of one constraint array."""
+    return f"jacobian {kind} {number} {unknown}"
+
+
+def multiplier_name(kind: str, number: int) -> str:
+    """The variable that stands for the multipliers of one constraint array."""
+    return f"_{kind}_{number}"
+
+
+def functions_of(
+    layout: Layout, first: Evaluate, second: Evaluate, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]
+) -> Functions:
+    """A solver's view of evaluations by name.
+
+    `first` takes the unknowns and gives values and first derivatives, `second` takes the multipliers as well and
+    gives the blocks of the Lagrangian's Hessian; blocks that vanish may be missing. `shapes` are those of the
+    constraint arrays by kind and number.
+    """
+    sizes = dict(zip(layout.names, layout.sizes, strict=True))
+
+    def stacked(found: Mapping[str, Array], kind: str) -> tuple[Vector, Matrix]:
+        rows, blocks = [np.zeros(0)], [np.zeros((0, layout.size))]
+        for k, shape in shapes[kind].items():
+            count = int(np.prod(shape, dtype=np.int64))
+            rows.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
+            block = np.zeros((count, layout.size))
+            for name, place in layout.slices.items():
+                part = found.get(jacobian_key(kind, k, name))
+                if part is not None:
+                    block[:, place] = np.asarray(part).reshape(count, sizes[name])
+            blocks.append(block)
+        return np.concatenate(rows), np.vstack(blocks)
+
+    def values(z: Vector) -> Values:
+        try:
+            found = first(layout.unpack(z))
+        except (DataError, np.linalg.LinAlgError, FloatingPointError):
+            n = layout.size
+            return Values(
+                np.nan, np.full(n, np.nan), np.zeros(0), np.zeros((0, n)), np.zeros(0), np.zeros((0, n))
+            )
+        g = np.zeros(layout.size)
+        for name, place in layout.slices.items():
+            part = found.get(gradient_key(name))
+            if part is not None:
+                g[place] = np.asarray(part).reshape(-1)
+        e, E = stacked(found, "equality")
+        c, C = stacked(found, "inequality")
+        return Values(float(found[VALUE]), g, e, E, c, C)
+
+    def hessian(z: Vector, nu: Vector, lam: Vector) -> Matrix:
+        given = {**layout.unpack(z), **_multipliers(shapes, nu, lam)}
+        try:
+            found = dict(second(given))
+        except (DataError, np.linalg.LinAlgError, FloatingPointError):
+            return np.full((layout.size, layout.size), np.nan)
+        for a in layout.names:
+            for b in layout.names:
+                if hessian_key(a, b) not in found and hessian_key(b, a) not in found:
+                    found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
+        full = assemble(layout, found)
+        return np.asarray((full + full.T) / 2)
+
+    return Functions(layout.size, values, hessian)
+
+
+def _multipliers(
+    shapes: Mapping[str, Mapping[int, tuple[int, ...]]], nu: Vector, lam: Vector
+) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for kind, flat in (("equality", nu), ("inequality", lam)):
+        at = 0
+        for k, shape in shapes[kind].items():
+            count = int(np.prod(shape, dtype=np.int64))
+            found[multiplier_name(kind, k)] = np.asarray(flat[at : at + count]).reshape(shape)
+            at += count
+    return found
+
+
+@dataclass(frozen=True)
+class KktCertificate:
+    """The measured conditions of a constrained optimum at one point; see the module."""
+
+    value: float
+    stationarity: float
+    primal: float
+    dual: float
+    complementarity: float
+    mismatch: float = 0.0  # between the objective of the statement and that of the smooth form
+    curvature: float | None = None
+    where: str = ""
+    tolerance: float = TOLERANCE
+
+    def faults(self) -> list[str]:
+        """The conditions that do not hold, in words."""
+        bound, found = self.tolerance, []
+        if not np.isfinite(self.value):
+            return ["the objective is not finite at this point"]
+        if not self.primal <= bound:
+            at = f", most at {self.where}" if self.where else ""
+            found.append(f"constraints are violated by {self.primal:.1e}{at}")
+        if not self.stationarity <= bound:
+            found.append(f"the gradient of the Lagrangian is {self.stationarity:.1e}")
+        if not self.dual <= bound:
+            found.append(f"a multiplier has the wrong sign ({self.dual:.1e})")
+        if not self.complementarity <= bound:
+            found.append(f"complementarity is violated by {self.complementarity:.1e}")
+        if not self.mismatch <= bound:
+            found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
+        if self.curvature is not None and self.curvature < -1e-7:
+            found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
+        return found
+
+    def ok(self, tolerance: float | None = None) -> bool:
+        """Whether every condition holds."""
+        return not self.faults()
+
+    def reason(self) -> str:
+        """Why the point is (not) certified, in words."""
+        found = self.faults()
+        if found:
+            return "; ".join(found)
+        worst = max(self.stationarity, self.primal, self.dual, self.complementarity)
+        return f"all conditions of Karush, Kuhn and Tucker hold within {worst:.1e} ≤ {self.tolerance:.0e}"
+
+    def __str__(self) -> str:
+        lines = [
+            f"{'certified' if self.ok() else 'not certified'}: {self.reason()}",
+            f"  objective            {self.value:.15g}",
+            f"  stationarity         {self.stationarity:.2e}",
+            f"  feasibility          {self.primal:.2e}",
+            f"  dual feasibility     {self.dual:.2e}",
+            f"  complementarity      {self.complementarity:.2e}",
+        ]
+        if self.curvature is not None:
+            lines.append(
+                f"  smallest eigenvalue  {self.curvature:.2e}   (Hessian of the Lagrangian, active tangent space)"
+            )
+        return "\n".join(lines)
+
+
+def interpreter(nodes: Mapping[str, Node], data: Mapping[str, Any], point: Mapping[str, Any]) -> Evaluate:
+    """The named nodes by the reference interpreter, on checked data."""
+    names = list(nodes)
+    ready = stabilise([nodes[k] for k in names])
+    given = {**data, **point}
+    arrays, binding = bind(
+        variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
+    )
+
+    def evaluate(unknowns: Mapping[str, Array]) -> Mapping[str, Array]:
+        moved = {**arrays, **{k: v for k, v in unknowns.items() if k in arrays}}
+        return dict(zip(names, evaluate_bound(ready, moved, binding), strict=True))
+
+    return evaluate
+
+
+def certify_kkt(
+    functions: Functions,
+    layout: Layout,
+    z: Vector,
+    nu: Vector,
+    lam: Vector,
+    *,
+    statement_value: float | None = None,
+    tolerance: float = TOLERANCE,
+) -> KktCertificate:
+    """The certificate of a point; `functions` must be those of the interpreter."""
+    with np.errstate(all="ignore"):
+        v = functions.values(z)
+        if not v.finite():
+            return KktCertificate(float("nan"), *(4 * [float("nan")]), tolerance=tolerance)
+        size = max(abs(v.f), 1.0)
+        dual = v.g - v.E.T @ nu - v.C.T @ lam
+        noise = 64 * EPS * (np.abs(v.g) + np.abs(v.E.T) @ np.abs(nu) + np.abs(v.C.T) @ np.abs(lam))
+        lengths = np.maximum(1.0, np.abs(z))
+        stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * lengths).max(initial=0.0)) / size
+        reach = max(1.0, float(np.abs(z).max(initial=0.0)))
+        gaps = np.concatenate([np.abs(v.e), np.maximum(-v.c, 0.0)])
+        rows = np.vstack([v.E, v.C])
+        sizes = (
+            np.maximum(1.0, np.abs(rows).max(axis=1, initial=0.0) * reach)
+            if rows.size
+            else np.ones(gaps.size)
+        )
+        broken = gaps / sizes
+        where = ""
+        if broken.size and broken.max() > tolerance:
+            k = int(np.argmax(broken))
+            where = f"equality {k}" if k < v.e.size else f"inequality {k - v.e.size}"
+        mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / size
+        curvature = _tangent_curvature(functions, v, z, nu, lam, lengths, size)
+    return KktCertificate(
+        value=v.f if statement_value is None else statement_value,
+        stationarity=stationarity,
+        primal=float(broken.max(initial=0.0)),
+        dual=float(np.maximum(-lam, 0.0).max(initial=0.0)) / size,
+        complementarity=float(np.abs(lam * v.c).sum()) / size,
+        mismatch=mismatch,
+        curvature=curvature,
+        where=where,
+        tolerance=tolerance,
+    )
+
+
+def _tangent_curvature(
+    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, lengths: Vector, size: float
+) -> float | None:
+    """The smallest eigenvalue of the Lagrangian's Hessian where the strongly active constraints stay active."""
+    if z.size > 400:
+        return None
+    h = functions.hessian(z, nu, lam)
+    if not np.isfinite(h).all():
+        return None
+    active = lam / max(1.0, float(np.abs(v.g).max(initial=0.0))) > np.maximum(np.abs(v.c), 1e-10)
+    A = np.vstack([v.E, v.C[active]]) * lengths
+    h = h * lengths[:, None] * lengths[None, :] / size
+    if A.shape[0]:
+        _, sv, vt = np.linalg.svd(A)
+        basis = vt[int((sv > 1e-9 * sv[0]).sum()) :].T
+        if basis.shape[1] == 0:
+            return None
+        h = basis.T @ h @ basis
+    return float(np.linalg.eigvalsh(h)[0]) / max(1.0, float(np.abs(h).max()))

@@ -1,0 +1,151 @@
+"""Problems with constraints and kinks: the corpus, textbook optima, and statements that have no optimum.
+
+Every answer is certified from the statement by the interpreter; the optima here are known independently.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+import derive as dv
+from derive.errors import UnsupportedError
+
+CASES = json.loads((Path(__file__).parent / "data" / "problems.json").read_text(encoding="utf-8"))
+RNG = np.random.default_rng(0)
+N, D = 30, 6
+X = RNG.standard_normal((N, D))
+C = RNG.standard_normal(D)
+Y = X @ RNG.standard_normal(D) + 0.3 * RNG.standard_normal(N)
+SHAPES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "c": ("d",)}
+DATA = {"X": X, "y": Y, "c": C}
+
+
+def solve(
+    objective: str, *conditions: str, facts: Any = None, sense: Any = dv.minimize, **settings: Any
+) -> Any:
+    words = " ".join([objective, *conditions, "w"])
+    shapes = {k: v for k, v in SHAPES.items() if k in words}
+    problem = sense(objective, over="w", subject_to=list(conditions), variables=shapes, facts=facts)
+    return problem.solve({k: v for k, v in DATA.items() if k in shapes}, backend="numpy", **settings)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
+def test_corpus(case: dict[str, Any]) -> None:
+    """Small problems with known optima: value to 1e-8, the minimiser where it is unique, certified."""
+    scope: dict[str, Any] = {"np": np}
+    exec(case["data"], scope)  # seeded NumPy statements of the test data
+    problem = (dv.minimize if case["sense"] == "min" else dv.maximize)(
+        case["objective"],
+        over=list(case["variables"]),
+        subject_to=case["constraints"],
+        variables={**case["declare"], **case["variables"]},
+        facts=case["facts"],
+    )
+    given = {size for shape in case["declare"].values() for size in shape}
+    sizes = {k: v for k, v in case["sizes"].items() if k not in given}
+    result = problem.solve({**{k: scope[k] for k in case["declare"]}, **sizes}, backend="numpy")
+    assert result.success, result.message
+    assert result.fun == pytest.approx(case["optimal_value"], abs=1e-8, rel=1e-8)
+    if case["argmin_unique"]:
+        for name, value in case["argmin"].items():
+            np.testing.assert_allclose(result[name], value, atol=1e-6)
+
+
+def test_least_absolute_deviations_is_a_linear_program() -> None:
+    """min ‖Xw − y‖₁ = min Σt, −t ≤ Xw − y ≤ t"""
+    eye = np.eye(N)
+    known = scipy.optimize.linprog(
+        np.r_[np.zeros(D), np.ones(N)],
+        A_ub=np.block([[X, -eye], [-X, -eye]]),
+        b_ub=np.r_[Y, -Y],
+        bounds=(None, None),
+    )
+    result = solve("norm(X @ w - y, 1)")
+    assert result.success, result.message
+    assert result.fun == pytest.approx(known.fun, abs=1e-8)
+    assert "slack" in str(result.plan)
+
+
+@pytest.mark.parametrize(
+    ("objective", "conditions", "optimum"),
+    [
+        ("dot(c, w)", ["norm(w) <= 1"], -np.linalg.norm(C)),
+        ("dot(c, w)", ["w >= 0", "sum(w) == 1"], C.min()),
+        ("dot(c, w)", ["-2 <= w", "w <= 1"], float(np.where(C > 0, -2 * C, C).sum())),
+        ("sumsq(w - 3*c)", ["sumsq(w) <= 1"], (3 * np.linalg.norm(C) - 1) ** 2),
+        ("sumsq(w - c)", ["sum(w) == 1", "2*sum(w) == 2"], (C.sum() - 1) ** 2 / D),
+        ("max(abs(w - c)) + 0*sum(w)", [], 0.0),
+        ("sumsq(w - c)/2 + 100*norm(w)", [], float(C @ C) / 2),
+        ("dot(c, w)", ["sumsq(w) == 1"], -np.linalg.norm(C)),
+        ("dot(w, w)", ["dot(c, w) >= 1"], 1 / float(C @ C)),
+        ("norm(w - c, 1)", [], 0.0),
+    ],
+)
+def test_textbook_optima(objective: str, conditions: list[str], optimum: float) -> None:
+    """Optima in closed form."""
+    result = solve(objective, *conditions)
+    assert result.success, result.message
+    assert result.fun == pytest.approx(optimum, abs=1e-8, rel=1e-8)
+
+
+@pytest.mark.parametrize("fact", ["nonnegative", "positive"])
+def test_facts_are_constraints(fact: str) -> None:
+    """An unknown declared nonnegative is one with w ≥ 0, also where the optimum lies on the boundary."""
+    result = solve("sumsq(X @ w - y)", facts={"w": (fact,)})
+    assert result.success, result.message
+    assert result.fun == pytest.approx(scipy.optimize.nnls(X, Y)[1] ** 2, abs=1e-8)
+
+
+def test_maximum_entropy() -> None:
+    """max −Σ p log p over the simplex is log d."""
+    result = solve("dot(c, w)*0 - sum(w*log(w))", "sum(w) == 1", "w >= 0", sense=dv.maximize)
+    assert result.success, result.message
+    assert result.fun == pytest.approx(np.log(D), abs=1e-9)
+
+
+def test_lasso_optimality() -> None:
+    """|Xᵀ(y − Xw)| ≤ λ, with equality and the sign of w where w ≠ 0."""
+    w = solve("sumsq(X @ w - y)/2 + 8*norm(w, 1)")["w"]
+    correlation = X.T @ (Y - X @ w)
+    assert np.abs(correlation).max() <= 8 + 1e-9
+    np.testing.assert_allclose(correlation[w != 0], 8 * np.sign(w[w != 0]), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("objective", "conditions", "words"),
+    [
+        ("sumsq(w - c)", ["w >= 1", "sum(w) <= 0"], "infeasible"),
+        ("sumsq(w - c)", ["sumsq(w) <= -1"], "infeasible"),
+        ("dot(c, w)", ["w <= 1"], "unbounded"),
+        ("dot(c, w)", [], "unbounded"),
+    ],
+)
+def test_no_optimum_is_named(objective: str, conditions: list[str], words: str) -> None:
+    """Infeasible and unbounded problems come back as such."""
+    result = solve(objective, *conditions)
+    assert not result.success
+    assert words in result.message
+
+
+def test_time_and_interrupt() -> None:
+    """A time-out and Ctrl-C keep the latest point."""
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    late = solve("norm(X @ w - y, 1)", max_time=1e-9)
+    assert not late.success and "max_time" in late.message and late["w"].shape == (D,)
+    broken = solve("norm(X @ w - y, 1)", callback=interrupt)
+    assert not broken.success and "interrupted" in broken.message and broken["w"].shape == (D,)
+
+
+def test_concave_kink_under_constraints_is_refused() -> None:
+    """−‖w‖₁ has no epigraph form."""
+    with pytest.raises(UnsupportedError, match="kink"):
+        solve("sumsq(w - c) - norm(w, 1)", "w <= 1")
