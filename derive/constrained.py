@@ -340,9 +340,10 @@ class Constrained:
         for k in range(len(others) + 1):
             found = point if k == 0 else self._start(arrays, binding, others[k - 1], False)
             try:
-                if all(np.isfinite(a).all() for a in self._numbers(nodes, {**arrays, **found})):
-                    if not steep or all(np.any(a) for a in self._numbers(steep, {**arrays, **found})):
-                        return found
+                finite = all(np.isfinite(a).all() for a in self._numbers(nodes, {**arrays, **found}))
+                moves = not steep or all(np.any(a) for a in self._numbers(steep, {**arrays, **found}))
+                if finite and moves:
+                    return found
             except ValueError:
                 continue
         return point

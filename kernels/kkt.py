@@ -29,6 +29,7 @@ from .certificate import TOLERANCE
 from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
+NAN = float("nan")
 EPS = float(np.finfo(np.float64).eps)
 Evaluate = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -210,7 +211,7 @@ def certify_kkt(
     with np.errstate(all="ignore"):
         v = functions.values(z)
         if not v.finite():
-            return KktCertificate(float("nan"), *(4 * [float("nan")]), tolerance=tolerance)
+            return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
         size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
         noise = 64 * EPS * (np.abs(v.g) + np.abs(v.E.T) @ np.abs(nu) + np.abs(v.C.T) @ np.abs(lam))

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = (
     "kernels.scalars kernels.contraction kernels.statements kernels.lowering_access kernels.lowering "
     "kernels.schedule kernels.program kernels.loops kernels.access kernels.axes kernels.products "
-    "kernels.emit kernels.special kernels.plain kernels.cache kernels.compile kernels.oracle kernels.optimizers kernels.certificate"
+    "kernels.emit kernels.special kernels.plain kernels.cache kernels.compile kernels.oracle kernels.optimizers kernels.certificate kernels.kkt"
 )
 LAYERS = [
     "errors",
@@ -41,6 +41,7 @@ LAYERS = [
     "simplify",
     "differentiate",
     "reparametrise",
+    "smoothing",
     "statement",
     "notation",
     "steps",
@@ -51,6 +52,7 @@ LAYERS = [
     "kernels",  # kernels/__init__.py, the front of the numeric half
     "expression",
     "operations",
+    "constrained",
     "problem",
     "kernels.plan kernels.codegen kernels.estimator",
     "derive",  # derive/__init__.py, the lazy front
@@ -73,6 +75,7 @@ CORE_MAY_IMPORT = {*"errors limits sizes node domains build operators stable eva
 LAZY_DOORS = {
     "expression": "kernels",
     "operations": "kernels",
+    "constrained": "kernels",
     "problem": "kernels",
     "kernels": "kernels",
     "derive": "",

@@ -10,8 +10,7 @@ With slacks s > 0, c(z) − s = 0, Newton's method is applied to the perturbed c
 f − μ Σ log s + ρ(‖e‖₁ + ‖c − s‖₁) or the error of the conditions falls; the Hessian is shifted until the
 reduced system has the inertia of a minimum.
 Sources: Nocedal & Wright, Numerical Optimization (2nd ed.), ch. 19; Wächter & Biegler, Math. Program. 106
-(2006), for the update of μ, the scaling of the errors and the inertia correction; Mehrotra, SIAM J. Optim. 2
-(1992), for the predictor.
+(2006), for the update of μ, the scaling of the errors and the inertia correction.
 
 At the end the active constraints are taken as equalities and Newton's method is repeated on them (`polish`):
 multipliers of inactive ones become exactly 0, active ones hold to the last digit.
@@ -27,7 +26,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..oracle import Matrix, Vector
+from ..oracle import Array
+
+Vector = Array  # one axis
+Matrix = Array  # two axes
 
 CONVERGED, STALLED, STOPPED, UNBOUNDED, NOT_FINITE, LIMIT = range(6)
 
@@ -130,6 +132,27 @@ def _negative(d: Matrix) -> int:
     return count
 
 
+def _direction(
+    factor: Any, v: Values, s: Vector, nu: Vector, lam: Vector, mu: float
+) -> tuple[Vector, Vector, Vector, Vector]:
+    """Newton's step in z, s, ν and λ towards s ∘ λ = μ."""
+    rest = mu / s - lam - (lam / s) * (v.c - s)
+    right = np.concatenate([-(v.g - v.C.T @ lam - v.E.T @ nu) + v.C.T @ rest, -v.e])
+    n = v.g.size
+    if v.e.size:
+        step = scipy.linalg.lu_solve(factor, right)
+        dz, dnu = step[:n], -step[n:]
+    else:
+        dz, dnu = scipy.linalg.cho_solve(factor, right), np.zeros(0)
+    ds = v.C @ dz + (v.c - s)
+    return dz, ds, dnu, mu / s - lam - (lam / s) * ds
+
+
+def _merit(v: Values, s: Vector, mu: float, penalty: float) -> float:
+    """f − μ Σ log s + ρ(‖e‖₁ + ‖c − s‖₁)"""
+    return v.f - mu * float(np.log(s).sum()) + penalty * float(np.abs(v.e).sum() + np.abs(v.c - s).sum())
+
+
 def solve(
     functions: Functions,
     z: Vector,
@@ -194,20 +217,7 @@ def solve(
             break
         last = shift
 
-        def direction(
-            target: float, v: Values = v, factor: Any = factor
-        ) -> tuple[Vector, Vector, Vector, Vector]:
-            rest = target / s - lam - (lam / s) * (v.c - s)
-            right = np.concatenate([-(v.g - v.C.T @ lam - v.E.T @ nu) + v.C.T @ rest, -v.e])
-            if v.e.size:
-                step = scipy.linalg.lu_solve(factor, right)
-                dz, dnu = step[: z.size], -step[z.size :]
-            else:
-                dz, dnu = scipy.linalg.cho_solve(factor, right), np.zeros(0)
-            ds = v.C @ dz + (v.c - s)
-            return dz, ds, dnu, target / s - lam - (lam / s) * ds
-
-        dz, ds, dnu, dlam = direction(mu)
+        dz, ds, dnu, dlam = _direction(factor, v, s, nu, lam, mu)
         keep = max(0.99, 1.0 - mu)
         alpha, beta = _largest(s, ds, keep), _largest(lam, dlam, keep)
         penalty = max(
@@ -215,12 +225,7 @@ def solve(
         )
         penalty = min(penalty, 1e8)
 
-        def merit(w: Values, t: Vector) -> float:
-            return (
-                w.f - mu * float(np.log(t).sum()) + penalty * float(np.abs(w.e).sum() + np.abs(w.c - t).sum())
-            )
-
-        now, before = merit(v, s), error(v, s, nu, lam, mu)
+        now, before = _merit(v, s, mu, penalty), error(v, s, nu, lam, mu)
         accepted = False
         step_z = alpha
         for _ in range(40):
@@ -230,7 +235,7 @@ def solve(
                 w = scaled(w)
                 nu_try, lam_try = nu + step_z * dnu, lam + beta * dlam
                 noise = 1e-12 * max(1.0, abs(now)) if step_z > 1e-3 else 0.0
-                lower = merit(w, s_try) < now + noise
+                lower = _merit(w, s_try, mu, penalty) < now + noise
                 if lower or error(w, s_try, nu_try, lam_try, mu) < 0.9999 * before:
                     accepted = True
                     break
