@@ -114,7 +114,7 @@ def _declared(
         name, colon, rest = word.partition(":")
         if not colon:
             raise DeclarationError(f"--fact {word}: write NAME:FACT, as S:psd")
-        if name not in shapes:
+        if shapes and name not in shapes:
             raise DeclarationError(f"--fact {word}: no variable is called {name}")
         known[name] = (*known.get(name, ()), *_words(word, rest))
     return shapes, known
@@ -157,7 +157,9 @@ def _stated(objective: str, shapes: Any, facts: Any, wrt: Sequence[str]) -> tupl
     """The statement, and the names to differentiate by; a single variable need not be named."""
     from . import parse
 
-    expression = parse(_read(objective), variables=shapes, facts=facts)
+    expression = parse(_read(objective), variables=shapes or None, facts=facts)
+    for sentence in expression.assumptions:
+        click.echo(f"assumed: {sentence}", err=True)
     if not wrt and len(shapes) == 1:
         return expression, list(shapes)
     if not wrt:

@@ -20,7 +20,7 @@ from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
 from .operators import apply
 from .simplify import expand, simplify
-from .sizes import Shape, as_coefficient, product
+from .sizes import Shape, as_coefficient, as_shape, product
 from .stable import recognise
 from .statement import numpy_in, sympy_in
 from .statement.arithmetic import binary, elementwise
@@ -43,11 +43,14 @@ class Expression:
     2 * X.T @ X @ w
     """
 
-    __slots__ = ("_declared", "_node")
+    __slots__ = ("_assumptions", "_declared", "_node")
     __array_priority__ = 1000
 
-    def __init__(self, node: Node, declared: Iterable[Variable] = ()) -> None:
+    def __init__(
+        self, node: Node, declared: Iterable[Variable] = (), assumptions: Iterable[str] = ()
+    ) -> None:
         self._node = node
+        self._assumptions = tuple(assumptions)
         self._declared = tuple(sorted({*variables(node), *declared}, key=lambda v: v.name))
 
     # ------------------------------------------------------------ what it is
@@ -61,6 +64,11 @@ class Expression:
     def declared(self) -> tuple[Variable, ...]:
         """All variables declared with the statement this came from."""
         return self._declared
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was assumed of names that nobody declared, a sentence each."""
+        return self._assumptions
 
     @property
     def shape(self) -> Shape:
@@ -503,10 +511,12 @@ def parse(
     text: str,
     variables: Mapping[str, Sequence[Any]] | None = None,
     facts: Mapping[str, Sequence[str]] | None = None,
+    infer: bool = False,
 ) -> Expression:
     """An expression from the text language.
 
-    variables   name → sizes, `()` for a scalar
+    variables   name → sizes, `()` for a scalar; without it, or with `infer`, kinds and sizes of undeclared
+                names follow from convention and use, and `.assumptions` says what was assumed
     facts       name → facts, as `{"lam": ["positive"]}`
 
     >>> import derive as dv
@@ -514,8 +524,43 @@ def parse(
     >>> print(dv.gradient(loss, "w"))
     2 * X.T @ (X @ w - y)
     """
-    declared = declare(variables or {}, facts or {})
+    if infer or variables is None:
+        from .statement.inference import infer as inferred
+
+        found, assumed = inferred(text, variables or {}, facts)
+        return Expression(parse_node(text, found), found.values(), assumed)
+    declared = declare(variables, facts or {})
     return Expression(parse_node(text, declared), declared.values())
+
+
+def parse_latex(
+    text: str,
+    variables: Mapping[str, Sequence[Any]] | None = None,
+    facts: Mapping[str, Sequence[str]] | None = None,
+    symbols: Mapping[str, str] | None = None,
+    shape: Sequence[Any] | None = None,
+) -> Expression:
+    r"""An expression from LaTeX as papers write it; a left side such as `\nabla_w f =` is taken off.
+
+    Vectors are columns and products conform as matrices do. What could be read in two ways is an
+    `AmbiguityError` that shows the readings.
+
+    variables   name → sizes, `()` for a scalar
+    facts       name → facts
+    symbols     LaTeX symbols under other declared names, as `{"\\Sigma": "S"}`
+    shape       the sizes of the result, which decide those of a lone `I` or `\mathbf 1`
+
+    >>> import derive as dv
+    >>> sizes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    >>> loss = dv.parse_latex(r"f(w) = \tfrac12\lVert Xw-y\rVert_2^2", variables=sizes)
+    >>> print(dv.gradient(loss, "w"))
+    X.T @ (X @ w - y)
+    """
+    from .statement.latex import parse_latex_node
+
+    declared = declare(variables or {}, facts or {})
+    known = None if shape is None else as_shape(shape)
+    return Expression(parse_latex_node(text, declared, symbols, shape=known), declared.values())
 
 
 def call(name: str, *args: Any, **settings: Any) -> Expression:

@@ -303,3 +303,11 @@ def test_cache_is_counted_and_cleared(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "kernels"))
     assert "0 kernels" in run("cache", "info").stdout
     assert run("cache", "clear").stdout == "0 kernels removed\n"
+
+
+def test_undeclared_names_are_inferred_and_told() -> None:
+    """With nothing declared, kinds and sizes follow from convention and use, and the tool says what it assumed."""
+    done = run("grad", RIDGE, "--wrt", "w")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == "X.T @ (X @ w - y) + lam * w"
+    assert "assumed: X is a matrix of sizes (n, d)" in done.stderr
