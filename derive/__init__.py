@@ -16,7 +16,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .errors import DeriveError
     from .expression import Constraint, Expression, from_sympy, matrix, parse, scalar, tensor, vector
-    from .operations import check, compile, derivation, gradient, hessian, hvp, jacobian, jvp, state, taylor, vjp
+    from .operations import (
+        check,
+        code,
+        compile,
+        derivation,
+        gradient,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        state,
+        taylor,
+        vjp,
+    )
     from .problem import Problem, maximize, minimize
     from .sizes import sizes
 
@@ -29,7 +42,7 @@ _HOME = {
     "maximize": "problem",
     **dict.fromkeys("Constraint Expression from_sympy matrix parse scalar tensor vector".split(), "expression"),
     **dict.fromkeys(
-        "check compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(), "operations"
+        "check code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(), "operations"
     ),
 }
 
@@ -39,6 +52,7 @@ __all__ = [
     "Expression",
     "Problem",
     "check",
+    "code",
     "compile",
     "derivation",
     "from_sympy",

@@ -38,6 +38,17 @@ class ParseError(DeriveError):
         return "\n".join(lines)
 
 
+class AmbiguityError(ParseError):
+    """A formula that can be read in more than one way; `readings` are the ways, in the text language."""
+
+    def __init__(
+        self, message: str, readings: tuple[str, ...] = (), text: str = "", position: int = 0, hint: str = ""
+    ) -> None:
+        self.readings, self.remedy = readings, hint
+        shown = "it can be read as " + ", or as ".join(f"`{r}`" for r in readings) if readings else ""
+        super().__init__(message, text, position, "\n".join(part for part in (shown, hint) if part))
+
+
 class UnknownNameError(ParseError):
     """A name that is neither declared nor a function of the language."""
 

@@ -144,6 +144,27 @@ def derivation(expression: Any, wrt: Any) -> Derivation:
     return derive_steps(recognise(expression.node), find_variable(expression, wrt))
 
 
+def code(expression: Any, target: str = "numpy", name: str = "f") -> str:
+    """The expression as the source of a plain function: `target` is "numpy", "jax" or "torch".
+
+    The arguments are the variables that occur, by name; sizes are read off their shapes.
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> print(dv.code(dv.gradient(loss, "w"), name="gradient"))
+    def gradient(X, w, y):
+        \"\"\"X.T @ (X @ w - y).
+    <BLANKLINE>
+        X : (n, d)
+        w : (d,)
+        y : (n,)
+        \"\"\"
+        return X.T @ (X @ w - y)
+    <BLANKLINE>
+    """
+    return notation.code(as_expression(expression).node, target, name)
+
+
 def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
     """The Taylor polynomial in a variable about a point, to first or second order.
 

@@ -1,9 +1,10 @@
-"""Ways out: matrix notation, index notation, LaTeX, text."""
+"""Ways out: matrix notation, index notation, LaTeX, text, source code, SymPy."""
 
 from __future__ import annotations
 
 from ..node import Node, size_symbols, variables
 from . import index
+from .code import code
 from .latex import latex as _latex
 from .matrix import to_tree
 from .names import latex_name

@@ -61,7 +61,9 @@ def torch() -> dict[str, ModuleType]:
         tensor=np.asarray,
         Tensor=SimpleNamespace(double=lambda x: x.astype(float)),
         nn=SimpleNamespace(
-            functional=SimpleNamespace(softplus=lambda x: np.logaddexp(0, x), gelu=lambda x: x * special.ndtr(x))
+            functional=SimpleNamespace(
+                softplus=lambda x: np.logaddexp(0, x), gelu=lambda x: x * special.ndtr(x)
+            )
         ),
     )
     return {"torch": module}

@@ -1,0 +1,351 @@
+"""An expression as the source of a plain function, for NumPy, JAX or PyTorch.
+
+The function is what a person would write: matrix products from the side of the vector, `solve` for an inverse
+that multiplies something, shared parts computed once, and the stable forms of `stable`. It is made from the
+expression as it is computed, not as it is printed. Names in it are those of the variables, made safe; text of
+the user's never reaches it otherwise.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+import sympy
+
+from ..build import is_zero
+from ..errors import ArgumentError, UnsupportedError
+from ..node import Delta, Node, Ones, Variable, size_symbols, topological, variables
+from ..sizes import Shape, check_name, show_shape
+from ..stable import stabilise
+from .broadcasting import with_broadcasting
+from .costs import ATOM, POWER, below, quotient, spread_key, stands_bare, starts_negative
+from .dialects import DIALECTS, HELPERS, Dialect
+from .matrix import _tree, to_tree
+from .naming import _fresh
+from .numerals import in_product, number_text
+from .text import write as write_text
+from .tree import Tree, rendering, var
+
+_CONSTANTS = {"pi": "pi", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_CONSTANTS |= {"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "abs": "fabs", "ceiling": "ceil"}
+_CONSTANTS |= {name: name for name in "sqrt exp log sin cos tan sinh cosh tanh erf erfc lgamma".split()}
+
+
+#: Parts of more tokens get a name of their own, so that lines stay readable.
+LONGEST = 24
+
+
+def code(root: Node, target: str = "numpy", name: str = "f") -> str:
+    """The source of a function of the variables that occur, in the order of their names."""
+    if target not in DIALECTS:
+        raise ArgumentError(f"there is no target {target!r}; targets: {', '.join(DIALECTS)}")
+    check_name(name, "function")
+    return _Function(root, DIALECTS[target], name).source()
+
+
+@final
+class _Function:
+    """The work of one call."""
+
+    def __init__(self, root: Node, dialect: Dialect, name: str) -> None:
+        self.dialect, self.name, self.stated = dialect, name, root
+        (self.root,) = stabilise([root])
+        self.arguments = variables(self.root)
+        self.symbols = {s.name: s for s in size_symbols(self.root)}
+        self.used = {v.name for v in self.arguments} | set(self.symbols)
+        reserved = {*keyword.kwlist, *dialect.imports, *HELPERS, name}
+        self.safe: dict[str, str] = {}
+        for word in sorted(self.used):
+            new = word
+            while new in reserved or (new != word and new in self.used):
+                new += "_"
+            self.safe[word] = new
+        self.used |= set(self.safe.values()) | reserved
+        self.imports: set[str] = set()
+        self.helpers: set[str] = set()
+        self.sizes: set[str] = set()
+
+    # ------------------------------------------------------------ statements
+
+    def source(self) -> str:
+        """The whole text."""
+        lines, result = self.statements()
+        body = [f"    {name} = {self.expression(t)}" for name, t in lines]
+        body.append(f"    return {self.result(result)}")
+        head, extra = self.size_lines()
+        arguments = [self.safe[v.name] for v in self.arguments]
+        signature = ", ".join([*arguments, *(["*", *extra] if extra else [])])
+        text = [f"def {self.name}({signature}):", *self.docstring(), *head, *body]
+        for helper in sorted(self.helpers):
+            self.imports.add(self.dialect.module)
+            words = {w: f"{self.dialect.module}.{w}" for w in ("max", "min", "sum")}
+            if self.dialect.name == "torch":
+                words |= {"max": "torch.amax", "min": "torch.amin"}
+            cast = "torch.Tensor.double" if self.dialect.name == "torch" else f"{self.dialect.module}.float64"
+            keep = "keepdim" if self.dialect.name == "torch" else "keepdims"
+            written = HELPERS[helper].format(cast=cast, axis=self.dialect.axis, keepdims=keep, **words)
+            text = [written, "", "", *text]
+        order = [m for m in ("math", "jax", "jnp", "np", "torch", "special") if m in self.imports]
+        imports = [self.dialect.imports[m] for m in order]
+        return "\n".join([*imports, *(["", ""] if imports else []), *text]) + "\n"
+
+    def docstring(self) -> list[str]:
+        words = "See the arguments for the shapes."
+        if (
+            self.stated.weight <= LONGEST
+        ):  # written out as one formula, long ones would take longer than the work
+            formula = write_text(to_tree(self.stated))
+            words = f"{formula}." if len(formula) <= 90 else words
+        where = [f"    {self.safe[v.name]} : {show_shape(v.shape)}" for v in self.arguments if v.shape]
+        if not where:
+            return [f'    """{words}"""']
+        return [f'    """{words}', "", *where, '    """']
+
+    def statements(self) -> tuple[list[tuple[str, Tree]], Tree]:
+        """Shared parts by name, in the order in which they are computed, and the result."""
+        users: dict[Node, int] = {}
+        order = list(topological([self.root]))
+        for node in order:
+            for operand in node.operands:
+                users[operand] = users.get(operand, 0) + 1
+        firsts = [n.shape[0] for n in order if isinstance(n, Variable) and n.order]
+        rendering.start(max(firsts, key=firsts.count) if firsts else None)
+        trees: dict[Node, Tree] = {}
+        lines: list[tuple[str, Tree]] = []
+        for node in order:
+            tree = _tree(node, [trees[o] for o in node.operands])
+            shared = users.get(node, 0) > 1 and tree.cost >= 3
+            long = tree.cost > LONGEST and node is not self.root
+            if (shared or long) and not isinstance(node, Variable | Ones | Delta):
+                tree = with_broadcasting(tree)
+                name = self.fresh(tree)
+                lines.append((name, tree))
+                tree = var(name, node.order)
+            if node.order == 2 and "symmetric" in node.facts:
+                rendering.symmetric.add(tree)
+            trees[node] = tree
+        return lines, with_broadcasting(trees[self.root])
+
+    def fresh(self, tree: Tree) -> str:
+        if tree.order <= 2:
+            name = _fresh(tree, self.used)
+        else:
+            name = next(f"t{k}" for k in range(10_000) if f"t{k}" not in self.used)
+        self.used.add(name)
+        self.safe[name] = name
+        return name
+
+    def size_lines(self) -> tuple[list[str], list[str]]:
+        """Lines that read the sizes off the arguments, and sizes that no argument shows."""
+        lines, extra = [], []
+        left = sorted(self.sizes)
+        for v in self.arguments:
+            names = [s.name if s.is_Symbol else None for s in v.shape]
+            wanted = [n for n in names if n in left]
+            if len(wanted) > 1 and None not in names and len(set(names)) == len(names):
+                words = [self.safe[str(n)] if n in wanted else "_" for n in names]
+                lines.append(f"    {', '.join(words)} = {self.safe[v.name]}.shape")
+                left = [n for n in left if n not in wanted]
+        for name in left:
+            for v in self.arguments:
+                found = self.read_size(self.symbols[name], v.shape, self.safe[v.name])
+                if found:
+                    lines.append(f"    {self.safe[name]} = {found}")
+                    break
+            else:
+                extra.append(self.safe[name])
+        return lines, extra
+
+    def read_size(self, symbol: sympy.Symbol, shape: Shape, name: str) -> str | None:
+        for axis, size in enumerate(shape):
+            if size == symbol:
+                return f"{name}.shape[{axis}]"
+        for axis, size in enumerate(shape):
+            rest = sympy.expand(size - symbol)
+            if rest.is_Integer and size.free_symbols == {symbol}:
+                sign = "-" if rest > 0 else "+"
+                return f"{name}.shape[{axis}] {sign} {abs(rest)}"
+        return None
+
+    def result(self, tree: Tree) -> str:
+        if self.root.order and is_zero(self.root):
+            return self.function("zeros", [], shape=self.shape_text(self.root.shape))
+        return self.expression(tree)
+
+    # ------------------------------------------------------------ expressions
+
+    def function(self, name: str, words: Iterable[str], **settings: Any) -> str:
+        """A call by the dialect's template."""
+        template = self.dialect.functions.get(name)
+        if template is None:
+            raise UnsupportedError(f"{name} has no form in {self.dialect.name} source")
+        given = list(words)
+        for module in self.dialect.imports:
+            if re.search(rf"(?<![\w.]){module}\.", template):
+                self.imports.add(module)
+        if name in HELPERS:
+            self.helpers.add(name)
+        settings.setdefault("axis", "")
+        text = template.format(*given, all=", ".join(given), **settings)
+        return f"({text})" if name == "gelu" and " * " in text else text
+
+    def number(self, value: sympy.Expr) -> str:
+        """A coefficient; constants that are no fractions come from `math`."""
+        self.sizes |= {s.name for s in value.free_symbols}
+        return self.in_python(number_text(value))
+
+    def in_python(self, text: str) -> str:
+        def word(match: re.Match[str]) -> str:
+            found = match.group()
+            if found in self.symbols:
+                self.sizes.add(found)
+                return self.safe[found]
+            if found in _CONSTANTS:
+                self.imports.add("math")
+                return f"math.{_CONSTANTS[found]}"
+            raise UnsupportedError(f"the constant {text} has no form in {self.dialect.name} source")
+
+        return re.sub(r"[A-Za-z_]\w*", word, text)
+
+    def shape_text(self, shape: Iterable[sympy.Expr]) -> str:
+        sizes = [self.number(s) for s in shape]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    def wrap(self, t: Tree, level: int) -> str:
+        text = self.expression(t)
+        return f"({text})" if t.level < level else text
+
+    def expression(self, t: Tree) -> str:
+        """The source of a tree."""
+        args = t.args
+        match t.op:
+            case "var":
+                return self.safe[str(t.data)]
+            case "num":
+                return self.number(t.data)
+            case "ones" | "zeros":
+                return self.function(t.op, [], shape=self.shape_text(t.data))
+            case "eye":
+                return self.function("eye", [self.number(t.data[0])])
+            case "zero":
+                return "0.0"
+            case "T":
+                return self.wrap(args[0], ATOM) + ".T"
+            case "chain":
+                return self.chain(list(args))
+            case "sum":
+                return self.sum(t)
+            case "mul":
+                return self.product(t)
+            case "pow":
+                return f"{self.wrap(args[0], ATOM)} ** {self.wrap(args[1], ATOM)}"
+            case "outer" | "diag":
+                return self.function(t.op, [self.expression(a) for a in args])
+            case "diagonal":
+                return self.function("diag", [self.expression(args[0])])
+            case "spread":
+                key = spread_key(t.data)
+                return f"{self.wrap(args[0], ATOM)}[{key}]" if key else self.expression(args[0])
+            case "index":
+                return f"{self.wrap(args[0], ATOM)}[{self.in_python(t.data)}]"
+            case "einsum":
+                return self.function("einsum", [self.expression(a) for a in args], spec=f'"{t.data}"')
+            case "call":
+                return self.call(t)
+        raise UnsupportedError(f"{t.op} has no form in {self.dialect.name} source")
+
+    def sum(self, t: Tree) -> str:
+        text = self.expression(t.args[0])
+        for a in t.args[1:]:
+            piece = self.expression(a)
+            text += " - " + piece[1:] if starts_negative(a) and piece.startswith("-") else " + " + piece
+        return text
+
+    def product(self, t: Tree) -> str:
+        coefficient, split = t.data
+        nums, dens = t.args[:split], t.args[split:]
+        minus, p, q = quotient(coefficient)
+        words = [self.in_python(in_product(p))] if p != 1 or not nums else []
+        self.sizes |= {s.name for s in coefficient.free_symbols}
+        bare = [stands_bare(a, nums) and not (words and a.op == "chain") for a in nums]
+        words += [
+            self.expression(a) if alone else f"({self.expression(a)})"
+            for a, alone in zip(nums, bare, strict=True)
+        ]
+        text = ("-" if minus else "") + " * ".join(words)
+        under = [self.in_python(b) for b in below(q)] + [self.wrap(a, POWER) for a in dens]
+        if len(under) > 1:
+            return f"{text} / ({' * '.join(under)})"
+        return f"{text} / {under[0]}" if under else text
+
+    def chain(self, factors: list[Tree]) -> str:
+        """A matrix product, begun at the side of the vector; diag(v) scales rows or columns."""
+        if factors[-1].order == 1 or factors[0].order == 2:
+            text, atomic = self.wrap(factors[-1], POWER), True
+            for f in reversed(factors[:-1]):
+                right = text if atomic else f"({text})"
+                vector = factors[-1].order == 1
+                if f.op == "diag":
+                    scale = self.wrap(f.args[0], POWER if vector else ATOM)
+                    text = f"{scale} * {right}" if vector else f"{scale}[:, None] * {right}"
+                elif f.op == "call" and f.data[0] == "inv":
+                    text = self.function("solve", [self.expression(f.args[0]), text])
+                    atomic = True
+                    continue
+                else:
+                    text = f"{self.wrap(f, POWER)} @ {right}"
+                atomic = False
+            return text
+        text = self.wrap(factors[0], POWER)  # a row on the left
+        for f in factors[1:]:
+            if f.op == "diag":
+                text = (
+                    f"({text} * {self.wrap(f.args[0], POWER)})"
+                    if f is not factors[-1]
+                    else f"{text} * {self.wrap(f.args[0], POWER)}"
+                )
+            else:
+                text = f"{text} @ {self.wrap(f, POWER)}"
+        return text
+
+    def call(self, t: Tree) -> str:
+        name, settings = t.data
+        args = t.args
+        given: Mapping[str, Any] = dict(settings)
+        words = [self.expression(a) for a in args]
+        if name == "sumsq":
+            squares = f"{self.wrap(args[0], ATOM)} ** 2"
+            return self.function("sum", [squares], axis=self.axis_text(given))
+        if name == "where" and args[0].op == "call" and args[0].data[0] == "step":
+            return self.function("where step", [self.wrap(args[0].args[0], POWER), *words[1:]])
+        if name in ("where", "step"):
+            words[0] = self.wrap(args[0], POWER)
+        if name == "gelu":
+            words[0] = self.wrap(args[0], ATOM)
+        if name == "reshape":
+            return self.function(
+                name,
+                words[:1],
+                shape=f"({', '.join(words[1:])},)" if len(words) == 2 else f"({', '.join(words[1:])})",
+            )
+        if "axis" not in given and f"{name} all" in self.dialect.functions:
+            return self.function(f"{name} all", [self.wrap(args[0], ATOM)])
+        if name == "cumsum" and given.get("reverse"):
+            raise UnsupportedError(f"a reversed cumsum has no form in {self.dialect.name} source")
+        if name in ("maximum", "minimum", "where") and self.dialect.name == "torch":
+            words = [f"torch.tensor({w})" if a.op == "num" else w for w, a in zip(words, args, strict=True)]
+        return self.function(
+            name,
+            words,
+            axis=self.axis_text(given),
+            axis_value=given.get("axis"),
+            k=given.get("k"),
+            order=given.get("order"),
+        )
+
+    def axis_text(self, settings: Mapping[str, Any]) -> str:
+        """`, axis=1`, or nothing for all axes."""
+        return f", {self.dialect.axis}={settings['axis']}" if "axis" in settings else ""

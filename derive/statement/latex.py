@@ -1,0 +1,233 @@
+r"""LaTeX as papers and lecture notes write it, read by a typed grammar; what is ambiguous is an error.
+
+`parse_latex_node` gives the right side of a formula as a node; `parse_latex_statement` also says what stood on
+the left. Names are declared as in the text language; `symbols` renames what the paper calls otherwise.
+
+- vectors are columns, `x^\top` is a row, products side by side conform as matrices do
+- `x_i` below `\sum_i` is an entry of the vector x, or row i of the matrix X as a column
+- functions without brackets take the product that follows (`\log y_i x_i`, `\sin 2x`), `\sin^2 x` is (sin x)²
+- `\sigma(z)`, `\tanh(XW)` and other functions act entry by entry; `\exp`, `\log`, `\sqrt` of a square matrix,
+  powers of vectors, `\|A\|` without F, `|v|` of a vector and `1/2n` could mean two things and are refused
+- `\log|\Sigma|` and `\log\det\Sigma` are log |det Σ|; `I` and `\mathbf 1` take the size that fits
+- behind the formula may stand what its letters mean: `…, \quad r = Xw - y`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from ..build import einsum, zero
+from ..errors import DeriveError, LimitError, ParseError, SizeError
+from ..node import Node
+from ..sizes import Shape, Size, same_size
+from ..stable import recognise
+from . import latex_left as ll
+from . import latex_values as lv
+from .latex_functions import is_zero_constant
+from .latex_grammar import Parser
+from .latex_meaning import Meaning
+from .latex_names import Label, Name, Names
+from .latex_tokens import Token, tokenize
+from .latex_tree import Tree
+from .latex_values import Value
+from .position import at
+
+_SEPARATORS = frozenset({"where", "with", "for"})
+
+
+@final
+@dataclass(frozen=True)
+class LatexStatement:
+    """A formula with its left side.
+
+    kind    "value", "gradient", "hessian", "jacobian", "minimiser", "update"
+    wrt     the declared name with respect to which, None where the left side does not say
+    row     whether the right side is a row (its node has one axis either way)
+    """
+
+    kind: str
+    wrt: str | None
+    node: Node
+    row: bool = False
+
+
+def parse_latex_node(
+    text: str,
+    variables: Mapping[str, Node],
+    symbols: Mapping[str, str] | None = None,
+    sizes: Iterable[str] = (),
+    shape: Shape | None = None,
+) -> Node:
+    """The right side of a formula as a node, its naive spellings replaced by stable operators.
+
+    symbols   LaTeX symbols that mean declared names, as {"\\\\Sigma": "S"}
+    shape     the shape it is known to have, which decides the size of a bare `I` or `\\mathbf 1`
+    """
+    return parse_latex_statement(text, variables, symbols, sizes, shape).node
+
+
+def parse_latex_statement(
+    text: str,
+    variables: Mapping[str, Node],
+    symbols: Mapping[str, str] | None = None,
+    sizes: Iterable[str] = (),
+    shape: Shape | None = None,
+) -> LatexStatement:
+    """A formula with its left side read."""
+    try:
+        return _Statement(text, Names(variables, sizes, symbols)).read(shape)
+    except RecursionError:
+        raise LimitError("the formula is nested too deeply") from None
+
+
+@final
+class _Statement:
+    """The work of one text."""
+
+    def __init__(self, text: str, names: Names) -> None:
+        self.text, self.names = text, names
+        self.applied: dict[str, tuple[str, ...]] = {}  # names defined as functions, such as \\rho(x) = …
+
+    def read(self, shape: Shape | None) -> LatexStatement:
+        tokens = tokenize(self.text)
+        self.names.letters = {t.value for t in tokens if t.kind in ("letter", "word")}
+        main, definitions = self.parts(self.names.renamed(tokens))
+        left_tokens, right, update = ll.split(main, self.text)
+        left = ll.read(left_tokens, self.text, self.names, update)
+        wrt = self.names.lookup(left.wrt) if left.wrt is not None else None
+        if (named := left.wrt) is not None and wrt is None and left.labels:
+            joined = self.names.joined(named, left.labels)
+            if joined is not None:
+                wrt, left = joined, ll.Left(left.kind, named)
+            else:
+                wrt = self.names.lookup(named.capital())
+        if wrt is not None and wrt not in self.names.variables:
+            wrt = None
+        unknown = self.names.variables[wrt] if wrt is not None else None
+        if shape is None and unknown is not None and not left.labels:
+            shape = {"gradient": unknown.shape, "hessian": unknown.shape * 2, "minimiser": unknown.shape}.get(
+                left.kind
+            )
+        indices = tuple(label.text for label in left.labels)
+        local = {name: self.tree(tokens, names, ()) for name, (tokens, names) in definitions.items()}
+        tree = self.tree(right, frozenset(local), indices)
+        meaning = Meaning(self.text, self.names, local)
+        if left.labels:
+            if unknown is None:
+                problem = "the left side has indices, but what it is differentiated by is not declared"
+                raise ParseError(problem, self.text, left.labels[0].position)
+            node = self.indexed(meaning, tree, unknown.shape, left.labels)
+            return LatexStatement(left.kind, wrt, recognise(node))
+        value = self.sized(meaning.value(tree), shape, tree)
+        return LatexStatement(left.kind, wrt, recognise(value.node), value.kind == "row")
+
+    def parts(self, tokens: list[Token]) -> tuple[list[Token], dict[str, tuple[list[Token], frozenset[str]]]]:
+        """The formula, and the definitions that follow it behind commas."""
+        pieces: list[list[Token]] = [[]]
+        depth = 0
+        for token in tokens:
+            depth += {"{": 1, "open": 1, "}": -1, "close": -1}.get(token.kind, 0)
+            separator = token.kind in (",", ";") or (token.kind == "word" and token.value in _SEPARATORS)
+            if depth == 0 and separator:
+                pieces.append([])
+            else:
+                pieces[-1].append(token)
+        pieces = [list(p) for p in pieces if any(t.kind != "break" for t in p)]
+        if not pieces:
+            raise ParseError("there is no formula", self.text, 0)
+        found: dict[str, list[Token]] = {}
+        for piece in pieces[1:]:
+            left, right, arrow = ll.split(piece, self.text)
+            if not left or arrow:
+                raise ParseError(
+                    "behind the comma stands no definition",
+                    self.text,
+                    piece[0].start,
+                    "one formula at a time",
+                )
+            name, arguments = ll.definition(left, self.text)
+            if arguments:
+                self.applied[name] = tuple(t.value for t in left[-arguments:])
+            if name in found:
+                raise ParseError(f"`{name}` is defined twice", self.text, piece[0].start)
+            found[name] = right
+        names = frozenset(found)
+        return pieces[0], {name: (right, names) for name, right in found.items()}
+
+    def tree(self, tokens: list[Token], local: frozenset[str], bound: tuple[str, ...]) -> Tree:
+        """The tree of some tokens."""
+        parser = Parser(self.text, tokens, self.names, local)
+        parser.bound, parser.arguments_of = list(bound), self.applied
+        if not parser.tokens:
+            raise ParseError("there is no formula", self.text, len(self.text))
+        return parser.whole()
+
+    def sized(self, value: Value, shape: Shape | None, tree: Tree) -> Value:
+        """The value with nothing left open."""
+        if value.indices:
+            problem = ParseError(f"the index {value.indices[0]} is not bound", self.text, tree.start)
+            raise problem
+        if shape is not None and len(shape) == len(value.core):
+            pairs = [(a, b) for a, b in zip(value.core, shape, strict=True) if lv.is_unknown(a)]
+            wanted = dict(pairs)
+            value = lv.resized(value, wanted)
+        if shape and is_zero_constant(value):
+            return Value(zero(shape), {1: "column", 2: "matrix"}.get(len(shape), "tensor"))
+        if lv.has_unknown(value.node):
+            problem_ = SizeError(
+                "the size of `I` or `\\mathbf 1` is not decided by what stands around it; write I_n"
+            )
+            raise at(problem_, self.text, tree.start)
+        return value
+
+    def indexed(self, meaning: Meaning, tree: Tree, shape: Shape, labels: tuple[Label, ...]) -> Node:
+        """The array whose entries the right side gives: ∂L/∂W_ij = … over i and j."""
+        names = [label.text for label in labels]
+        if len(names) > len(shape) or any(label.kind != "name" for label in labels):
+            raise ParseError("these subscripts on the left are not read", self.text, labels[0].position)
+        if len(set(names)) != len(names):
+            raise ParseError("one index twice on the left", self.text, labels[0].position)
+        failure: DeriveError | None = None
+        columns = len(names) == 1 and len(shape) == 2
+        for axes in [(0,), (1,)] if columns else [tuple(range(len(names)))]:
+            meaning.scope = {name: shape[a] for name, a in zip(names, axes, strict=True)}
+            rest = tuple(s for k, s in enumerate(shape) if k not in axes)
+            try:
+                value = meaning.value(tree)
+                return self.placed(value, names, meaning.scope, axes, rest, tree)
+            except SizeError as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    def placed(
+        self,
+        value: Value,
+        names: list[str],
+        scope: dict[str, Size],
+        axes: tuple[int, ...],
+        rest: Shape,
+        tree: Tree,
+    ) -> Node:
+        """The node with the axes of the indices where they belong."""
+        pairs = [(a, b) for a, b in zip(value.core, rest, strict=False) if lv.is_unknown(a)]
+        value = lv.resized(value, dict(pairs))
+        fits = len(value.core) == len(rest) and all(
+            same_size(a, b) for a, b in zip(value.core, rest, strict=True)
+        )
+        if not fits:
+            problem = SizeError(f"the right side is {value.shown}, which does not fit the left side")
+            raise at(problem, self.text, tree.start)
+        if lv.has_unknown(value.node):
+            raise at(
+                SizeError("the size of `I` or `\\mathbf 1` is not decided; write I_n"), self.text, tree.start
+            )
+        node = lv.arranged(value, names, scope)
+        if axes == (1,):
+            node = einsum([(node, (0, 1))], (1, 0))
+        return node
+
+
+__all__ = ["LatexStatement", "Name", "parse_latex_node", "parse_latex_statement"]

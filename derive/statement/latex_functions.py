@@ -1,0 +1,313 @@
+"""Functions of LaTeX on values: entry by entry, or on the axes behind the indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import sympy
+
+from ..build import constant_value, einsum, number
+from ..errors import AmbiguityError, ArgumentError, SizeError, UnsupportedError
+from ..node import Apply, Node, delta
+from ..operators import REGISTRY, Elementwise, apply
+from ..sizes import HALF, Size
+from . import arithmetic as ar
+from . import latex_values as lv
+from .functions import FUNCTIONS
+from .latex_names import Label
+from .latex_tree import Called
+from .latex_values import Value
+from .latex_words import MATRIX_FUNCTIONS
+
+_AXIS = {"row": -1, "rows": -1, "col": -2, "cols": -2, "column": -2, "columns": -2}
+
+
+def core_axes(value: Value) -> tuple[int, ...]:
+    """The axes behind the indices."""
+    return tuple(range(len(value.indices), value.node.order))
+
+
+def call(called: Called, args: Sequence[Value], spelled: Sequence[str]) -> Value:
+    """A function on its arguments. `spelled` are the arguments as they are written, for messages."""
+    name = called.name
+    if called.primes:
+        return _slope(name, called.primes, args)
+    if name in ("max", "min") and len(args) == 2:
+        return _entrywise("maximum" if name == "max" else "minimum", args)
+    if name in ("kron", "dot", "outer") and len(args) == 2:
+        return two_arguments(name, *args)
+    operator = REGISTRY.get(name)
+    arity = operator.arity if isinstance(operator, Elementwise) else 1
+    if len(args) != arity:
+        raise ArgumentError(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {len(args)}")
+    if called.labels and not (name == "log" or name in _ALONG):
+        raise ArgumentError(f"{name} has no subscript; put its argument in brackets and the subscript behind")
+    if name in _LINEAR:
+        return _LINEAR[name](args[0])
+    if name in _ALONG:
+        return _along(name, args[0], called.labels, spelled[0])
+    value = args[0]
+    if name in MATRIX_FUNCTIONS and value.square and not value.entrywise:
+        A = spelled[0]
+        raise AmbiguityError(
+            f"{name} of a square matrix: of every entry, or the matrix function?",
+            (f"{name}({A}) entry by entry", f"the matrix {name} of {A}"),
+            hint="the matrix function is not part of the language; sum over indices for the former",
+        )
+    if name == "log":
+        return _logarithm(value, called.labels)
+    return _entrywise(name, args)
+
+
+def _entrywise(name: str, args: Sequence[Value]) -> Value:
+    if len(args) == 1:
+        return replace(args[0], node=ar.checked(FUNCTIONS[name](args[0].node)), entrywise=True)
+    nodes, indices, kind = lv.together(args, name)
+    return Value(ar.elementwise(name, *nodes), kind, indices, True)
+
+
+def _slope(name: str, primes: int, args: Sequence[Value]) -> Value:
+    """σ'(z): the derivative of a function of one number, as its statement gives it."""
+    operator = REGISTRY.get(name)
+    if not isinstance(operator, Elementwise) or operator.arity != 1 or primes > 1 or len(args) != 1:
+        raise UnsupportedError(f"{name}{chr(39) * primes} is not read; write the derivative out")
+    return replace(args[0], node=operator.partial(0, [args[0].node], ()), entrywise=True)
+
+
+def _logarithm(value: Value, labels: Sequence[Label]) -> Value:
+    base = 1
+    if labels:
+        if len(labels) != 1 or labels[0].kind not in ("number", "name"):
+            raise ArgumentError("the base of a logarithm is a number")
+        if labels[0].kind == "name" and labels[0].text != "e":
+            raise ArgumentError(f"the base of a logarithm is a number, not {labels[0].text}")
+        base = int(labels[0].text) if labels[0].kind == "number" else 1
+    node = value.node
+    if isinstance(node, Apply) and node.op == "abs":
+        node = node.operands[0]
+    if isinstance(node, Apply) and node.op == "det":  # log |det A| has a stable form of its own
+        found = FUNCTIONS["logdet"](node.operands[0])
+    else:
+        found = FUNCTIONS["log"](value.node)
+    if labels and labels[0].kind == "number":
+        if base < 2:
+            raise ArgumentError(f"a logarithm to the base {base}")
+        found = ar.div(found, number(sympy.log(base)))
+    return replace(value, node=found, entrywise=value.kind != "scalar")
+
+
+# ---------------------------------------------------------------- functions along axes
+
+
+_ALONG = {"softmax", "log_softmax", "logsumexp", "sum", "mean", "sumsq", "norm", "max", "min"}
+_SAME_SHAPE = {"softmax", "log_softmax"}
+
+
+def _along(name: str, value: Value, labels: Sequence[Label], spelled: str) -> Value:
+    if value.kind == "scalar":
+        hint = "; give it a vector, or write the sum over the index" if value.indices else ""
+        raise SizeError(f"{name} of a scalar{hint}")
+    if len(labels) > 1 or (labels and (value.kind != "matrix" or labels[0].text not in _AXIS)):
+        raise ArgumentError(f"{name}: the subscript of a matrix function is row or col")
+    axes = core_axes(value)
+    if labels:
+        axes = (value.node.order + _AXIS[labels[0].text],)
+    elif value.kind == "matrix" and name in _SAME_SHAPE | {"logsumexp"}:
+        raise AmbiguityError(
+            f"{name} of a matrix: over every row, every column, or all entries?",
+            tuple(f"{name}({spelled}{axis})" for axis in (", axis=1", ", axis=0", "")),
+            hint=rf"write \operatorname{{{name}}}_{{\mathrm{{row}}}}(…), or sum over an index",
+        )
+    node = FUNCTIONS[name](value.node, axis=axes)
+    if name in _SAME_SHAPE:
+        return replace(value, node=node, entrywise=True)
+    kind = "column" if labels else "scalar"
+    return Value(node, kind, value.indices, False)
+
+
+# ---------------------------------------------------------------- linear algebra
+
+
+def _trace(value: Value) -> Value:
+    if value.kind == "scalar":
+        return value
+    return Value(FUNCTIONS["tr"](_matrix("tr", value)), "scalar", value.indices)
+
+
+def determinant(value: Value) -> Value:
+    """det A; of a number, the number."""
+    if value.kind == "scalar":
+        return value
+    return Value(FUNCTIONS["det"](_matrix("det", value)), "scalar", value.indices)
+
+
+def _logdet(value: Value) -> Value:
+    return Value(FUNCTIONS["logdet"](_matrix("logdet", value)), "scalar", value.indices)
+
+
+def inverse(value: Value) -> Value:
+    """A⁻¹; of a number, its reciprocal."""
+    if value.kind == "scalar":
+        return lv.reciprocal(value)
+    return Value(FUNCTIONS["inv"](_matrix("the inverse", value)), "matrix", value.indices)
+
+
+def _diagonal(value: Value) -> Value:
+    if value.kind in ("column", "row"):
+        axes, size = (0,), value.core[0]
+        return lv.combine([(value, axes), (Value(delta(size), "matrix"), (0, 1))], (0, 1), "matrix")
+    matrix = _matrix("diag", value)
+    n = len(value.indices)
+    labels = tuple(range(n))
+    return Value(einsum([(matrix, (*labels, n, n))], (*labels, n)), "column", value.indices)
+
+
+def _vec(value: Value) -> Value:
+    if value.kind == "column":
+        return value
+    if value.kind != "matrix" or value.indices:
+        raise UnsupportedError(f"vec of {value.shown} below an index")
+    return Value(FUNCTIONS["vec"](value.node), "column")
+
+
+def _matrix(name: str, value: Value) -> Node:
+    if value.kind != "matrix":
+        raise SizeError(f"{name} of {value.shown}: it needs a square matrix")
+    (value,) = lv.unify([(value.core[0], value.core[1])], name, value)
+    return value.node
+
+
+def _square_root(value: Value) -> Value:
+    if value.square and not value.entrywise:
+        raise AmbiguityError(
+            "the root of a square matrix: of every entry, or the matrix root?",
+            ("sqrt(A)", "the matrix root of A"),
+            hint="the matrix root is not part of the language",
+        )
+    return replace(value, node=ar.pow(value.node, number(HALF)), entrywise=value.kind != "scalar")
+
+
+_LINEAR: dict[str, Callable[[Value], Value]] = {
+    "tr": _trace,
+    "det": determinant,
+    "logdet": _logdet,
+    "inv": inverse,
+    "diag": _diagonal,
+    "vec": _vec,
+    "sqrt": _square_root,
+}
+
+
+def two_arguments(name: str, a: Value, b: Value) -> Value:
+    """kron, dot and outer."""
+    if name == "dot":
+        return lv.dot(a, b)
+    if name == "outer":
+        return lv.product(replace(a, kind="column"), replace(b, kind="row"))
+    if a.indices or b.indices:
+        raise UnsupportedError("a Kronecker product below an index")
+    if "scalar" in (a.kind, b.kind):
+        return lv.product(a, b)
+    if a.kind != "matrix" or b.kind != "matrix":
+        if a.kind == b.kind:
+            raise AmbiguityError(
+                "`\\otimes` of two vectors: the outer product, or the Kronecker product?",
+                ("outer(a, b)", "kron(a, b)"),
+                hint="write a b^\\top for the outer product",
+            )
+        raise SizeError(f"a Kronecker product of {a.shown} and {b.shown}")
+    if lv.has_unknown(a.node) or lv.has_unknown(b.node):
+        raise SizeError("a Kronecker product with an identity of unknown size; write I_n")
+    return Value(FUNCTIONS["kron"](a.node, b.node), "matrix")
+
+
+# ---------------------------------------------------------------- norms
+
+
+def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
+    """‖v‖ of a vector is the 2-norm, ‖A‖_F of a matrix the Frobenius norm; the rest is named or refused."""
+    order = "".join(label.text for label in labels)
+    if value.kind == "tensor":
+        raise SizeError(f"a norm of {value.shown}")
+    if value.kind == "matrix":
+        if order in ("*", "\\ast", "\\star", "tr"):
+            raise UnsupportedError(f"the nuclear norm of {spelled} is not part of the language")
+        if order != "F":
+            if order not in ("", "1", "2", "\\infty"):
+                raise UnsupportedError(
+                    f"the norm with subscript {order} of a matrix is not part of the language"
+                )
+            largest = {"1": "the largest column sum", "\\infty": "the largest row sum"}.get(
+                order, "the largest singular value"
+            )
+            mine = f"norm({spelled}{', 1' if order == '1' else ''})"
+            mine = f"max(abs({spelled}))" if order == "\\infty" else mine
+            raise AmbiguityError(
+                f"a matrix norm{' with subscript ' + order if order else ''}: entry by entry, or the operator norm?",
+                (mine, f"{largest} of {spelled}"),
+                hint="write \\|A\\|_F for the root of the sum of squares"
+                if order in ("", "2")
+                else "write the sum over \\sum_{i,j} |A_{ij}|",
+            )
+    axes = core_axes(value)
+    if not axes:
+        if order not in ("", "1", "2", "F"):
+            raise ArgumentError(f"the norm with subscript {order} of a number")
+        return replace(value, node=apply("abs", value.node))
+    if order in ("", "2", "F"):
+        found = FUNCTIONS["norm"](value.node, axis=axes)
+    elif order == "1":
+        found = FUNCTIONS["norm"](value.node, 1, axis=axes)
+    elif order == "\\infty":
+        found = FUNCTIONS["max"](apply("abs", value.node), axis=axes)
+    elif order.isdigit() and 2 < int(order) < 100:
+        powers = FUNCTIONS["sum"](ar.pow(apply("abs", value.node), number(int(order))), axis=axes)
+        found = ar.pow(powers, number(sympy.Rational(1, int(order))))
+    elif order == "0":
+        raise UnsupportedError("the number of nonzero entries has no derivative")
+    else:
+        raise UnsupportedError(
+            f"the norm with subscript {order} is not part of the language; write x^\\top A x for a weighted one"
+        )
+    return Value(found, "scalar", value.indices)
+
+
+def bars(value: Value, spelled: str) -> Value:
+    """|x| of a number is its size, of a square matrix the determinant."""
+    if value.kind == "scalar":
+        return replace(value, node=apply("abs", value.node))
+    if value.square:
+        return determinant(value)
+    readings = (f"abs({spelled})", f"norm({spelled})")
+    raise AmbiguityError(
+        f"`|…|` of {value.shown}: every entry, or the norm?", readings, hint="write \\|…\\| for a norm"
+    )
+
+
+# ---------------------------------------------------------------- over an index
+
+
+def over(operator: str, value: Value, index: str, size: Size) -> Value:
+    """Σ, Π, max or min over an index."""
+    if operator == "sum":
+        return lv.summed(value, index, size)
+    if operator == "prod":
+        if "positive" not in value.node.facts:
+            if index not in value.indices:
+                return replace(value, node=ar.pow(value.node, number(size)))
+            raise UnsupportedError(
+                "\\prod of factors that are not known to be positive; declare the fact, or write \\exp\\sum_i\\log"
+            )
+        logs = lv.summed(replace(value, node=apply("log", value.node)), index, size)
+        return replace(logs, node=apply("exp", logs.node))
+    if index not in value.indices:
+        return value
+    axis = value.indices.index(index)
+    node = FUNCTIONS[operator](value.node, axis=axis)
+    return replace(value, node=node, indices=tuple(i for i in value.indices if i != index), entrywise=False)
+
+
+def is_zero_constant(value: Value) -> bool:
+    """Whether the value is the number 0."""
+    return value.kind == "scalar" and constant_value(value.node) == 0

@@ -1,0 +1,353 @@
+"""What stands left of `=`: `f(w)`, `\\nabla_w f`, `\\frac{\\partial L}{\\partial W_{ij}}`, `w^*`; and what it says.
+
+The left side is not part of the formula. It says what kind of thing the right side is, with respect to what,
+and which indices are free there: in ∂L/∂W_ij = … the letters i and j run over the axes of W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from ..errors import ParseError
+from .latex_names import GREEK, STYLES, Label, Name, Names
+from .latex_tokens import Token
+
+#: The kinds of left side.
+KINDS = ("value", "gradient", "hessian", "jacobian", "minimiser", "update")
+
+
+@final
+@dataclass(frozen=True)
+class Left:
+    """The kind of a left side, the name with respect to which, and the subscripts of that name."""
+
+    kind: str = "value"
+    wrt: Name | None = None
+    labels: tuple[Label, ...] = ()
+
+
+def split(tokens: list[Token], text: str) -> tuple[list[Token], list[Token], bool]:
+    """The tokens left and right of the one `=` or `\\leftarrow`, and whether it was the latter."""
+    depth, places = 0, []
+    for k, token in enumerate(tokens):
+        depth += {"{": 1, "open": 1, "}": -1, "close": -1}.get(token.kind, 0)
+        arrow = token.kind == "command" and token.value in ("leftarrow", "gets")
+        equal = token.kind == "=" or (
+            token.kind == "command"
+            and token.value in ("coloneqq", "triangleq", "equiv", "doteq", "triangleq")
+        )
+        if depth == 0 and (arrow or equal):
+            places.append((k, arrow))
+    if not places:
+        return [], tokens, False
+    if len(places) > 1:
+        place = tokens[places[1][0]].start
+        raise ParseError("more than one `=`", text, place, "give one equation at a time")
+    k, arrow = places[0]
+    left = tokens[:k]
+    if left and left[-1].kind == ":":
+        left = left[:-1]
+    if k + 1 == len(tokens):
+        raise ParseError("nothing stands right of `=`", text, tokens[k].end)
+    return left, tokens[k + 1 :], arrow
+
+
+def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
+    """What a left side says."""
+    return _Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
+
+
+def definition(tokens: list[Token], text: str) -> tuple[str, int]:
+    """The name that an equation behind the formula defines, and how many tokens of arguments it has."""
+    reader = _Reader(tokens, text, Names({}))
+    name, labels = reader.name()
+    if name is None or labels:
+        start = tokens[0].start if tokens else len(text)
+        raise ParseError("behind the formula stands something that defines no name", text, start)
+    rest = reader.arguments()
+    if reader.index != len(tokens):
+        raise ParseError("this defines no name", text, reader.place)
+    return name.shown, rest
+
+
+@final
+class _Reader:
+    """A cursor over the tokens of a left side."""
+
+    def __init__(self, tokens: list[Token], text: str, names: Names) -> None:
+        self.tokens, self.text, self.names, self.index = tokens, text, names, 0
+
+    @property
+    def token(self) -> Token | None:
+        return self.tokens[self.index] if self.index < len(self.tokens) else None
+
+    @property
+    def place(self) -> int:
+        token = self.token
+        return token.start if token else (self.tokens[-1].end if self.tokens else 0)
+
+    def is_(self, *values: str) -> bool:
+        """Whether the next token is one of these commands, letters or signs."""
+        return self.token is not None and self.token.value in values
+
+    def refuse(self) -> ParseError:
+        return ParseError(
+            "this left side is not read",
+            self.text,
+            self.place,
+            "left of `=` stands f(w), \\nabla_w f, \\frac{\\partial f}{\\partial w}, or the name of an unknown",
+        )
+
+    # ------------------------------------------------------------ the forms
+
+    def read(self, update: bool) -> Left:
+        if not self.tokens:
+            return Left()
+        if self.is_("nabla"):
+            found = self.nabla()
+        elif self.is_("frac", "dfrac", "tfrac"):
+            found = self.fraction()
+        elif self.is_("partial"):
+            found = self.partial()
+        else:
+            found = self.plain(update)
+        if self.index != len(self.tokens):
+            raise self.refuse()
+        return found
+
+    def plain(self, update: bool) -> Left:
+        """`f(w)`, `L`, `w^*`, `w` of an update."""
+        differential = (
+            self.is_("D") and self.index + 1 < len(self.tokens) and self.names.lookup(Name("D")) is None
+        )
+        if differential and self.tokens[1].kind == "letter":
+            self.index += 1
+            _, _ = self.name()
+            return Left("jacobian", self.argument_name())
+        name, labels = self.name()
+        if name is None:
+            raise self.refuse()
+        declared = self.declared(name, labels)
+        star = self.star()
+        if declared is not None:
+            return Left("update" if update else "minimiser", declared, ())
+        if update:
+            raise self.names.unknown(name, self.text, self.tokens[0].start)
+        self.argument_name()
+        return Left("minimiser" if star else "value", None)
+
+    def star(self) -> bool:
+        """Whether `^*` or `^\\star` follows."""
+        if not self.is_("^"):
+            return False
+        group = self.group(self.index + 1)
+        if [t.value for t in group] not in (["*"], ["star"], ["ast"]):
+            raise self.refuse()
+        self.index += 1
+        self.skip(group)
+        return True
+
+    def declared(self, name: Name, labels: tuple[Label, ...]) -> Name | None:
+        """The name as it is declared, a hat or star taken off, or None."""
+        if labels:
+            joined = self.names.joined(name, labels)
+            return Name(joined) if joined else None
+        for form in (name, Name(name.base)):
+            if self.names.lookup(form) in self.names.variables:
+                return form
+        return None
+
+    def nabla(self) -> Left:
+        """`\\nabla f`, `\\nabla_w f(w)`, `\\nabla^2_w f`, `\\nabla_{ww}^2 f`."""
+        self.index += 1
+        wrt: Name | None = None
+        labels: tuple[Label, ...] = ()
+        hessian = False
+        while self.is_("_", "^"):
+            sign = self.token
+            assert sign is not None
+            self.index += 1
+            group = self.group(self.index)
+            if sign.value == "^":
+                if [t.value for t in group] != ["2"]:
+                    raise self.refuse()
+                hessian = True
+            else:
+                inner = _Reader(group, self.text, self.names)
+                wrt, labels = inner.name()
+                while inner.token is not None:  # \nabla^2_{ww}
+                    again, _ = inner.name()
+                    if again != wrt or again is None:
+                        raise self.refuse()
+            self.skip(group)
+        argument = self.function()
+        return Left("hessian" if hessian else "gradient", wrt or argument, labels)
+
+    def function(self) -> Name | None:
+        """`f`, `f(w)`, `\\mathcal L(W, b)`; gives the argument where there is one."""
+        bracket = self.token is not None and self.token.kind == "open"
+        if not bracket:
+            name, _ = self.name()
+            if name is None:
+                raise self.refuse()
+        return self.argument_name()
+
+    def partial(self) -> Left:
+        """`\\partial_w f`, `\\partial f / \\partial w`."""
+        self.index += 1
+        if self.is_("_"):
+            self.index += 1
+            group = self.group(self.index)
+            wrt, labels = _Reader(group, self.text, self.names).name()
+            self.skip(group)
+            self.function()
+            return Left("gradient", wrt, labels)
+        self.function()
+        if not self.is_("/"):
+            raise self.refuse()
+        self.index += 1
+        if not self.is_("partial"):
+            raise self.refuse()
+        self.index += 1
+        wrt, labels = self.name()
+        return Left("gradient", wrt, labels)
+
+    def fraction(self) -> Left:
+        """`\\frac{\\partial L}{\\partial W}`, `\\frac{d^2 f}{d w^2}`, `\\frac{\\partial}{\\partial w} f`."""
+        self.index += 1
+        above = self.group(self.index)
+        self.skip(above)
+        below = self.group(self.index)
+        self.skip(below)
+        if not above or not _is_d(above[0]):
+            raise self.refuse()
+        twice = len(above) > 2 and above[1].value == "^" and above[2].value in ("2", "{")
+        wrt, labels, count = _below(below, self)
+        if self.index < len(self.tokens):
+            argument = self.argument_name() if self.token and self.token.kind == "open" else self.function()
+        else:
+            argument = None
+        return Left("hessian" if twice or count > 1 else "gradient", wrt or argument, labels)
+
+    # ------------------------------------------------------------ pieces
+
+    def group(self, start: int) -> list[Token]:
+        """The tokens of the argument at a place, without its braces."""
+        if start >= len(self.tokens):
+            raise self.refuse()
+        if self.tokens[start].kind != "{":
+            return [self.tokens[start]]
+        depth = 0
+        for k in range(start, len(self.tokens)):
+            depth += {"{": 1, "}": -1}.get(self.tokens[k].kind, 0)
+            if depth == 0:
+                return self.tokens[start + 1 : k]
+        raise ParseError("`{` is never closed", self.text, self.tokens[start].start)
+
+    def skip(self, group: list[Token]) -> None:
+        """Go behind an argument."""
+        self.index += len(group) + (2 if self.token is not None and self.token.kind == "{" else 0)
+
+    def name(self) -> tuple[Name | None, tuple[Label, ...]]:
+        """A name with a style, accent and subscript."""
+        token = self.token
+        if token is None:
+            return None, ()
+        name: Name | None = None
+        if token.kind in ("letter", "word", "declared"):
+            name = Name(token.value)
+            self.index += 1
+            if token.kind == "letter":
+                self.longer(token)
+                name = Name(self.text[token.start : self.tokens[self.index - 1].end])
+        elif token.kind == "command" and (token.value in GREEK or token.value == "pi"):
+            name = Name(token.value)
+            self.index += 1
+        elif token.kind == "command" and (token.value in STYLES or token.value in ("hat", "bar", "tilde")):
+            self.index += 1
+            group = self.group(self.index)
+            inner, _ = _Reader(group, self.text, self.names).name()
+            self.skip(group)
+            if inner is not None:
+                name = Name(
+                    inner.base, token.value if token.value in ("hat", "bar", "tilde") else inner.accent
+                )
+        elif token.kind == "{":
+            group = self.group(self.index)
+            name, _ = _Reader(group, self.text, self.names).name()
+            self.skip(group)
+        labels: tuple[Label, ...] = ()
+        if name is not None and self.is_("_"):
+            self.index += 1
+            group = self.group(self.index)
+            labels = tuple(
+                Label("number" if t.kind == "number" else "name", t.value, t.start)
+                for t in group
+                if t.kind != ","
+            )
+            self.skip(group)
+        return name, labels
+
+    def longer(self, token: Token) -> None:
+        """Go on over the letters of a declared name of several letters."""
+        for length in range(min(40, len(self.tokens) - self.index + 1), 1, -1):
+            word = self.text[token.start : token.start + length]
+            if word in self.names.words and self.tokens[self.index - 2 + length].end == token.start + length:
+                self.index += length - 1
+                return
+
+    def arguments(self) -> int:
+        """Go behind `(w)`; gives the number of tokens."""
+        token = self.token
+        if token is None or token.kind != "open":
+            return 0
+        start, depth = self.index, 0
+        for k in range(start, len(self.tokens)):
+            depth += {"open": 1, "close": -1}.get(self.tokens[k].kind, 0)
+            if depth == 0:
+                self.index = k + 1
+                return k + 1 - start
+        raise ParseError("a bracket is never closed", self.text, token.start)
+
+    def argument_name(self) -> Name | None:
+        """The one name in the brackets behind a function, or None."""
+        start = self.index
+        count = self.arguments()
+        if count < 3:
+            return None
+        inner = _Reader(self.tokens[start + 1 : start + count - 1], self.text, self.names)
+        name, labels = inner.name()
+        return name if name is not None and not labels and inner.token is None else None
+
+
+def _is_d(token: Token) -> bool:
+    return token.value in ("partial", "d")
+
+
+def _below(tokens: list[Token], outer: _Reader) -> tuple[Name | None, tuple[Label, ...], int]:
+    """What stands below ∂: the name, its subscripts, and how often it is differentiated."""
+    reader = _Reader(tokens, outer.text, outer.names)
+    names: list[tuple[Name, tuple[Label, ...]]] = []
+    while reader.token is not None:
+        if not _is_d(reader.token):
+            raise outer.refuse()
+        reader.index += 1
+        name, labels = reader.name()
+        if name is None:
+            raise outer.refuse()
+        names.append((name, labels))
+        if reader.is_("^"):
+            reader.index += 1
+            group = reader.group(reader.index)
+            reader.skip(group)
+            if [t.value for t in group] == ["2"]:
+                names.append((name, labels))
+            elif [t.value for t in group] not in (["top"], ["T"], ["intercal"]):
+                raise outer.refuse()
+    if not names or len(names) > 2:
+        raise outer.refuse()
+    if len({name for name, _ in names}) > 1:
+        raise ParseError("a mixed second derivative on the left is not read", outer.text, tokens[0].start)
+    labels = tuple(label for _, ls in names for label in ls)
+    return names[0][0], labels, len(names)

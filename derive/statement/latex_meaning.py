@@ -1,0 +1,432 @@
+"""The meaning of a LaTeX tree: values by kind of part, indices by the sums that bind them.
+
+    x_i        an entry of a vector, or row i of a matrix as a column; also row i of X where x is not declared
+    W_{ij}     an entry
+    \\Sigma_k  matrix k of a declared tensor
+
+Where an index picks from a matrix and the size of the index is not given, rows are tried before columns: the
+row is the convention, the column what remains where rows do not conform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import final
+
+import sympy
+
+from ..build import number
+from ..errors import (
+    AmbiguityError,
+    DeriveError,
+    ParseError,
+    SizeError,
+    UnsupportedError,
+)
+from ..sizes import Size, same_size
+from . import arithmetic as ar
+from . import latex_functions as lf
+from . import latex_values as lv
+from .latex_entries import Entries
+from .latex_names import Name
+from .latex_tree import Called, Tree, is_number
+from .latex_values import Value
+from .position import at
+
+
+@final
+class Meaning(Entries):
+    """The values of all kinds of part."""
+
+    # ------------------------------------------------------------ scripts
+
+    def _T(self, tree: Tree) -> Value:
+        base = tree.args[0]
+        if base.kind in ("number", "ones") and base.kind == "number":
+            raise AmbiguityError(
+                "the transpose of a number: is the vector of ones meant?",
+                (str(base.data), "ones(n)"),
+                self.text,
+                tree.start,
+                "write \\mathbf 1^\\top",
+            )
+        if base.kind == "sub":
+            self.doubtful_order(base, tree)
+        return lv.transposed(self.value(base))
+
+    def _invT(self, tree: Tree) -> Value:
+        base = tree.args[0]
+        if base.kind == "sub":
+            self.doubtful_order(base, tree)
+        return lv.transposed(lf.inverse(self.value(base)))
+
+    def doubtful_order(self, sub: Tree, tree: Tree) -> None:
+        """`A^\\top_{ij}` looks like `A_{ij}^\\top`: refuse what could be the entry of the transpose or inverse."""
+        base = sub.args[0]
+        if base.kind == "name" and self.names.joined(base.data, sub.data) is not None:
+            return
+        if base.kind == "name" and self.find(base.data, base.start) is None:
+            return  # x_i^\top of a matrix X: a row
+        value, _ = self.base_of(sub)
+        transposing = tree.kind in ("T", "invT")
+        if value.kind == "matrix" and (len(sub.data) == 2 or (transposing and tree.data == "first")):
+            A, labels = self.spelled(base), ", ".join(label.text for label in sub.data)
+            after, alone = {
+                "T": (".T", "the entry transposed"),
+                "invT": ("^{-T}", "the entry's reciprocal"),
+                "power": ("^…", f"({A}[{labels}]) ** …"),
+            }[tree.kind]
+            raise AmbiguityError(
+                f"`{self.text[tree.start : tree.end]}`: the entry of the whole, or the whole of the entry?",
+                (f"({A}{after})[{labels}]", alone),
+                self.text,
+                tree.start,
+                "put brackets around the matrix with its superscript, as in (A^{-1})_{ij}",
+            )
+
+    def _power(self, tree: Tree) -> Value:
+        base, exponent = tree.args
+        if base.kind == "name" and base.data == Name("e"):
+            declared = self.find(base.data, base.start)
+            if declared is None or declared.kind != "scalar":  # a vector has no such power
+                return lf.call(Called("exp"), [self.value(exponent)], [self.spelled(exponent)])
+            if exponent.kind != "number":
+                raise AmbiguityError(
+                    "`e` is declared: is it the variable, or Euler's number?",
+                    (f"e ** ({self.spelled(exponent)})", f"exp({self.spelled(exponent)})"),
+                    self.text,
+                    tree.start,
+                    "write \\exp(…)",
+                )
+        above = self.value(exponent)
+        value = self.value(base)
+        if above.kind != "scalar":
+            raise SizeError(f"{above.shown} as an exponent; write e^… or \\exp")
+        constant = lv.constant(above)
+        if tree.data == "odot":
+            if constant is None:
+                raise UnsupportedError("an elementwise power whose exponent is not a number")
+            return Value(ar.pow(value.node, above.node), value.kind, value.indices, True)
+        if value.kind == "scalar":
+            if (
+                base.kind == "sub"
+                and constant is not None
+                and not (constant.is_Integer and constant > 0 and not tree.data)
+            ):
+                square = base.args[0].kind == "name" and self.base_of(base)[0].square
+                if square and len(base.data) == 2:
+                    self.doubtful_order(base, tree)
+            nodes, indices, _ = lv.together([value, above], "a power")
+            return Value(ar.pow(*nodes), "scalar", indices)
+        if constant is None:
+            raise UnsupportedError(f"{value.shown} to a power that is not a number")
+        return self.matrix_power(tree, value, constant)
+
+    def matrix_power(self, tree: Tree, value: Value, constant: sympy.Expr) -> Value:
+        """A² = A A and A⁻¹ of square matrices; σ(z)² of entries; other powers of arrays are refused."""
+        base = tree.args[0]
+        x = self.spelled(base)
+        if constant == 1:
+            return value
+        called = base.kind == "call" and value.entrywise
+        if called and not (constant == -1 and value.kind == "matrix"):
+            return Value(ar.pow(value.node, number(constant)), value.kind, value.indices, True)
+        if value.kind == "matrix" and constant.is_Integer and not called:
+            if constant < 0:
+                return lv.whole_power(lf.inverse(value), -int(constant))
+            if constant > 0 and (value.square or any(map(lv.is_unknown, value.core))):
+                return lv.whole_power(value, int(constant))
+        other = f"{x} @ {x}" if value.kind != "matrix" else f"{x}.T @ {x}"
+        readings = (f"({x}) ** {constant}", other if constant == 2 else f"the power {constant} of the matrix")
+        raise AmbiguityError(
+            f"the power {constant} of {value.shown}",
+            readings,
+            self.text,
+            tree.start,
+            "write ^{\\odot 2} or \\odot for entry by entry, \\|x\\|^2 for the norm",
+        )
+
+    # ------------------------------------------------------------ brackets
+
+    def _group(self, tree: Tree) -> Value:
+        return self.value(tree.args[0])
+
+    def _plus(self, tree: Tree) -> Value:
+
+        return lf.call(Called("relu"), [self.value(tree.args[0])], [self.spelled(tree.args[0])])
+
+    def _abs(self, tree: Tree) -> Value:
+        return lf.bars(self.value(tree.args[0]), self.spelled(tree.args[0]))
+
+    def _norm(self, tree: Tree) -> Value:
+        return lf.norm(self.value(tree.args[0]), tree.data, self.spelled(tree.args[0]))
+
+    def _inner(self, tree: Tree) -> Value:
+        return lv.dot(*(self.value(a) for a in tree.args))
+
+    # ------------------------------------------------------------ arithmetic
+
+    def _sum(self, tree: Tree) -> Value:
+        values = [self.value(a) for a in tree.args]
+        if len(values) == 1:
+            return lv.negated(values[0]) if tree.data[0] < 0 else values[0]
+        scalars = [v for v in values if v.kind == "scalar"]
+        matrices = [(v, a) for v, a in zip(values, tree.args, strict=True) if v.kind != "scalar"]
+        if (
+            scalars
+            and matrices
+            and any(v.square for v, _ in matrices)
+            and not any(v.entrywise for v, _ in matrices)
+        ):
+            k = next(k for k, v in enumerate(values) if v.kind == "scalar")
+            if lv.constant(values[k]) != 0:
+                s, A = self.spelled(tree.args[k]), self.spelled(matrices[0][1])
+                raise AmbiguityError(
+                    "a number added to a square matrix",
+                    (f"{A} + {s} * eye(n)", f"{A} + {s}"),
+                    self.text,
+                    tree.args[k].start,
+                    "write \\lambda I, or \\mathbf 1\\mathbf 1^\\top for a matrix of ones",
+                )
+        try:
+            return lv.add(list(zip(tree.data, values, strict=True)))
+        except SizeError as error:
+            for k in range(1, len(values)):  # the first term that does not fit
+                try:
+                    lv.add(list(zip(tree.data[: k + 1], values[: k + 1], strict=True)))
+                except SizeError as first:
+                    part = self.text[tree.args[0].start : tree.args[k].end]
+                    raise at(first, self.text, tree.args[k].start, part) from None
+            raise error
+
+    def _chain(self, tree: Tree) -> Value:
+        values = [self.value(a) for a in tree.args]
+        for k, value in enumerate(values[1:], 1):
+            part = tree.args[k]
+            if (
+                part.kind == "name"
+                and part.data == Name("pi")
+                and value.kind != "scalar"
+                and is_number(tree.args[k - 1])
+            ):
+                raise AmbiguityError(
+                    "`\\pi` is declared: is it the variable, or the number 3.14…?",
+                    (
+                        f"{tree.args[k - 1].data} * {self.spelled(part)}",
+                        f"{tree.args[k - 1].data} * 3.14159…",
+                    ),
+                    self.text,
+                    part.start,
+                    "declare the variable under another name and give symbols",
+                )
+        return lv.chain(values)
+
+    def _product(self, tree: Tree) -> Value:
+        found = self.value(tree.args[0])
+        for k, connector in enumerate(tree.data):
+            part = tree.args[k + 1]
+            other = self.value(part)
+            if connector == "/":
+                found = self.divided(found, other, tree)
+            elif connector == "cdot" and (found.kind, other.kind) == ("column", "column"):
+                found = lv.dot(found, other)
+            elif connector in ("*", "times") and "scalar" not in (found.kind, other.kind):
+                shown = "*" if connector == "*" else "\\times"
+                raise AmbiguityError(
+                    f"`{shown}` between {found.shown} and {other.shown}",
+                    ("a * b", "a @ b"),
+                    self.text,
+                    part.start,
+                    "write \\odot for entry by entry, nothing for the matrix product",
+                )
+            else:
+                found = lv.chain([found, other])
+        return found
+
+    def divided(self, above: Value, below: Value, tree: Tree) -> Value:
+        """a / b: by a number, or entry by entry where nothing else can be meant."""
+        if below.kind == "scalar":
+            return lv.scaled(lv.reciprocal(below), above)
+        if below.square and not below.entrywise:
+            raise AmbiguityError(
+                "division by a square matrix",
+                ("A / B", "A @ inv(B)"),
+                self.text,
+                tree.start,
+                "write B^{-1}, or \\oslash for entry by entry",
+            )
+        if above.kind == "scalar":
+            return replace(lv.scaled(above, lv.reciprocal(below)), entrywise=True)
+        return lv.hadamard(above, lv.reciprocal(below))
+
+    def _frac(self, tree: Tree) -> Value:
+        return self.divided(self.value(tree.args[0]), self.value(tree.args[1]), tree)
+
+    def _sqrt(self, tree: Tree) -> Value:
+
+        value = self.value(tree.args[0])
+        if len(tree.args) == 2:
+            degree = lv.constant(self.value(tree.args[1]))
+            if degree is None or not degree.is_Integer or not 1 < degree < 100 or value.kind != "scalar":
+                raise UnsupportedError("a root other than a small whole root of a number")
+            return Value(ar.pow(value.node, number(1 / degree)), "scalar", value.indices)
+        return lf.call(Called("sqrt"), [value], [self.spelled(tree.args[0])])
+
+    # ------------------------------------------------------------ circled operators
+
+    def _circled(self, tree: Tree) -> Value:
+        """`A \\odot B C`: where more than one bracketing conforms and they differ, it is refused."""
+        groups = [[self.value(f) for f in (a.args if a.kind == "chain" else (a,))] for a in tree.args]
+        if "star" in tree.data:
+            raise UnsupportedError(
+                "`\\ast` (convolution, or a product?) is not read; write \\odot or nothing"
+            )
+        readings: list[Value] = []
+        failure: SizeError | None = None
+        for tight in (False, True):
+            try:
+                found = self._loose(groups, tree.data) if not tight else self._tight(groups, tree.data)
+            except SizeError as error:
+                failure = failure or error
+                continue
+            if all(found.node is not r.node or found.kind != r.kind for r in readings):
+                readings.append(found)
+        if not readings:
+            assert failure is not None
+            raise failure
+        if len(readings) > 1:
+            left, right = self.text[tree.start : tree.args[0].end], self.text[tree.args[1].start : tree.end]
+            raise AmbiguityError(
+                "a product beside an elementwise or Kronecker product",
+                (f"({left}) * ({right})", "the product inside first"),
+                self.text,
+                tree.args[1].start,
+                "put brackets around the part that is meant to be worked out first",
+            )
+        return readings[0]
+
+    def _joined(self, operator: str, a: Value, b: Value) -> Value:
+        if operator == "odot":
+            return lv.hadamard(a, b)
+        if operator == "oslash":
+            return self._slashed(a, b)
+        return lf.two_arguments("kron", a, b)
+
+    def _slashed(self, a: Value, b: Value) -> Value:
+        if a.kind == "scalar":
+            return replace(lv.scaled(a, lv.reciprocal(b)), entrywise=True)
+        return lv.hadamard(a, lv.reciprocal(b))
+
+    def _loose(self, groups: list[list[Value]], operators: Sequence[str]) -> Value:
+        """Products first, circled operators after them, from the left."""
+        found = lv.chain(groups[0])
+        for operator, group in zip(operators, groups[1:], strict=True):
+            found = self._joined(operator, found, lv.chain(group))
+        return found
+
+    def _tight(self, groups: list[list[Value]], operators: Sequence[str]) -> Value:
+        """Circled operators between neighbours first, products after them."""
+        factors = list(groups[0])
+        for operator, group in zip(operators, groups[1:], strict=True):
+            factors[-1] = self._joined(operator, factors[-1], group[0])
+            factors += group[1:]
+        return lv.chain(factors)
+
+    # ------------------------------------------------------------ functions and big operators
+
+    def _call(self, tree: Tree) -> Value:
+        values = [self.value(a) for a in tree.args]
+        return lf.call(tree.data, values, [self.spelled(a) for a in tree.args])
+
+    def _big(self, tree: Tree) -> Value:
+        return self.over(tree, list(tree.data.indices))
+
+    def over(self, tree: Tree, indices: list[str]) -> Value:
+        """The operator over the first index, the others inside it."""
+        if not indices:
+            return self.value(tree.args[0])
+        name = indices[0]
+        failure: DeriveError | None = None
+        found: Value | None = None
+        for size in self.candidates(tree, name):
+            outer = self.scope
+            self.scope = {**outer, name: size}
+            try:
+                inner = self.over(tree, indices[1:])
+            except SizeError as error:
+                failure = failure or error
+                continue
+            finally:
+                self.scope = outer
+            other = lf.over(tree.data.operator, inner, name, size)
+            if found is None:
+                found = other
+            elif str(size) == name and other.node is not found.node:
+                raise AmbiguityError(
+                    f"does {name} run over the rows or over the columns?",
+                    (),
+                    self.text,
+                    tree.start,
+                    f"write the bound, as in \\{tree.data.operator}_{{{name}=1}}^{{{size}}}",
+                )
+        if found is not None:
+            return found
+        if failure is not None:
+            raise failure
+        raise ParseError(
+            f"nothing says how far {name} runs",
+            self.text,
+            tree.start,
+            f"write \\{tree.data.operator}_{{{name}=1}}^n with a declared size",
+        )
+
+    def candidates(self, tree: Tree, name: str) -> list[Size]:
+        """How far an index can run: its bound, or the axes that it picks from."""
+        if tree.data.bounded:
+            bound = self.value(tree.args[1])
+            size = lv.constant(bound)
+            if size is None:
+                raise ParseError("the bound is not a size", self.text, tree.args[1].start)
+            if tree.data.lower == 0:
+                size = size + 1
+            if size.is_integer is not True or size.is_nonpositive:
+                raise ParseError("the bound is not a size", self.text, tree.args[1].start)
+            return [sympy.expand(size)]
+        return self.axes_of(tree.args[0], name)
+
+    def axes_of(self, body: Tree, name: str) -> list[Size]:
+        """The sizes of the axes that an index picks from; a single certain one where there is one."""
+        certain: list[Size] = []
+        possible: list[Size] = []
+        for part in body.walk():
+            if part.kind == "big" and name in part.data.indices:
+                continue
+            if part.kind != "sub" or all(label.text != name for label in part.data):
+                continue
+            shape = self.shape_below(part)
+            if shape is None:
+                continue
+            labels = [label.text for label in part.data]
+            if len(labels) == 1 and len(shape) == 2:
+                possible += shape
+            elif len(labels) <= len(shape):
+                certain += [shape[k] for k, label in enumerate(labels) if label == name]
+        found: list[Size] = []
+        for size in [*certain[:1], *(possible if not certain else ())]:
+            if not any(same_size(size, s) for s in found):
+                found.append(size)
+        return found
+
+    def shape_below(self, part: Tree) -> tuple[Size, ...] | None:
+        """The sizes of what a subscript picks from, where that can be said before the index runs."""
+        base = part.args[0]
+        if base.kind == "sub":
+            inner = self.shape_below(base)
+            return None if inner is None else inner[len(base.data) :]
+        if base.kind == "name" and self.names.joined(base.data, part.data) is not None:
+            return None
+        try:
+            return self.base_of(part)[0].core
+        except DeriveError:
+            return None
