@@ -15,7 +15,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .errors import DeriveError
-    from .expression import Constraint, Expression, from_sympy, matrix, parse, scalar, tensor, vector
+    from .expression import (
+        Constraint,
+        Expression,
+        from_sympy,
+        matrix,
+        parse,
+        parse_latex,
+        scalar,
+        tensor,
+        vector,
+    )
     from .operations import (
         check,
         code,
@@ -40,7 +50,9 @@ _HOME = {
     "Problem": "problem",
     "minimize": "problem",
     "maximize": "problem",
-    **dict.fromkeys("Constraint Expression from_sympy matrix parse scalar tensor vector".split(), "expression"),
+    **dict.fromkeys(
+        "Constraint Expression from_sympy matrix parse parse_latex scalar tensor vector".split(), "expression"
+    ),
     **dict.fromkeys(
         "check code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(), "operations"
     ),
@@ -65,6 +77,7 @@ __all__ = [
     "maximize",
     "minimize",
     "parse",
+    "parse_latex",
     "scalar",
     "sizes",
     "state",
