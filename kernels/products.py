@@ -71,7 +71,15 @@ def _matrix_form(statement: Statement) -> _Form | None:
     stored = statement.stored
     if stored[: len(columns)] == columns and stored != (*rows, *columns):
         a, b, rows, columns = b, a, columns, rows
-    return _Form(a, b, rows, columns, summed)
+    if row in columns:
+        a, b, rows, columns = b, a, columns, rows
+    # the rows of a block come first in storage: a group that holds them starts with them
+    return _Form(a, b, _led_by(row, rows), columns, _led_by(row, summed))
+
+
+def _led_by(row: int | None, labels: Labels) -> Labels:
+    """The labels with the row label, if it is among them, in front."""
+    return (row, *(i for i in labels if i != row)) if row is not None and row in labels else labels
 
 
 def _as_matrix(

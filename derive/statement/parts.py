@@ -175,7 +175,10 @@ def scatter_add(A: Node, indices: Node, size: Size, axis: int = 0) -> Node:
 def _rounded(name: str, x: Node, rule: Callable[[sympy.Expr], sympy.Expr]) -> Node:
     value = constant_value(x) if not x.order else None
     if value is None:
-        raise UnsupportedError(f"{name} is for arithmetic over sizes, such as {name}(n / 2), not for arrays")
+        raise UnsupportedError(
+            f"{name} of an array (np.{name}) has no symbolic form; "
+            f"{name} is for arithmetic over sizes, such as {name}(n / 2)"
+        )
     return number(rule(value))
 
 
