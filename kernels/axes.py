@@ -110,9 +110,8 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
 
 def _target(statement: Statement, first: Statement, variables: dict[int, str], name: str) -> str:
     """The entry of a result; its labels are matched with those of the first through the array both read."""
-    own, others = statement.reads[0].labels, first.reads[0].labels
-    if statement is first or own is None or others is None:
-        named = variables
-    else:
+    named = variables
+    own, others = ((s.reads[0].labels if s.reads else None) for s in (statement, first))
+    if statement is not first and own is not None and others is not None:
         named = {mine: variables[other] for mine, other in zip(own, others, strict=True)}
     return f"{name}[{', '.join(named[i] for i in statement.stored)}]"

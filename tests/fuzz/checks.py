@@ -6,6 +6,7 @@ measured again with 120 digits, and forward against backward differences: at a k
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -14,9 +15,10 @@ import mpmath
 import numpy as np
 
 from derive.differentiate import gradient, hvp
-from derive.domains import Array, Mp
+from derive.domains import Array, Float, Mp
 from derive.errors import DeriveError
 from derive.evaluate import _check_facts, run
+from derive.kernels.compile import compile_nodes
 from derive.node import Node, Variable, topological, variable, variables
 from derive.simplify import simplify
 from derive.sizes import Binding
@@ -80,7 +82,33 @@ def check(piece: Piece, seed: int, deep: bool = True) -> set[str]:
         _against_differences(first, along, case, "hvp", case.arrays["_v"])
     roots = [node, first, *([second] if second is not None else [])]
     _facts(roots, case)
+    _kernel(roots, case)
     return {n.op for n in topological(roots) if hasattr(n, "op")}
+
+
+def _kernel(roots: list[Node], case: Case) -> None:
+    """The emitted source, run as plain Python, gives what the interpreter gives.
+
+    Where double precision itself is far off the 50-digit value, so may the kernel be.
+    """
+    outputs = {f"r{k}": node for k, node in enumerate(roots)}
+    kernel = compile_nodes(outputs, backend="python")
+    data = {k: Float().array(a) for k, a in case.arrays.items()}
+    numbers = {s.name: case.binding.values[s] for s in kernel.symbols}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # overflow in a branch not taken
+        found = kernel({**{v: data[v] for v in kernel.variables}, **numbers})
+        plain = run(stabilise(roots), data, case.binding, Float())
+    exact = _values(stabilise(roots), case, 50)
+    for name, ordinary, wanted in zip(outputs, plain, exact, strict=True):
+        want = np.asarray(wanted, dtype=float)
+        size = max(1.0, float(np.abs(want).max()))
+        noise = float(np.abs(ordinary - want).max()) / size
+        gap = float(np.abs(found[name] - want).max()) / size
+        if not np.isfinite(noise) or noise > 1e-6:
+            continue
+        if not gap <= 1e-9 + 1000 * noise:
+            raise Wrong(f"kernel of {name}: {gap:.1e} off where the interpreter is {noise:.1e} off")
 
 
 def _same_meaning(case: Case, first: Node, digits: int) -> Array:

@@ -179,6 +179,13 @@ def constant(value: Any, shape: Shape) -> Piece:
     return total_of([value], [_ones((), {"shape": shape})])
 
 
+def identity(shape: Shape) -> Piece:
+    """The identity matrix, the same for every matrix of a batch."""
+    k = len(shape) - 2
+    eye = [_delta((), {"shape": shape[-2:]}), *(_ones((), {"shape": (s,)}) for s in shape[:-2])]
+    return product(eye, [(k, k + 1), *((i,) for i in range(k))], (*range(k), k, k + 1))
+
+
 # ---------------------------------------------------------------- arguments inside the domain
 
 
@@ -279,7 +286,7 @@ class Generator:
             return self.leaf(shape)
         makers = [self.sum, self.einsum, self.einsum, self.elementwise, self.elementwise, self.reduction]
         makers += [self.power, self.binary, self.access, self.times, self.broadcast, self.naive]
-        makers += [self.linear_algebra] * 2
+        makers += [self.linear_algebra] * 2 + [self.moved] * 2
         for _ in range(6):
             found = self.random.choice(makers)(shape, depth - 1)
             if found is not None:
@@ -376,6 +383,8 @@ class Generator:
     def linear_algebra(self, shape: Shape, depth: int) -> Piece | None:
         random = self.random
         square = len(shape) >= 2 and shape[-1] == shape[-2]
+        if square and random.random() < 0.3:
+            return op("cholesky", self.definite(shape, depth))
         if square and random.random() < 0.8:
             return op("inv", self.invertible(shape, depth))
         if len(shape) > 1:
@@ -385,18 +394,76 @@ class Generator:
 
     def invertible(self, shape: Shape, depth: int) -> Piece:
         """A Aᵀ + I, 3I + a small matrix, or an invertible variable times an orthogonal change of nothing."""
-        k = len(shape) - 2
-        batch = tuple(range(2, 2 + k))
-        a = self.piece(shape, depth)
-        eye = [_delta((), {"shape": shape[-2:]}), *(_ones((), {"shape": (s,)}) for s in shape[:-2])]
-        out = (*range(k), k, k + 1)
-        identity = product(eye, [(k, k + 1), *((i,) for i in range(k))], out)
         if self.random.random() < 0.5:
-            batch = tuple(range(k))
-            gram = product([a, a], [(*batch, k, 50), (*batch, k + 1, 50)], out)
-            return total_of([1, 1], [gram, identity])
-        small = op("tanh", a)
-        return total_of([sympy.Rational(1, 3), self.random.choice((3, -3, 2))], [small, identity])
+            return self.gram(shape, depth)
+        small = op("tanh", self.piece(shape, depth))
+        return total_of([sympy.Rational(1, 3), self.random.choice((3, -3, 2))], [small, identity(shape)])
+
+    def definite(self, shape: Shape, depth: int) -> Piece:
+        """A Aᵀ + I, or a matrix whose lower triangle is that of a positive definite one."""
+        if self.random.random() < 0.5:
+            return self.gram(shape, depth)
+        small = op("tanh", self.piece(shape, depth))
+        return total_of([sympy.Rational(1, 4), 2], [small, identity(shape)])
+
+    def gram(self, shape: Shape, depth: int) -> Piece:
+        k = len(shape) - 2
+        batch, a = tuple(range(k)), self.piece(shape, depth)
+        product_ = product([a, a], [(*batch, k, 50), (*batch, k + 1, 50)], (*batch, k, k + 1))
+        return total_of([1, 1], [product_, identity(shape)])
+
+    def moved(self, shape: Shape, depth: int) -> Piece | None:
+        """Running sums, triangles, windows, and entries by number."""
+        random = self.random
+        if not shape:
+            return None
+        axis = random.randrange(len(shape))
+        wide = list(shape)
+        match random.choice(("cumsum", "tril", "windows", "overlap_add", "take", "scatter_add")):
+            case "cumsum":
+                back = {"reverse": True} if random.random() < 0.5 else {}
+                return op("cumsum", self.piece(shape, depth), axis=axis, **back)
+            case "tril" if len(shape) > 1:
+                return op("tril", self.piece(shape, depth), k=random.choice((0, 0, -1, 1)))
+            case "windows" if len(shape) > 1 and axis < len(shape) - 1:
+                *wide, size = shape
+                stride = random.choice((ONE, ONE, TWO))
+                wide[axis] = sympy.expand((shape[axis] - 1) * stride + size)
+                steps = {"stride": stride} if stride != 1 else {}
+                return op("windows", self.piece(tuple(wide), depth), axis=axis, size=size, **steps)
+            case "overlap_add" if len(shape) < 3 and shape[axis] in (N, D, TWO):
+                size = (
+                    shape[axis]
+                    if random.random() < 0.3
+                    else ONE
+                    if shape[axis] != N
+                    else random.choice((ONE, TWO))
+                )
+                if shape[axis] == N and size == 2:
+                    return None  # 2 ≤ n cannot be shown for every n
+                wide[axis] = sympy.expand(shape[axis] - size + 1)
+                return op("overlap_add", self.piece((*wide, size), depth), axis=axis, size=shape[axis])
+            case "take" if len(shape) < 3 or shape[axis] in (N, D):
+                source = random.choice((N, D, shape[axis]))
+                places = self.places(shape[axis : axis + 1], source, depth)
+                wide[axis] = source
+                return op("take", self.piece(tuple(wide), depth), places, axis=axis)
+            case "scatter_add":
+                length = random.choice((N, D, K))
+                places = self.places((length,), shape[axis], depth)
+                wide[axis] = length
+                return op("scatter_add", self.piece(tuple(wide), depth), places, axis=axis, size=shape[axis])
+        return None
+
+    def places(self, shape: Shape, size: sympy.Expr, depth: int) -> Piece:
+        """Whole numbers from 0 to size − 1: all 0, counted up, or 0 and 1 by the sign of something."""
+        choice = self.random.random()
+        if choice < 0.4 and size in (N, D, K, 2):  # sizes of at least 2
+            return op("step", self.piece(shape, min(depth, 1)))
+        if choice < 0.8 and shape == (size,):
+            one = _ones((), {"shape": shape})
+            return total_of([1, -1], [op("cumsum", one, axis=0), one])
+        return constant(0, shape)
 
     def access(self, shape: Shape, depth: int) -> Piece | None:
         random = self.random
