@@ -202,8 +202,8 @@ def _same_exponentials(a: Statement, b: Statement) -> bool:
     if a.reads[0].item != b.reads[0].item or a.template != b.template or (a.row is None) != (b.row is None):
         return False
     la, lb = a.reads[0].labels, b.reads[0].labels
-    if la is None or lb is None:
-        return False
+    if la is None or lb is None or set(la) != set(a.sizes) or set(lb) != set(b.sizes):
+        return False  # a repeated array has axes that its read does not tell
     return [i in a.axes for i in la] == [i in b.axes for i in lb]
 
 
