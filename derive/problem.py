@@ -12,6 +12,7 @@ import numpy as np
 
 from .build import add, inner, negate
 from .constrained import Constrained
+from .convexity import Convexity, problem_convexity
 from .differentiate import gradients, jacobian
 from .errors import ArgumentError, DataError, SizeError, UnsupportedError
 from .evaluate import bind
@@ -22,12 +23,14 @@ from .optimality import KKT, Lagrangian, Relation, kkt_residual, lagrangian
 from .reparametrise import Reparametrised, reparametrise
 from .sizes import ONE, Binding
 from .smoothing import has_kinks
+from .squares import LeastSquares
 from .stable import recognise
 from .statement.arithmetic import binary
 
 INTERRUPT = 3  # the driver's status
 #: Names under which the method for constraints is asked for.
 _CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
+_SQUARES = ("levenberg-marquardt", "lm", "leastsq")
 
 
 @final
@@ -49,6 +52,7 @@ class Problem:
         self._over = tuple(over)
         self._compiled: dict[Any, _Compiled] = {}
         self._constrained: Constrained | None = None
+        self._squares: list[LeastSquares | None] = []
 
     @property
     def unknowns(self) -> tuple[str, ...]:
@@ -83,6 +87,11 @@ class Problem:
         """How far a point is from satisfying the KKT conditions; missing multipliers are fitted."""
         return kkt_residual(self.kkt(), point, merge_arrays(arrays, more))
 
+    def convexity(self) -> Convexity:
+        """Is the problem convex? `.status` is "convex" (with `.proof`), "not convex" or "undecided"."""
+        stated = [(c.left.node, c.relation, c.right.node) for c in self.constraints]
+        return problem_convexity(self.objective.node, self._over, self.sense, stated)
+
     def _lagrangian(self, names: Any) -> Lagrangian:
         relations = [Relation(c.left.node, c.relation, c.right.node) for c in self.constraints]
         return lagrangian(self.objective.node, self._over, relations, self.sense, names)
@@ -97,6 +106,7 @@ class Problem:
         *,
         start: Mapping[str, Any] | None = None,
         method: str | None = None,
+        precision: str | None = None,
         max_time: float | None = None,
         max_iterations: int = 10_000,
         tolerance: float = 1e-8,
@@ -114,6 +124,7 @@ class Problem:
         start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
                    or given by name (`k=3`)
         method     "newton", "lbfgs", "gradient-descent", "newton-cg", or SciPy's names; chosen if None
+        precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
         max_time   seconds
         backend    "numba", or "numpy" for the interpreter
         """
@@ -140,14 +151,46 @@ class Problem:
                 # a kink on which the objective falls: descent along subgradients, judged by its certificate
         if self.constraints:
             raise ArgumentError(f"method {method} takes no constraints; leave the choice to the plan")
+        if precision not in (None, "double", "high"):
+            raise ArgumentError(f"precision is 'double' or 'high', not {precision!r}")
+        squares = self._as_squares() if method in _SQUARES or method is None else None
+        if squares is not None and (method is not None or squares.fits(binding)):
+            result = self._solve_squares(squares, data, binding, point, settings, precision, backend)
+            return (
+                result
+                if method is not None
+                else self._or_constrained(result, data, binding, point, settings, backend)
+            )
+        if method in _SQUARES:
+            raise ArgumentError(
+                f"method {method} is for sums of squares in vectors, and this objective is none"
+            )
+        if precision == "high":
+            raise UnsupportedError("precision='high' is for sums of squares")
         compiled = self._prepare(method, shapes, backend or "numba")
         result = compiled.run(self, data, binding, compiled.free.backward(point), settings)
-        inward = all(not v.facts & {"pd"} for v in self._over) and compiled.free.changed
-        if method is None and inward and not result.success and result.status != INTERRUPT:
-            # the optimum may lie on the boundary, where no free point reaches it
-            other = self._solve_constrained(data, binding, point, start is not None, settings, backend)
-            return other if other.success else result
-        return result
+        if method is not None:
+            return result
+        return self._or_constrained(result, data, binding, point, settings, backend)
+
+    def _or_constrained(
+        self,
+        result: Any,
+        data: Mapping[str, Any],
+        binding: Binding,
+        point: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        backend: str | None,
+    ) -> Any:
+        """The result, or where it has failed, that with facts as constraints.
+
+        The optimum may lie on the boundary of what the facts allow, where no free point reaches it.
+        """
+        inward = any(v.facts & {"positive", "simplex"} for v in self._over)
+        if result.success or not inward or result.status == INTERRUPT:
+            return result
+        other = self._solve_constrained(data, binding, point, False, settings, backend)
+        return other if other.success else result
 
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""
@@ -207,6 +250,31 @@ class Problem:
         if self.sense == "maximize":
             result.fun = -result.fun
         result.plan = Plan("interior-point", derived.describe())
+        for name in self.unknowns:
+            value = found[name]
+            result[name] = float(value) if value.ndim == 0 else value
+        return _unknowns_first(result, self.unknowns)
+
+    def _as_squares(self) -> LeastSquares | None:
+        """The sum of squares that the objective is, if it is one; derived once."""
+        if not self._squares:
+            self._squares.append(LeastSquares.of(self._minimised(), self._over))
+        return self._squares[0]
+
+    def _solve_squares(
+        self,
+        squares: LeastSquares,
+        data: Mapping[str, Any],
+        binding: Binding,
+        point: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        precision: str | None,
+        backend: str | None,
+    ) -> Any:
+        from .kernels.plan import Plan
+
+        result, found = squares.run(data, binding, point, settings, precision, backend)
+        result.plan = Plan("levenberg-marquardt", squares.describe() + result.pop("note"))
         for name in self.unknowns:
             value = found[name]
             result[name] = float(value) if value.ndim == 0 else value

@@ -131,6 +131,7 @@ class Oracle:
         value: Callable[[Vector], float] | None = None,
         hessian: Callable[[Vector], Matrix] | None = None,
         hvp: Callable[[Vector, Vector], Vector] | None = None,
+        residual_jacobian: Callable[[Vector], tuple[Vector, Matrix]] | None = None,
         layout: Layout | None = None,
     ) -> None:
         self.size = size
@@ -140,6 +141,7 @@ class Oracle:
         self._value = value
         self._hessian = hessian
         self._hvp = hvp
+        self._residual_jacobian = residual_jacobian
         self._point: Vector | None = None
         self._at_point: tuple[float, Vector] | None = None
         self._hessian_point: Vector | None = None
@@ -147,8 +149,10 @@ class Oracle:
 
     @property
     def has(self) -> frozenset[str]:
-        """What this oracle offers, among gradient, hessian, hvp."""
+        """What this oracle offers, among gradient, hessian, hvp, residual_jacobian."""
         offered = {"gradient"}
+        if self._residual_jacobian is not None:
+            offered.add("residual_jacobian")
         if self._hessian is not None:
             offered |= {"hessian", "hvp"}
         if self._hvp is not None:
@@ -203,6 +207,19 @@ class Oracle:
         found: Matrix = np.ascontiguousarray((raw + raw.T) / 2)
         self._hessian_point, self._hessian_at_point = x.copy(), found
         return found
+
+    def residual_jacobian(self, x: Vector) -> tuple[Vector, Matrix]:
+        """r(x) and its Jacobian, for an objective ½‖r(x)‖²; NaN where they are not defined."""
+        if self._residual_jacobian is None:
+            raise DataError("this oracle was built without residuals")
+        self.counts.value += 1
+        self.counts.gradient += 1
+        try:
+            r, J = self._residual_jacobian(x)
+        except (DataError, np.linalg.LinAlgError, FloatingPointError):
+            r, J = np.full(1, np.nan), np.full((1, self.size), np.nan)
+        self.counts.nonfinite += not bool(np.isfinite(r).all())
+        return r, J
 
     def hvp(self, x: Vector, v: Vector) -> Vector:
         """∇²f(x)·v, without the Hessian where a kernel for it was given."""

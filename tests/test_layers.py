@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = (
     "kernels.scalars kernels.contraction kernels.statements kernels.lowering_access kernels.lowering "
     "kernels.schedule kernels.program kernels.loops kernels.access kernels.axes kernels.products "
-    "kernels.emit kernels.special kernels.plain kernels.cache kernels.compile kernels.oracle kernels.optimizers kernels.certificate kernels.kkt"
+    "kernels.emit kernels.special kernels.plain kernels.cache kernels.compile kernels.oracle kernels.optimizers kernels.certificate kernels.kkt kernels.precision"
 )
 LAYERS = [
     "errors",
@@ -52,7 +52,7 @@ LAYERS = [
     "kernels",  # kernels/__init__.py, the front of the numeric half
     "expression",
     "operations",
-    "constrained",
+    "constrained squares",
     "problem",
     "kernels.plan kernels.codegen kernels.estimator",
     "derive",  # derive/__init__.py, the lazy front
@@ -76,6 +76,7 @@ LAZY_DOORS = {
     "expression": "kernels",
     "operations": "kernels",
     "constrained": "kernels",
+    "squares": "kernels",
     "problem": "kernels",
     "kernels": "kernels",
     "derive": "",

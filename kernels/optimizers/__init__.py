@@ -15,7 +15,7 @@ import numpy as np
 from derive.errors import ArgumentError
 
 from ..oracle import Oracle, Vector
-from . import gradient_descent, lbfgs, newton, newton_cg
+from . import gradient_descent, lbfgs, levenberg_marquardt, newton, newton_cg
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Method:
 
     @property
     def needs(self) -> frozenset[str]:
-        """Among gradient, hessian, hvp."""
+        """Among gradient, hessian, hvp, residual_jacobian."""
         return frozenset({"value_gradient": "gradient"}.get(f, f) for f in self.functions)
 
 
@@ -92,6 +92,15 @@ METHODS: dict[str, Method] = {
             newton_cg.step,
             ("Newton-CG", "trust-ncg", "trust-krylov"),
             "Newton–CG (trust region)",
+        ),
+        Method(
+            "levenberg-marquardt",
+            ("residual_jacobian",),
+            lambda o, x, f, g: levenberg_marquardt.start(x, o.residual_jacobian),
+            levenberg_marquardt.step,
+            ("lm", "leastsq"),
+            "Levenberg–Marquardt (trust region)",
+            polish=True,
         ),
     )
 }

@@ -104,7 +104,9 @@ def _hvp(slopes: list[Node], unknowns: tuple[Variable, ...]) -> tuple[dict[str, 
     )
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name", [name for name, record in METHODS.items() if "residual_jacobian" not in record.functions]
+)
 def test_ridge_regression(name: str) -> None:
     """½‖Xw − y‖² + ½λ‖w‖² has the solution (XᵀX + λI)⁻¹Xᵀy."""
     raw = load("diabetes")

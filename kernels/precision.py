@@ -1,0 +1,105 @@
+"""Newton's method in many digits: the last step to an answer that double precision cannot reach.
+
+Gradient and Hessian are evaluated from the statement by the mpmath interpreter; the system is solved with the
+unknowns scaled by the Hessian's diagonal. Quadratic convergence: from a point good to a few digits a few steps
+give all. It refines, and finds nothing: a step that is no small correction ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from derive.evaluate import bind, evaluate_bound
+from derive.node import Node, size_symbols, variables
+from derive.stable import stabilise
+
+from .oracle import Layout, Vector, gradient_key, hessian_key
+
+DIGITS = 60
+
+
+def refine(
+    nodes: Mapping[str, Node],
+    data: Mapping[str, Any],
+    layout: Layout,
+    x: Vector,
+    *,
+    digits: int = DIGITS,
+    steps: int = 30,
+) -> Vector | None:
+    """The stationary point near x, rounded to double; None if Newton's method does not settle."""
+    keys = [gradient_key(a) for a in layout.names]
+    blocks = [k for k in nodes if k.startswith("hessian ")]
+    ready = stabilise([nodes[k] for k in [*keys, *blocks]])
+    given = {**data, **layout.unpack(x)}
+    arrays, binding = bind(
+        variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
+    )
+    n = layout.size
+    with mpmath.workdps(digits):
+        point = [mpmath.mpf(float(value)) for value in x]
+        before = mpmath.inf
+        for _ in range(steps):
+            moved = {**arrays, **_shaped(point, layout)}
+            found = evaluate_bound(ready, moved, binding, digits=digits)
+            named = dict(zip([*keys, *blocks], found, strict=True))
+            g = [
+                value
+                for key, size in zip(keys, layout.sizes, strict=True)
+                for value in _flat(named[key], size)
+            ]
+            h = _matrix(named, layout)
+            scale = [1 / mpmath.sqrt(abs(h[i, i])) if h[i, i] != 0 else mpmath.mpf(1) for i in range(n)]
+            system = mpmath.matrix(n, n)
+            for i in range(n):
+                for j in range(n):
+                    system[i, j] = scale[i] * h[i, j] * scale[j]
+            try:
+                step = mpmath.lu_solve(system, mpmath.matrix([-scale[i] * g[i] for i in range(n)]))
+            except ZeroDivisionError:
+                return None
+            change = [scale[i] * step[i] for i in range(n)]
+            point = [p + c for p, c in zip(point, change, strict=True)]
+            size = max(
+                abs(c) / max(abs(p), mpmath.mpf(10) ** -30) for p, c in zip(point, change, strict=True)
+            )
+            if not mpmath.isfinite(size) or (size > 10 and size > 4 * before):
+                return None
+            if size < mpmath.mpf(10) ** -22:
+                return np.array([float(p) for p in point])
+            before = size
+    return None
+
+
+def _flat(array: Any, size: int) -> list[Any]:
+    found = list(np.asarray(array, dtype=object).reshape(-1))
+    return found * size if len(found) == 1 and size > 1 else found
+
+
+def _shaped(point: list[Any], layout: Layout) -> dict[str, Any]:
+    found = {}
+    for name, shape, place in zip(layout.names, layout.shapes, layout.slices.values(), strict=True):
+        array = np.empty(shape, dtype=object)
+        array.reshape(-1)[:] = point[place]
+        found[name] = array
+    return found
+
+
+def _matrix(named: Mapping[str, Any], layout: Layout) -> Any:
+    h = mpmath.matrix(layout.size, layout.size)
+    sizes = dict(zip(layout.names, layout.sizes, strict=True))
+    for a, at in layout.slices.items():
+        for b, bt in layout.slices.items():
+            key = hessian_key(a, b)
+            if key not in named:
+                continue
+            block = np.asarray(named[key], dtype=object).reshape(sizes[a], sizes[b])
+            for i in range(sizes[a]):
+                for j in range(sizes[b]):
+                    h[at.start + i, bt.start + j] = block[i, j]
+                    h[bt.start + j, at.start + i] = block[i, j]
+    return h
