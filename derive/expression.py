@@ -123,6 +123,16 @@ class Expression:
         """The terminal form: index notation beyond two axes, repeated parts named below."""
         return notation.lines(self._node)
 
+    def to_sympy(self) -> sympy.Expr:
+        """SymPy: a matrix expression up to order two, index notation beyond; `from_sympy` reads it back.
+
+        >>> import derive as dv
+        >>> X, w = dv.matrix("X", "n", "d"), dv.vector("w", "d")
+        >>> dv.gradient(dv.sumsq(X @ w), w).to_sympy()
+        2*X.T*X*w
+        """
+        return notation.to_sympy(self._node)
+
     # ------------------------------------------------------------ numbers
 
     def evaluate(

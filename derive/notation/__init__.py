@@ -9,6 +9,7 @@ from .latex import latex as _latex
 from .matrix import to_tree
 from .names import latex_name
 from .naming import with_names
+from .sympy_out import to_sympy
 from .text import write
 from .tree import Tree
 
@@ -60,3 +61,6 @@ def _left(name: str, tree: Tree, opening: str, closing: str, between: str) -> st
 def _taken(node: Node) -> set[str]:
     names = {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}
     return names | set(index.FREE) | set("I")
+
+
+__all__ = ["Tree", "code", "latex", "lines", "text", "to_sympy", "tokens"]

@@ -283,6 +283,11 @@ class _Function:
 
     def chain(self, factors: list[Tree]) -> str:
         """A matrix product, begun at the side of the vector; diag(v) scales rows or columns."""
+        inside = [k for k, f in enumerate(factors[1:-1], 1) if f.order == 1]
+        if inside:  # (D.T @ X @ b) @ X @ c: what stands before is a vector
+            left, rest = factors[: inside[-1] + 1], factors[inside[-1] + 1 :]
+            right = self.chain(rest) if len(rest) > 1 else self.wrap(rest[0], POWER)
+            return f"({self.chain(left)}) @ ({right})" if len(rest) > 1 else f"({self.chain(left)}) @ {right}"
         if factors[-1].order == 1 or factors[0].order == 2:
             text, atomic = self.wrap(factors[-1], POWER), True
             for f in reversed(factors[:-1]):

@@ -216,3 +216,14 @@ def test_with_the_real_library(target: str) -> None:
     make = module.asarray
     found = np.asarray(space["f"](make(X), make(w), make(y)))
     np.testing.assert_allclose(found, dv.gradient(loss, "w").evaluate(X=X, y=y, w=w), rtol=1e-5)
+
+
+def test_vectors_inside_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(Dᵀ X b) X c: from the left, a vector inside a chain ends one product and begins the next."""
+    shapes = {"X": ("n", "d"), "D": ("n", "n"), "b": ("d",), "c": ("d",)}
+    expression = dv.parse("D.T @ X @ b @ X @ c + dot(b, X.T @ D @ X @ c)", variables=shapes)
+    rng = np.random.default_rng(1)
+    arrays = {"X": rng.standard_normal((4, 3)), "D": rng.standard_normal((4, 4))}
+    arrays |= {"b": rng.standard_normal(3), "c": rng.standard_normal(3)}
+    f = run(dv.code(expression), "numpy", monkeypatch)
+    assert f(**arrays) == pytest.approx(float(expression.evaluate(arrays)), rel=1e-12)
