@@ -45,6 +45,7 @@ class Bound:
     """A kernel with its data. Calling it with the unknowns is the fast path.
 
     setup_seconds  what binding cost
+    moments        whether the data were compressed (see `moments`)
     threads        how many threads large data are spread over; results do not depend on it
     """
 
@@ -58,6 +59,7 @@ class Bound:
     ) -> None:
         self.kernel, self.binding, self.threads = kernel, binding, threads
         self.setup_seconds = setup_seconds
+        self.moments = False
         self.arrays = {k: np.require(a, None, ["C", "A"]) if a.ndim else a for k, a in arrays.items()}
         self.dtype = kernel.dtype
         self._names = kernel.unknowns

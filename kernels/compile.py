@@ -16,15 +16,19 @@ import numpy as np
 from ..domains import Array, Float
 from ..errors import ArgumentError, DataError
 from ..evaluate import bind, check_access, has_access, run
-from ..node import Node, size_symbols, variables
+from ..node import Apply, Node, size_symbols, topological, variables
 from ..sizes import Binding
 from ..stable import stabilise
 from .bound import Bound, as_argument
 from .cache import cache_clear, cache_info, load
 from .emit import source
+from .moments import compressed, compressible
 from .program import Program, build
+from .schedule import find_data_axis
 from .threads import combined, thread_count
 
+#: Operators that a singular or indefinite matrix makes undefined.
+_INVERTING = ("inv", "cholesky")
 BACKENDS = ("numba", "numpy", "python")
 
 
@@ -75,6 +79,8 @@ class Kernel:
         self.variables = {v.name: v for v in variables(*original)}
         self.symbols = size_symbols(*original)
         self.names = tuple(nodes)
+        applied = (node for node in topological(list(nodes.values())) if isinstance(node, Apply))
+        self._inverts = any(node.op in _INVERTING for node in applied)
         self._reaches = has_access(list(nodes.values()))
         self.numbers = tuple(name for name, node in nodes.items() if not node.order)
         self._program: Program | None = None
@@ -116,7 +122,11 @@ class Kernel:
         data = self._split(mapping, arrays)
         found, binding = bind(self.variables.values(), data, sizes=self.symbols, dtype=self.dtype)
         self.check_access(found, binding)
-        return self.run(found, binding)
+        outputs = self.run(found, binding)
+        if self._inverts and any(np.isnan(v).any() for v in outputs.values()):
+            # Compiled code gives NaN for a singular matrix; the interpreter raises and says which it was.
+            run(list(self.nodes.values()), found, binding, Float(self.dtype))
+        return outputs
 
     def check_access(self, arrays: Mapping[str, Array], binding: Binding) -> None:
         """Slices and windows fit, and indices are in range: compiled code does not look."""
@@ -180,11 +190,21 @@ class Kernel:
         found += [int(binding.number(s) or 0) for s in program.size_inputs]
         return found
 
-    def bind(self, mapping: Mapping[str, Any] | None = None, /, *, threads: int = 1, **data: Any) -> Bound:
+    def bind(
+        self,
+        mapping: Mapping[str, Any] | None = None,
+        /,
+        *,
+        threads: int = 1,
+        moments: bool = False,
+        **data: Any,
+    ) -> Bound:
         """Data, sizes and facts checked once; the unknowns are left to the calls.
 
         threads  how many threads large data are spread over; 0 means one per processor. The result is the
                  same, bit for bit, for any number.
+        moments  data that enter only through sums of squares and products are compressed first, at the price
+                 of some tens of evaluations (`Bound.setup_seconds`); `Bound.moments` says whether they were
         """
         began = time.perf_counter()
         given = self._split(mapping, data)
@@ -195,9 +215,22 @@ class Kernel:
             )
         known = [v for name, v in self.variables.items() if name not in self.unknowns]
         arrays, binding = bind(known, given, sizes=self.symbols, dtype=self.dtype)
+        small = self._compressed(arrays) if moments else None
+        if small is not None:
+            arrays, binding = bind(known, {**given, **small}, sizes=self.symbols, dtype=self.dtype)
         bound = Bound(self, arrays, binding, thread_count(threads))
+        bound.moments = small is not None
         bound.setup_seconds = time.perf_counter() - began
         return bound
+
+    def _compressed(self, arrays: Mapping[str, Array]) -> dict[str, Array] | None:
+        """The data behind a common triangular factor, if no result changes."""
+        rows = find_data_axis(self.variables.values(), self.unknowns)
+        if not compressible(list(self.nodes.values()), arrays.keys(), rows) or rows is None:
+            return None
+        axes = {name: v.shape.index(rows) for name, v in self.variables.items() if rows in v.shape}
+        found = compressed(arrays, axes)
+        return None if found is None else {name: found[name] for name in axes}
 
 
 __all__ = ["Bound", "Kernel", "cache_clear", "cache_info", "combined", "compile_nodes"]

@@ -25,6 +25,7 @@ from .loops import Scope, fused, matrix_functions, reshaped
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .statements import Item
+from .symmetric import gram_lines
 
 _HEADER = '''"""Generated kernel: {summary}."""
 
@@ -37,8 +38,8 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh cholesky compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma log "
-    "log1p polygamma sigmoid sin sinh softplus sqrt tan tanh trigamma"
+    "acos acosh asin asinh atan atanh cholesky compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma "
+    "log log1p mirror polygamma sigmoid sin sinh softplus sqrt syrk tan tanh trigamma"
 ).split()
 
 
@@ -57,6 +58,8 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
         return [f"{name} = {given}[b:b + m]"]
     if first.kind == "sum":
         return product_lines(first, scope)
+    if first.kind == "gram":
+        return gram_lines(first, scope)
     if first.kind == "gather":
         return gathered(first, scope)
     if first.kind == "scatter":
@@ -230,6 +233,8 @@ class _Module:
             if whole and self.dtype != "float64":
                 view += f".astype(np.{self.dtype})"
             lines.append(f"{name} = {view}")
+            if whole and self.program.statements[item].kind == "gram":
+                lines.append(f"mirror({name})")
         return lines
 
     # ---------------------------------------------------------------- small work

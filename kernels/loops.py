@@ -36,14 +36,14 @@ class Scope:
         """How far a loop runs."""
         return "m" if label == statement.row else self.size(statement.sizes[label])
 
-    def declare(self, name: str, extents: list[str]) -> None:
+    def declare(self, name: str, extents: list[str], dtype: str = "") -> None:
         shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
-        self.declarations.append(f"{name} = np.empty(({shape}), np.{self.dtype})")
+        self.declarations.append(f"{name} = np.empty(({shape}), np.{dtype or self.dtype})")
 
-    def scratch(self, extents: list[str]) -> str:
+    def scratch(self, extents: list[str], dtype: str = "") -> str:
         self._scratch += 1
         name = f"t{self._scratch}"
-        self.declare(name, extents)
+        self.declare(name, extents, dtype)
         return name
 
     def declare_target(self, statement: Statement) -> str:

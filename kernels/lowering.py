@@ -17,6 +17,7 @@ from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable
 from ..operators import Elementwise, lookup
 from ..sizes import Size, same_size
 from .contraction import view_of
+from .gram import gram_sides, rows_first
 from .lowering_access import RULES
 from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
@@ -199,6 +200,9 @@ class Lowering:
         if self.row is None:
             self.row = self._reduced_row(node)
             accumulates = self.row is not None
+            gram = self._gram(node)
+            if gram is not None:
+                return gram
         texts = [
             self.read(o, tuple(label(i) for i in ls))
             for o, ls in zip(node.operands, node.inputs, strict=True)
@@ -207,6 +211,24 @@ class Lowering:
         kind = "sum" if node.summed else "map"
         note = "product" if kind == "map" else "contraction"
         return self.make(kind, " * ".join(texts), note, accumulates=accumulates)
+
+    def _gram(self, node: Einsum) -> Statement | None:
+        """Σᵢ sᵢ xᵢ xᵢᵀ over the data, read block by block."""
+        if self.row is None or self.rows.turned:
+            return None
+        sides = gram_sides(node, self.row, self.rows.sizes)
+        if sides is None:
+            return None
+        a, b = sides
+        self.read(a.node, tuple(label(i) for i in a.labels))
+        texts = [*a.numbers, *b.numbers]
+        texts += [self.read(v, tuple(label(i) for i in ls)) for v, ls in (*a.weights, *b.weights)]
+        template = " * ".join(t for t in texts if t != "1.0") or "1.0"
+        found = self.make("gram", template, "weighted Gram matrix", accumulates=True)
+        if rows_first(found):
+            return found
+        self.reads.clear()
+        return None
 
     def _reduced_row(self, node: Einsum) -> int | None:
         """The summed label that runs over the data, unless the result itself is as long as they are."""

@@ -47,6 +47,16 @@ def gemm(left: Any, right: Any, out: Any) -> None:
     np.dot(left, right, out)
 
 
+def syrk(block: Any, factor: float, out: Any) -> None:
+    """out += factor · blockᵀ block; only the lower triangle matters."""
+    out += factor * (block.T @ block)
+
+
+def mirror(matrix: Any) -> None:
+    """The upper triangle from the lower one."""
+    matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
+
+
 def cholesky(matrix: Any, factor: Any) -> None:
     """The lower triangular factor of a positive definite matrix; NaN where it is not one."""
     try:

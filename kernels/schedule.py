@@ -92,7 +92,7 @@ def wants_rows_last(schedule: Schedule) -> bool:
     if schedule.data_size is None:
         return False
     blocks = [s for s in schedule.statements.values() if s.row is not None]
-    if any(s.kind in ("matrix", "reshape") for s in blocks):
+    if any(s.kind in ("matrix", "reshape", "gram") for s in blocks):
         return False
     if any(is_matrix_product(s) for s in blocks):
         return False

@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 from numba.np.linalg import call_xxgemm
 
@@ -286,6 +287,48 @@ def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(left, right, out), generate
+
+
+def _register_syrk() -> None:
+    """SciPy's dsyrk under a name of our own, so that compiled code in the cache finds it in any process."""
+    address = get_cython_function_address("scipy.linalg.cython_blas", "dsyrk")
+    llvmlite.binding.add_symbol("derive_dsyrk", address)
+
+
+_register_syrk()
+
+
+@intrinsic
+def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
+    """out += factor · blockᵀ block, the lower triangle alone; both contiguous, float64, in row order."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, target = (make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
+        rows, columns = cgutils.unpack_tuple(builder, given.shape)
+        narrow, byte = ir.IntType(32), ir.IntType(8)
+        none = cgutils.is_null(builder, rows)
+        with builder.if_then(builder.not_(none)):
+
+            def place(value: Any) -> Any:
+                return cgutils.alloca_once_value(builder, value)
+
+            # What is the lower triangle by rows is the upper one by columns, as Fortran sees it.
+            n, k = (place(builder.trunc(v, narrow)) for v in (columns, rows))
+            arguments = [place(byte(ord("U"))), place(byte(ord("N"))), n, k, place(args[1]), given.data, n]
+            arguments += [place(_F(1.0)), target.data, n]
+            kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "derive_dsyrk"), arguments)
+        return context.get_dummy_value()
+
+    return types.void(block, types.float64, out), generate
+
+
+@_helper
+def mirror(matrix: Any) -> None:
+    """The upper triangle from the lower one."""
+    for i in range(matrix.shape[0]):
+        for j in range(i):
+            matrix[j, i] = matrix[i, j]
 
 
 @_helper

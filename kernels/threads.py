@@ -60,7 +60,7 @@ _limit: Any = None
 def _libraries() -> Any:
     """The BLAS libraries of this process, found once."""
     import scipy.linalg.cython_blas  # noqa: F401  the one that kernels call; it must be loaded to be found
-    from threadpoolctl import ThreadpoolController
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()
 

@@ -10,8 +10,9 @@ import pytest
 from derive.build import matmul, total
 from derive.errors import ArgumentError, DataError, SizeError, UnsupportedError
 from derive.kernels.compile import Kernel, combined, compile_nodes
+from derive.node import variable
 from derive.operators import apply
-from tests.kernels.statements import OBJECTIVES, X, assert_close, derivatives, draw, w
+from tests.kernels.statements import OBJECTIVES, X, assert_close, d, derivatives, draw, w
 
 BACKENDS = ["numba", "python", "numpy"]
 
@@ -156,6 +157,17 @@ def test_bound_calls_check_shapes(backend: str) -> None:
         bound(w=np.ones(2), surplus=1.0)
     with pytest.raises(DataError, match="unknown"):
         kernel.bind(data)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_singular_matrices(backend: str) -> None:
+    """A checked call raises; a bound one gives NaN, which line searches understand."""
+    A = variable("A", (d, d))
+    kernel = compile_nodes({"f": matmul(apply("inv", A), w)}, unknowns=["A"], backend=backend)
+    with pytest.raises(DataError, match="inv of a matrix"):
+        kernel(A=np.ones((2, 2)), w=np.ones(2))
+    if backend != "numpy":
+        assert np.isnan(kernel.bind(w=np.ones(2))(A=np.ones((2, 2)))["f"]).all()
 
 
 def test_wrong_options() -> None:

@@ -66,8 +66,9 @@ def test_only_names_of_our_own(name: str) -> None:
     objective = OBJECTIVES[name]()
     tree = ast.parse(compile_nodes(derivatives(objective), unknowns=[v.name for v in objective[1]]).source)
     words = set(
-        "acc b block chunk chunks depth e entry hi lo m pairs range rows share top total tree width x min "
-        "max float abs int np math compiled before partial after evaluate part finish between _".split()
+        "acc b block chunk chunks depth e entry hi lo m pairs place range rest rows share top total tree "
+        "weight width x min max float abs int np math compiled before partial after evaluate part finish "
+        "between _".split()
     )
     imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names}
     numbered = re.compile(r"[vnixtwsr]\d+_?|[xr]\d+_\d|(before|partial|after|between)_\d+")
