@@ -183,7 +183,7 @@ class _Check:
             try:
                 if same_value(self.claim, self.right, point, DIGITS):
                     agreeing.append(point)
-                elif self._confirmed(point):
+                elif differing or self._confirmed(point):  # one witness is enough to refute
                     differing.append(point)
                 else:
                     kinks += 1

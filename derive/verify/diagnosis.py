@@ -1,9 +1,10 @@
-"""What is wrong with a refuted claim: the cheap explanations, each tested at several generic points.
+"""What is wrong with a refuted claim: the smallest slip that explains it, tested at several generic points.
 
 An explanation such as "the claim is the right formula times c" is accepted only if one and the same c (a
-rational, or one times a power of a size) fits every point, so that it is a statement about formulas and not
-about numbers. The order of the tests is the order of plausibility: conventions first (they are no mistakes),
-then sign and factor, then single terms.
+rational, perhaps times a size or a constant) fits every point, so that it is a statement about formulas and
+not about numbers. The order of the tests is the order of plausibility: conventions first (they are no
+mistakes), then sign and factor, single terms, single edits of the claim and of the right formula, facts that
+would make the claim right, and edits of the objective.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from ..differentiate import reverse
 from ..domains import Array
 from ..node import Einsum, Node, Sum, Variable, size_symbols, variables
 from ..sizes import Coefficient
+from . import conditions, slips
 from .numbers import NotFinite, largest, values
+from .ratios import DIGITS, TOLERANCE, Ratios, close, combination, one_formula, ratios
 from .sampling import Point
-from .verdict import Diagnosis, exact
+from .verdict import Diagnosis
 
-DIGITS = 50
-TOLERANCE = mpmath.mpf(10) ** -35
 Name = Callable[[Node], str]
 
 
@@ -36,60 +37,6 @@ class Evidence:
     point: Point
     claimed: Array
     right: Array
-
-
-def close(a: Array, b: Array) -> bool:
-    """Equal to 35 digits, relative to the largest entry."""
-    a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and bool(largest(a - b) <= TOLERANCE * max(largest(a), largest(b)))
-
-
-def ratio(a: Array, b: Array) -> sympy.Rational | None:
-    """The rational c with a = c·b, if there is one."""
-    flat_a, flat_b = list(np.asarray(a).flat), list(np.asarray(b).flat)
-    pivot = max(range(len(flat_b)), key=lambda k: abs(flat_b[k]), default=0)
-    if not flat_b or flat_b[pivot] == 0:
-        return None
-    c = exact(flat_a[pivot] / flat_b[pivot], DIGITS - 5)
-    if c is None:
-        return None
-    number = mpmath.mpf(int(c.p)) / int(c.q)
-    return c if close(np.asarray(a), np.asarray(b) * number) else None
-
-
-Ratios = list[tuple[Point, sympy.Rational]]
-
-
-def ratios(pairs: Sequence[tuple[Point, Array, Array]]) -> Ratios | None:
-    """The rational c with a = c·b at every point; None where there is no such number."""
-    found: Ratios = []
-    for point, a, b in pairs:
-        if largest(b) == 0 and largest(a) == 0:
-            continue
-        c = ratio(a, b)
-        if c is None:
-            return None
-        found.append((point, c))
-    return found or None
-
-
-def one_formula(found: Ratios | None) -> Coefficient | None:
-    """The numbers as one formula: a rational, or one times a power of a size, or times s/(s − 1)."""
-    if not found:
-        return None
-    if len({c for _, c in found}) == 1:
-        return found[0][1]
-    for symbol in sorted({s for p, _ in found for s in p.binding.values}, key=str):
-        for exponent in (1, -1, 2, -2):
-            reduced = {c / sympy.Integer(p.binding.values.get(symbol, 1)) ** exponent for p, c in found}
-            if len(reduced) == 1:
-                return reduced.pop() * symbol**exponent
-        if all(p.binding.values.get(symbol, 1) > 1 for p, _ in found):
-            for formula in (symbol / (symbol - 1), (symbol - 1) / symbol):
-                reduced = {c / formula.subs(symbol, p.binding.values[symbol]) for p, c in found}
-                if len(reduced) == 1:
-                    return reduced.pop() * formula
-    return None
 
 
 def swapped(a: Array) -> Array:
@@ -107,11 +54,40 @@ def diagnose(
 ) -> Diagnosis | None:
     """The first explanation that fits all the evidence."""
     with mpmath.workdps(DIGITS + 10):
+        scalars = [v.name for v in variables(objective, right) if not v.order]
         found = _convention(objective, wrt, evidence, order)
-        found = found or _factor(evidence) or _transposed(evidence, right)
-        if found is None and claim is not None:
-            found = _one_term(claim, right, evidence, name)
-        return found
+        found = found or _factor(evidence, scalars) or _transposed(evidence, right)
+        if found is not None or claim is None:
+            return found
+        found = _one_term(claim, right, evidence, name, scalars) or _several_terms(right, evidence, name)
+        if found is not None:
+            return found
+        points = [e.point for e in evidence]
+        claimed, correct = [e.claimed for e in evidence], [e.right for e in evidence]
+        search = slips.Search(claim, right, points, claimed, correct, name)
+        slip = search.find(2)
+        if slip is not None:
+            return slip
+        needed = conditions.needed(claim, right, points)
+        if needed is not None:
+            return Diagnosis(*needed)
+        slip = search.find(9) or slips.of_objective(objective, wrt, claim, order, points, claimed, name)
+        if slip is not None:
+            return slip
+        needed = conditions.needed(claim, right, points, special=True)
+        if needed is not None:
+            return Diagnosis(*needed)
+        return search.with_factor() or _only_at_size_one(evidence)
+
+
+def _only_at_size_one(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """A formula of scalar calculus, right where every array has one entry."""
+    ones = [e for e in evidence if set(e.point.binding.values.values()) == {1}]
+    if ones and all(close(e.claimed, e.right) for e in ones):
+        return Diagnosis(
+            "scalar", "the claim is right only if all sizes are 1: a formula for numbers, not for arrays"
+        )
+    return None
 
 
 def _everywhere(evidence: Sequence[Evidence], test: Callable[[Array, Array], bool]) -> bool:
@@ -175,16 +151,33 @@ def layout(claimed: tuple[sympy.Expr, ...], right: tuple[sympy.Expr, ...], inner
     return None
 
 
-def _factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
+def _factor(evidence: Sequence[Evidence], scalars: Sequence[str]) -> Diagnosis | None:
     """claim = c · right."""
     if all(largest(e.claimed) == 0 for e in evidence):
         return Diagnosis("zero", "the claim is zero, the derivative is not")
-    c = one_formula(ratios([(e.point, e.claimed, e.right) for e in evidence]))
+    c = one_formula(ratios([(e.point, e.claimed, e.right) for e in evidence]), scalars)
     if c is None or c in (0, 1):
         return None
     if c == -1:
         return Diagnosis("sign", "the claim has the opposite sign")
-    return Diagnosis("factor", f"the claim is {_times(c)} the right formula; {_remedy(c)}")
+    if c.has(sympy.log(2), sympy.log(10)):
+        base = 2 if c.has(sympy.log(2)) else 10
+        return Diagnosis(
+            "log base", f"the claim is {_times(c)} the right formula: a logarithm to base {base}"
+        )
+    return Diagnosis("factor", f"the claim is {_times(c)} the right formula; {_remedy(c)}{_mean(c)}")
+
+
+def _mean(c: Coefficient) -> str:
+    """A remark on factors that are sizes."""
+    if c.is_Symbol and c.is_integer:
+        return f" (a sum where there should be a mean over {c})"
+    if (1 / c).is_Symbol and c.free_symbols and all(s.is_integer for s in c.free_symbols):
+        return f" (a mean over {1 / c} where there should be a sum)"
+    parts = c.as_numer_denom()
+    if all(p.is_Symbol and p.is_integer for p in parts):
+        return f" ({parts[1]} stands where {parts[0]} should)"
+    return ""
 
 
 def _times(c: Coefficient) -> str:
@@ -236,7 +229,9 @@ def _distributed(node: Node) -> list[Node]:
     return found
 
 
-def _one_term(claim: Node, right: Node, evidence: Sequence[Evidence], name: Name) -> Diagnosis | None:
+def _one_term(
+    claim: Node, right: Node, evidence: Sequence[Evidence], name: Name, scalars: Sequence[str]
+) -> Diagnosis | None:
     """claim − right = r · (one term of either), with the same r at all points."""
     gaps = [e.claimed - e.right for e in evidence]
     own = [scale(c, t) for c, t in terms(right)]
@@ -248,13 +243,33 @@ def _one_term(claim: Node, right: Node, evidence: Sequence[Evidence], name: Name
             if found is None:
                 continue
             # The claim has the term 1 + r times (right formula's term), or should have it 1 − r times.
-            share = one_formula([(p, 1 + r if from_right else 1 - r) for p, r in found])
+            share = one_formula([(p, 1 + r if from_right else 1 - r) for p, r in found], scalars)
             if share is None or share == 1:
                 continue
             return (
                 _about_right_term(term, share, name) if from_right else _about_claimed_term(term, share, name)
             )
     return None
+
+
+def _several_terms(right: Node, evidence: Sequence[Evidence], name: Name) -> Diagnosis | None:
+    """claim = Σ cⱼ (terms of the right formula), with simple cⱼ."""
+    own = [scale(c, t) for c, t in terms(right)]
+    if not 2 <= len(own) <= 6:
+        return None
+    try:
+        parts = [values(own, e.point, DIGITS + 10) for e in evidence]
+    except NotFinite:
+        return None
+    shares = combination([e.claimed for e in evidence], parts)
+    if shares is None:
+        return None
+    wrong = [(t, c) for t, c in zip(own, shares, strict=True) if c != 1]
+    if not wrong:
+        return None
+    first = _about_right_term(*wrong[0], name)
+    sentences = [_about_right_term(t, c, name).sentence for t, c in wrong]
+    return Diagnosis(first.kind, "; ".join(sentences))
 
 
 def _about_claimed_term(term: Node, wanted: Coefficient, name: Name) -> Diagnosis:
