@@ -10,7 +10,19 @@ from collections.abc import Callable
 
 import sympy
 
-from .build import add, constant_value, einsum, full, is_negative, negate, scale, split_power, split_scale
+from .build import (
+    add,
+    constant_value,
+    einsum,
+    full,
+    is_negative,
+    is_zero,
+    negate,
+    power,
+    scale,
+    split_power,
+    split_scale,
+)
 from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, topological, transform
 from .operators import apply, rebuild
 
@@ -220,6 +232,155 @@ def reshape_of_ones(node: Node) -> Node | None:
     return einsum([(inner, labels), *new], tuple(range(node.order)))
 
 
+def sinh_over_cosh(node: Node) -> Node | None:
+    """sinh(z) / cosh(z) -> tanh(z)"""
+    return _pair_of_factors(node, "sinh", "cosh", lambda z, k: (apply("tanh", z), k + 1) if k <= -1 else None)
+
+
+def relu_times_step(node: Node) -> Node | None:
+    """relu(z) step(z) -> relu(z),  step(z) step(z) -> step(z)"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        base, exponent = split_power(s)
+        if not isinstance(base, Apply) or base.op != "step" or not exponent.is_positive:
+            continue
+        if exponent != 1:
+            factors[a] = (base, ls)
+            return einsum(factors, node.output)
+        for m, lm in factors:
+            base_m, exponent_m = split_power(m)
+            fits = lm == ls and isinstance(base_m, Apply) and base_m.op == "relu" and exponent_m.is_positive
+            if fits and base_m.operands[0] is base.operands[0]:
+                return einsum([f for k, f in enumerate(factors) if k != a], node.output)
+    return None
+
+
+def _pair_of_factors(
+    node: Node, first: str, second: str, merged: Callable[[Node, sympy.Expr], tuple[Node, sympy.Expr] | None]
+) -> Node | None:
+    """first(z) second(z)ᵏ with the same axes, replaced by what `merged(z, k)` says: (factor, new k)."""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        if not isinstance(s, Apply) or s.op != first:
+            continue
+        for b, (m, lm) in enumerate(factors):
+            base, exponent = split_power(m)
+            same = lm == ls and isinstance(base, Apply) and base.op == second
+            found = merged(s.operands[0], exponent) if same and base.operands[0] is s.operands[0] else None
+            if found is not None:
+                factors[a] = (found[0], ls)
+                factors[b] = (power(base, found[1]), lm)
+                return einsum(factors, node.output)
+    return None
+
+
+def inverse_of_product(node: Node) -> Node | None:
+    """(A B C)⁻¹ A -> (B C)⁻¹,  C (A B C)⁻¹ -> (A B)⁻¹, for square A and C"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    uses: dict[int, int] = {}
+    for _, labels in factors:
+        for i in labels:
+            uses[i] = uses.get(i, 0) + 1
+    for a, (inverse, la) in enumerate(factors):
+        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
+            continue
+        product = inverse.operands[0]
+        if not isinstance(product, Einsum) or any(len(ls) != 2 for ls in product.inputs):
+            continue
+        for end in (0, 1):
+            k = next(k for k, ls in enumerate(product.inputs) if end in ls)
+            outer, lo = product.operands[k], product.inputs[k]
+            if outer.shape[0] != outer.shape[1] or set(lo) == {0, 1}:
+                continue
+            inner = lo[1 - lo.index(end)]
+            # end 0: product = outer[0, inner] rest[inner, 1]; (product)⁻¹[·, x] outer[x, y] = rest⁻¹[·, y]
+            x = la[1 - end]
+            for b, (other, lb) in enumerate(factors):
+                if other is not outer or a == b or x in node.output or uses[x] != 2 or x not in lb:
+                    continue
+                flips = (False, True) if "symmetric" in outer.facts else (False,)
+                if not any((lb.index(x) ^ f) == lo.index(end) for f in flips):
+                    continue
+                y = lb[1 - lb.index(x)]
+                kept = [f for m, f in enumerate(zip(product.operands, product.inputs, strict=True)) if m != k]
+                rest = einsum([(o, tuple(end if i == inner else i for i in ls)) for o, ls in kept], (0, 1))
+                labels = (la[0], y) if end == 0 else (y, la[1])
+                others = [f for m, f in enumerate(factors) if m not in (a, b)]
+                return einsum([*others, (apply("inv", rest), labels)], node.output)
+    return None
+
+
+def simplex_sums_to_one(node: Node) -> Node | None:
+    """Σ p over the last axis of a variable on the simplex -> 1"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (p, labels) in enumerate(factors):
+        if "simplex" not in p.facts or not labels or len(set(labels)) != len(labels):
+            continue
+        elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
+        if labels[-1] not in elsewhere:
+            bare = [(ones((s,)), (i,)) for s, i in zip(p.shape[:-1], labels[:-1], strict=True)]
+            return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
+    return None
+
+
+def distribute_powers(node: Node) -> Node | None:
+    """v (1 − v⁻²) -> v − v⁻¹, where a factor and the terms of a sum share a base and that is shorter"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (inner, labels) in enumerate(factors):
+        if not isinstance(inner, Sum) or len(inner.operands) > 4:
+            continue
+        rest = factors[:k] + factors[k + 1 :]
+        bases = {split_power(o)[0] for o, _ in rest}
+        below = {
+            split_power(o)[0]
+            for t in inner.operands
+            for o in (t.operands if isinstance(t, Einsum) else (t,))
+            if split_power(o)[1].is_negative
+        }
+        if bases.isdisjoint(below):
+            continue
+        result = add(
+            [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms], node.shape
+        )
+        if result.weight <= node.weight:
+            return result
+    return None
+
+
+def total_of_terms(node: Node) -> Node | None:
+    """Σᵢ (a (v − v̄) + b)ᵢ -> Σᵢ bᵢ, where summed over an axis of its own some term of a sum vanishes"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (inner, labels) in enumerate(factors):
+        if not isinstance(inner, Sum) or len(inner.operands) > 4:
+            continue
+        elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
+        if elsewhere.issuperset(labels):
+            continue
+        rest = factors[:k] + factors[k + 1 :]
+        pieces = []
+        vanished = False
+        for c, t in inner.terms:
+            piece = einsum([(t, labels), *rest], node.output, _open_all)
+            piece = distribute_broadcast(piece) or total_of_terms(piece) or piece
+            vanished = vanished or is_zero(piece)
+            pieces.append((c, piece))
+        if vanished:
+            return add(pieces, node.shape)
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     inverse_times_matrix,
     softmax_sums_to_one,
@@ -232,11 +393,21 @@ RULES: tuple[Rule, ...] = (
     exp_of_log,
     sign_squared,
     reshape_of_ones,
+    sinh_over_cosh,
+    relu_times_step,
+    inverse_of_product,
+    simplex_sums_to_one,
+    distribute_powers,
+    total_of_terms,
 )
 
 
+#: Inner products of more factors stay closed: a deep network would otherwise become one product of hundreds.
+MOST_FACTORS = 10
+
+
 def _open_all(node: Einsum) -> bool:
-    return True
+    return len(node.operands) <= MOST_FACTORS
 
 
 def _opened(node: Node, operands: tuple[Node, ...]) -> Node:
@@ -282,6 +453,8 @@ def _multiplied_out(root: Node, most: int) -> Node:
 
     def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
         current = _opened(node, operands)
+        if isinstance(current, Sum):
+            return _flat(current)
         if not isinstance(current, Einsum):
             return current
         terms: list[tuple[sympy.Expr, list[tuple[Node, tuple[int, ...]]]]] = [(sympy.S.One, [])]
@@ -290,6 +463,17 @@ def _multiplied_out(root: Node, most: int) -> Node:
             terms = [(c * k, [*fs, (t, labels)]) for c, fs in terms for k, t in choices]
             if len(terms) > most:
                 return current
-        return add([(c, einsum(fs, current.output, _open_all)) for c, fs in terms], current.shape)
+        pieces = [(c, einsum(fs, current.output, _open_all)) for c, fs in terms]
+        return _flat(add(pieces, current.shape))
 
     return transform([root], rewrite)[0]
+
+
+def _flat(node: Node) -> Node:
+    """a (b x + c y) -> a b x + a c y: every coefficient at its term"""
+    terms = [(sympy.S.One, node)]
+    while any(isinstance(t, Sum) for _, t in terms):
+        terms = [
+            (c * k, s) for c, t in terms for k, s in (t.terms if isinstance(t, Sum) else ((sympy.S.One, t),))
+        ]
+    return add(terms, node.shape)

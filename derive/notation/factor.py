@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE, tidy
-from .makers import chain, mul, total, transpose
-from .tree import Tree, make, num, parts
+from .makers import chain, mul, opened_outer, outer, powers, total, transpose, unpowers
+from .tree import Tree, make, parts, rendering
 
 
 def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
@@ -18,6 +18,7 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
     current = list(opened.args) if opened.op == "sum" else [opened]
     if len(current) > 12:  # quadratic in the number of terms
         return _common(total([*current, *constants]))
+    current = _identity_left(current)
     while len(current) > 1:
         best: list[Tree] | None = None
         cost = sum(t.cost + 1 for t in current)
@@ -33,6 +34,34 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
         current = best
     plain = total([*current, *constants])
     return _common(plain)
+
+
+def _identity_left(terms: list[Tree]) -> list[Tree]:
+    """A (u − v) + u − v -> (A + I)(u − v), where the terms hold the factor of one of them, written out."""
+    best = terms
+    for k, t in enumerate(terms):
+        c, nums, dens = parts(t)
+        product = nums[-1] if nums else t
+        if product.op != "chain" or product.order != 1 or any(x.order for x in (*nums[:-1], *dens)):
+            continue
+        common = product.args[-1]
+        size = rendering.sizes.get(common)
+        if common.op != "sum" or common.order != 1 or size is None:
+            continue
+        others = [a for j, a in enumerate(terms) if j != k]
+        for sign in (1, -1):
+            signed = total([mul(sympy.Integer(sign), [a]) for a in common.args])
+            wanted = list(signed.args) if signed.op == "sum" else [signed]
+            rest = [a for a in others if a not in wanted]
+            if len(rest) + len(wanted) != len(others):
+                continue
+            eye = make("eye", data=(size,), order=2)
+            front = mul(c, [*nums[:-1], chain(*product.args[:-1])], dens)
+            merged = chain(total([mul(sympy.Integer(sign), [eye]), front]), common)
+            candidate = [*rest, merged]
+            if sum(a.cost + 1 for a in candidate) < sum(a.cost + 1 for a in best):
+                best = candidate
+    return best
 
 
 def rearranged(t: Tree) -> Tree:
@@ -61,7 +90,7 @@ def _common(plain: Tree) -> Tree:
     nums = _shared(*(s[1] for s in split))
     dens = _shared(*(s[2] for s in split))
     coefficients = [s[0] for s in split]
-    candidates: list[sympy.Expr] = [ONE]
+    candidates: list[sympy.Expr] = [ONE] if nums or dens else []
     if all(c.is_Rational for c in coefficients):
         q = sympy.ilcm(*(int(c.q) for c in coefficients))
         candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
@@ -72,7 +101,9 @@ def _common(plain: Tree) -> Tree:
     for c in dict.fromkeys(candidates):
         rest = [mul(tidy(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
-        if candidate.cost < best.cost and candidate.order == plain.order:
+        shorter = candidate.cost < best.cost
+        even = candidate.cost == best.cost and best is plain and len({s[0] ** 2 for s in split}) == 1
+        if (shorter or even) and candidate.order == plain.order:
             best = candidate
     if plain.order == 2:
         turned = transpose(total([transpose(t) for t in plain.args]))
@@ -81,39 +112,20 @@ def _common(plain: Tree) -> Tree:
     return best
 
 
-def _powers(items: list[Tree]) -> dict[Tree, int]:
-    """Factors with their whole-number exponents."""
-    found: dict[Tree, int] = {}
-    for t in items:
-        base, k = t, 1
-        if t.op == "pow" and t.args[1].op == "num" and t.args[1].data.is_Integer and t.args[1].data > 0:
-            base, k = t.args[0], int(t.args[1].data)
-        found[base] = found.get(base, 0) + k
-    return found
-
-
-def _unpowers(powers: dict[Tree, int]) -> list[Tree]:
-    return [
-        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order)
-        for t, k in powers.items()
-        if k > 0
-    ]
-
-
 def _shared(first: list[Tree], *others: list[Tree]) -> list[Tree]:
     """The factors that all the products have, with their lowest exponents."""
-    common = _powers(first)
+    common = powers(first)
     for other in others:
-        have = _powers(other)
+        have = powers(other)
         common = {t: min(k, have[t]) for t, k in common.items() if t in have}
-    return _unpowers(common)
+    return unpowers(common)
 
 
 def _without(items: list[Tree], removed: list[Tree]) -> list[Tree]:
-    left = _powers(items)
-    for t, k in _powers(removed).items():
+    left = powers(items)
+    for t, k in powers(removed).items():
         left[t] -= k
-    return _unpowers(left)
+    return unpowers(left)
 
 
 def _merges(a: Tree, b: Tree) -> list[Tree]:
@@ -141,12 +153,8 @@ def _forms(t: Tree) -> list[Tree]:
     if t.op == "T" and t.args[0].op == "chain":
         return [t, make("chain", *(transpose(x) for x in reversed(t.args[0].args)), order=2)]
     if t.op == "outer":
-        u, v = t.args
-        left = u.args[:-1] if u.op == "chain" and u.args[0].order == 2 and u.args[-1].order == 1 else ()
-        right = v.args[:-1] if v.op == "chain" and v.args[0].order == 2 and v.args[-1].order == 1 else ()
-        if left or right:
-            core = make("outer", u.args[-1] if left else u, v.args[-1] if right else v, order=2)
-            return [t, make("chain", *left, core, *(transpose(x) for x in reversed(right)), order=2)]
+        opened = opened_outer(t)
+        return [t] if opened is None else [t, opened]
     return [t]
 
 
@@ -156,9 +164,9 @@ def _elementwise(
     """a∘c + b∘c -> (a + b)∘c, denominators likewise; scalars are taken out too."""
     nums = _shared(na, nb)
     dens = _shared(da, db)
+    found = _rows_scaled(ca, na, da, cb, nb, db) + _rows_scaled(cb, nb, db, ca, na, da)
     if not nums and not dens:
-        return []
-    found = []
+        return found
     order = max((t.order for t in (*na, *da)), default=0)
     rest_a, rest_b = (
         mul(ca, _without(na, nums), _without(da, dens)),
@@ -168,6 +176,33 @@ def _elementwise(
         inner = total([rest_a, rest_b])
         if inner.op != "zero":
             found.append(mul(ONE, [*nums, inner], dens))
+    return found
+
+
+def _rows_scaled(
+    ca: sympy.Expr, na: list[Tree], da: list[Tree], cb: sympy.Expr, nb: list[Tree], db: list[Tree]
+) -> list[Tree]:
+    """P∘G + diag(v) P -> P∘(G + v 1ᵀ),  P∘G + P diag(v) -> P∘(G + 1 vᵀ)"""
+    tensors = [x for x in nb if x.order]
+    if len(tensors) != 1 or tensors[0].op != "chain" or tensors[0].order != 2 or any(x.order for x in db):
+        return []
+    product = tensors[0]
+    found = []
+    for end, mask in ((0, (True, False)), (-1, (False, True))):
+        if product.args[end].op != "diag":
+            continue
+        body = chain(*(product.args[1:] if end == 0 else product.args[:-1]))
+        left = _without(na, [body]) if body in na else []
+        if not any(x.order for x in left) or any(x.order for x in da):
+            continue
+        c, above, below = parts(product.args[end].args[0])
+        if any(x.order for x in below) or sum(1 for x in above if x.order) != 1:
+            v = make("spread", product.args[end].args[0], data=mask, order=2)
+        else:
+            v = mul(c, [x if not x.order else make("spread", x, data=mask, order=2) for x in above], below)
+        scalars = [x for x in nb if not x.order]
+        inner = total([mul(ca, left, da), mul(cb, [*scalars, v], db)])
+        found.append(mul(ONE, [body, inner]))
     return found
 
 
@@ -183,7 +218,7 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
             if a.args[k] is b.args[k]:
                 inner = shortest([mul(ONE, [sa, a.args[1 - k]]), mul(ONE, [sb, b.args[1 - k]])], [])
                 pair = (a.args[k], inner) if k == 0 else (inner, a.args[k])
-                found.append(make("outer", *pair, order=2))
+                found.append(outer(*pair))
         return found
     if a.op == "diag" and b.op == "diag":
         inner = shortest([mul(ONE, [sa, a.args[0]]), mul(ONE, [sb, b.args[0]])], [])
@@ -203,5 +238,7 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
         inner_a, inner_b = (r[0] if len(r) == 1 else chain(*r) for r in (rest_a, rest_b))
         if inner_a.order == inner_b.order:
             inner = shortest([mul(ONE, [sa, inner_a]), mul(ONE, [sb, inner_b])], [])
+            if inner.op == "zero":
+                continue
             found.append(chain(*common, inner) if in_front else chain(inner, *common))
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
-from .makers import chain, mul, transpose
+from .makers import chain, even, mul, outer, transpose
 from .tree import Tree, call, make, parts, rendering
 
 Labels = tuple[int, ...]
@@ -124,7 +124,7 @@ class Graph:
                 hadamard = mul(ONE, [forth, last if x == p else transpose(last)])
                 rows = call("sum", hadamard, data=[("axis", 1)], order=1)
                 loop = _diagonal(back)
-                if loop.cost + 8 <= rows.cost:  # much shorter, or the sum over a product reads better
+                if loop.cost + 4 <= rows.cost:  # clearly shorter; else the sum over a product reads better
                     self.edges.remove(closing[0])
                     self.vectors.setdefault(p, []).append(loop)
                     return
@@ -166,13 +166,15 @@ def _outer(u: Tree, v: Tree) -> Tree:
     below: list[Tree] = []
     coefficient: sympy.Expr = ONE
     kept: list[Tree] = []
+    if u is v:
+        u = v = even(u)
     for w in (u, v):
         c, nums, dens = parts(w)
         coefficient = coefficient * c
         front += [t for t in nums if not t.order]
         below += [t for t in dens if not t.order]
         kept.append(mul(ONE, [t for t in nums if t.order], [t for t in dens if t.order]))
-    return mul(coefficient, [*front, make("outer", *kept, order=2)], below)
+    return mul(coefficient, [*front, outer(*kept)], below)
 
 
 def _diagonal(t: Tree) -> Tree:
@@ -245,7 +247,7 @@ def sum_tree(v: Tree) -> Tree:
     if v.op == "diagonal":
         return call("tr", v.args[0])
     if v.op == "pow" and v.args[1].op == "num" and v.args[1].data == 2:
-        base = v.args[0]
+        base = even(v.args[0])
         if base.op == "var" and base.order == 1:
             return chain(base, base)
         return call("sumsq", base)

@@ -7,7 +7,7 @@ from typing import Any
 import sympy
 
 from ..sizes import tidy
-from .numerals import is_negative
+from .numerals import is_negative, number_cost
 from .tree import Tree, make, num, parts, rendering
 
 
@@ -21,6 +21,15 @@ def transpose(a: Tree) -> Tree:
         return a
     if a.op == "outer":
         return make("outer", a.args[1], a.args[0], order=2)
+    if a.op in ("ones", "zeros"):
+        return make(a.op, data=a.data[::-1], order=2)
+    known = rendering.transposes.get(a)
+    if known is None:
+        known = rendering.transposes[a] = _transposed(a)
+    return known
+
+
+def _transposed(a: Tree) -> Tree:
     outside = make("T", a, order=2)
     if a.op == "chain":
         inside = make("chain", *(transpose(x) for x in reversed(a.args)), order=2)
@@ -62,6 +71,9 @@ def chain(*factors: Tree) -> Tree:
     body = flat[0] if len(flat) == 1 else make("chain", *_merge_diagonals(flat), order=order)
     if body.op == "chain" and len(body.args) == 1:
         body = body.args[0]
+    if body.op == "chain" and order == 0 and len(body.args) > 1 and body.args[0] is body.args[-1]:
+        v = even(body.args[0])
+        body = make("chain", v, *body.args[1:-1], v)
     if body.op == "chain" and order == 2:
         outside = make("chain", *(transpose(x) for x in reversed(body.args)), order=2)
         if make("T", outside, order=2).cost < body.cost:
@@ -94,15 +106,16 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
             coefficient = coefficient * c**sign
             into += a
             other += b
-    if coefficient == 0:
-        return num(coefficient)
+    order = max((t.order for t in (*above, *below)), default=0)
+    if coefficient == 0 or any(t.op == "zero" for t in above):
+        return make("zero", order=order) if order else num(sympy.S.Zero)
     for t in list(below):
-        if t in above:
+        others = max((o.order for o in (*above, *below) if o is not t), default=0)
+        if t in above and others == order:  # what is left must carry the shape
             above.remove(t)
             below.remove(t)
-    below = _clear_fractions(below)
-    above, below = _clear_in_products(above, below)
-    order = max((t.order for t in (*above, *below)), default=0)
+    below = _clear_fractions(_gathered(below))
+    above, below = _clear_in_products(_gathered(above), below)
     above.sort(key=lambda t: (t.order > 0, t.op != "var"))  # y ∘ f(x), not f(x) ∘ y
     below.sort(key=lambda t: t.order > 0)
     if order and any(t.op == "ones" for t in above) and sum(bool(t.order) for t in (*above, *below)) > 1:
@@ -114,6 +127,70 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
     if not above and not below:
         return num(coefficient)
     return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
+
+
+def _gathered(items: list[Tree]) -> list[Tree]:
+    """x · x -> x²"""
+    if len(set(items)) == len(items):
+        return items
+    return unpowers(powers(items))
+
+
+def powers(items: list[Tree]) -> dict[Tree, int]:
+    """Factors with their whole-number exponents."""
+    found: dict[Tree, int] = {}
+    for t in items:
+        base, k = t, 1
+        if t.op == "pow" and t.args[1].op == "num" and t.args[1].data.is_Integer and t.args[1].data > 0:
+            base, k = t.args[0], int(t.args[1].data)
+        found[base] = found.get(base, 0) + k
+    return found
+
+
+def unpowers(exponents: dict[Tree, int]) -> list[Tree]:
+    """The factors again."""
+    return [
+        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order)
+        for t, k in exponents.items()
+        if k > 0
+    ]
+
+
+def outer(u: Tree, v: Tree) -> Tree:
+    """u vᵀ; (A u)(B v)ᵀ as A u vᵀ Bᵀ where that is shorter, ones as the matrix of ones."""
+    if u.op == "ones" and v.op == "ones":
+        return make("ones", data=(*u.data, *v.data), order=2)
+    plain = make("outer", u, v, order=2)
+    opened = opened_outer(plain)
+    return opened if opened is not None and opened.cost < plain.cost else plain
+
+
+def opened_outer(t: Tree) -> Tree | None:
+    """(A u)(B v)ᵀ as A u vᵀ Bᵀ."""
+    u, v = t.args
+    left = u.args[:-1] if u.op == "chain" and u.args[0].order == 2 and u.args[-1].order == 1 else ()
+    right = v.args[:-1] if v.op == "chain" and v.args[0].order == 2 and v.args[-1].order == 1 else ()
+    if not left and not right:
+        return None
+    first, last = u.args[-1] if left else u, v.args[-1] if right else v
+    if first is last:
+        first = last = even(first)
+    core = make("outer", first, last, order=2)
+    return make("chain", *left, core, *(transpose(x) for x in reversed(right)), order=2)
+
+
+def even(t: Tree) -> Tree:
+    """t or −t, for places that do not tell them apart: as it stands elsewhere, a Greek name behind."""
+    if t.op != "sum" or t in rendering.kept:
+        return t
+    flipped = flip(t)
+    if flipped is None or flipped.cost > t.cost:
+        return t
+    if flipped in rendering.kept:
+        return flipped
+    first, last = t.args[0], flipped.args[0]
+    greek = first.op == "var" and len(first.data) > 1 and last.op == "var" and len(last.data) == 1
+    return flipped if greek and len(t.args) == 2 else t
 
 
 def _clear_fractions(below: list[Tree]) -> list[Tree]:
@@ -149,46 +226,50 @@ def _absorb_sign(
 ) -> tuple[sympy.Expr, list[Tree], list[Tree]]:
     """−(a − b) -> (b − a), also inside a matrix product, where it saves the minus."""
     for k, t in enumerate(above):
-        flipped = _flip(t)
+        flipped = flip(t)
         if flipped is not None and flipped.cost <= t.cost:
             return -coefficient, [*above[:k], flipped, *above[k + 1 :]], below
     for k, t in enumerate(below):
-        flipped = _flip(t)
+        flipped = flip(t)
         if flipped is not None and flipped.cost <= t.cost:
             return -coefficient, above, [*below[:k], flipped, *below[k + 1 :]]
     return coefficient, above, below
 
 
-def _flip(t: Tree) -> Tree | None:
+def flip(t: Tree) -> Tree | None:
     """−t written without a minus in front, or None."""
+    if t in rendering.kept:
+        return None
     if t.op == "sum":
         terms = [
             mul(-parts(a)[0], *_both(a))
             if is_negative(parts(a)[0])
-            else _flip(a) or mul(-parts(a)[0], *_both(a))
+            else flip(a) or mul(-parts(a)[0], *_both(a))
             for a in t.args
         ]
         return total(terms) if any(not is_negative(parts(a)[0]) for a in terms) else None
     if t.op == "chain":
         for k, f in enumerate(t.args):
-            flipped = _flip(f)
+            if f.order == 1 and len(t.args) > 1 and t.args[-1 - k] is f:
+                continue  # vᵀ A v stays as it is
+            flipped = flip(f)
             if flipped is not None and flipped.cost <= f.cost:
                 return make("chain", *t.args[:k], flipped, *t.args[k + 1 :], order=t.order)
     if t.op == "mul":
         c, nums, dens = parts(t)
         for k, f in enumerate(nums):
-            flipped = _flip(f)
+            flipped = flip(f)
             if flipped is not None and flipped.cost <= f.cost:
                 return mul(c, [*nums[:k], flipped, *nums[k + 1 :]], dens)
         for k, f in enumerate(dens):
-            flipped = _flip(f)
+            flipped = flip(f)
             if flipped is not None and flipped.cost <= f.cost:
                 return mul(c, nums, [*dens[:k], flipped, *dens[k + 1 :]])
     if t.op in ("T", "diag", "diagonal"):
-        inner = _flip(t.args[0])
+        inner = flip(t.args[0])
         return make(t.op, inner, order=t.order) if inner is not None else None
     if t.op == "call" and t.data[0] in ("sum", "mean", "tr"):
-        inner = _flip(t.args[0])
+        inner = flip(t.args[0])
         return make("call", inner, data=t.data, order=t.order) if inner is not None else None
     return None
 
@@ -196,6 +277,12 @@ def _flip(t: Tree) -> Tree | None:
 def _both(t: Tree) -> tuple[list[Tree], list[Tree]]:
     _, nums, dens = parts(t)
     return nums, dens
+
+
+def _scalar(c: sympy.Expr, above: list[Tree], below: list[Tree]) -> sympy.Expr:
+    """A coefficient in its short form; one that stands alone is opened: ν − n − 1, not ν − (n + 1)."""
+    c = tidy(c)
+    return c if above or below else min(c, sympy.expand(c), key=number_cost)
 
 
 def total(terms: list[Tree]) -> Tree:
@@ -207,6 +294,8 @@ def total(terms: list[Tree]) -> Tree:
         if t.op == "sum":
             stack += reversed(t.args)
             continue
+        if t.op == "zero":
+            continue
         c, nums, dens = parts(t)
         if len(nums) == 1 and nums[0].op == "sum" and not dens and (c == 1 or (len(terms) > 1 and c == -1)):
             stack += [mul(c * parts(a)[0], *_both(a)) for a in reversed(nums[0].args)]
@@ -216,7 +305,7 @@ def total(terms: list[Tree]) -> Tree:
             found[key][0] = found[key][0] + c
         else:
             found[key] = [c, nums, dens]
-    kept = [mul(tidy(c), a, b) for c, a, b in found.values() if c != 0]
+    kept = [mul(_scalar(c, a, b), a, b) for c, a, b in found.values() if c != 0]
     order = max((t.order for t in terms), default=0)
     if not kept:
         return make("zero", order=order)

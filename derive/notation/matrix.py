@@ -33,9 +33,10 @@ from ..sizes import ONE, tidy
 from . import factor
 from .broadcasting import with_broadcasting
 from .graph import Graph, Labels
-from .makers import mul
+from .makers import even, mul
 from .numerals import number_cost, number_text, without_pi
-from .tree import Tree, call, make, num, rendering, var
+from .orientation import both_ways
+from .tree import Tree, call, make, num, parts, rendering, var
 
 LETTERS = "ijklmnopqrstuvabcdefgh"
 
@@ -46,17 +47,43 @@ def to_tree(root: Node) -> Tree:
     if "pi" in {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}:
         node = _pi_written_out(node)
     firsts = [n.shape[0] for n in topological([node]) if isinstance(n, Variable) and n.order]
-    rendering.start(max(firsts, key=firsts.count) if firsts else None)
+    data_size = max(firsts, key=firsts.count) if firsts else None
+    rendering.start(data_size)
+    tree = _trees(node)
+    kept = both_ways(tree)
+    if kept:
+        rendering.start(data_size, kept)
+        again = _trees(node)
+        if again.cost <= tree.cost:
+            return with_broadcasting(again)
+        rendering.start(data_size)
+        tree = _trees(node)
+    return with_broadcasting(tree)
+
+
+def _trees(root: Node) -> Tree:
+    """The trees of all nodes, operands first; that of the root."""
     trees: dict[Node, Tree] = {}
 
     def visit(n: Node, operands: tuple[Node, ...]) -> Node:
-        trees[n] = _tree(n, [trees[o] for o in operands])
+        trees[n] = _shaped(_tree(n, [trees[o] for o in operands]), n)
         if n.order == 2 and "symmetric" in n.facts:
             rendering.symmetric.add(trees[n])
+        if n.order == 1:
+            rendering.sizes[trees[n]] = n.shape[0]
         return n
 
-    transform([node], visit)
-    return with_broadcasting(trees[node])
+    transform([root], visit)
+    return trees[root]
+
+
+def _shaped(tree: Tree, node: Node) -> Tree:
+    """The tree, with the shape that it lost where all its terms or factors cancelled."""
+    if tree.op == "zero" or (node.order and tree.op == "num" and tree.data == 0):
+        return make("zeros", data=node.shape, order=node.order) if node.order else num(sympy.S.Zero)
+    if tree.order < node.order:
+        return mul(ONE, [tree, make("ones", data=node.shape, order=node.order)])
+    return tree
 
 
 def _pi_written_out(root: Node) -> Node:
@@ -111,9 +138,19 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
             constants.append(scaled(c, _scalar_broadcast(n, t) or t))
         else:
             terms.append(scaled(c, t))
+    if constants and node.order == 2 and any(_algebraic(t) for t in terms):
+        # beside I, u vᵀ or diag(v) a repeated number is written as the matrix it is: c 1 1ᵀ
+        ones = make("ones", data=node.shape, order=2)
+        terms += [mul(ONE, [c, ones]) for c in constants]
+        constants = []
     if not any(t.order for t in terms):  # all are repeated scalars: nothing would carry the shape
         return factor.shortest([scaled(c, t) for c, t in zip(node.coefficients, operands, strict=True)], [])
     return factor.shortest(terms, constants)
+
+
+def _algebraic(t: Tree) -> bool:
+    """Whether a term of a sum belongs to matrix algebra rather than to elementwise arithmetic."""
+    return any(x.op in ("eye", "outer", "diag", "T") for x in parts(t)[1])
 
 
 def scaled(c: sympy.Expr, tree: Tree) -> Tree:
@@ -155,6 +192,8 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
     operator = lookup(node.op)
     if isinstance(operator, Elementwise):
         numbers = [num(v) for _, v in node.params]  # polygamma(2, x)
+        if operator.even:
+            operands = [even(a) for a in operands]
         return call(node.op, *numbers, *operands, order=node.order)
     if node.op in ("logsumexp", "softmax", "max", "min", "max_share", "min_share"):
         axes = node.param("axes")
@@ -213,6 +252,8 @@ def power_tree(node: Apply, base: Tree) -> Tree:
 
 
 def _positive_power(inner: Node, base: Tree, exponent: sympy.Expr) -> Tree:
+    if exponent.is_even:
+        base = even(base)
     doubled = 2 * exponent
     if doubled.is_Integer and not exponent.is_Integer and base.op in ("call", "chain") and not base.order:
         vector = _squared_norm_of(base)

@@ -82,18 +82,25 @@ class Rendering(threading.local):
     symmetric   trees that are known to be symmetric, from the facts on the nodes
     lengths     the number of terms of each `sum(…)`: a sum over its number of terms is a mean
     data_size   the size of the data axis; it is summed over last
+    kept        differences that stand in the result both ways round; they are not turned round again
+    transposes  transposes already worked out
+    sizes       the number of entries of vectors
     """
 
     def __init__(self) -> None:
         self.symmetric: set[Tree] = set()
         self.lengths: dict[Tree, sympy.Expr] = {}
         self.data_size: sympy.Expr | None = None
+        self.kept: set[Tree] = set()
+        self.transposes: dict[Tree, Tree] = {}
+        self.sizes: dict[Tree, sympy.Expr] = {}
 
-    def start(self, data_size: sympy.Expr | None) -> None:
+    def start(self, data_size: sympy.Expr | None, kept: set[Tree] | None = None) -> None:
         """Forget the last expression."""
         self.symmetric, self.lengths, self.data_size = set(), {}, data_size
-        if len(_made) > 50_000:  # never while an expression is rendered: equal trees must stay one object
-            _made.clear()
+        self.kept, self.transposes, self.sizes = kept or set(), {}, {}
+        if len(_made) > 50_000 and kept is None:
+            _made.clear()  # never while an expression is rendered: equal trees must stay one object
 
 
 rendering = Rendering()
