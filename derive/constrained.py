@@ -27,6 +27,8 @@ from .stable import recognise, stabilise
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
 COMPILE_FROM = 200_000
+#: The interior point factorises dense matrices of this many unknowns at most.
+LARGEST = 4000
 
 
 def free_form(objective: Node, unknowns: Sequence[Variable]) -> tuple[Reparametrised, list[Variable]]:
@@ -184,10 +186,9 @@ class Constrained:
         backend: str | None,
     ) -> Any:
         """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
-        from scipy.optimize import OptimizeResult
-
         from .kernels.kkt import certify_kkt, functions_of
         from .kernels.optimizers import interior_point as ip
+        from .kernels.optimizers.result import History, Result
         from .kernels.oracle import Layout
 
         began = time.perf_counter()
@@ -197,6 +198,12 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
+        rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
+        if layout.size > LARGEST or rows > 2 * LARGEST:
+            raise UnsupportedError(
+                f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
+                f"{rows} constraints; its limit is {LARGEST} unknowns"
+            )
         self._check_slopes(arrays, binding)
         point = self._start(arrays, binding, self.free.backward(start), given)
         if not given:
@@ -206,14 +213,14 @@ class Constrained:
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
         parts = [self._evaluator(part, arrays, filled, chosen) for part in ("first", "second")]
         functions = functions_of(layout, parts[0], parts[1], shapes)
-        history: dict[str, list[float]] = {"objective": [], "error": [], "time": []}
+        history = History()
         ended: list[str] = []
         latest = [layout.pack(point)]
 
         def watch(iteration: int, z: Any, value: float, error: float) -> bool:
-            history["objective"].append(value)
-            history["error"].append(error)
-            history["time"].append(time.perf_counter() - began)
+            history.objective.append(value)
+            history.scaled_gradient.append(error)
+            history.time.append(time.perf_counter() - began)
             latest[0] = z
             limit = settings.get("max_time")
             if limit is not None and time.perf_counter() - began >= limit:
@@ -221,7 +228,7 @@ class Constrained:
                 return True
             callback = settings.get("callback")
             if callback is not None and iteration:
-                seen: Any = OptimizeResult()
+                seen: Any = Result()
                 seen.update(x=z, fun=value, nit=iteration)
                 callback(seen)
             return False
@@ -242,7 +249,7 @@ class Constrained:
             if chosen != "numpy":
                 slow = [self._evaluator(part, arrays, filled, "numpy") for part in ("first", "second")]
                 judge = functions_of(layout, slow[0], slow[1], shapes)
-            z = _snapped(judge, answer.z)
+            z = _snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
             value = self._statement_value(arrays, found)
             proof = certify_kkt(
@@ -250,7 +257,7 @@ class Constrained:
             )
         success = proof.ok() and not ended
         message = f"certified: {proof.reason()}" if success else self._message(answer, proof, ended, judge, z)
-        result: Any = OptimizeResult()
+        result: Any = Result()
         result.update(
             x=np.concatenate([np.ravel(found[v.name]) for v in self.wanted]),
             fun=value,
@@ -415,13 +422,14 @@ def _contradict(functions: Any, z: Any) -> bool:
     return bool(found.status == 2)
 
 
-def _snapped(functions: Any, z: Any) -> Any:
-    """Entries at rounding level set to 0, where no constraint is the worse for it."""
-    size = max(float(np.abs(z).max(initial=0.0)), 1e-300)
-    rounded = np.where(np.abs(z) < 1e-12 * size, 0.0, z)
+def _snapped(functions: Any, answer: Any) -> Any:
+    """The point with entries at rounding level set to 0, where no condition is the worse for it."""
+    from .kernels.optimizers.interior_point import violation
+
+    z = answer.z
+    rounded = np.where(np.abs(z) < 1e-12 * max(float(np.abs(z).max(initial=0.0)), 1e-300), 0.0, z)
     before, after = functions.values(z), functions.values(rounded)
-    if not after.finite():
+    if not before.finite() or not after.finite():
         return z
-    worse = max(np.abs(after.e).max(initial=0.0), np.maximum(-after.c, 0).max(initial=0.0))
-    known = max(np.abs(before.e).max(initial=0.0), np.maximum(-before.c, 0).max(initial=0.0))
-    return rounded if worse <= known + 1e-15 * size else z
+    worse = violation(after, answer.nu, answer.lam)
+    return rounded if worse <= max(1e-12, violation(before, answer.nu, answer.lam)) else z

@@ -5,6 +5,7 @@ Everything is derived from the statement: unconstrained form, gradient, Hessian,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
@@ -114,6 +115,7 @@ class Problem:
         callback: Callable[[Any], None] | None = None,
         backend: str | None = None,
         seed: int = 0,
+        starts: int = 1,
         **more: Any,
     ) -> Any:
         """The optimum on data: SciPy's `OptimizeResult`, with a certificate.
@@ -126,9 +128,19 @@ class Problem:
         method     "newton", "lbfgs", "gradient-descent", "newton-cg", or SciPy's names; chosen if None
         precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
         max_time   seconds
-        backend    "numba", or "numpy" for the interpreter
+        backend    "numba", or "numpy" for the interpreter; small problems are not worth compiling
+        starts     that many runs, all but the first from random points (reproducible by `seed`); the best is kept
         """
         data = merge_arrays(arrays, more)
+        if starts > 1:
+            settings = {"method": method, "precision": precision, "max_iterations": max_iterations}
+            settings |= {
+                "tolerance": tolerance,
+                "progress": progress,
+                "callback": callback,
+                "backend": backend,
+            }
+            return self._from_many(data, start, starts, seed, max_time, settings)
         binding = self._bind(data, dict(start or {}))
         shapes = {v.name: binding.shape(v.shape) for v in self._over}
         settings = {
@@ -172,6 +184,58 @@ class Problem:
         if method is not None:
             return result
         return self._or_constrained(result, data, binding, point, settings, backend)
+
+    def _from_many(
+        self,
+        data: Mapping[str, Any],
+        start: Mapping[str, Any] | None,
+        starts: int,
+        seed: int,
+        max_time: float | None,
+        settings: Mapping[str, Any],
+    ) -> Any:
+        """The best of several runs: certified before not, then by value. `r.runs` holds value and success of each."""
+        began = time.perf_counter()
+        binding = self._bind(data, dict(start or {}))
+        shapes = {v.name: binding.shape(v.shape) for v in self._over}
+        sign = -1.0 if self.sense == "maximize" else 1.0
+        best: Any = None
+        runs: list[tuple[float, bool]] = []
+        for k in range(starts):
+            left = None if max_time is None else max_time - (time.perf_counter() - began)
+            if left is not None and left <= 0 and best is not None:
+                break
+            point = start if k == 0 else self._random_start(shapes, np.random.default_rng([seed, k]))
+            numbers = {s.name: n for s, n in binding.values.items()}
+            result = self.solve({**numbers, **data}, start=point, max_time=left, seed=seed, **settings)
+            runs.append((float(result.fun), bool(result.success)))
+            rank = (not result.success, sign * result.fun if np.isfinite(result.fun) else np.inf)
+            if best is None or rank < best[0]:
+                best = (rank, result)
+            if result.status == INTERRUPT and "interrupted" in result.message:
+                break
+        best[1].runs = runs
+        return best[1]
+
+    def _random_start(self, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator) -> dict[str, Any]:
+        """A random point that satisfies the facts."""
+        found: dict[str, Any] = {}
+        for v in self._over:
+            shape = shapes[v.name]
+            noise = rng.standard_normal(shape)
+            if "simplex" in v.facts:
+                weights = np.exp(noise)
+                found[v.name] = weights / weights.sum(axis=-1, keepdims=True)
+            elif "psd" in v.facts:
+                square = noise @ np.swapaxes(noise, -1, -2) / shape[-1]
+                found[v.name] = (square + np.swapaxes(square, -1, -2)) / 2 + 0.1 * np.eye(shape[-1])
+            elif v.facts & {"positive", "nonnegative"}:
+                found[v.name] = np.exp(noise)
+            elif "symmetric" in v.facts:
+                found[v.name] = (noise + np.swapaxes(noise, -1, -2)) / 2
+            else:
+                found[v.name] = noise
+        return found
 
     def _or_constrained(
         self,

@@ -133,6 +133,46 @@ def test_no_optimum_is_named(objective: str, conditions: list[str], words: str) 
     assert words in result.message
 
 
+def test_group_lasso_optimality() -> None:
+    """‖X_j r‖ ≤ λ for the rows that vanish, X_jᵀr = λ W_j/‖W_j‖ for the others."""
+    target = np.stack([Y, Y[::-1]], axis=1)
+    problem = dv.minimize(
+        "sumsq(X @ W - Y)/2 + lam*sum(sqrt(sum(W**2, axis=1)))",
+        over="W",
+        variables={"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()},
+    )
+    result = problem.solve(X=X, Y=target, lam=25.0, backend="numpy")
+    assert result.success, result.message
+    slopes = X.T @ (target - X @ result["W"])
+    norms = np.linalg.norm(result["W"], axis=1)
+    kept = norms > 1e-6
+    assert 0 < kept.sum() < D
+    assert np.linalg.norm(slopes[~kept], axis=1).max() <= 25 + 1e-6
+    np.testing.assert_allclose(slopes[kept], 25 * result["W"][kept] / norms[kept, None], atol=1e-6)
+
+
+def test_several_starts() -> None:
+    """(w² − 1)² + w/4 has two minima; several starts find the lower, and the same one again."""
+    problem = dv.minimize("(w**2 - 1)**2 + w/4", over="w", variables={"w": ()})
+    high = problem.solve(start={"w": 1.0}, backend="numpy")
+    best, again = (problem.solve(start={"w": 1.0}, starts=6, backend="numpy") for _ in range(2))
+    assert high.success and best.success
+    assert best["w"] < 0 < high["w"] and best.fun < high.fun
+    assert best["w"] == again["w"] and len(best.runs) == 6
+
+
+@pytest.mark.parametrize(
+    "objective", ["norm(X @ w - y, 1)", "sumsq(X @ w - y)", "sum(exp(w)) - dot(c, w)**2*0 + sumsq(w)"]
+)
+def test_plot(objective: str) -> None:
+    """Every result draws its convergence on the Axes it is given."""
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert solve(objective).plot(axes) is axes
+    assert axes.lines and axes.get_xlabel() == "iteration"
+
+
 def test_time_and_interrupt() -> None:
     """A time-out and Ctrl-C keep the latest point."""
 

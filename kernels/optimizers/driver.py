@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from ..certificate import TOLERANCE, Certificate, certify
 from ..oracle import Oracle, Vector
 from . import Method, method
 from .progress import Progress
+from .result import History, Result
 from .state import NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
 
 Certify = Callable[[Vector, float], Certificate]
@@ -30,20 +30,6 @@ Callback = Callable[[OptimizeResult], Any]
 SUCCESS, ITERATIONS, TIME, INTERRUPT, STOPPED, NO_STEP, NO_MINIMUM, NO_VALUE = range(8)
 #: The optimizer's own measure may be looser than the certificate's; it is then tightened this far.
 TIGHTEST = 1e-8
-
-
-@dataclass
-class History:
-    """One entry per iteration, the start included; times in seconds since the start."""
-
-    objective: list[float] = field(default_factory=list)
-    gradient_norm: list[float] = field(default_factory=list)
-    scaled_gradient: list[float] = field(default_factory=list)
-    time: list[float] = field(default_factory=list)
-    evaluations: list[int] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.objective)
 
 
 class Run:
@@ -146,9 +132,9 @@ def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> C
     )
 
 
-def _record(**fields: Any) -> OptimizeResult:
+def _record(**fields: Any) -> Result:
     """SciPy's result, which is a dict with attributes."""
-    result = OptimizeResult()
+    result = Result()
     result.update(fields)
     return result
 

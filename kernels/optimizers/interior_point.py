@@ -266,7 +266,7 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
         return answer
     size = max(1.0, float(np.abs(v.g).max(initial=0.0)))
     active = lam / size > np.maximum(v.c, 0.0)
-    measure = _judge(v, nu, lam)
+    measure = violation(v, nu, lam)
     best = answer
     for _ in range(rounds):
         lam_now = np.where(active, lam, 0.0)
@@ -287,7 +287,7 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
         w = functions.values(z_new)
         if not w.finite():
             break
-        found = _judge(w, nu_new, lam_new)
+        found = violation(w, nu_new, lam_new)
         z, nu, lam, v = z_new, nu_new, lam_new, w
         if not found < measure:
             break
@@ -298,7 +298,7 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
     return best
 
 
-def _judge(v: Values, nu: Vector, lam: Vector) -> float:
+def violation(v: Values, nu: Vector, lam: Vector) -> float:
     """The largest violation of the conditions of an optimum, in units of the objective."""
     size = max(1.0, float(np.abs(v.g).max(initial=0.0)))
     parts = [

@@ -1,0 +1,52 @@
+"""What a run hands back: SciPy's result with a history, and a picture of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+
+@dataclass
+class History:
+    """One entry per iteration, the start included; times in seconds since the start."""
+
+    objective: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    scaled_gradient: list[float] = field(default_factory=list)
+    time: list[float] = field(default_factory=list)
+    evaluations: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.objective)
+
+
+@final
+class Result(OptimizeResult):
+    """SciPy's `OptimizeResult` with `.certificate`, `.history` and `.plot()`."""
+
+    def plot(self, axes: Any = None) -> Any:
+        """Convergence: the scaled gradient and the distance of the objective from its last value.
+
+        Draws on the given Axes, or on new ones; returns them. Matplotlib is loaded here and nowhere else.
+        """
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.subplots()[1]
+        history = self["history"]
+        steps = np.arange(len(history))
+        gaps = np.abs(np.asarray(history.objective) - self["fun"])
+        for values, label in (
+            (history.scaled_gradient, "error of the conditions"),
+            (gaps, "objective − optimum"),
+        ):
+            heights = np.asarray(values, dtype=np.float64)
+            shown = np.isfinite(heights) & (heights > 0)
+            axes.semilogy(steps[: heights.size][shown], heights[shown], marker=".", label=label)
+        axes.set_xlabel("iteration")
+        axes.set_title(f"{self['method']}: {'certified' if self['success'] else 'not certified'}")
+        axes.legend()
+        return axes
