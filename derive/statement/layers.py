@@ -35,7 +35,7 @@ def _convolution(name: str, x: Node, w: Node, stride: Size, spatial: int) -> Nod
             plain, deep = "(h, w) and (p, q)", "(…, c, h, w) and (o, c, p, q)"
         raise SizeError(f"{name} takes {plain}, or with channels {deep}, but got {shapes}")
     if channels and not same_size(x.shape[-spatial - 1], w.shape[1]):
-        raise ar.unfit(x.shape, w.shape, name, x.shape[-spatial - 1], w.shape[1])
+        raise ar.misfit(x.shape, w.shape, name, x.shape[-spatial - 1], w.shape[1])
     first = x.order - spatial
     for k in range(spatial):
         x = windows(x, w.shape[k - spatial], first + k, stride)

@@ -183,6 +183,7 @@ def test_one_window_is_its_own_overlap() -> None:
         ("stack(X, x)", SizeError, "differ"),
         ("pad(x, -1, 0)", ArgumentError, "≥ 0"),
         ("conv1d(x, F)", SizeError, "with channels"),
+        ("conv1d(swapaxes(T, 0, 1), F)", SizeError, "k and d are not known to be equal"),
         ("cholesky(X)", SizeError, "square"),
         ("overlap_add(X, n)", SizeError, "do not make"),
         ("floor(x)", Exception, "sizes"),
