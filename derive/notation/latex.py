@@ -10,10 +10,9 @@ import sympy
 
 from ..operators import REGISTRY, Elementwise
 from . import index
-from .costs import ATOM, POWER, PRODUCT, SUM
+from .costs import ATOM, POWER, PRODUCT, SUM, quotient
 from .makers import transpose
 from .names import latex_name
-from .numerals import is_negative
 from .tree import Tree, parts, rendering
 
 _BRACKETS = ("\\left(", "\\right)")
@@ -98,7 +97,7 @@ def _write(t: Tree) -> str:
                 f"{_wrap(args[0], POWER)} \\mathbf{{1}}^\\top" if left else f"\\mathbf{{1}} {_row(args[0])}"
             )
         case "outer":
-            return f"{_wrap(args[0], POWER)} {_row(args[1])}"
+            return _outer(*args)
         case "diag" | "diagonal":
             return f"\\operatorname{{diag}}{bracket(_write(args[0]))}"
         case "call":
@@ -117,30 +116,67 @@ def _transposed(a: Tree) -> str:
 def _chain(t: Tree) -> str:
     factors = list(t.args)
     if factors[0].order == 1 and factors[-1].order == 2:  # a row times a matrix, written as a column
-        return " ".join(_wrap(transpose(f) if f.order == 2 else f, POWER) for f in reversed(factors))
-    words = [_row(factors[0]) if factors[0].order == 1 else _wrap(factors[0], POWER)]
-    words += [_wrap(f, POWER) for f in factors[1:]]
+        factors = [transpose(f) if f.order == 2 else f for f in reversed(factors)]
+    words: list[str] = []
+    k = 0
+    while k < len(factors):
+        f, same = factors[k], 1
+        while f.order == 2 and factors[k : k + same + 1] == [f] * (same + 1):
+            same += 1
+        words.append(_row(f) if k == 0 and f.order == 1 and len(factors) > 1 else _matrix_power(f, same))
+        k += same
     return " ".join(words)
+
+
+def _matrix_power(f: Tree, exponent: int) -> str:
+    """A factor of a matrix product; a repeated one as a power: A², A⁻²."""
+    if exponent == 1:
+        return _write(f) if f.op == "outer" else _wrap(f, POWER)
+    if f.op == "call" and f.data[0] == "inv":
+        return f"{_wrap(f.args[0], ATOM)}^{{-{exponent}}}"
+    return f"{_wrap(f, ATOM)}^{exponent}"
+
+
+def _outer(u: Tree, v: Tree) -> str:
+    """u vᵀ; a product A u in front needs no parentheses, one behind is transposed where that is no longer."""
+    left = _write(u) if _is_column(u) else _wrap(u, POWER)
+    if _is_column(v):
+        turned = [transpose(f) for f in reversed(v.args[:-1])]
+        if sum(f.cost for f in turned) <= sum(f.cost for f in v.args[:-1]):
+            return " ".join([left, _row(v.args[-1]), *(_wrap(f, POWER) for f in turned)])
+    return f"{left} {_row(v)}"
+
+
+def _is_column(t: Tree) -> bool:
+    """Whether the tree is a matrix times a vector."""
+    return t.op == "chain" and t.order == 1 and t.args[0].order == 2
+
+
+def _is_tall(a: Tree) -> bool:
+    """Whether a scalar stands behind a fraction rather than in it."""
+    return a.op == "sum" or (
+        a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det")
+    )
 
 
 def _product(t: Tree) -> str:
     coefficient, nums, dens = parts(t)
-    p, q = sympy.fraction(coefficient)
-    sign = "-" if is_negative(p) else ""
-    p = -p if sign else p
+    minus, p, q = quotient(coefficient)
+    sign = "-" if minus else ""
     scalars = [a for a in nums if not a.order]
     tensors = [a for a in nums if a.order]
     under = [a for a in dens if not a.order]
     below = [a for a in dens if a.order]
-    top = ([number(p)] if p != 1 else []) + [_factor(a) for a in scalars]
-    bottom = ([number(q)] if q != 1 else []) + [_factor(a) for a in under]
-    if len(bottom) == 1:
-        bottom = [number(q)] if q != 1 else [_write(under[0])]
-    front = " ".join(top)
-    if bottom:
-        if len(top) == 1:
-            front = number(p) if p != 1 else _write(scalars[0])
-        front = f"\\frac{{{front or '1'}}}{{{' '.join(bottom)}}}"
+    behind: list[Tree] = []
+    if under or q != 1:
+        behind = [a for a in scalars if _is_tall(a)]
+        scalars = [a for a in scalars if not _is_tall(a)]
+    if len(tensors) == 1 and not below and p == 1 and under and not scalars and not behind:
+        bottom = [number(q)] if q != 1 else []
+        bottom += [_factor(a) for a in under] if bottom or len(under) > 1 else [_write(under[0])]
+        return f"{sign}\\frac{{{_write(tensors[0])}}}{{{' '.join(bottom)}}}"
+    front = _fraction(p, q, scalars, under, bool(tensors or below or behind))
+    front = " ".join([*([front] if front else []), *(_factor(a) for a in behind)])
     if not tensors and not below:
         return sign + (front or "1")
     if not tensors:
@@ -165,14 +201,37 @@ def _product(t: Tree) -> str:
     return sign + (f"{front} {body}" if front else body)
 
 
+def _fraction(p: sympy.Expr, q: sympy.Expr, scalars: list[Tree], under: list[Tree], followed: bool) -> str:
+    """Numbers and scalars over numbers and scalars, all of one product; "" when there are none."""
+    numbers = [number(p)] if p != 1 else []
+    if q == 1 and not under:
+        if len(scalars) == 1 and not numbers and not followed:
+            return _write(scalars[0])
+        return " ".join([*numbers, *(_factor(a) for a in scalars)])
+    if p.is_Pow and q.is_Pow and p.exp == q.exp == sympy.S.Half:  # √(2/π)
+        root = f"\\sqrt{{\\frac{{{number(p.base)}}}{{{number(q.base)}}}}}"
+        rest = _fraction(sympy.S.One, sympy.S.One, scalars, under, followed)
+        return f"{root} {rest}".strip()
+    if len(scalars) == 1 and not numbers:
+        top = _write(scalars[0])
+    else:
+        top = " ".join([*numbers, *(_factor(a) for a in scalars)]) or "1"
+    if q == 1 and len(under) == 1:
+        bottom = _write(under[0])
+    else:
+        bottom = " ".join([*([number(q)] if q != 1 else []), *(_factor(a) for a in under)])
+    return f"\\frac{{{top}}}{{{bottom}}}"
+
+
 def _joined(below: list[Tree]) -> str:
     words = " \\odot ".join(_wrap(b, POWER) for b in below)
     return f"({words})" if len(below) > 1 else words
 
 
 def _factor(a: Tree) -> str:
+    """A scalar among others."""
     if a.op == "chain" or (a.op == "call" and a.data[0] == "sum"):
-        return bracket(_write(a)) if a.op == "chain" and len(a.args) > 2 else _write(a)
+        return bracket(_write(a))
     return _wrap(a, PRODUCT) if a.op != "sum" else bracket(_write(a))
 
 
@@ -184,11 +243,20 @@ def _hadamard_factor(a: Tree, several: bool) -> str:
 
 def _power(t: Tree) -> str:
     base, exponent = t.args
-    power = _write(exponent)
+    power = _exponent(exponent)
     if base.op == "call" and base.data[0] == "norm" and exponent.op == "num":
-        return f"{_write(base)}^{{{power}}}"
-    circle = "\\odot " if base.order else ""
-    return f"{_wrap(base, ATOM)}^{{{circle}{power}}}"
+        return f"{_write(base)}^{power}"
+    if base.order:
+        return f"{_wrap(base, ATOM)}^{{\\odot {power.removeprefix('{').removesuffix('}')}}}"
+    return f"{_wrap(base, ATOM)}^{power}"
+
+
+def _exponent(t: Tree) -> str:
+    """An exponent: a digit as it is, a quotient in one line."""
+    if t.op == "num" and t.data.is_Rational and not t.data.is_Integer:
+        return f"{{{t.data.p}/{t.data.q}}}"
+    text = _write(t)
+    return text if len(text) == 1 else f"{{{text}}}"
 
 
 _NAMED = {
@@ -237,7 +305,7 @@ def _call(t: Tree) -> str:
         case "abs":
             return f"\\lvert {_write(args[0])} \\rvert"
         case "det":
-            return f"\\det {bracket(_write(args[0]))}"
+            return f"\\det{bracket(_write(args[0]))}"
     operator = REGISTRY.get(name)
     if isinstance(operator, Elementwise) and operator.settings:
         words = [_write(a) for a in args]
@@ -261,10 +329,8 @@ def _call(t: Tree) -> str:
     )
     if isinstance(axis, int) and args[0].order > 2:
         where = f"_{{\\mathrm{{axis}}\\,{axis}}}"
-    more = [
-        f"{key}={value}" if value is not True else key for key, value in settings if key not in ("axis", "")
-    ]
-    if more and operator is not None:
-        where += f"_{{\\mathrm{{{', '.join(more)}}}}}" if not where else ""
+    if operator is not None and any(key not in ("axis", "") for key, _ in settings):
+        words = [f"{key}={value}" for key, value in settings if key]
+        where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
     head = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
     return f"{head}{where}{bracket(inside)}"
