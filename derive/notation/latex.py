@@ -332,5 +332,8 @@ def _call(t: Tree) -> str:
     if operator is not None and any(key not in ("axis", "") for key, _ in settings):
         words = [f"{key}={value}" for key, value in settings if key]
         where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
+    if operator is not None and any(key not in ("axis", "") for key, _ in settings):
+        words = [f"{key}={value}" for key, value in settings if key]
+        where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
     head = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
     return f"{head}{where}{bracket(inside)}"
