@@ -18,6 +18,14 @@ from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "docs" / "benchmarks.md"
+PARTS = {
+    "deriving": deriving.table,
+    "kernels": kernels.table,
+    "hessians": kernels.hessians,
+    "threads": kernels.threads,
+    "growth": kernels.growth,
+    "lengths": lengths.table,
+}
 
 
 def machine() -> str:
@@ -29,18 +37,18 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy"))
-    return f"{name}, {os.cpu_count()} cores; Python {platform.python_version()}, {packages}; one thread."
+    python = platform.python_version()
+    return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; one thread unless said otherwise."
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["deriving", "kernels", "lengths", []], default=[])
+    parser.add_argument("what", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, nothing written")
     options = parser.parse_args()
-    parts = {"deriving": deriving.table, "kernels": kernels.table, "lengths": lengths.table}
     tables: list[Table] = []
-    for name in options.what or parts:
-        tables.append(parts[name](options.quick))
+    for name in options.what or PARTS:
+        tables.append(PARTS[name](options.quick))
         print(tables[-1].text(), flush=True)
     if not options.quick and not options.what:
         text = "\n".join(

@@ -1,18 +1,20 @@
-"""Value and gradient by a bound kernel against the same in plain NumPy.
+"""Value and gradient by a bound kernel against NumPy, automatic differentiation and loops written by hand.
 
-Calls alternate, so that both see the same machine; medians are compared. The NumPy forms are written as
-one would by hand, with the obvious intermediates shared.
+The NumPy forms are written as one would by hand, with the obvious intermediates shared.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import handwritten, peers
 from .table import Table, duration
 
 Arrays = dict[str, Any]
@@ -118,8 +120,11 @@ def cases() -> list[tuple[str, str, Arrays]]:
         found.append(("least_squares", size, _linear(n, d, 0, False, False)))
         found.append(("ridge", size, _linear(n, d, 1, True, False)))
         found.append(("logistic", size, _linear(n, d, 2, True, True)))
+    found.append(("least_squares", "200000 × 100", _linear(200_000, 100, 0, False, False)))
+    found.append(("logistic", "200000 × 100", _linear(200_000, 100, 2, True, True)))
+    found.append(("logistic", "20000 × 1000", _linear(20_000, 1000, 2, True, True)))
     found.append(("gaussian_mixture", "150 × 4, k = 3", _mixture(150, 4, 3)))
-    found.append(("gaussian_mixture", "20000 × 8, k = 5", _mixture(20_000, 8, 5)))
+    found.append(("gaussian_mixture", "50000 × 8, k = 5", _mixture(50_000, 8, 5)))
     found.append(("mlp", "1797, 64-16-10", _network(1797, 64, 16, 10)))
     found.append(("mlp", "10000, 64-128-10", _network(10_000, 64, 128, 10)))
     for n, d, r in ((178, 13, 2), (5_000, 50, 5)):
@@ -129,47 +134,164 @@ def cases() -> list[tuple[str, str, Arrays]]:
     return found
 
 
-def measure(name: str, arrays: Arrays, seconds: float) -> tuple[float, float, float]:
-    """Median seconds of kernel and NumPy, and the first call's with compiling; correctness first."""
+def agree(ours: Sequence[Any], theirs: Sequence[Any], what: str) -> None:
+    """Equal to 1e-9 of the largest entry; a wrong result is not timed."""
+    for a, b in zip(ours, theirs, strict=True):
+        scale = max(float(np.abs(np.asarray(b)).max()), 1e-300)
+        gap = float(np.abs(np.asarray(a) - np.asarray(b)).max()) / scale
+        if not gap < 1e-9:
+            raise AssertionError(f"{what}: kernel and peer differ by {gap:.1e}")
+
+
+def interleaved(calls: Mapping[str, Callable[[], Any]], seconds: float, clock: Any) -> dict[str, float]:
+    """Median seconds per call; the calls take turns, so that all see the same machine."""
+    repeats = {}
+    for name, call in calls.items():
+        began = time.perf_counter()
+        call()
+        # a sample of about a millisecond, so that reading the clock does not count
+        repeats[name] = max(1, int(1e-3 / max(time.perf_counter() - began, 1e-6)))
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline or len(times[next(iter(times))]) < 5:
+        for name, call in calls.items():
+            began = clock()
+            for _ in range(repeats[name]):
+                call()
+            times[name].append((clock() - began) / repeats[name])
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def bound_kernel(name: str, arrays: Arrays, threads: int = 1) -> tuple[Callable[[], Any], float]:
+    """Value and gradient by our kernel, and the seconds of the first call."""
     import derive as dv
     from derive.models import get
 
     model = get(name)
-    expression = model.expression()
-    outputs = {"value": expression}
-    gradients = dv.gradient(expression, list(model.unknowns))
+    outputs = {"value": model.expression()}
+    gradients = dv.gradient(outputs["value"], list(model.unknowns))
     outputs.update({f"gradient {u}": g for u, g in zip(model.unknowns, gradients, strict=True)})
     point = {u: arrays[u] for u in model.unknowns}
     began = time.perf_counter()
     kernel = dv.compile(outputs).bind({k: a for k, a in arrays.items() if k not in point})
-    computed = kernel(**point)
-    first = time.perf_counter() - began
-    plain = PLAIN[name]
-    for ours, theirs in zip(computed.values(), plain(**arrays), strict=True):
-        scale = max(float(np.abs(theirs).max()), 1e-300)
-        gap = float(np.abs(np.asarray(ours) - theirs).max()) / scale
-        if not gap < 1e-9:
-            raise AssertionError(f"{name}: kernel and NumPy differ by {gap:.1e}")
-    times: tuple[list[float], list[float]] = ([], [])
-    deadline = time.perf_counter() + seconds
-    while time.perf_counter() < deadline or len(times[0]) < 5:
-        for k, call in enumerate((lambda: kernel(**point), lambda: plain(**arrays))):
-            began = time.perf_counter()
-            call()
-            times[k].append(time.perf_counter() - began)
-    return statistics.median(times[0]), statistics.median(times[1]), first
+    if threads > 1:
+        kernel = kernel.kernel.bind(kernel.arrays, threads=threads)  # type: ignore[attr-defined]
+    kernel(**point)
+    return lambda: kernel(**point), time.perf_counter() - began
 
 
 def table(quick: bool) -> Table:
-    """One row per model and size."""
+    """One row per model and size: the kernel's time, and everybody else's as a multiple of it."""
+    from derive.models import get
+
+    hand = handwritten.yardsticks()
+    columns = ["NumPy", *peers.PEERS, "by hand"]
     rows = []
     for name, size, arrays in cases():
-        ours, theirs, first = measure(name, arrays, 0.2 if quick else 1.0)
-        rows.append([name, size, duration(ours), duration(theirs), f"{theirs / ours:.2f}", f"{first:.1f} s"])
+        ours, first = bound_kernel(name, arrays)
+        calls: dict[str, Callable[[], Any]] = {"NumPy": lambda f=PLAIN[name], a=arrays: f(**a)}
+        calls.update(peers.calls(name, arrays, list(get(name).unknowns)))
+        if name in hand:
+            calls["by hand"] = lambda f=hand[name], a=arrays: f(**a)
+        for other, call in calls.items():
+            agree(list(ours().values()), call(), f"{name}, {other}")
+        found = interleaved({"ours": ours, **calls}, 0.2 if quick else 1.5, time.process_time)
+        ratios = [f"{found[c] / found['ours']:.2f}" if c in found else "–" for c in columns]
+        rows.append([name, size, duration(found["ours"]), *ratios, f"{first:.1f} s"])
+    absent = peers.missing()
+    note = f" Not installed, so not compared: {', '.join(absent)}." if absent else ""
     return Table(
-        "Value and gradient: kernel against NumPy",
-        ["model", "size", "kernel", "NumPy", "NumPy / kernel", "first call"],
+        "Value and gradient: everybody's time as a multiple of the kernel's",
+        ["model", "size", "kernel", *columns, "first call"],
         rows,
-        "Medians of alternating calls, data bound beforehand, results equal to 1e-9. The first call compiles, "
-        "unless the kernel is in the cache.",
+        "Medians of processor time on one thread, calls taking turns, data bound beforehand, results equal to 1e-9. "
+        "`by hand`: numba loops written for this one problem. The first call compiles, unless the kernel is in "
+        f"the cache.{note}",
+    )
+
+
+def hessians(quick: bool) -> Table:
+    """The Hessian of logistic regression against NumPy and the symmetric update of BLAS alone."""
+    import scipy.linalg.blas
+
+    import derive as dv
+    from derive.models import get
+
+    arrays = _linear(20_000, 200, 3, True, True)
+    X, w, lam = arrays["X"], arrays["w"], arrays["lam"]
+    given = {"X": X, "lam": lam}
+    kernel = dv.compile({"hessian": dv.hessian(get("logistic").expression(), "w")}).bind(given)
+
+    def plain() -> Any:
+        p = 1 / (1 + np.exp(-(X @ w)))
+        return (X.T * (p * (1 - p))) @ X + lam * np.eye(len(w))
+
+    agree([kernel(w=w)["hessian"]], [plain()], "Hessian")
+    columns = np.asfortranarray(X.T)
+    calls = {
+        "ours": lambda: kernel(w=w),
+        "NumPy": plain,
+        "dsyrk": lambda: scipy.linalg.blas.dsyrk(1.0, columns, lower=1),
+    }
+    found = interleaved(calls, 0.5 if quick else 3.0, time.process_time)
+    row = ["logistic", "20000 × 200", duration(found["ours"])]
+    row += [f"{found[name] / found['ours']:.2f}" for name in ("NumPy", "dsyrk")]
+    return Table(
+        "Hessian: everybody's time as a multiple of the kernel's",
+        ["model", "size", "kernel", "NumPy", "dsyrk alone"],
+        [row],
+        "`dsyrk alone`: the symmetric product XᵀX by BLAS, without weights: about the least that can be done.",
+    )
+
+
+def threads(quick: bool) -> Table:
+    """Two threads against one; the results have the same bits."""
+    rows = []
+    for name, size, arrays in (
+        ("logistic", "200000 × 100", _linear(200_000, 100, 2, True, True)),
+        ("gaussian_mixture", "50000 × 8, k = 5", _mixture(50_000, 8, 5)),
+        ("mlp", "10000, 64-128-10", _network(10_000, 64, 128, 10)),
+    ):
+        one, two = bound_kernel(name, arrays)[0], bound_kernel(name, arrays, 2)[0]
+        for a, b in zip(one().values(), two().values(), strict=True):
+            if not np.array_equal(a, b):
+                raise AssertionError(f"{name}: two threads and one differ")
+        found = interleaved({"one": one, "two": two}, 0.5 if quick else 3.0, time.perf_counter)
+        rows.append([name, size, duration(found["one"]), f"{found['one'] / found['two']:.2f}"])
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return Table(
+        "Two threads against one (wall time)",
+        ["model", "size", "one thread", "one / two"],
+        rows,
+        f"The same results, bit for bit. {load:.1f} processes were running on {os.cpu_count()} cores: with more "
+        "processes than cores a second thread gains little.",
+    )
+
+
+def _peak(reset: bool = False) -> float | None:
+    """The most memory this process has had at once, in MB, since the last reset; None where nobody tells."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+    except (OSError, StopIteration):
+        return None
+
+
+def growth(quick: bool) -> Table:
+    """Time and memory against the number of rows, for logistic regression with 20 columns."""
+    rows = []
+    for n in (1_000, 10_000, 100_000, 1_000_000):
+        ours, _ = bound_kernel("logistic", _linear(n, 20, 4, True, True))
+        before = _peak(reset=True)
+        found = interleaved({"ours": ours}, 0.1 if quick else 0.5, time.process_time)["ours"]
+        after = _peak()
+        extra = "–" if before is None or after is None else f"{after - before:.1f} MB"
+        rows.append([f"{n}", duration(found), f"{1e9 * found / n:.2f} ns", extra])
+    return Table(
+        "Growth with the number of rows: logistic value and gradient, d = 20",
+        ["rows", "kernel", "per row", "peak memory added by the calls"],
+        rows,
+        "The calls add no memory that depends on n.",
     )
