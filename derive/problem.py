@@ -28,7 +28,7 @@ from .squares import LeastSquares
 from .stable import recognise
 from .statement.arithmetic import binary
 
-INTERRUPT = 3  # the driver's status
+INTERRUPT, NO_VALUE = 3, 7  # the driver's status
 #: Names under which the method for constraints is asked for.
 _CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq")
@@ -133,7 +133,11 @@ class Problem:
         """
         data = merge_arrays(arrays, more)
         if starts > 1:
-            settings = {"method": method, "precision": precision, "max_iterations": max_iterations}
+            settings: dict[str, Any] = {
+                "method": method,
+                "precision": precision,
+                "max_iterations": max_iterations,
+            }
             settings |= {
                 "tolerance": tolerance,
                 "progress": progress,
@@ -168,11 +172,11 @@ class Problem:
         squares = self._as_squares() if method in _SQUARES or method is None else None
         if squares is not None and (method is not None or squares.fits(binding)):
             result = self._solve_squares(squares, data, binding, point, settings, precision, backend)
-            return (
-                result
-                if method is not None
-                else self._or_constrained(result, data, binding, point, settings, backend)
-            )
+            if method is not None:
+                return result
+            if not (result.certificate.saddle() and result.status != INTERRUPT):
+                return self._or_constrained(result, data, binding, point, settings, backend)
+            backend = backend or "numpy"  # a saddle of a small problem: Newton's method leaves it
         if method in _SQUARES:
             raise ArgumentError(
                 f"method {method} is for sums of squares in vectors, and this objective is none"
@@ -181,6 +185,12 @@ class Problem:
             raise UnsupportedError("precision='high' is for sums of squares")
         compiled = self._prepare(method, shapes, backend or "numba")
         result = compiled.run(self, data, binding, compiled.free.backward(point), settings)
+        if result.status == NO_VALUE and start is None:
+            for moved in self._other_starts(shapes, np.random.default_rng(seed)):
+                again = compiled.run(self, data, binding, compiled.free.backward(moved), settings)
+                if again.status != NO_VALUE:
+                    result = again
+                    break
         if method is not None:
             return result
         return self._or_constrained(result, data, binding, point, settings, backend)
@@ -236,6 +246,15 @@ class Problem:
             else:
                 found[v.name] = noise
         return found
+
+    def _other_starts(
+        self, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator
+    ) -> list[dict[str, Any]]:
+        """Where to begin when the objective is not defined at the default start."""
+        random = [self._random_start(shapes, rng) for _ in range(3)]
+        if any(v.facts & {"psd", "simplex"} for v in self._over):
+            return random
+        return [{k: np.full(np.shape(a), c) for k, a in random[0].items()} for c in (1.0, 0.1, 10.0)] + random
 
     def _or_constrained(
         self,

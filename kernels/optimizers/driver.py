@@ -191,6 +191,8 @@ def _status(run: Run) -> tuple[int, str] | None:
     seen = f"; the objective or its gradient was not finite at {nonfinite} trial points" if nonfinite else ""
     if status == UNBOUNDED or run.state.f < -1e20 * max(1.0, abs(run.first)):
         return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
+    if np.abs(run.state.x).max(initial=0.0) > 1e60 and run.state.f < run.first:
+        return NO_MINIMUM, "no minimum is attained: the unknowns grow without bound while the objective falls"
     if status == NOT_FINITE and len(run.history) == 1:
         return NO_VALUE, f"the objective or a derivative of it is not finite at the start ({run.state.f})"
     if status == NOT_FINITE:
