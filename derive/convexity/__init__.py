@@ -1,0 +1,7 @@
+"""Convexity certificates from the derived second derivative."""
+
+from .certificate import Convexity, convexity, problem_convexity
+from .search import Counterexample
+from .signs import Step
+
+__all__ = ["Convexity", "Counterexample", "Step", "convexity", "problem_convexity"]

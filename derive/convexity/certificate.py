@@ -1,0 +1,120 @@
+"""The verdict on convexity: convex with a proof, not convex with a counterexample, or undecided.
+
+A function on a convex set is convex if its second derivative along every line, the quadratic form of its
+Hessian, is nonnegative there; kinks count as measures (see `curvature`). The rules are those of Klaus, Merk,
+Wiedom, Laue, Giesen, Convexity Certificates from Hessians, NeurIPS 2022, read off the form instead of the
+matrix, so that matrix unknowns, several unknowns and compositions need no rules of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from .. import notation
+from ..build import is_zero, negate
+from ..node import Node, Variable, variable
+from ..stable import recognise
+from .curvature import Line, Undecided
+from .domains import check_domain, check_unknown, rounded
+from .forms import prove_form
+from .search import Counterexample, search
+from .signs import Prover, Step
+
+
+@final
+@dataclass(frozen=True)
+class Convexity:
+    """The verdict. `status` is "convex", "not convex" or "undecided"."""
+
+    status: str
+    reason: str
+    proof: Step | None = None
+    counterexample: Counterexample | None = None
+    form: Node | None = None
+    domain: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """The verdict and its grounds, step by step."""
+        out = [self.status + (f": {self.reason}" if self.reason else "")]
+        if self.domain:
+            out.append("on the convex set " + ", ".join(self.domain))
+        if self.proof is not None:
+            out += self.proof.lines(1)
+        if self.counterexample is not None:
+            out.append(f"  {self.counterexample}")
+        return out
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+
+def convexity(
+    objective: Node, unknowns: Sequence[Variable], *, seed: int = 0, look: bool = True
+) -> Convexity:
+    """Is the scalar convex in the unknowns jointly, for all data that satisfy the facts?
+
+    `look` asks for a counterexample where no proof is found.
+    """
+    root = recognise(objective)
+    directions = {v: variable(f"d_{v.name}", v.shape, v.facts & {"symmetric", "diagonal"}) for v in unknowns}
+    form: Node | None = None
+    reason = "no rule proves the second derivative nonnegative, and no counterexample was found"
+    try:
+        values, forms = Prover(), Prover(directions.values())
+        for v in unknowns:
+            check_unknown(v)
+        line = Line(root, directions, rounded(values))  # type: ignore[arg-type]
+        form = line.jets[root].curvature
+        domain = tuple(check_domain(root, line, values, forms))
+        if form is None or is_zero(form):
+            return Convexity("convex", "the objective is affine in the unknowns", domain=domain)
+        proof = prove_form(forms, form)
+        if proof is not None:
+            because = "the second derivative along every direction d is nonnegative"
+            return Convexity("convex", because, proof, None, form, domain)
+    except Undecided as found:
+        reason = str(found)
+    example = search(root, unknowns, form, directions, seed=seed) if look else None
+    if example is not None:
+        what = "negative curvature" if example.kind == "curvature" else "a chord below the graph"
+        return Convexity("not convex", f"{what}, checked to 50 digits", None, example, form)
+    return Convexity("undecided", reason, None, None, form)
+
+
+def problem_convexity(
+    objective: Node,
+    unknowns: Sequence[Variable],
+    sense: str,
+    relations: Iterable[tuple[Node, str, Node]] = (),
+) -> Convexity:
+    """Is the problem convex: the objective (negated for a maximum), every g ≤ 0, and every equation affine?"""
+    from ..build import total
+    from ..statement.arithmetic import sub
+
+    main = convexity(objective if sense == "minimize" else negate(objective), unknowns)
+    if main.status != "convex":
+        return main
+    premises = [main.proof] if main.proof is not None else []
+    for left, sign, right in relations:
+        residual = sub(right, left) if sign == ">=" else sub(left, right)
+        shown = f"{notation.text(left)} {sign} {notation.text(right)}"
+        weights = variable("_weight", residual.shape, ["nonnegative"])
+        from ..build import inner
+
+        scalar = inner(weights, residual) if residual.order else total(residual)
+        verdicts = [convexity(scalar, unknowns, look=False)]
+        if sign == "==":
+            verdicts.append(convexity(negate(scalar), unknowns, look=False))
+        if any(v.status != "convex" for v in verdicts):
+            kind = "affine" if sign == "==" else "convex"
+            return Convexity("undecided", f"the objective is convex, but {shown} is not known to be {kind}")
+        reason = "affine" if sign == "==" else "convex in the unknowns"
+        premises.append(Step(shown, reason, tuple(v.proof for v in verdicts if v.proof is not None)))
+    if len(premises) <= 1:
+        return main
+    claim = Step("the problem is convex", "objective and constraints", tuple(premises))
+    return Convexity("convex", main.reason, claim, None, main.form, main.domain)
