@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .operations import (
         check,
+        check_equal,
         code,
         compile,
         derivation,
@@ -54,7 +55,8 @@ _HOME = {
         "Constraint Expression from_sympy matrix parse parse_latex scalar tensor vector".split(), "expression"
     ),
     **dict.fromkeys(
-        "check code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(), "operations"
+        "check check_equal code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
+        "operations",
     ),
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "Expression",
     "Problem",
     "check",
+    "check_equal",
     "code",
     "compile",
     "derivation",

@@ -1,6 +1,7 @@
 """Verification: finite differences, many digits, verdicts on hand derivations."""
 
-from .check import check_claim
+from .assumptions import Assumptions
+from .check import check_claim, check_same
 from .differences import (
     DerivativeError,
     derivative_error,
@@ -15,6 +16,7 @@ from .sweep import StepSweep, step_sweep, taylor_sweep
 from .verdict import Counterexample, Diagnosis, Verdict
 
 __all__ = [
+    "Assumptions",
     "Counterexample",
     "DerivativeError",
     "Diagnosis",
@@ -22,6 +24,7 @@ __all__ = [
     "StepSweep",
     "Verdict",
     "check_claim",
+    "check_same",
     "derivative_error",
     "differences",
     "directional_difference",

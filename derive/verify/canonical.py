@@ -146,6 +146,21 @@ def inverse_of_product(node: Node) -> Node | None:
     return einsum([(o, ls) for o, ls in factors], (len(chain), 0))
 
 
+def determinant_of_product(node: Node) -> Node | None:
+    """det(A B) -> det A det B, log|det(A B)| -> log|det A| + log|det B| for square factors; det A⁻¹ -> 1/det A"""
+    if not isinstance(node, Apply) or node.op not in ("det", "logdet"):
+        return None
+    inside = node.operands[0]
+    if _is(inside, "inv") and inside.order == 2:
+        found = apply(node.op, inside.operands[0])
+        return negate(found) if node.op == "logdet" else power(found, MINUS)
+    chain = matrix_chain(inside) if isinstance(inside, Einsum) else None
+    if chain is None or any(o.shape[0] != o.shape[1] for o, _ in chain):
+        return None
+    parts = [apply(node.op, o) for o, _ in chain]
+    return add([(ONE, p) for p in parts]) if node.op == "logdet" else multiply(*parts)
+
+
 def matrix_chain(product: Einsum) -> list[tuple[Node, bool]] | None:
     """The factors of a plain matrix product, in order, each with whether it is transposed."""
     if product.order != 2 or any(o.order != 2 for o in product.operands):
@@ -233,11 +248,78 @@ def orthogonal_product(node: Node) -> Node | None:
     return None
 
 
+Factors = list[tuple[Node, Labels]]
+
+
+def inverse_of_sum(node: Node) -> Node | None:
+    """(T + R)⁻¹ T -> I − (T + R)⁻¹ R, and T (T + R)⁻¹ the same, for one chosen term T"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (inverse, (i, *rest)) in (
+        (k, f) for k, f in enumerate(factors) if _is(f[0], "inv") and f[0].order == 2
+    ):
+        (j,) = rest
+        matrix = inverse.operands[0]
+        if not isinstance(matrix, Sum) or i == j:
+            continue
+        term = next(((c, t) for c, t in matrix.terms if not isinstance(t, Delta)), None)
+        chain = _as_chain(term[1]) if term is not None else None
+        if term is None or chain is None:
+            continue
+        back = [(o, not flipped) for o, flipped in reversed(chain)]
+        ends = [(j, i, chain, False), (i, j, back, True)]
+        if "symmetric" in matrix.facts:
+            ends += [(i, j, chain, False), (j, i, back, True)]
+        for start, other, steps, reversed_ in ends:
+            found = _follow(factors, node.output, k, start, steps)
+            if found is None:
+                continue
+            used, end = found
+            left = [f for m, f in enumerate(factors) if m not in used and m != k]
+            remainder = add([(ONE, matrix), (-term[0], term[1])])
+            ties = (end, start) if reversed_ else (start, end)
+            whole = einsum([*left, (delta(matrix.shape[0]), (other, end))], node.output)
+            part = einsum([*left, factors[k], (remainder, ties)], node.output)
+            return add([(1 / term[0], whole), (-1 / term[0], part)], node.shape)
+    return None
+
+
+def _as_chain(term: Node) -> list[tuple[Node, bool]] | None:
+    if isinstance(term, Einsum):
+        return matrix_chain(term)
+    return [(term, False)] if term.order == 2 else None
+
+
+def _follow(
+    factors: Factors, output: Labels, skip: int, start: int, chain: list[tuple[Node, bool]]
+) -> tuple[set[int], int] | None:
+    """The factors that make up a matrix product beginning at a label, and the label where it ends."""
+    used: set[int] = set()
+    at = start
+    for operand, flipped in chain:
+        uses = sum(ls.count(at) for _, ls in factors)
+        if uses != 2 or at in output:
+            return None
+        for m, (o, ls) in enumerate(factors):
+            if m in used or m == skip or o is not operand or at not in ls or len(set(ls)) != 2:
+                continue
+            if ls[1 if flipped else 0] == at or "symmetric" in o.facts:
+                used.add(m)
+                at = ls[0] if ls[1] == at else ls[1]
+                break
+        else:
+            return None
+    return used, at
+
+
 _EXPONENTIAL = "exp expm1 sigmoid tanh sinh cosh sin cos tan softmax logsumexp softplus".split()
 RULES: tuple[Rule, ...] = (
     variable_power,
     square_in_exponent,
     orthogonal_product,
+    inverse_of_sum,
+    determinant_of_product,
     softplus_of_negative,
     absolute_value,
     step_function,

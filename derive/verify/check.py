@@ -8,7 +8,7 @@ convention) accuse nobody. "agrees" is not a proof and says so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import mpmath
@@ -18,23 +18,24 @@ import sympy
 from ..differentiate import gradient, hessian, jacobian
 from ..domains import Array
 from ..errors import DeriveError, SizeError
-from ..node import Node, Variable, size_symbols, topological, variables
+from ..node import Node, Variable, variables
 from ..notation import text
 from ..simplify import simplify
-from ..sizes import Binding, same_shape, show_shape
+from ..sizes import same_shape, show_shape
 from . import diagnosis
+from .assumptions import Assumptions
 from .diagnosis import Evidence
 from .differences import compare, differences
 from .numbers import NotFinite, largest, relative_gap, same_value, values
+from .points import Points
 from .proof import proof
-from .sampling import STYLES, Point, distinct_sizes, draw, size_choices
+from .sampling import Point
 from .verdict import Counterexample, Diagnosis, Verdict
 
 Order = Literal[1, 2, "gradient", "hessian", "jacobian"]
 DIGITS = 40  # to which an agreeing claim agrees
 SHOWN = 50  # digits of a counterexample
 _FLOAT = 1e-7  # relative difference that a callable in double precision is allowed
-_SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
 _WORDS = {1: "gradient", "gradient": "gradient", 2: "Hessian", "hessian": "Hessian", "jacobian": "Jacobian"}
 
 
@@ -47,6 +48,7 @@ def check_claim(
     *,
     sizes: Mapping[sympy.Symbol, int] | None = None,
     name: Callable[[Node], str] = text,
+    assuming: Assumptions | None = None,
 ) -> Verdict:
     """The verdict on a claimed derivative.
 
@@ -55,13 +57,43 @@ def check_claim(
     order       1 or "gradient", 2 or "hessian", "jacobian"
     sizes       numbers for sizes that are fixed
     name        how a term is written in a diagnosis
+    assuming    conditions that the data satisfy
     """
-    right = derivative(objective, wrt, order)
+    assumed = assuming or Assumptions()
+    objective, target = assumed.declare([objective, wrt])
+    assert isinstance(target, Variable)
+    right = derivative(objective, target, order)
+    fixed = dict(sizes or {})
     if not isinstance(claim, Node):
-        return _check_callable(objective, wrt, claim, right, order, seed, dict(sizes or {}))
+        return _check_callable(objective, target, claim, right, order, seed, fixed, assumed)
+    (claim,) = assumed.declare([claim])
     if not same_shape(claim.shape, right.shape):
-        return _wrong_shape(claim, right, objective, wrt, order)
-    return _Check(objective, wrt, claim, right, order, seed, dict(sizes or {}), name).verdict()
+        return _wrong_shape(claim, right, target, order)
+    base = objective if order in (1, "gradient", "jacobian") else gradient(objective, target)
+    subject = f"the {_WORDS[order]} with respect to {target.name}"
+    return _Check(objective, target, claim, right, order, subject, base, seed, fixed, name, assumed).verdict()
+
+
+def check_same(
+    left: Node,
+    right: Node,
+    seed: int = 0,
+    *,
+    sizes: Mapping[sympy.Symbol, int] | None = None,
+    name: Callable[[Node], str] = text,
+    assuming: Assumptions | None = None,
+    subject: str = "the right side",
+) -> Verdict:
+    """The verdict on `left = right`; `subject` is what the right one is called."""
+    assumed = assuming or Assumptions()
+    left, right = assumed.declare([left, right])
+    if not same_shape(left.shape, right.shape):
+        reason = f"one side has shape {show_shape(left.shape)}, {subject} has shape {show_shape(right.shape)}"
+        return Verdict("refuted", reason, diagnosis=Diagnosis("shape", reason))
+    some = next(iter(variables(right, left)), None)
+    return _Check(
+        right, some, left, right, "value", subject, None, seed, dict(sizes or {}), name, assumed
+    ).verdict()
 
 
 def derivative(objective: Node, wrt: Variable, order: Order) -> Node:
@@ -75,7 +107,7 @@ def derivative(objective: Node, wrt: Variable, order: Order) -> Node:
     raise SizeError(f"order must be 1, 2 or 'jacobian', not {order!r}")
 
 
-def _wrong_shape(claim: Node, right: Node, objective: Node, wrt: Variable, order: Order) -> Verdict:
+def _wrong_shape(claim: Node, right: Node, wrt: Variable, order: Order) -> Verdict:
     reason = (
         f"the claim has shape {show_shape(claim.shape)}, "
         f"but the {_WORDS[order]} with respect to {wrt.name} has shape {show_shape(right.shape)}"
@@ -84,74 +116,31 @@ def _wrong_shape(claim: Node, right: Node, objective: Node, wrt: Variable, order
     return Verdict("refuted", reason, diagnosis=Diagnosis("convention" if hint else "shape", hint or reason))
 
 
-class _Points:
-    """Points at which some expressions are finite."""
-
-    def __init__(self, nodes: Sequence[Node], seed: int, fixed: dict[sympy.Symbol, int]) -> None:
-        self.nodes, self.seed, self.fixed = nodes, seed, fixed
-        self.variables = variables(*nodes)
-        self.symbols = size_symbols(*nodes)
-        self.derived = sorted({s for n in topological(nodes) for s in n.shape}, key=str)
-
-    def at(self, binding: Binding, styles: Sequence[str], tries: int, salt: str = "") -> Iterator[Point]:
-        """Points at these sizes; they may lie outside the domain."""
-        for k in range(tries):
-            for style in styles:
-                try:
-                    yield draw(self.variables, binding, hash_seed(self.seed, salt, k), style)
-                except SizeError:
-                    return
-
-    def generic(self, wanted: int) -> Iterator[Point]:
-        """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
-        styles = ("generic", "generic positive", "unit", "natural")
-        for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
-            found = 0
-            for point in self.at(binding, styles, 4 * wanted, "generic"):
-                try:
-                    values(self.nodes, point, 20)
-                except NotFinite:
-                    continue
-                yield point
-                found += 1
-                if found == wanted:
-                    break
-
-    def small(self) -> Iterator[Point]:
-        """Points with small whole numbers, smallest sizes first."""
-        count = 0
-        for binding in itertools.islice(size_choices(self.symbols, self.derived, self.fixed, 3), 12):
-            for point in self.at(binding, ("whole", "natural"), 3, "small"):
-                yield point
-                count += 1
-                if count >= _SMALL_TRIES:
-                    return
-
-
-def hash_seed(seed: int, salt: str, k: int) -> int:
-    """A seed for the k-th draw, the same in every process."""
-    return seed * 1_000_003 + sum(ord(c) for c in salt) * 1009 + k
-
-
 class _Check:
-    """The work of one symbolic claim."""
+    """The work of one symbolic claim: is `claim` what `right` is?
+
+    base   whose differences have to confirm the right formula before a claim is refuted; None where the right
+           formula is no derivative
+    """
 
     def __init__(
         self,
         objective: Node,
-        wrt: Variable,
+        wrt: Variable | None,
         claim: Node,
         right: Node,
-        order: Order,
+        order: object,
+        subject: str,
+        base: Node | None,
         seed: int,
         fixed: dict[sympy.Symbol, int],
         name: Callable[[Node], str],
+        assumed: Assumptions,
     ) -> None:
         self.objective, self.wrt, self.claim, self.right = objective, wrt, claim, right
-        self.order, self.name = order, name
-        self.base = objective if order in (1, "gradient", "jacobian") else gradient(objective, wrt)
-        self.points = _Points([objective, right, claim], seed, fixed)
-        self.undefined = 0
+        self.order, self.name, self.subject, self.base = order, name, subject, base
+        self.assumed = assumed
+        self.points = Points([objective, right, claim], seed, fixed, assumed.apply)
 
     def verdict(self) -> Verdict:
         try:
@@ -160,19 +149,19 @@ class _Check:
             return Verdict("unsupported", f"the claim could not be evaluated: {error}")
         if differing:
             return self._refute(differing, agreeing)
-        what = _WORDS[self.order]
         if not agreeing:
             if kinks:
-                return Verdict("unsupported", f"the {what} exists at none of the points tried")
+                return Verdict("unsupported", f"{self.subject} exists at none of the points tried")
             return self._undefined()
-        reason = proof(self.claim, self.right)
+        under = self.assumed.under()
+        reason = proof(self.claim, self.right, self.assumed.sums)
         if reason is not None:
-            return Verdict("proved", f"the claim is the {what}: {reason}")
+            return Verdict("proved", f"the claim is {self.subject}: {reason}{under}")
         sizes = len({tuple(p.sizes.items()) for p in agreeing})
         return Verdict(
             "agrees",
-            f"claim and {what} are equal to {DIGITS} digits at {len(agreeing)} random points "
-            f"({sizes} choice{'s' if sizes > 1 else ''} of sizes); this is no proof",
+            f"claim and {self.subject.removeprefix('the ')} are equal to {DIGITS} digits at {len(agreeing)} random "
+            f"points ({sizes} choice{'s' if sizes > 1 else ''} of sizes{under}); this is no proof",
         )
 
     def _try_generic(self) -> tuple[list[Point], list[Point], int]:
@@ -193,6 +182,8 @@ class _Check:
 
     def _confirmed(self, point: Point) -> bool:
         """Whether differences agree with the derived derivative here: a second, independent witness."""
+        if self.base is None or self.wrt is None:
+            return True
         try:
             (right,) = values([self.right], point, 60)
             measured = differences(self.base, self.wrt, point.arrays, point.binding, digits=60)
@@ -203,7 +194,7 @@ class _Check:
 
     def _undefined(self) -> Verdict:
         """No point where objective, derivative and claim are finite: is it the claim's fault alone?"""
-        own = _Points([self.objective, self.right], self.points.seed, self.points.fixed)
+        own = Points([self.objective, self.right], self.points.seed, self.points.fixed, self.assumed.apply)
         for point in own.generic(1):
             return Verdict(
                 "unsupported",
@@ -222,11 +213,8 @@ class _Check:
             self.objective, self.wrt, self.claim, simplify(self.right), evidence, self.order, self.name
         )
         example = counterexample(self.claim, self.right, self._small_point() or differing[0])
-        what = _WORDS[self.order]
         at = ", ".join(f"{k} = {v}" for k, v in example.sizes.items())
-        reason = f"the claim is not the {what} with respect to {self.wrt.name}" + (
-            f"; they differ already at {at}" if at else ""
-        )
+        reason = f"the claim is not {self.subject}" + (f"; they differ already at {at}" if at else "")
         return Verdict("refuted", reason, example, found)
 
     def _small_point(self) -> Point | None:
@@ -270,9 +258,10 @@ def _check_callable(
     order: Order,
     seed: int,
     fixed: dict[sympy.Symbol, int],
+    assumed: Assumptions,
 ) -> Verdict:
     """A Python function of the arrays by name, in double precision."""
-    points = _Points([objective, right], seed, fixed)
+    points = Points([objective, right], seed, fixed, assumed.apply)
     tried = 0
     for point in itertools.chain(points.small(), points.generic(2)):
         try:
@@ -308,4 +297,4 @@ def _check_callable(
     )
 
 
-__all__ = ["Order", "STYLES", "check_claim", "counterexample", "derivative"]
+__all__ = ["Order", "check_claim", "check_same", "counterexample", "derivative"]

@@ -39,13 +39,14 @@ def holds(claim: Node, right: Node, points: Sequence[Point]) -> bool:
 
 
 def needed(
-    claim: Node, right: Node, points: Sequence[Point], special: bool = False
+    claim: Node, right: Node, points: Sequence[Point], special: bool = False, only: str = ""
 ) -> tuple[str, str] | None:
-    """(kind, sentence) of the first fact that makes the claim right; `special` asks for single points instead."""
+    """(kind, sentence) of the first fact that makes the claim right; `special` asks for single points instead,
+    `only` for facts whose sentence has that word."""
     varied = [p for p in points if any(n > 1 for n in p.binding.values.values())] or list(points)
     for v in variables(claim, right):
         for kind, words, change in _facts(v):
-            if (kind == "special point") != special:
+            if (kind == "special point") != special or only not in words:
                 continue
             try:
                 changed = [_with(p, v, change(p.arrays[v.name])) for p in varied]
@@ -83,17 +84,17 @@ def _facts(v: Variable) -> Iterator[tuple[str, str, Change]]:
         yield "diagonal", f"the claim is right only if {v.name} is diagonal", _diagonal
     if v.order >= 1 and "simplex" not in v.facts:
         over = "the entries" if v.order == 1 else "every row"
-        yield "condition", f"the claim is right only if {over} of {v.name} sum to 1", _normalised
-        yield "condition", f"the claim is right only if every entry of {v.name} is -1 or 1", _signs
-        yield "condition", f"the claim is right only if every entry of {v.name} is 0 or 1", _binary
+        yield "condition", f"the claim is right only if {over} of {v.name} sum to 1", normalised
+        yield "condition", f"the claim is right only if every entry of {v.name} is -1 or 1", signs
+        yield "condition", f"the claim is right only if every entry of {v.name} is 0 or 1", binary
     if v.order >= 1 and "nonnegative" not in v.facts:
         yield "condition", f"the claim is right only if {v.name} is positive", abs
     if v.order == 1:
         yield "condition", f"the claim is right only if all entries of {v.name} are equal", _constant
-        yield "condition", f"the claim is right only if {v.name} has length 1", _unit
+        yield "condition", f"the claim is right only if {v.name} has length 1", unit
     if v.order == 2 and "orthogonal" not in v.facts:
-        yield "condition", f"the claim is right only if the columns of {v.name} are orthonormal", _orthonormal
-        yield "condition", f"the claim is right only if the columns of {v.name} have mean 0", _centred
+        yield "condition", f"the claim is right only if the columns of {v.name} are orthonormal", orthonormal
+        yield "condition", f"the claim is right only if the columns of {v.name} have mean 0", centred
     if not v.facts & {"positive", "pd", "nonzero", "invertible", "orthogonal", "simplex"}:
         yield "special point", f"the claim is right only where {v.name} = 0", lambda a: a * 0
     if square and not v.facts & {"symmetric"}:
@@ -115,16 +116,19 @@ def _identity(a: Array) -> Array:
     return np.array(sympy.eye(len(a)).tolist(), dtype=object)
 
 
-def _normalised(a: Array) -> Array:
+def normalised(a: Array, axes: tuple[int, ...] = (-1,)) -> Array:
+    """Positive entries with sum 1 over the axes."""
     positive = abs(a) + 1
-    return np.asarray(positive / positive.sum(axis=-1, keepdims=True), dtype=object)
+    return np.asarray(positive / positive.sum(axis=axes, keepdims=True), dtype=object)
 
 
-def _signs(a: Array) -> Array:
+def signs(a: Array) -> Array:
+    """Entries −1 and 1."""
     return _each(a, lambda k, x: sympy.S.One if x > 0 else sympy.S.NegativeOne)
 
 
-def _binary(a: Array) -> Array:
+def binary(a: Array) -> Array:
+    """Entries 0 and 1."""
     return _each(a, lambda k, x: sympy.S.One if x > 0 else sympy.S.Zero)
 
 
@@ -132,13 +136,13 @@ def _constant(a: Array) -> Array:
     return _each(a, lambda k, x: a.flat[0])
 
 
-def _unit(a: Array) -> Array:
+def unit(a: Array) -> Array:
     """A rational point of the sphere: (2t, |t|² − 1)/(|t|² + 1)."""
     t, total = a[:-1], sum(x * x for x in a[:-1])
     return np.array([*(2 * x / (total + 1) for x in t), (total - 1) / (total + 1)], dtype=object)
 
 
-def _orthonormal(a: Array) -> Array:
+def orthonormal(a: Array) -> Array:
     """The first columns of a rational orthogonal matrix."""
     rows, columns = a.shape
     if rows < columns:
@@ -151,8 +155,10 @@ def _orthonormal(a: Array) -> Array:
     return np.array(q[:, :columns].tolist(), dtype=object)
 
 
-def _centred(a: Array) -> Array:
-    return np.asarray(a - a.sum(axis=0, keepdims=True) / a.shape[0], dtype=object)
+def centred(a: Array, axes: tuple[int, ...] = (0,)) -> Array:
+    """Entries with mean 0 over the axes."""
+    count = int(np.prod([a.shape[k] for k in axes]))
+    return np.asarray(a - a.sum(axis=axes, keepdims=True) / sympy.Integer(count), dtype=object)
 
 
 def _each(a: Array, function: Entry) -> Array:

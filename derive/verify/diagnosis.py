@@ -45,7 +45,7 @@ def swapped(a: Array) -> Array:
 
 def diagnose(
     objective: Node,
-    wrt: Variable,
+    wrt: Variable | None,
     claim: Node | None,
     right: Node,
     evidence: Sequence[Evidence],
@@ -59,19 +59,27 @@ def diagnose(
         found = found or _factor(evidence, scalars) or _transposed(evidence, right)
         if found is not None or claim is None:
             return found
-        found = _one_term(claim, right, evidence, name, scalars) or _several_terms(right, evidence, name)
+        found = _one_term(claim, right, evidence, name, scalars)
         if found is not None:
             return found
         points = [e.point for e in evidence]
+        symmetric = conditions.needed(claim, right, points, only="symmetric")
+        found = None if symmetric else _several_terms(right, evidence, name)
+        if found is not None:
+            return found
         claimed, correct = [e.claimed for e in evidence], [e.right for e in evidence]
         search = slips.Search(claim, right, points, claimed, correct, name)
-        slip = search.find(2)
+        slip = search.find(1 if symmetric else 2)
+        if slip is not None and symmetric is not None:
+            return Diagnosis(slip.kind, f"{slip.sentence}; {symmetric[1]}")
         if slip is not None:
             return slip
-        needed = conditions.needed(claim, right, points)
+        needed = symmetric or conditions.needed(claim, right, points)
         if needed is not None:
             return Diagnosis(*needed)
-        slip = search.find(9) or slips.of_objective(objective, wrt, claim, order, points, claimed, name)
+        slip = search.find(9)
+        if slip is None and wrt is not None and order != "value":
+            slip = slips.of_objective(objective, wrt, claim, order, points, claimed, name)
         if slip is not None:
             return slip
         needed = conditions.needed(claim, right, points, special=True)
@@ -102,8 +110,10 @@ def _doubled(right: Array) -> Array:
 
 
 def _convention(
-    objective: Node, wrt: Variable, evidence: Sequence[Evidence], order: object
+    objective: Node, wrt: Variable | None, evidence: Sequence[Evidence], order: object
 ) -> Diagnosis | None:
+    if wrt is None:
+        return None
     if "symmetric" in wrt.facts and wrt.order >= 2 and order in (1, "gradient"):
         if _everywhere(evidence, lambda c, r: close(c, _doubled(r))):
             return Diagnosis(

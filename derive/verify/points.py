@@ -1,0 +1,74 @@
+"""Points at which claims are tried: inside the domain, of several sizes, under the conditions of the claim."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import sympy
+
+from ..errors import SizeError
+from ..node import Node, size_symbols, topological, variables
+from ..sizes import Binding
+from .numbers import NotFinite, values
+from .sampling import Point, distinct_sizes, draw, size_choices
+
+_SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
+
+
+class Points:
+    """Points at which some expressions are finite."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        seed: int,
+        fixed: dict[sympy.Symbol, int],
+        change: Callable[[Point], Point] | None = None,
+    ) -> None:
+        self.nodes, self.seed, self.fixed, self.change = nodes, seed, fixed, change
+        self.variables = variables(*nodes)
+        self.symbols = size_symbols(*nodes)
+        self.derived = sorted({s for n in topological(nodes) for s in n.shape}, key=str)
+
+    def at(self, binding: Binding, styles: Sequence[str], tries: int, salt: str = "") -> Iterator[Point]:
+        """Points at these sizes; they may lie outside the domain."""
+        for k in range(tries):
+            for style in styles:
+                try:
+                    point = draw(self.variables, binding, hash_seed(self.seed, salt, k), style)
+                    yield self.change(point) if self.change is not None else point
+                except SizeError:
+                    return
+                except (ValueError, ZeroDivisionError):
+                    continue  # a condition that cannot be met at these sizes
+
+    def generic(self, wanted: int) -> Iterator[Point]:
+        """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
+        styles = ("generic", "generic positive", "unit", "natural")
+        for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
+            found = 0
+            for point in self.at(binding, styles, 4 * wanted, "generic"):
+                try:
+                    values(self.nodes, point, 20)
+                except NotFinite:
+                    continue
+                yield point
+                found += 1
+                if found == wanted:
+                    break
+
+    def small(self) -> Iterator[Point]:
+        """Points with small whole numbers, smallest sizes first."""
+        count = 0
+        for binding in itertools.islice(size_choices(self.symbols, self.derived, self.fixed, 3), 12):
+            for point in self.at(binding, ("whole", "natural"), 3, "small"):
+                yield point
+                count += 1
+                if count >= _SMALL_TRIES:
+                    return
+
+
+def hash_seed(seed: int, salt: str, k: int) -> int:
+    """A seed for the k-th draw, the same in every process."""
+    return seed * 1_000_003 + sum(ord(c) for c in salt) * 1009 + k
