@@ -20,7 +20,7 @@ from .evaluate import bind
 from .expression import Constraint, Expression, merge_arrays, parse
 from .node import Node, Variable, size_symbols, variable
 from .operations import find_variable, gradient, hessian
-from .optimality import KKT, Lagrangian, Relation, kkt_residual, lagrangian
+from .optimality import KKT, ClosedForm, Lagrangian, Relation, closed_forms, kkt_residual, lagrangian
 from .reparametrise import Reparametrised, reparametrise
 from .sizes import ONE, Binding
 from .smoothing import has_kinks
@@ -92,6 +92,10 @@ class Problem:
         """Is the problem convex? `.status` is "convex" (with `.proof`), "not convex" or "undecided"."""
         stated = [(c.left.node, c.relation, c.right.node) for c in self.constraints]
         return problem_convexity(self.objective.node, self._over, self.sense, stated)
+
+    def closed_form(self) -> dict[str, ClosedForm]:
+        """Where stationarity is linear in an unknown: its solution in matrix notation, by name."""
+        return {v.name: c for v, c in closed_forms(self._lagrangian(None)).items()}
 
     def _lagrangian(self, names: Any) -> Lagrangian:
         relations = [Relation(c.left.node, c.relation, c.right.node) for c in self.constraints]

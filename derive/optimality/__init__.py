@@ -1,7 +1,18 @@
 """What a statement implies about its optimum: Lagrangian, KKT conditions, closed forms."""
 
+from .closed_form import ClosedForm, closed_form, closed_forms
 from .kkt import KKT
 from .lagrangian import Lagrangian, Relation, lagrangian
 from .residual import Residual, kkt_residual
 
-__all__ = ["KKT", "Lagrangian", "Relation", "Residual", "kkt_residual", "lagrangian"]
+__all__ = [
+    "KKT",
+    "ClosedForm",
+    "Lagrangian",
+    "Relation",
+    "Residual",
+    "closed_form",
+    "closed_forms",
+    "kkt_residual",
+    "lagrangian",
+]
