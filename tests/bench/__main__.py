@@ -36,7 +36,8 @@ def machine() -> str:
         name = next(line.split(":", 1)[1].strip() for line in cpu.splitlines() if "model name" in line)
     except (OSError, StopIteration):
         pass
-    packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy"))
+    installed = [p for p in kernels.peers.PEERS if p not in kernels.peers.missing()]
+    packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy", *installed))
     python = platform.python_version()
     return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; one thread unless said otherwise."
 
