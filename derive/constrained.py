@@ -101,6 +101,7 @@ class Constrained:
         f, names = self.problem.objective, self.problem.unknowns
         slopes = dict(zip(names, gradients(f, names), strict=True))
         self.first: dict[str, Node] = {VALUE: f}
+        self.slopes: dict[str, Node] = {}
         self.first.update({gradient_key(v.name): g for v, g in slopes.items() if not is_zero(g)})
         terms = [(ONE, f)]
         self.multipliers: list[Variable] = []
@@ -110,7 +111,7 @@ class Constrained:
                 for v in names:
                     slope = jacobian(node, v)
                     if not is_zero(slope):
-                        self.first[jacobian_key(kind, k, v.name)] = slope
+                        self.slopes[jacobian_key(kind, k, v.name)] = slope
                 dual = variable(multiplier_name(kind, k), node.shape)
                 self.multipliers.append(dual)
                 terms.append((MINUS, inner(dual, node)))
@@ -122,11 +123,7 @@ class Constrained:
                 block = jacobian(firsts[i], u)
                 if not is_zero(block):
                     self.second[hessian_key(v.name, u.name)] = block
-        self.linear = not any(
-            set(names) & set(variables(node))
-            for key, node in self.first.items()
-            if key.startswith("jacobian")
-        )
+        self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())
         self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
         self._kernels: dict[str, Any] = {}
 
@@ -211,8 +208,16 @@ class Constrained:
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         amount = sum(int(np.size(a)) for a in data.values())
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
-        parts = [self._evaluator(part, arrays, filled, chosen) for part in ("first", "second")]
-        functions = functions_of(layout, parts[0], parts[1], shapes)
+
+        def functions_by(backend: str) -> Any:
+            first, slopes, second = (
+                self._evaluator(part, arrays, filled, backend) for part in ("first", "slopes", "second")
+            )
+            return functions_of(
+                layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic
+            )
+
+        functions = functions_by(chosen)
         history = History()
         ended: list[str] = []
         latest = [layout.pack(point)]
@@ -245,10 +250,7 @@ class Constrained:
             except StopIteration:
                 ended.append("stopped by the callback")
                 answer = self._kept(latest[0], shapes)
-            judge = functions
-            if chosen != "numpy":
-                slow = [self._evaluator(part, arrays, filled, "numpy") for part in ("first", "second")]
-                judge = functions_of(layout, slow[0], slow[1], shapes)
+            judge = functions if chosen == "numpy" else functions_by("numpy")
             z = _snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
             value = self._statement_value(arrays, found)
@@ -342,8 +344,8 @@ class Constrained:
         ]
         others += [{k: rng.random(np.shape(point[k])) for k in names}]
         others += [{k: rng.standard_normal(np.shape(point[k])) for k in names} for _ in range(5)]
-        nodes = [node for key, node in self.first.items() if not key.startswith("jacobian")]
-        steep = [node for key, node in self.first.items() if key.startswith("jacobian equality")]
+        nodes = list(self.first.values())
+        steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
         for k in range(len(others) + 1):
             found = point if k == 0 else self._start(arrays, binding, others[k - 1], False)
             try:

@@ -50,47 +50,69 @@ def multiplier_name(kind: str, number: int) -> str:
 
 
 def functions_of(
-    layout: Layout, first: Evaluate, second: Evaluate, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]
+    layout: Layout,
+    first: Evaluate,
+    slopes: Evaluate,
+    second: Evaluate,
+    shapes: Mapping[str, Mapping[int, tuple[int, ...]]],
+    *,
+    linear: bool = False,
+    quadratic: bool = False,
 ) -> Functions:
     """A solver's view of evaluations by name.
 
-    `first` takes the unknowns and gives values and first derivatives, `second` takes the multipliers as well and
-    gives the blocks of the Lagrangian's Hessian; blocks that vanish may be missing. `shapes` are those of the
-    constraint arrays by kind and number.
+    `first` takes the unknowns and gives the objective, its gradient and the constraints, `slopes` the Jacobians,
+    `second` takes the multipliers as well and gives the blocks of the Lagrangian's Hessian; blocks that vanish
+    may be missing. `shapes` are those of the constraint arrays by kind and number. Jacobians of linear constraints
+    and the Hessian of a quadratic problem are evaluated once.
     """
     sizes = dict(zip(layout.names, layout.sizes, strict=True))
 
-    def stacked(found: Mapping[str, Array], kind: str) -> tuple[Vector, Matrix]:
-        rows, blocks = [np.zeros(0)], [np.zeros((0, layout.size))]
+    known: dict[str, Matrix] = {}
+
+    def rows(found: Mapping[str, Array], kind: str) -> Vector:
+        parts = [np.zeros(0)]
+        for k, shape in shapes[kind].items():
+            parts.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
+        return np.concatenate(parts)
+
+    def jacobian(found: Mapping[str, Array], kind: str) -> Matrix:
+        blocks = [np.zeros((0, layout.size))]
         for k, shape in shapes[kind].items():
             count = int(np.prod(shape, dtype=np.int64))
-            rows.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
             block = np.zeros((count, layout.size))
             for name, place in layout.slices.items():
                 part = found.get(jacobian_key(kind, k, name))
                 if part is not None:
                     block[:, place] = np.asarray(part).reshape(count, sizes[name])
             blocks.append(block)
-        return np.concatenate(rows), np.vstack(blocks)
+        return np.vstack(blocks)
 
     def values(z: Vector) -> Values:
+        point = layout.unpack(z)
         try:
-            found = first(layout.unpack(z))
+            found = first(point)
+            if linear and not known:
+                fixed = slopes(point)
+                known.update({kind: jacobian(fixed, kind) for kind in shapes})
+            moving = {} if linear else slopes(point)
         except (DataError, np.linalg.LinAlgError, FloatingPointError):
             n = layout.size
-            return Values(
-                np.nan, np.full(n, np.nan), np.zeros(0), np.zeros((0, n)), np.zeros(0), np.zeros((0, n))
-            )
+            empty = np.zeros((0, n))
+            return Values(np.nan, np.full(n, np.nan), np.zeros(0), empty, np.zeros(0), empty)
         g = np.zeros(layout.size)
         for name, place in layout.slices.items():
             part = found.get(gradient_key(name))
             if part is not None:
                 g[place] = np.asarray(part).reshape(-1)
-        e, E = stacked(found, "equality")
-        c, C = stacked(found, "inequality")
-        return Values(float(found[VALUE]), g, e, E, c, C)
+        E, C = (known[kind] if linear else jacobian(moving, kind) for kind in ("equality", "inequality"))
+        return Values(float(found[VALUE]), g, rows(found, "equality"), E, rows(found, "inequality"), C)
+
+    constant: list[Matrix] = []
 
     def hessian(z: Vector, nu: Vector, lam: Vector) -> Matrix:
+        if constant:
+            return constant[0]
         given = {**layout.unpack(z), **_multipliers(shapes, nu, lam)}
         try:
             found = dict(second(given))
@@ -101,7 +123,10 @@ def functions_of(
                 if hessian_key(a, b) not in found and hessian_key(b, a) not in found:
                     found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
         full = assemble(layout, found)
-        return np.asarray((full + full.T) / 2)
+        full = np.asarray((full + full.T) / 2)
+        if quadratic and np.isfinite(full).all():
+            constant.append(full)
+        return full
 
     return Functions(layout.size, values, hessian)
 

@@ -277,7 +277,7 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
             k = np.zeros((n + m, n + m))
             k[:n, :n], k[:n, n:], k[n:, :n] = h, -A.T, A
             right = np.concatenate([-(v.g), -v.e, -v.c[active]])
-            step = np.linalg.lstsq(k, right, rcond=1e-14)[0]
+            step = _least_squares(k, right)
         except np.linalg.LinAlgError:
             break
         z_new = z + step[:n]
@@ -296,6 +296,16 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
             z, nu, np.maximum(lam, 0.0), answer.status, answer.iterations, answer.errors, answer.objective
         )
     return best
+
+
+def _least_squares(k: Matrix, right: Vector) -> Vector:
+    """A solution of a symmetric system that may be singular; of large ones only where it is not."""
+    if right.size <= 300:
+        return np.asarray(np.linalg.lstsq(k, right, rcond=1e-14)[0])
+    found = np.linalg.solve(k, right)
+    if not np.isfinite(found).all():
+        raise np.linalg.LinAlgError("singular")
+    return np.asarray(found)
 
 
 def violation(v: Values, nu: Vector, lam: Vector) -> float:
