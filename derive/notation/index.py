@@ -112,6 +112,8 @@ class _Writer:
             return f"δ[{i},{j}]" if self.plain else f"\\delta_{{{i} {j}}}"
         if t.op == "ones":
             return "1"
+        if t.op in ("zeros", "zero"):
+            return "0"
         if t.op == "einsum":
             return self.einsum(t, indices)
         if t.op == "pow":
@@ -188,11 +190,17 @@ class _Writer:
         return f"Σ_{{{','.join(summed)}}}" if self.plain else f"\\sum_{{{', '.join(summed)}}}"
 
     def power(self, t: Tree, indices: list[str]) -> str:
-        base = self.write(t.args[0], indices)
-        if t.args[0].op in ("einsum", "chain", "mul") and not base.endswith((")", "\\right)")):
-            base = self.bracket(base)
-        exponent = self.matrix(t.args[1])
-        return f"{base}**{exponent}" if self.plain else f"{base}^{{{exponent}}}"
+        base = self.base(t.args[0], indices)
+        exponent = t.args[1]
+        text = self.write(exponent, indices if exponent.order else [], True)
+        if not self.plain:
+            return f"{base}^{{{text}}}"
+        return f"{base}**{text if exponent.level >= 4 else f'({text})'}"
+
+    def base(self, t: Tree, indices: list[str]) -> str:
+        """What a power is taken of."""
+        text = self.write(t, indices)
+        return self.bracket(text) if t.op in ("einsum", "chain", "mul", "pow", "outer") else text
 
     def product(self, t: Tree, indices: list[str]) -> str:
         coefficient, nums, dens = parts(t)
@@ -257,7 +265,7 @@ class _Writer:
             return f"{self.head(name, reduced)}({self.write(argument, inner, True)})"
         if name in ("sumsq", "norm"):
             inner = [self.fresh() for _ in range(argument.order)]
-            squares = f"{self.sigma(inner)} {self.write(argument, inner)}" + ("**2" if self.plain else "^2")
+            squares = f"{self.sigma(inner)} {self.base(argument, inner)}" + ("**2" if self.plain else "^2")
             if name == "sumsq":
                 return squares
             return f"sqrt({squares})" if self.plain else f"\\sqrt{{{squares}}}"
@@ -265,8 +273,8 @@ class _Writer:
             return self.batched(name, argument, indices)
         if not _entrywise(name):
             return self.applied(t, indices)
-        if all(a.order == t.order for a in t.args):
-            inside = ", ".join(self.write(a, indices, True) for a in t.args)
+        if all(a.order in (0, t.order) for a in t.args):
+            inside = ", ".join(self.write(a, indices if a.order else [], True) for a in t.args)
             return f"{self.head(name, [])}{self.bracket(inside)}"
         return self.subscripted(t, indices)
 
@@ -276,6 +284,8 @@ class _Writer:
             return self.matrix(t)
         inner = [self.fresh() for _ in range(t.order)]
         entry = self.write(t, inner, True)
+        if not inner:
+            return entry
         return f"[{entry}][{','.join(inner)}]" if self.plain else f"[{entry}]_{{{' '.join(inner)}}}"
 
     def applied(self, t: Tree, indices: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ vector of ones. Results of order three and more come in index notation (see `ind
 
 from __future__ import annotations
 
+import re
+
 import sympy
 
 from ..operators import REGISTRY, Elementwise
@@ -103,7 +105,8 @@ def _write(t: Tree) -> str:
         case "call":
             return _call(t)
         case "index":
-            return f"{_wrap(args[0], ATOM)}_{{[{t.data}]}}"
+            array = _wrap(args[0], ATOM)
+            return f"{f'{{{array}}}' if '_' in array else array}_{{[{t.data}]}}"
     raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
 
 
@@ -203,7 +206,7 @@ def _product(t: Tree) -> str:
 
 def _fraction(p: sympy.Expr, q: sympy.Expr, scalars: list[Tree], under: list[Tree], followed: bool) -> str:
     """Numbers and scalars over numbers and scalars, all of one product; "" when there are none."""
-    numbers = [number(p)] if p != 1 else []
+    numbers = [bracket(number(p)) if p.is_Add and (scalars or followed) else number(p)] if p != 1 else []
     if q == 1 and not under:
         if len(scalars) == 1 and not numbers and not followed:
             return _write(scalars[0])
@@ -219,7 +222,8 @@ def _fraction(p: sympy.Expr, q: sympy.Expr, scalars: list[Tree], under: list[Tre
     if q == 1 and len(under) == 1:
         bottom = _write(under[0])
     else:
-        bottom = " ".join([*([number(q)] if q != 1 else []), *(_factor(a) for a in under)])
+        divisor = [bracket(number(q)) if q.is_Add and under else number(q)] if q != 1 else []
+        bottom = " ".join([*divisor, *(_factor(a) for a in under)])
     return f"\\frac{{{top}}}{{{bottom}}}"
 
 
@@ -318,10 +322,8 @@ def _call(t: Tree) -> str:
             return head[:-1] + bracket(inside)
         return operator.latex.replace("{0}", inside)
     if isinstance(operator, Elementwise):
-        text = operator.latex
-        for k, a in enumerate(args):
-            text = text.replace(f"{{{k}}}", _write(a))
-        return text
+        words = [_write(a) for a in args]  # in one sweep: an argument may hold `{1}` itself
+        return re.sub(r"\{(\d)\}", lambda found: words[int(found[1])], operator.latex)
     where = (
         {None: "", 0: "_{\\mathrm{col}}", 1: "_{\\mathrm{row}}"}.get(axis, f"_{{{axis}}}")
         if args[0].order == 2
@@ -329,9 +331,6 @@ def _call(t: Tree) -> str:
     )
     if isinstance(axis, int) and args[0].order > 2:
         where = f"_{{\\mathrm{{axis}}\\,{axis}}}"
-    if operator is not None and any(key not in ("axis", "") for key, _ in settings):
-        words = [f"{key}={value}" for key, value in settings if key]
-        where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
     if operator is not None and any(key not in ("axis", "") for key, _ in settings):
         words = [f"{key}={value}" for key, value in settings if key]
         where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
