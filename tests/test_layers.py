@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # import each other.
 CORE = (
     "kernels.scalars kernels.contraction kernels.statements kernels.gram kernels.lowering_access kernels.lowering "
-    "kernels.schedule kernels.program kernels.loops kernels.access kernels.axes kernels.products kernels.symmetric "
+    "kernels.schedule kernels.program kernels.loops kernels.access kernels.axes kernels.tiles kernels.products kernels.symmetric "
     "kernels.emit kernels.special kernels.plain kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.oracle kernels.optimizers kernels.certificate kernels.kkt kernels.precision"
 )
 LAYERS = [
