@@ -13,7 +13,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import deriving, kernels, lengths
+from . import deriving, kernels, lengths, solvers
 from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,7 @@ PARTS = {
     "threads": kernels.threads,
     "growth": kernels.growth,
     "lengths": lengths.table,
+    "solvers": solvers.table,
 }
 
 
