@@ -214,3 +214,24 @@ def test_scalar_signs() -> None:
     assert nonnegative(1 / p + p) and not nonnegative(x) and not nonnegative(p - 1)
     assert nonnegative(1 - sympy.tanh(x) ** 2)
     assert not nonnegative(x**3 + 1) and not nonnegative(1 - x**2)
+
+
+def test_bounds_of_the_hessian() -> None:
+    """λI ≤ ∇²f ≤ λI + Xᵀdiag(y²)X/4 for ridge-logistic regression, never violated on random points."""
+    text = "sum(log(1 + exp(-y * (X @ w)))) + lam / 2 * (w @ w)"
+    loss = dv.parse(text, variables=VARIABLES, facts=FACTS)
+    found = verdict(text, "w")
+    assert found.lower is not None and found.upper is not None
+    lower, upper = dv.Expression(found.lower), dv.Expression(found.upper)
+    assert lower.same_as(dv.parse("lam * eye(d)", variables=VARIABLES, facts=FACTS))
+    claim = dv.parse("lam * eye(d) + X.T @ diag(y**2) @ X / 4", variables=VARIABLES, facts=FACTS)
+    assert upper.same_as(claim)
+    rng = np.random.default_rng(0)
+    hessian = dv.hessian(loss, "w")
+    for _ in range(20):
+        data = {"X": rng.normal(size=(5, 3)), "y": rng.normal(size=5), "lam": 0.3}
+        h = hessian.evaluate({**data, "w": rng.normal(size=3)})
+        assert np.linalg.eigvalsh(upper.evaluate(data) - h).min() > -1e-10
+        assert np.linalg.eigvalsh(h).min() > 0.3 - 1e-10
+    square = verdict("sumsq(X @ w - y)/2", "w")
+    assert square.lower is square.upper

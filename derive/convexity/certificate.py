@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import final
 
 from .. import notation
-from ..build import is_zero, negate
+from ..build import inner, is_zero, negate, total
 from ..node import Node, Variable, variable
 from ..stable import recognise
+from ..statement.arithmetic import sub
+from .bounds import hessian_bounds
 from .curvature import Line, Undecided
 from .domains import check_domain, check_unknown, rounded
 from .forms import prove_form
@@ -26,7 +28,18 @@ from .signs import Prover, Step
 @final
 @dataclass(frozen=True)
 class Convexity:
-    """The verdict. `status` is "convex", "not convex" or "undecided"."""
+    """The verdict. `status` is "convex", "not convex" or "undecided".
+
+    `proof` is a tree of steps, `counterexample` a point and a direction; lower ≤ ∇²f ≤ upper where found.
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> print(dv.minimize(loss, over="w").convexity())
+    convex: the second derivative along every direction d is nonnegative
+    Hessian >= X.T @ X
+    Hessian <= X.T @ X
+      sumsq(X @ d_w) >= 0    [from the facts of its parts]
+    """
 
     status: str
     reason: str
@@ -34,12 +47,18 @@ class Convexity:
     counterexample: Counterexample | None = None
     form: Node | None = None
     domain: tuple[str, ...] = ()
+    lower: Node | None = None
+    upper: Node | None = None
 
     def lines(self) -> list[str]:
         """The verdict and its grounds, step by step."""
         out = [self.status + (f": {self.reason}" if self.reason else "")]
         if self.domain:
             out.append("on the convex set " + ", ".join(self.domain))
+        if self.lower is not None:
+            out.append(f"Hessian >= {notation.text(self.lower)}")
+        if self.upper is not None:
+            out.append(f"Hessian <= {notation.text(self.upper)}")
         if self.proof is not None:
             out += self.proof.lines(1)
         if self.counterexample is not None:
@@ -67,7 +86,7 @@ def convexity(
         values, forms = Prover(), Prover(directions.values())
         for v in unknowns:
             check_unknown(v)
-        line = Line(root, directions, rounded(values))  # type: ignore[arg-type]
+        line = Line(root, directions, rounded(values))
         form = line.jets[root].curvature
         domain = tuple(check_domain(root, line, values, forms))
         if form is None or is_zero(form):
@@ -75,7 +94,10 @@ def convexity(
         proof = prove_form(forms, form)
         if proof is not None:
             because = "the second derivative along every direction d is nonnegative"
-            return Convexity("convex", because, proof, None, form, domain)
+            bounds: tuple[Node | None, Node | None] = (None, None)
+            if look and len(unknowns) == 1 and unknowns[0].order == 1:
+                bounds = hessian_bounds(form, unknowns[0], directions[unknowns[0]])
+            return Convexity("convex", because, proof, None, form, domain, *bounds)
     except Undecided as found:
         reason = str(found)
     example = search(root, unknowns, form, directions, seed=seed) if look else None
@@ -92,9 +114,6 @@ def problem_convexity(
     relations: Iterable[tuple[Node, str, Node]] = (),
 ) -> Convexity:
     """Is the problem convex: the objective (negated for a maximum), every g ≤ 0, and every equation affine?"""
-    from ..build import total
-    from ..statement.arithmetic import sub
-
     main = convexity(objective if sense == "minimize" else negate(objective), unknowns)
     if main.status != "convex":
         return main
@@ -103,8 +122,6 @@ def problem_convexity(
         residual = sub(right, left) if sign == ">=" else sub(left, right)
         shown = f"{notation.text(left)} {sign} {notation.text(right)}"
         weights = variable("_weight", residual.shape, ["nonnegative"])
-        from ..build import inner
-
         scalar = inner(weights, residual) if residual.order else total(residual)
         verdicts = [convexity(scalar, unknowns, look=False)]
         if sign == "==":

@@ -7,6 +7,8 @@ Each operator that is not defined everywhere has a condition on its argument g: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy
 
 from ..build import add, split_power
@@ -34,7 +36,7 @@ def check_unknown(v: Variable) -> None:
             raise Undecided(f"the set of {fact} arrays, to which {v.name} is confined, is not convex")
 
 
-def rounded(prover: Prover) -> object:
+def rounded(prover: Prover) -> Callable[[Node], bool]:
     """Whether a power is a root of something that may touch zero, where it has a convex kink as a norm has."""
 
     def ask(node: Node) -> bool:

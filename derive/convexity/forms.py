@@ -48,7 +48,7 @@ def prove_form(prover: Prover, form: Node) -> Step | None:
     if form.weight > _HEAVY:
         return None
     for view in (expand(form), expand(_named(prover, form))):
-        terms = _flat(view)
+        terms = flat(view)
         steps = [prover.prove(add([t], ())) for t in terms]
         if all(steps):
             return Step(_claim(prover, form), "a sum of such", tuple(s for s in steps if s is not None))
@@ -64,7 +64,7 @@ def _claim(prover: Prover, node: Node) -> str:
     return f"{notation.text(prover.plain(node))} >= 0"
 
 
-def _flat(node: Node) -> list[Term]:
+def flat(node: Node) -> list[Term]:
     """The terms of a nested sum."""
     found: list[Term] = []
     stack: list[Term] = [(sympy.S.One, node)]

@@ -36,7 +36,13 @@ _FREE = frozenset({"symmetric"})
 @final
 @dataclass(frozen=True)
 class ClosedForm:
-    """`unknown = solution`, where `condition` holds; `matrix` is what has to be inverted."""
+    """`unknown = solution`, where `condition` holds; `matrix` is what has to be inverted.
+
+    >>> import derive as dv
+    >>> loss = dv.parse("sumsq(X @ w - y)", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    >>> dv.minimize(loss, over="w").closed_form()["w"].lines()[0]
+    'w = inv(X.T @ X) @ X.T @ y'
+    """
 
     unknown: Variable
     solution: Node

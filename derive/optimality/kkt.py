@@ -44,7 +44,17 @@ class Line:
 
 @final
 class KKT:
-    """The conditions; `str()` and `latex()` print them, `stationarity` holds the derived gradients."""
+    """The conditions; `str()` and `latex()` print them, `stationarity` holds the derived gradients.
+
+    >>> import derive as dv
+    >>> sizes = {"A": ("m", "d"), "b": ("m",), "w": ("d",)}
+    >>> print(dv.minimize("sumsq(w) / 2", over="w", subject_to=["A @ w == b"], variables=sizes).kkt())
+    stationarity
+      A.T @ nu_1 + w == 0    (in w)
+    primal feasibility
+      A @ w == b
+    multipliers: nu_1 (m,)
+    """
 
     def __init__(self, lagrangian: Lagrangian) -> None:
         self.lagrangian = lagrangian

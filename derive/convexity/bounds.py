@@ -1,0 +1,78 @@
+"""Constant matrices between which the Hessian lies: lower ≤ ∇²f ≤ upper for all values of the unknown.
+
+The part of the second derivative that holds no unknown is a lower bound when the rest is proved nonnegative;
+an upper bound follows by replacing weights of squares by their largest values (σ(z) σ(−z) ≤ 1/4, σ ≤ 1).
+λ_min(lower) is the strong convexity constant and λ_max(upper) the Lipschitz constant of the gradient:
+for ridge-logistic regression λ I ≤ ∇²f ≤ λ I + Xᵀdiag(y²)X / 4.
+"""
+
+from __future__ import annotations
+
+import sympy
+
+from ..build import Factor, add, einsum, is_zero, negate
+from ..differentiate import gradient, jacobian
+from ..node import Apply, Einsum, Node, Variable, depends_on, ones, variables
+from ..operators import apply
+from ..simplify import expand, simplify
+from ..sizes import ONE
+from .forms import flat, prove_form
+from .signs import Prover
+
+_AT_MOST_ONE = frozenset({"sigmoid", "softmax", "max_share"})
+
+
+def hessian_bounds(form: Node, unknown: Variable, direction: Variable) -> tuple[Node | None, Node | None]:
+    """(lower, upper), each a matrix over the axes of the unknown twice, or None where none was found."""
+    view = expand(form)
+    terms = flat(view)
+    fixed = [(c, t) for c, t in terms if not depends_on(t, unknown)]
+    rest = [(c, t) for c, t in terms if depends_on(t, unknown)]
+    if any(v.name.startswith("_kink") for v in variables(form)):
+        return None, None
+    prover = Prover([direction])
+    lower: Node | None = None
+    remainder = add(rest, ())
+    if is_zero(remainder) or prove_form(prover, remainder) is not None:
+        lower = _matrix(add(fixed, ()), direction)
+    above: list[tuple[sympy.Expr, Node]] = list(fixed)
+    for c, t in rest:
+        if c.is_nonpositive and prover.prove(t) is not None:
+            continue
+        bound = _bounded(prover, t, unknown) if c.is_nonnegative else None
+        if bound is None:
+            return lower, None
+        above.append((c * bound[0], bound[1]))
+    return lower, _matrix(add(above, ()), direction)
+
+
+def _matrix(form: Node, direction: Variable) -> Node:
+    """The matrix of a quadratic form."""
+    return simplify(add([(sympy.S.Half, jacobian(gradient(form, direction), direction))]))
+
+
+def _bounded(prover: Prover, term: Node, unknown: Variable) -> tuple[sympy.Expr, Node] | None:
+    """The term with the factors that hold the unknown replaced by their largest values."""
+    if not isinstance(term, Einsum):
+        return None
+    factors: list[Factor] = list(zip(term.operands, term.inputs, strict=True))
+    scale = ONE
+    weights = [f for f in factors if depends_on(f[0], unknown)]
+    others = [f for f in factors if f not in weights]
+    waiting = list(weights)
+    while waiting:
+        node, labels = waiting.pop()
+        if not (isinstance(node, Apply) and node.op in _AT_MOST_ONE):
+            return None
+        if node.op == "sigmoid":
+            mirror = apply("sigmoid", negate(node.operands[0]))
+            partner = next((f for f in waiting if f[0] is mirror and f[1] == labels), None)
+            if partner is not None:
+                waiting.remove(partner)
+                scale = scale / 4
+    kept = tuple(sorted({i for _, ls in weights for i in ls}))
+    sizes = term.label_sizes()
+    fill: list[Factor] = [(ones((sizes[i],)), (i,)) for i in kept]
+    if not prover.form(others, kept) and not all(prover.prove(n) for n, _ in others):
+        return None
+    return scale, einsum([*others, *fill], ())
