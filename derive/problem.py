@@ -288,6 +288,11 @@ class Problem:
             from .kernels.plan import Plan
 
             return Plan("interior-point", self._derived().describe())
+        squares = self._as_squares()
+        if squares is not None and squares.fits(binding):
+            from .kernels.plan import Plan
+
+            return Plan("levenberg-marquardt", squares.describe())
         return choose(_count(binding.shape(v.shape) for v in self._over), max(v.order for v in self._over))
 
     # ------------------------------------------------------------ constraints and kinks
