@@ -43,12 +43,15 @@ if TYPE_CHECKING:
     )
     from .problem import Problem, maximize, minimize
     from .sizes import sizes
+    from .verify.functions import assert_gradient, check_gradient
 
 #: Where each public name lives.
 _HOME = {
     "DeriveError": "errors",
     "sizes": "sizes",
     "Problem": "problem",
+    "assert_gradient": "verify.functions",
+    "check_gradient": "verify.functions",
     "minimize": "problem",
     "maximize": "problem",
     **dict.fromkeys(
@@ -65,8 +68,10 @@ __all__ = [
     "DeriveError",
     "Expression",
     "Problem",
+    "assert_gradient",
     "check",
     "check_equal",
+    "check_gradient",
     "code",
     "compile",
     "derivation",

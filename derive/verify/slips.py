@@ -182,11 +182,8 @@ def of_objective(
     chosen = _telling(points)
     quick = Quick([points[k] for k in chosen])
     target = [np.asarray(claimed[k], dtype=float) for k in chosen]
-    tried = [
-        e
-        for e in edits(objective, pool(objective))
-        if e.kind in ("function", "power", "extra factor", "term factor")
-    ]
+    kinds = ("function", "power", "extra factor", "term factor")
+    tried = [*_norms(objective), *(e for e in edits(objective, pool(objective)) if e.kind in kinds)]
     for edit in tried[:60]:
         changed = edit.of(objective)
         if changed is None:
