@@ -256,9 +256,7 @@ def _show_steps(expression: Expression, names: Sequence[str], form: str) -> None
 
     solutions = {name: derivation(expression, name) for name in names}
     if form == "json":
-        records = {
-            name: {"text": str(s).splitlines(), "latex": s.latex()} for name, s in solutions.items()
-        }
+        records = {name: {"text": str(s).splitlines(), "latex": s.latex()} for name, s in solutions.items()}
         click.echo(json.dumps(records, indent=2))
         return
     click.echo("\n\n".join(s.latex() if form == "latex" else str(s) for s in solutions.values()))

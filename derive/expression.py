@@ -307,7 +307,9 @@ class Expression:
 
     def transpose(self, *axes: Any) -> Any:
         """Axes permuted, reversed by default."""
-        return self._method("transpose", (axes[0] if isinstance(axes[0], tuple | list) else axes) if axes else None)
+        return self._method(
+            "transpose", (axes[0] if isinstance(axes[0], tuple | list) else axes) if axes else None
+        )
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """Two axes exchanged."""
