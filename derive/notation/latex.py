@@ -157,9 +157,9 @@ def _is_column(t: Tree) -> bool:
 
 def _is_tall(a: Tree) -> bool:
     """Whether a scalar stands behind a fraction rather than in it."""
-    return a.op == "sum" or (
-        a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det")
-    )
+    if a.op == "pow":
+        return _is_tall(a.args[0]) or a.args[0].op == "sum"
+    return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 
 def _product(t: Tree) -> str:

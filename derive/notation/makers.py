@@ -8,7 +8,7 @@ import sympy
 
 from ..sizes import tidy
 from .numerals import is_negative, number_cost
-from .tree import Tree, make, num, parts, rendering
+from .tree import Tree, call, make, num, parts, rendering
 
 
 def transpose(a: Tree) -> Tree:
@@ -107,6 +107,8 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
             into += a
             other += b
     order = max((t.order for t in (*above, *below)), default=0)
+    if coefficient.free_symbols:
+        coefficient, above = _means(coefficient, above)
     if coefficient == 0 or any(t.op == "zero" for t in above):
         return make("zero", order=order) if order else num(sympy.S.Zero)
     for t in list(below):
@@ -127,6 +129,22 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
     if not above and not below:
         return num(coefficient)
     return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
+
+
+def _means(coefficient: sympy.Expr, above: list[Tree]) -> tuple[sympy.Expr, list[Tree]]:
+    """A sum over its number of terms as a mean, a mean times it as a sum."""
+    for k, t in enumerate(above):
+        if t.op != "call" or t.data not in (("sum", ()), ("mean", ())):
+            continue
+        name = "mean" if t.data[0] == "sum" else "sum"
+        length = rendering.lengths.get(call("sum", *t.args))
+        if length is None:
+            continue
+        rest = tidy(coefficient * length if name == "mean" else coefficient / length)
+        new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(coefficient)[0].free_symbols
+        if number_cost(rest) < number_cost(coefficient) and not new:
+            return rest, [*above[:k], call(name, *t.args), *above[k + 1 :]]
+    return coefficient, above
 
 
 def _gathered(items: list[Tree]) -> list[Tree]:

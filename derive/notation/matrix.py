@@ -29,12 +29,12 @@ from ..node import (
 from ..operators import lookup
 from ..operators.elementwise import Elementwise
 from ..simplify import simplify
-from ..sizes import ONE, tidy
+from ..sizes import ONE
 from . import factor
 from .broadcasting import with_broadcasting
 from .graph import Graph, Labels
 from .makers import even, mul
-from .numerals import number_cost, number_text, without_pi
+from .numerals import number_text, without_pi
 from .orientation import both_ways
 from .tree import Tree, call, make, num, parts, rendering, var
 
@@ -154,12 +154,7 @@ def _algebraic(t: Tree) -> bool:
 
 
 def scaled(c: sympy.Expr, tree: Tree) -> Tree:
-    """c · tree; a sum divided by its number of terms is a mean."""
-    if c.free_symbols and tree in rendering.lengths:
-        rest = tidy(c * rendering.lengths[tree])
-        new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(c)[0].free_symbols
-        if number_cost(rest) < number_cost(c) and not new:
-            return mul(rest, [call("mean", *tree.args)])
+    """c · tree."""
     if tree.op == "sum" and c.is_Rational and c != 1:
         spread = factor.shortest([mul(c, [t]) for t in tree.args], [])
         return min(mul(c, [tree]), spread, key=lambda t: t.cost)
