@@ -82,6 +82,8 @@ def negate(node: Node) -> Node:
 
 def is_negative(coefficient: Coefficient) -> bool:
     """Whether the coefficient would be written with a leading minus."""
+    if coefficient.is_Rational:
+        return bool(coefficient.p < 0)
     if coefficient.is_number:
         return bool(coefficient < 0)
     return bool(coefficient.could_extract_minus_sign())

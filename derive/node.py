@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, final
 
@@ -255,6 +256,12 @@ def delta(size: sympy.Expr) -> Delta:
     return node
 
 
+@lru_cache(maxsize=65536)
+def _coefficient_text(value: Coefficient) -> str:
+    """SymPy's printer is slow; most coefficients are the same few numbers."""
+    return str(value)
+
+
 def raw_sum(
     shape: Shape, terms: Iterable[tuple[Coefficient, Node]], facts: frozenset[str] = frozenset()
 ) -> Sum:
@@ -266,7 +273,7 @@ def raw_sum(
         shape,
         tuple(t for _, t in pairs),
         facts,
-        ";".join(map(str, coefficients)),
+        ";".join(map(_coefficient_text, coefficients)),
         _coefficients=coefficients,
     )
     return node

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy
 
-from ..sizes import tidy
+from ..sizes import ONE, tidy
 from .numerals import is_negative, number_cost
 from .tree import Tree, call, make, num, parts, rendering
 
@@ -23,6 +23,8 @@ def transpose(a: Tree) -> Tree:
         return make("outer", a.args[1], a.args[0], order=2)
     if a.op in ("ones", "zeros"):
         return make(a.op, data=a.data[::-1], order=2)
+    if a.op == "spread" and a.args[0].order == 1:
+        return make("spread", a.args[0], data=a.data[::-1], order=2)
     known = rendering.transposes.get(a)
     if known is None:
         known = rendering.transposes[a] = _transposed(a)
@@ -103,7 +105,8 @@ def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = Non
     for source, into, other, sign in ((nums, above, below, 1), (dens or [], below, above, -1)):
         for t in source:
             c, a, b = parts(t)
-            coefficient = coefficient * c**sign
+            if c is not ONE:  # arithmetic on SymPy's numbers is what takes time here
+                coefficient = coefficient * c if sign == 1 else coefficient / c
             into += a
             other += b
     order = max((t.order for t in (*above, *below)), default=0)

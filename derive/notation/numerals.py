@@ -47,6 +47,8 @@ def count(text: str) -> int:
 
 def is_negative(coefficient: sympy.Expr) -> bool:
     """Whether the coefficient is written with a leading minus."""
+    if coefficient.is_Rational:
+        return bool(coefficient.p < 0)
     if coefficient.is_number:
         return bool(coefficient < 0)
     return bool(coefficient.could_extract_minus_sign())
