@@ -173,10 +173,10 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: t[:20])
 def test_hostile(text: str) -> None:
     """Refused by the project's own errors within two seconds."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DeriveError):
         parse_latex_node(text, VARIABLES)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_nesting_within_the_caps_is_read() -> None:
