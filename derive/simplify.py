@@ -417,6 +417,11 @@ def _opened(node: Node, operands: tuple[Node, ...]) -> Node:
     return rebuild(node, operands)
 
 
+#: What nodes were rewritten to by the whole table: the gradients of one network share most of their parts.
+_known: dict[Node, Node] = {}
+_MOST_KNOWN = 20_000
+
+
 def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
     """The normal form for display."""
 
@@ -432,8 +437,11 @@ def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
                 return current
         return current
 
+    if len(_known) > _MOST_KNOWN:
+        _known.clear()
+    memo = _known if rules is RULES else {}
     for _ in range(4):
-        (better,) = transform([root], rewrite)
+        (better,) = transform([root], rewrite, memo)
         if better is root:
             break
         root = better

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from ..errors import LimitError
 from ..node import Node, size_symbols, variables
 from . import index
 from .code import code
@@ -13,17 +18,36 @@ from .sympy_out import to_sympy
 from .text import write
 from .tree import Tree
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
+
+def _limited(printer: Callable[P, R]) -> Callable[P, R]:
+    """Nesting of thousands, which nobody could read, is refused by our own error."""
+
+    @wraps(printer)
+    def guarded(*args: P.args, **keywords: P.kwargs) -> R:
+        try:
+            return printer(*args, **keywords)
+        except RecursionError:
+            raise LimitError("the expression is nested too deeply to be printed as one formula") from None
+
+    return guarded
+
+
+@_limited
 def text(node: Node) -> str:
     """The expression in the text language; parsing it gives the expression back."""
     return write(to_tree(node))
 
 
+@_limited
 def tokens(node: Node) -> int:
     """The length of the text form, in tokens."""
     return to_tree(node).cost
 
 
+@_limited
 def latex(node: Node, named: bool = True) -> str:
     """The expression in LaTeX. With `named`, repeated parts of a long result are named and listed behind it."""
     tree = to_tree(node)
@@ -37,6 +61,7 @@ def latex(node: Node, named: bool = True) -> str:
     return words
 
 
+@_limited
 def lines(node: Node) -> list[str]:
     """The expression for the terminal: index notation where matrix notation does not reach, repeated parts named."""
     tree = to_tree(node)

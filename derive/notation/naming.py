@@ -52,8 +52,8 @@ def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: i
         symbol = var(name, best.order)
         if best in rendering.symmetric:
             rendering.symmetric.add(symbol)
-        root = _replace(root, best, symbol)
-        where = [(n, _replace(t, best, symbol)) for n, t in where]
+        root, *parts = _replace([root, *(t for _, t in where)], best, symbol)
+        where = [(n, t) for (n, _), t in zip(where, parts, strict=True)]
         where.append((name, best))
     return Named(root, tuple(_ordered(where)))
 
@@ -108,22 +108,23 @@ def _fresh(t: Tree, used: set[str]) -> str:
     raise AssertionError("more intermediates than names")
 
 
-def _replace(root: Tree, old: Tree, new: Tree) -> Tree:
+def _replace(roots: list[Tree], old: Tree, new: Tree) -> list[Tree]:
+    """One part of the trees replaced by another; what does not hold it stays the same object."""
     done: dict[Tree, Tree] = {old: new}
-    stack: list[tuple[Tree, bool]] = [(root, False)]
+    stack: list[tuple[Tree, bool]] = [(t, False) for t in roots]
     while stack:
         t, ready = stack.pop()
         if t in done:
             continue
         if not ready:
             stack.append((t, True))
-            stack.extend((a, False) for a in t.args)
+            stack += [(a, False) for a in t.args if a not in done]
             continue
-        args = tuple(done[a] for a in t.args)
+        args = tuple([done[a] for a in t.args])
         done[t] = t if args == t.args else make(t.op, *args, data=t.data, order=t.order)
         if t in rendering.symmetric:
             rendering.symmetric.add(done[t])
-    return done[root]
+    return [done[t] for t in roots]
 
 
 def _ordered(where: list[tuple[str, Tree]]) -> list[tuple[str, Tree]]:
