@@ -40,6 +40,7 @@ LAYERS = [
     "operators",
     "stable",
     "evaluate",
+    "identities",
     "simplify",
     "differentiate",
     "reparametrise",

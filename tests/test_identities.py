@@ -1,0 +1,94 @@
+"""Each rewrite rule for print: its identity as text, equal numbers, and any order of the table."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from derive import identities, notation
+from derive.identities import RULES
+from derive.node import Node
+from derive.simplify import simplify
+from derive.statement.declarations import declare
+from derive.statement.text import parse_node
+from tests.fuzz.round_trip import Float, bindings, gap, values
+
+VARIABLES = declare(
+    {
+        "A": ["n", "n"],
+        "B": ["n", "n"],
+        "C": ["n", "n"],
+        "X": ["n", "d"],
+        "S": ["n", "n"],
+        "x": ["n"],
+        "y": ["n"],
+        "z": ["n"],
+        "p": ["n"],
+        "s": ["n"],
+        "W": ["d", "n"],
+        "a": [],
+    },
+    {"S": ["pd"], "p": ["simplex"], "s": ["positive"]},
+)
+#: (rule, what is stated, what is printed)
+IDENTITIES = [
+    ("inverse_times_matrix", "inv(A) @ A @ x + y", "x + y"),
+    ("softmax_sums_to_one", "sum(softmax(X, axis=1), axis=1) * x", "x"),
+    ("distribute_broadcast", "sum(x - mean(x))", "0"),
+    ("double_logistic_is_tanh", "2 * sigmoid(2 * x) - 1", "tanh(x)"),
+    ("one_minus_sigmoid_of_negative", "1 - sigmoid(-x)", "sigmoid(x)"),
+    ("exp_of_log", "exp(log(s))", "s"),
+    ("sign_squared", "sign(x) * abs(x)", "x"),
+    ("reshape_of_ones", "reshape(x, n, 1)", "outer(x, ones(1))"),
+    ("sinh_over_cosh", "sinh(x) / cosh(x)", "tanh(x)"),
+    ("relu_times_step", "relu(x) * step(x)", "relu(x)"),
+    ("relu_times_step", "step(x) ** 2", "step(x)"),
+    ("inverse_of_product", "A @ inv(B @ A)", "inv(B)"),
+    ("inverse_of_product", "inv(A @ B @ C) @ A", "inv(B @ C)"),
+    ("inverse_of_product", "S @ inv(S @ A)", "S @ inv(S @ A)"),
+    ("simplex_sums_to_one", "x * sum(p)", "x"),
+    ("distribute_powers", "s * (1 - 1 / s ** 2)", "s - 1 / s"),
+    ("total_of_terms", "sum(a * (x - mean(x)) + y)", "sum(y)"),
+]
+
+
+def equal(a: Node, b: Node) -> bool:
+    """Whether both have the same values on random data of several sizes."""
+    pairs = [values([a, b], binding, seed, Float()) for seed, binding in enumerate(bindings(a, b))]
+    known = [pair for pair in pairs if pair is not None]
+    assert known
+    return all(gap(*pair) < 1e-10 for pair in known)
+
+
+@pytest.mark.parametrize(("rule", "stated", "printed"), IDENTITIES)
+def test_identity(rule: str, stated: str, printed: str) -> None:
+    """Left side and right side."""
+    assert getattr(identities, rule) in RULES
+    node = parse_node(stated, VARIABLES)
+    assert notation.text(node) == printed
+    assert equal(node, simplify(node))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_order_of_rules(seed: int) -> None:
+    """The order of the table does not matter for the meaning, and here not for the result."""
+    rules = list(RULES)
+    Random(seed).shuffle(rules)
+    for _, stated, _ in IDENTITIES:
+        node = parse_node(stated, VARIABLES)
+        assert simplify(node, tuple(rules)) is simplify(node)
+
+
+def test_not_where_it_does_not_hold() -> None:
+    """Neighbours of the identities that are no identities stay as they are."""
+    for stated, printed in (
+        ("relu(x) * step(y)", "relu(x) * step(y)"),
+        ("sinh(x) / cosh(y)", "sinh(x) / cosh(y)"),
+        ("inv(A @ B) @ B", "inv(A @ B) @ B"),
+        ("sum(p * x)", "x @ p"),
+        ("inv(X @ W) @ X", "inv(X @ W) @ X"),
+        ("sum(softmax(X, axis=1), axis=0)", "sum(softmax(X, axis=1), axis=0)"),
+        ("sign(x) * abs(y)", "sign(x) * abs(y)"),
+    ):
+        assert notation.text(parse_node(stated, VARIABLES)) == printed
