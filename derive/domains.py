@@ -7,6 +7,8 @@ the last two work on NumPy arrays of objects.
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
@@ -117,6 +119,27 @@ class _Objects(Domain):
 
     def simplify(self, value: Any) -> Any:
         return value
+
+    def einsum(self, inputs: list[tuple[int, ...]], output: tuple[int, ...], arrays: list[Array]) -> Array:
+        """Two factors at a time: all at once would take steps exponential in the number of factors."""
+        work = [(np.asarray(a, dtype=object), ls) for a, ls in zip(arrays, inputs, strict=True)]
+        while len(work) > 2:
+            lengths = {i: n for a, ls in work for i, n in zip(ls, a.shape, strict=True)}
+            best: tuple[Any, ...] | None = None
+            for p, q in itertools.combinations(range(len(work)), 2):
+                both = set(work[p][1]) | set(work[q][1])
+                others = [ls for k, (_, ls) in enumerate(work) if k not in (p, q)]
+                kept = tuple(sorted(both & set(output).union(*others)))
+                size = math.prod(lengths[i] for i in kept) - work[p][0].size - work[q][0].size
+                key = (size, math.prod(lengths[i] for i in both), p, q)
+                if best is None or key < best[0]:
+                    best = (key, p, q, kept)
+            assert best is not None
+            _, p, q, kept = best
+            merged = super().einsum([work[p][1], work[q][1]], kept, [work[p][0], work[q][0]])
+            work = [f for k, f in enumerate(work) if k not in (p, q)]
+            work.append((np.asarray(merged, dtype=object), kept))
+        return super().einsum([ls for _, ls in work], output, [a for a, _ in work])
 
     def _eliminate(self, a: Array, right: Array) -> tuple[Array, Any]:
         """Gauss–Jordan on `[a | right]`: the solution and the determinant."""

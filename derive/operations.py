@@ -17,7 +17,6 @@ from .node import Variable, variable
 from .stable import recognise
 from .statement.arithmetic import broadcast_to
 from .statement.declarations import declare
-from .statement.text import parse_node
 from .steps import Derivation, derive_steps
 
 
@@ -282,11 +281,9 @@ def _claimed(claim: Any, known: Expression, symbols: Mapping[str, str] | None, s
     """A claim as a node, or as it is when it is a function."""
     names = {v.name: v for v in known.declared}
     if isinstance(claim, str):
-        if "\\" in claim or "^" in claim or "$" in claim:
-            from .statement.latex import parse_latex_node
+        from .verify.notes import formula_node
 
-            return parse_latex_node(claim, names, symbols, shape=shape)
-        return parse_node(claim, names)
+        return formula_node(claim, names, symbols, shape)
     if isinstance(claim, Expression):
         return claim.node
     if isinstance(claim, sympy.Basic | sympy.MatrixBase) or not callable(claim):  # a Symbol is callable

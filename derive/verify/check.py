@@ -207,12 +207,18 @@ class _Check:
         evidence = []
         # Points at which the claim happens to be right are evidence too: a mean is a sum at size 1.
         for point in differing + agreeing:
-            claimed, right = values([self.claim, self.right], point, 70)
+            try:
+                claimed, right = values([self.claim, self.right], point, 70)
+            except NotFinite:  # a singular matrix that fewer digits did not show
+                continue
             evidence.append(Evidence(point, claimed, right))
+        first = next((e.point for e in evidence if e.point in differing), None)
+        if first is None:
+            return Verdict("unsupported", "claim and right formula have no finite values where they differ")
         found = diagnosis.diagnose(
             self.objective, self.wrt, self.claim, simplify(self.right), evidence, self.order, self.name
         )
-        example = counterexample(self.claim, self.right, self._small_point() or differing[0])
+        example = counterexample(self.claim, self.right, self._small_point() or first)
         at = ", ".join(f"{k} = {v}" for k, v in example.sizes.items())
         reason = f"the claim is not {self.subject}" + (f"; they differ already at {at}" if at else "")
         return Verdict("refuted", reason, example, found)

@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import sympy
 
-from ..build import add, multiply, zero
+from ..build import add, multiply, number, zero
 from ..differentiate import gradient, hessian, substitute
 from ..errors import ArgumentError, DeriveError
 from ..node import Node, Variable, variables
@@ -131,27 +131,19 @@ def _step(
     """w − claim = η ∇f for one step length η: a scalar of the claim, or a positive number."""
     moved = add([(ONE, wrt), (MINUS, claim)])
     slope = gradient(objective, wrt)
-    scalars = [v for v in variables(claim) if v.order == 0 and v not in variables(objective)]
-    if not scalars:  # a step length that the objective uses too, or a number
-        scalars = [v for v in variables(claim) if v.order == 0]
-    for eta in scalars:
-        found = check_same(
-            claim,
-            add([(ONE, wrt), (MINUS, multiply(slope, eta))]),
-            seed,
-            name=name,
-            assuming=assuming,
-            subject=f"a gradient step of length {eta.name}",
-        )
-        if found.ok or eta is scalars[-1]:
-            return found if found.ok else _other_step(objective, wrt, moved, slope, found, seed)
+    known = {v.name: v for v in variables(claim, objective) if v.order == 0}
+    own = [v for v in known.values() if v not in variables(objective)]
     length = _ratio(moved, slope, objective, seed)
-    if length is not None and length.is_Rational and length > 0:
-        step = add([(ONE, wrt), (-length, slope)])
-        return check_same(claim, step, seed, name=name, subject=f"a gradient step of length {length}")
-    step = add([(ONE, wrt), (MINUS, slope)])
-    found = check_same(claim, step, seed, name=name, assuming=assuming, subject="a gradient step of length 1")
-    return found if found.ok else _other_step(objective, wrt, moved, slope, found, seed)
+    eta: Node = own[0] if own else number(1)
+    words = own[0].name if own else "1"
+    if length is not None and length.is_Symbol and str(length) in known:
+        eta, words = known[str(length)], str(length)
+    elif length is not None and length.is_Rational and length > 0 and not own:
+        eta, words = number(length), str(length)
+    step = add([(ONE, wrt), (MINUS, multiply(slope, eta))])
+    subject = f"a gradient step of length {words}"
+    found = check_same(claim, step, seed, name=name, assuming=assuming, subject=subject)
+    return _other_step(objective, wrt, moved, slope, found, seed) if found.status == "refuted" else found
 
 
 def _ratio(moved: Node, slope: Node, objective: Node, seed: int) -> sympy.Expr | None:

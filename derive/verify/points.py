@@ -10,10 +10,12 @@ import sympy
 from ..errors import SizeError
 from ..node import Node, size_symbols, topological, variables
 from ..sizes import Binding
-from .numbers import NotFinite, values
+from .numbers import NotFinite, largest, values
 from .sampling import Point, distinct_sizes, draw, size_choices
 
 _SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
+
+_HUGE = 1e15  # such a value comes of a matrix that is singular but for rounding
 
 
 class Points:
@@ -50,8 +52,10 @@ class Points:
             found = 0
             for point in self.at(binding, styles, 4 * wanted, "generic"):
                 try:
-                    values(self.nodes, point, 20)
+                    found_values = values(self.nodes, point, 20)
                 except NotFinite:
+                    continue
+                if max(map(largest, found_values)) > _HUGE:
                     continue
                 yield point
                 found += 1

@@ -27,7 +27,7 @@ STYLES = ("whole", "natural", "generic", "generic positive", "unit")
 _PRIMES = (7, 11, 13, 17, 19, 23)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """Numbers for every size and exact entries for every variable."""
 

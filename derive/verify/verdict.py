@@ -17,8 +17,13 @@ _SHOWN = 8  # rows and columns of an array that are printed
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a claim. `kind` is one of: factor, sign, transpose, convention, missing term,
-    extra term, term factor, shape."""
+    """What is wrong with a claim.
+
+    kind   factor, sign, zero, log base, missing term, extra term, term factor, missing factor, extra factor,
+           transpose, order, operand, inverse, diagonal, index, size, power, function, normalisation, objective
+           (the derivative of another objective), condition (right under a fact that is not declared),
+           special point, scalar (right only at sizes 1), convention, shape
+    """
 
     kind: str
     sentence: str
@@ -45,6 +50,17 @@ class Counterexample:
     differing: tuple[tuple[int, ...], ...]
     worst: float
     digits: int = 50
+
+    def record(self) -> dict[str, Any]:
+        """For JSON; numbers as text with all their digits."""
+        return {
+            "sizes": self.sizes,
+            "data": {name: _texts(array, self.digits) for name, array in self.data.items()},
+            "claimed": _texts(self.claimed, self.digits),
+            "right": _texts(self.right, self.digits),
+            "differing": [list(index) for index in self.differing],
+            "worst": self.worst,
+        }
 
     def __str__(self) -> str:
         lines = ["sizes: " + ", ".join(f"{k} = {v}" for k, v in self.sizes.items())] if self.sizes else []
@@ -81,6 +97,16 @@ class Verdict:
         """Whether nothing speaks against the claim: proved, or agreeing."""
         return self.status in ("proved", "agrees")
 
+    def record(self) -> dict[str, Any]:
+        """Everything, for JSON; numbers as text with all their digits."""
+        found, example = self.diagnosis, self.counterexample
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "diagnosis": None if found is None else {"kind": found.kind, "sentence": found.sentence},
+            "counterexample": None if example is None else example.record(),
+        }
+
     def __str__(self) -> str:
         lines = [f"{self.status}: {self.reason}"]
         if self.diagnosis is not None:
@@ -89,6 +115,14 @@ class Verdict:
             lines.append("counterexample:")
             lines += ["  " + line for line in str(self.counterexample).splitlines()]
         return "\n".join(lines)
+
+
+def _texts(array: Array, digits: int) -> Any:
+    """Nested lists of numbers as text."""
+    array = np.asarray(array)
+    if array.ndim == 0:
+        return show_number(array[()], digits)
+    return [_texts(inner, digits) for inner in array]
 
 
 def exact(value: Any, digits: int) -> sympy.Rational | None:
