@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import DeclarationError, DeriveError, LimitError
+from ..errors import DeclarationError, DeriveError, LimitError, ParseError
 from ..limits import TEXT_LENGTH
 from ..node import Node, Variable
 from ..stable import recognise
@@ -249,11 +249,17 @@ def formula_node(
     text: str, names: Mapping[str, Variable], symbols: Mapping[str, str] | None = None, shape: Any = None
 ) -> Node:
     """A formula in the text language, or in LaTeX where it looks like that."""
-    if any(sign in text for sign in "\\^$"):
-        from ..statement.latex import parse_latex_node
+    from ..statement.latex import parse_latex_node
 
+    if any(sign in text for sign in "\\^$"):
         return parse_latex_node(text, names, symbols, shape=shape)
-    return parse_node(text, names)
+    try:
+        return parse_node(text, names)
+    except ParseError as error:
+        try:  # LaTeX need not hold a backslash: 2AX, 2(x-a)
+            return parse_latex_node(text, names, symbols, shape=shape)
+        except DeriveError:
+            raise error from None
 
 
 def summary(results: Iterable[Result]) -> str:
