@@ -193,15 +193,16 @@ class _Check:
             return False
 
     def _undefined(self) -> Verdict:
-        """No point where objective, derivative and claim are finite: is it the claim's fault alone?"""
+        """No point where objective, right formula and claim are finite: is it the claim's fault alone?"""
         own = Points([self.objective, self.right], self.points.seed, self.points.fixed, self.assumed.apply)
-        for point in own.generic(1):
-            return Verdict(
-                "unsupported",
-                "the claim has no finite value at any point tried, while the derivative does, "
-                f"for example at sizes {point.sizes or 'given'}",
-            )
-        return Verdict("unsupported", "no point was found at which the objective is finite")
+        found = [p for p in own.generic(2) if self._confirmed(p)]
+        if not found:
+            return Verdict("unsupported", "no point was found at which the objective is finite")
+        where = f", for example at sizes {found[0].sizes}" if found[0].sizes else ""
+        reason = (
+            f"the claim has no finite value at any of the points tried, where {self.subject} has one{where}"
+        )
+        return Verdict("refuted", reason, diagnosis=Diagnosis("undefined", "the claim is nowhere defined"))
 
     def _refute(self, differing: list[Point], agreeing: list[Point]) -> Verdict:
         evidence = []

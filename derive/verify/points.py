@@ -49,18 +49,21 @@ class Points:
         """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
         styles = ("generic", "generic positive", "unit", "natural")
         for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
-            found = 0
+            found, spare = 0, []
             for point in self.at(binding, styles, 4 * wanted, "generic"):
                 try:
-                    found_values = values(self.nodes, point, 20)
+                    size = max(map(largest, values(self.nodes, point, 20)))
                 except NotFinite:
                     continue
-                if max(map(largest, found_values)) > _HUGE:
+                if size > _HUGE:
+                    spare.append(point)
                     continue
                 yield point
                 found += 1
                 if found == wanted:
                     break
+            if not found:  # the expressions themselves are large
+                yield from spare[:wanted]
 
     def small(self) -> Iterator[Point]:
         """Points with small whole numbers, smallest sizes first."""

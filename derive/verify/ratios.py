@@ -17,6 +17,7 @@ from .verdict import exact
 
 DIGITS = 50
 TOLERANCE = mpmath.mpf(10) ** -35
+NOTHING = mpmath.mpf(10) ** -45
 Ratios = list[tuple[Point, Any]]
 _CONSTANTS = (
     sympy.log(2),
@@ -48,7 +49,7 @@ def ratios(pairs: Sequence[tuple[Point, Array, Array]]) -> Ratios | None:
     """The number c with a = c·b at every point; None where there is none."""
     found: Ratios = []
     for point, a, b in pairs:
-        if largest(b) == 0 and largest(a) == 0:
+        if max(largest(a), largest(b)) < NOTHING:  # zeros, but for rounding
             continue
         c = ratio(a, b)
         if c is None:

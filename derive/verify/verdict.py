@@ -22,7 +22,7 @@ class Diagnosis:
     kind   factor, sign, zero, log base, missing term, extra term, term factor, missing factor, extra factor,
            transpose, order, operand, inverse, diagonal, index, size, power, function, normalisation, objective
            (the derivative of another objective), condition (right under a fact that is not declared),
-           special point, scalar (right only at sizes 1), convention, shape
+           special point, scalar (right only at sizes 1), undefined, convention, shape
     """
 
     kind: str

@@ -217,3 +217,19 @@ def test_hessian_of_the_wrong_layout_is_named() -> None:
     assert verdict.status == "refuted"
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.kind == "convention"
+
+
+def test_large_values_are_values() -> None:
+    """A factor of 10²⁰ is no singular matrix."""
+    large = scale(sympy.Integer(10) ** 20, inner(w, w))
+    assert check_claim(large, w, scale(2 * sympy.Integer(10) ** 20, w)).status == "proved"
+    assert check_claim(large, w, scale(3 * sympy.Integer(10) ** 20, w)).status == "refuted"
+    assert check_claim(inner(w, w), w, scale(sympy.Integer(10) ** 20, w)).status == "refuted"
+
+
+def test_a_claim_that_is_nowhere_defined_is_refuted() -> None:
+    nowhere = apply("log", negate(apply("exp", w)))
+    verdict = check_claim(inner(w, w), w, nowhere)
+    assert verdict.status == "refuted"
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.kind == "undefined"
