@@ -1,0 +1,5 @@
+"""`python -m derive.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,29 @@
+"""`derive cache`: the private folder of compiled kernels."""
+
+from __future__ import annotations
+
+import click
+
+from .group import main
+
+
+@main.group()
+def cache() -> None:
+    """The private folder of compiled kernels."""
+
+
+@cache.command()
+def info() -> None:
+    """Print where the cache is, and how much it holds."""
+    from ..kernels.cache import cache_info
+
+    found = cache_info()
+    click.echo(f"{found['folder']}: {found['kernels']} kernels, {found['bytes'] / 1e6:.1f} MB")
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all compiled kernels; they are compiled again when next needed."""
+    from ..kernels.cache import cache_clear
+
+    click.echo(f"{cache_clear()} kernels removed")
