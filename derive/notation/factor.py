@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy
 
 from ..sizes import ONE, tidy
@@ -96,9 +98,14 @@ def _common(plain: Tree) -> Tree:
         candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
     else:
         candidates += [c for c in coefficients if c.free_symbols]
-        candidates.append(1 / sympy.fraction(sympy.together(sympy.Add(*coefficients)))[1])
+        denominators = {sympy.fraction(c)[1] for c in coefficients}
+        candidates.append(
+            1 / (_denominator(sympy.Add(*coefficients)) if len(denominators) > 1 else denominators.pop())
+        )
     best = plain
     for c in dict.fromkeys(candidates):
+        if c == 1 and not nums and not dens:
+            continue
         rest = [mul(tidy(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
         shorter = candidate.cost < best.cost
@@ -110,6 +117,11 @@ def _common(plain: Tree) -> Tree:
         if turned.cost < best.cost:
             best = turned
     return best
+
+
+@lru_cache(maxsize=1024)
+def _denominator(value: sympy.Expr) -> sympy.Expr:
+    return sympy.fraction(sympy.together(value))[1]
 
 
 def _shared(first: list[Tree], *others: list[Tree]) -> list[Tree]:

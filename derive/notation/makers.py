@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -98,11 +99,17 @@ def _merge_diagonals(flat: list[Tree]) -> list[Tree]:
     return out
 
 
-def mul(coefficient: sympy.Expr, nums: list[Tree], dens: list[Tree] | None = None) -> Tree:
+def mul(coefficient: sympy.Expr, nums: Sequence[Tree], dens: Sequence[Tree] = ()) -> Tree:
     """An elementwise product: nested ones opened, scalars first, signs absorbed where that is shorter."""
+    if coefficient is ONE and len(nums) == 1 and not dens and nums[0].op != "mul":
+        return nums[0]
+    return rendering.once(_mul, coefficient, tuple(nums), tuple(dens))
+
+
+def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]) -> Tree:
     above: list[Tree] = []
     below: list[Tree] = []
-    for source, into, other, sign in ((nums, above, below, 1), (dens or [], below, above, -1)):
+    for source, into, other, sign in ((nums, above, below, 1), (dens, below, above, -1)):
         for t in source:
             c, a, b = parts(t)
             if c is not ONE:  # arithmetic on SymPy's numbers is what takes time here
@@ -306,8 +313,12 @@ def _scalar(c: sympy.Expr, above: list[Tree], below: list[Tree]) -> sympy.Expr:
     return c if above or below else min(c, sympy.expand(c), key=number_cost)
 
 
-def total(terms: list[Tree]) -> Tree:
+def total(terms: Sequence[Tree]) -> Tree:
     """A sum: nested sums opened, like terms collected, a positive term first."""
+    return rendering.once(_total, *terms)
+
+
+def _total(*terms: Tree) -> Tree:
     found: dict[Any, list[Any]] = {}
     stack = list(reversed(terms))
     while stack:

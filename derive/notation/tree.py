@@ -14,6 +14,7 @@ are made by it, so that the printed result is the short one.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, final
 
 import sympy
@@ -85,6 +86,7 @@ class Rendering(threading.local):
     kept        differences that stand in the result both ways round; they are not turned round again
     transposes  transposes already worked out
     sizes       the number of entries of vectors
+    results     what makers gave for the same arguments; choosing between equal forms asks for the same trees often
     """
 
     def __init__(self) -> None:
@@ -94,13 +96,22 @@ class Rendering(threading.local):
         self.kept: set[Tree] = set()
         self.transposes: dict[Tree, Tree] = {}
         self.sizes: dict[Tree, sympy.Expr] = {}
+        self.results: dict[Any, Tree] = {}
 
     def start(self, data_size: sympy.Expr | None, kept: set[Tree] | None = None) -> None:
         """Forget the last expression."""
         self.symmetric, self.lengths, self.data_size = set(), {}, data_size
-        self.kept, self.transposes, self.sizes = kept or set(), {}, {}
+        self.kept, self.transposes, self.sizes, self.results = kept or set(), {}, {}, {}
         if len(_made) > 50_000 and kept is None:
             _made.clear()  # never while an expression is rendered: equal trees must stay one object
+
+    def once(self, maker: Callable[..., Tree], *args: Any) -> Tree:
+        """maker(*args), worked out once while no sum becomes known as a mean."""
+        key = (maker, args, len(self.lengths))
+        found = self.results.get(key)
+        if found is None:
+            found = self.results[key] = maker(*args)
+        return found
 
 
 rendering = Rendering()
