@@ -14,18 +14,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .constraint import Constraint
+    from .declaring import from_sympy, matrix, parse, parse_latex, scalar, tensor, vector
     from .errors import DeriveError
-    from .expression import (
-        Constraint,
-        Expression,
-        from_sympy,
-        matrix,
-        parse,
-        parse_latex,
-        scalar,
-        tensor,
-        vector,
-    )
+    from .expression import Expression
     from .operations import (
         check,
         check_equal,
@@ -54,9 +46,9 @@ _HOME = {
     "check_gradient": "verify.functions",
     "minimize": "problem",
     "maximize": "problem",
-    **dict.fromkeys(
-        "Constraint Expression from_sympy matrix parse parse_latex scalar tensor vector".split(), "expression"
-    ),
+    "Constraint": "constraint",
+    "Expression": "expression",
+    **dict.fromkeys("from_sympy matrix parse parse_latex scalar tensor vector".split(), "declaring"),
     **dict.fromkeys(
         "check check_equal code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
         "operations",

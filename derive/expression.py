@@ -6,7 +6,7 @@ dropped out of a derivative are still accepted, and a wrong name is still refuse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, final
 
@@ -14,26 +14,25 @@ import numpy as np
 import sympy
 
 from . import notation
+from .array_methods import ArrayMethods
 from .build import number, transpose
+from .constraint import Constraint
 from .errors import ArgumentError, UnsupportedError
 from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
-from .operators import apply
 from .simplify import expand, simplify
-from .sizes import Shape, as_coefficient, as_shape, product
+from .sizes import Shape, as_coefficient
 from .stable import recognise
 from .statement import numpy_in, sympy_in
-from .statement.arithmetic import binary, elementwise
-from .statement.declarations import declare
+from .statement.arithmetic import binary
 from .statement.functions import FUNCTIONS
 from .statement.indexing import Span, index
-from .statement.text import parse_node
 
 _NUMBERS = (int, float, Fraction, sympy.Expr, np.integer, np.floating)
 
 
 @final
-class Expression:
+class Expression(ArrayMethods):
     """A symbolic array. Build with `variables`, `parse` and operators; never changes.
 
     >>> import derive as dv
@@ -74,11 +73,6 @@ class Expression:
     def shape(self) -> Shape:
         """The symbolic sizes of the axes."""
         return self._node.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._node.order
 
     @property
     def name(self) -> str:
@@ -256,143 +250,10 @@ class Expression:
         return _traced(numpy_in.function, func.__name__, linalg, args, kwargs)
 
     def _method(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """An array's method, with the meaning of NumPy's function of that name."""
         return _traced(numpy_in.function, name, False, (self, *args), kwargs)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Expression:
-        """The sum of the entries, along axes if given."""
-        return call("sum", self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Expression:
-        """The mean of the entries, along axes if given."""
-        return call("mean", self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Expression:
-        """The largest entry, along axes if given."""
-        return call("max", self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Expression:
-        """The smallest entry, along axes if given."""
-        return call("min", self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The variance, along axes if given."""
-        return self._method("var", axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The standard deviation, along axes if given."""
-        return self._method("std", axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def dot(self, other: Any) -> Any:
-        """`np.dot(self, other)`."""
-        return self._method("dot", other)
-
-    def trace(self) -> Any:
-        """The sum of the diagonal of the first two axes."""
-        return self._method("trace")
-
-    def diagonal(self) -> Any:
-        """The diagonal of the first two axes."""
-        return self._method("diagonal")
-
-    def reshape(self, *shape: Any) -> Any:
-        """The entries in row-major order under another shape; -1 stands for what is left."""
-        return self._method("reshape", shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Any:
-        """All entries in one row."""
-        return self._method("ravel")
-
-    flatten = ravel
-
-    def transpose(self, *axes: Any) -> Any:
-        """Axes permuted, reversed by default."""
-        return self._method(
-            "transpose", (axes[0] if isinstance(axes[0], tuple | list) else axes) if axes else None
-        )
-
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """Two axes exchanged."""
-        return self._method("swapaxes", axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Without axes of size 1."""
-        return self._method("squeeze", axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """Not below `min`, not above `max`."""
-        return self._method("clip", min, max)
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes exchanged."""
-        return self._method("swapaxes", -1, -2)
-
-    @property
-    def size(self) -> sympy.Expr:
-        """The number of entries."""
-        return product(self.shape)
-
-    def __len__(self) -> int:
-        if self.ndim and self.shape[0].is_Integer:
-            return int(self.shape[0])
-        if self.ndim:
-            raise TypeError(f"len({self}) is the symbol {self.shape[0]}; write {self}.shape[0]")
-        raise TypeError(f"{self} is a scalar and has no length")
-
-
-@final
-class Constraint:
-    """`left <= right`, `left >= right` or `left == right`, entry by entry.
-
-    `<` and `>` make conditions for `np.where`; an optimisation problem refuses them.
-    """
-
-    __slots__ = ("left", "relation", "right")
-
-    def __init__(self, left: Expression, relation: str, right: Expression) -> None:
-        self.left, self.relation, self.right = left, relation, right
-
-    def __str__(self) -> str:
-        return f"{self.left} {self.relation} {self.right}"
-
-    __repr__ = __str__
-
-    def __bool__(self) -> bool:
-        raise TypeError(
-            f"the constraint {self} has no truth value; compare expressions with a.same_as(b), "
-            "and write two-sided bounds as two constraints"
-        )
-
-    def indicator(self) -> Expression:
-        """1 where the relation holds, else 0: what a comparison is as a number, and as a condition of `np.where`."""
-        declared = (*self.left.declared, *self.right.declared)
-        return Expression(_indicator(self.left.node, self.relation, self.right.node), declared)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.indicator() * other
-
-    __rmul__ = __mul__
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return _traced(numpy_in.ufunc, ufunc.__name__, method, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return _traced(numpy_in.function, func.__name__, False, args, kwargs)
-
-
-def _indicator(left: Node, relation: str, right: Node) -> Node:
-    """1 where the relation holds, else 0, by the step function (step(0) = 0)."""
-    if relation in ("<", ">="):
-        left, right = right, left
-    difference = binary("-", left, right)
-    if relation == "==":
-        return elementwise("where", difference, number(0), number(1))
-    strict = apply("step", difference)
-    return strict if relation in ("<", ">") else binary("-", number(1), strict)
-
-
-# ---------------------------------------------------------------- making expressions
+# ---------------------------------------------------------------- from values to nodes and back
 
 
 def _as_node(value: Any, declared: Iterable[Variable] = ()) -> Node | None:
@@ -476,103 +337,6 @@ def as_expression(value: Any, declared: Iterable[Variable] = ()) -> Expression:
     if node is None:
         raise ArgumentError(f"{value!r} is not an expression or a number")
     return Expression(node, known)
-
-
-def from_sympy(expression: Any, facts: Mapping[str, Sequence[str]] | None = None) -> Expression:
-    """A SymPy expression as a statement: matrix expressions, scalars, and sums over indices.
-
-    An n×1 `MatrixSymbol` is a vector; a `Symbol` that is no size is a scalar. `facts` are given by name.
-
-    >>> import sympy, derive as dv
-    >>> n, d = sympy.symbols("n d")
-    >>> X, w = sympy.MatrixSymbol("X", n, d), sympy.MatrixSymbol("w", d, 1)
-    >>> dv.gradient(dv.from_sympy(sympy.Trace((X * w).T * X * w)), w)
-    2 * X.T @ X @ w
-    """
-    node, declared = sympy_in.read(expression, facts=facts)
-    return Expression(node, declared)
-
-
-def _declare_one(name: str, shape: Sequence[Any], facts: Mapping[str, Any]) -> Expression:
-    wanted = [fact for fact, on in facts.items() if on]
-    found = declare({name: list(shape)}, {name: wanted} if wanted else {})
-    return Expression(found[name])
-
-
-def scalar(name: str, **facts: bool) -> Expression:
-    """A named number. Facts: `positive`, `nonnegative`, `integer`, …"""
-    return _declare_one(name, (), facts)
-
-
-def vector(name: str, size: Any, **facts: bool) -> Expression:
-    """A named vector of one size."""
-    return _declare_one(name, (size,), facts)
-
-
-def matrix(name: str, rows: Any, columns: Any, **facts: bool) -> Expression:
-    """A named matrix. Facts: `symmetric`, `psd`, `pd`, `diagonal`, `positive`, …"""
-    return _declare_one(name, (rows, columns), facts)
-
-
-def tensor(name: str, *sizes: Any, **facts: bool) -> Expression:
-    """A named array of any order; matrix facts are about the last two axes."""
-    return _declare_one(name, sizes, facts)
-
-
-def parse(
-    text: str,
-    variables: Mapping[str, Sequence[Any]] | None = None,
-    facts: Mapping[str, Sequence[str]] | None = None,
-    infer: bool = False,
-) -> Expression:
-    """An expression from the text language.
-
-    variables   name → sizes, `()` for a scalar; without it, or with `infer`, kinds and sizes of undeclared
-                names follow from convention and use, and `.assumptions` says what was assumed
-    facts       name → facts, as `{"lam": ["positive"]}`
-
-    >>> import derive as dv
-    >>> loss = dv.parse("sumsq(X @ w - y)", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
-    >>> print(dv.gradient(loss, "w"))
-    2 * X.T @ (X @ w - y)
-    """
-    if infer or variables is None:
-        from .statement.inference import infer as inferred
-
-        found, assumed = inferred(text, variables or {}, facts)
-        return Expression(parse_node(text, found), found.values(), assumed)
-    declared = declare(variables, facts or {})
-    return Expression(parse_node(text, declared), declared.values())
-
-
-def parse_latex(
-    text: str,
-    variables: Mapping[str, Sequence[Any]] | None = None,
-    facts: Mapping[str, Sequence[str]] | None = None,
-    symbols: Mapping[str, str] | None = None,
-    shape: Sequence[Any] | None = None,
-) -> Expression:
-    r"""An expression from LaTeX as papers write it; a left side such as `\nabla_w f =` is taken off.
-
-    Vectors are columns and products conform as matrices do. What could be read in two ways is an
-    `AmbiguityError` that shows the readings.
-
-    variables   name → sizes, `()` for a scalar
-    facts       name → facts
-    symbols     LaTeX symbols under other declared names, as `{"\\Sigma": "S"}`
-    shape       the sizes of the result, which decide those of a lone `I` or `\mathbf 1`
-
-    >>> import derive as dv
-    >>> sizes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
-    >>> loss = dv.parse_latex(r"f(w) = \tfrac12\lVert Xw-y\rVert_2^2", variables=sizes)
-    >>> print(dv.gradient(loss, "w"))
-    X.T @ (X @ w - y)
-    """
-    from .statement.latex import parse_latex_node
-
-    declared = declare(variables or {}, facts or {})
-    known = None if shape is None else as_shape(shape)
-    return Expression(parse_latex_node(text, declared, symbols, shape=known), declared.values())
 
 
 def call(name: str, *args: Any, **settings: Any) -> Expression:

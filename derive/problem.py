@@ -13,11 +13,13 @@ import numpy as np
 
 from .build import add, inner, negate
 from .constrained import Constrained
+from .constraint import Constraint
 from .convexity import Convexity, problem_convexity
+from .declaring import parse
 from .differentiate import gradients, jacobian
 from .errors import ArgumentError, DataError, SizeError, UnsupportedError
 from .evaluate import bind
-from .expression import Constraint, Expression, merge_arrays, parse
+from .expression import Expression, merge_arrays
 from .node import Node, Variable, size_symbols, variable
 from .operations import find_variable, gradient, hessian
 from .optimality import KKT, ClosedForm, Lagrangian, Relation, closed_forms, kkt_residual, lagrangian

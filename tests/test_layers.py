@@ -53,7 +53,9 @@ LAYERS = [
     "optimality",
     CORE,
     "kernels",  # kernels/__init__.py, the front of the numeric half
+    "array_methods constraint",
     "expression",
+    "declaring",
     "operations",
     "constrained squares",
     "problem",

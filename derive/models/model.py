@@ -8,7 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
-from ..expression import Expression, parse
+from ..declaring import parse
+from ..expression import Expression
 
 Arrays = dict[str, Any]
 

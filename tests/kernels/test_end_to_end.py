@@ -14,8 +14,8 @@ import scipy.special
 
 from derive.build import add, inner
 from derive.data import load
+from derive.declaring import parse
 from derive.differentiate import gradients, jacobian
-from derive.expression import parse
 from derive.kernels.certificate import certify_statement
 from derive.kernels.compile import compile_nodes
 from derive.kernels.optimizers import METHODS

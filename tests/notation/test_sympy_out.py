@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import derive as dv
+from derive.declaring import from_sympy
 from derive.errors import UnsupportedError
-from derive.expression import from_sympy
 from derive.node import size_symbols
 from tests.statement.corpus import cases, draw
 

@@ -13,8 +13,8 @@ import sympy as sp
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, DiagonalOf
 
 import derive as dv
+from derive.declaring import from_sympy
 from derive.errors import DeriveError, LimitError, SizeError, UnsupportedError
-from derive.expression import from_sympy
 from derive.node import size_symbols
 
 n, d = sp.symbols("n d")

@@ -15,11 +15,11 @@ import numpy as np
 import sympy
 
 from derive.build import add, einsum, negate, scale, swap_last
+from derive.declaring import parse
 from derive.differentiate import gradient, hessian, jacobian, substitute
 from derive.domains import Float
 from derive.errors import DeriveError
 from derive.evaluate import run
-from derive.expression import parse
 from derive.models import REGISTRY
 from derive.node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, delta, topological, variables
 from derive.operators import apply

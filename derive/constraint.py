@@ -1,0 +1,64 @@
+"""Relations between expressions: what `<=`, `>=`, `==`, `<` and `>` of symbolic arrays give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from .build import number
+from .node import Node
+from .operators import apply
+from .statement.arithmetic import binary, elementwise
+
+if TYPE_CHECKING:
+    from .expression import Expression
+
+
+@final
+class Constraint:
+    """`left <= right`, `left >= right` or `left == right`, entry by entry.
+
+    `<` and `>` make conditions for `np.where`; an optimisation problem refuses them.
+    """
+
+    __slots__ = ("left", "relation", "right")
+
+    def __init__(self, left: Expression, relation: str, right: Expression) -> None:
+        self.left, self.relation, self.right = left, relation, right
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+    __repr__ = __str__
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"the constraint {self} has no truth value; compare expressions with a.same_as(b), "
+            "and write two-sided bounds as two constraints"
+        )
+
+    def indicator(self) -> Expression:
+        """1 where the relation holds, else 0: what a comparison is as a number, and as a condition of `np.where`."""
+        declared = (*self.left.declared, *self.right.declared)
+        return type(self.left)(_indicator(self.left.node, self.relation, self.right.node), declared)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.indicator() * other
+
+    __rmul__ = __mul__
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return self.indicator().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self.indicator().__array_function__(func, types, args, kwargs)
+
+
+def _indicator(left: Node, relation: str, right: Node) -> Node:
+    """1 where the relation holds, else 0, by the step function (step(0) = 0)."""
+    if relation in ("<", ">="):
+        left, right = right, left
+    difference = binary("-", left, right)
+    if relation == "==":
+        return elementwise("where", difference, number(0), number(1))
+    strict = apply("step", difference)
+    return strict if relation in ("<", ">") else binary("-", number(1), strict)
