@@ -274,7 +274,7 @@ def check_equal(
     if callable(first) or callable(second):
         raise ArgumentError("functions are compared with check_gradient; check_equal compares expressions")
     conditions = read([assuming] if isinstance(assuming, str) else assuming, declared)
-    return check_same(first, second, seed, name=notation.text, assuming=conditions)
+    return check_same(first, second, seed, name=notation.text, assuming=conditions, both_ways=True)
 
 
 def _claimed(claim: Any, known: Expression, symbols: Mapping[str, str] | None, shape: Any) -> Any:

@@ -128,21 +128,32 @@ class Bounds:
         return found
 
     def lengths(self) -> dict[sympy.Expr, int]:
-        """For every symbolic axis size, a length that speaks for all."""
-        need = self._all(self.labels[self.root]) + Counter(self.root.shape)
+        """For every symbolic axis size, a length that speaks for all.
+
+        Two arguments a/b and c/d are one if ad − cb vanishes: the numerators and denominators of all arguments are
+        bounded, and both bounds count. Entries are compared at two tuples of indices, arrays at one.
+        """
+        num: Count = Counter()
+        den: Count = Counter()
+        axes: Count = Counter()
         for node in self.order:
             if not isinstance(node, Apply):
                 continue
+            compared: list[tuple[Labels, Count]] = []
             separate = elementwise(node) or node.op in _SHARED
             for operand in node.operands:
                 own = Counter(operand.shape)
-                need |= self._all(self.labels[operand]) + (own + own if separate else own)
+                compared.append((self.labels[operand], own + own if separate else own))
                 if node.op in _SHARED or node.op in EXPONENTIAL or node.op == "softplus":
-                    for _, term in terms(operand):
-                        need |= self._all(self.labels[term]) + own + own
+                    compared += [(self.labels[term], own + own) for _, term in terms(operand)]
             if node.op in _SHARED:
                 rest = Counter(s for k, s in enumerate(node.operands[0].shape) if k not in node.param("axes"))
-                need |= self._all(self._logged(node)) + rest + rest
+                compared.append((self._logged(node), rest + rest))
+            for labels, indices in compared:
+                num |= labels.num
+                den |= self._all(Labels(den=labels.den))
+                axes |= indices
+        need = (self._all(self.labels[self.root]) + Counter(self.root.shape)) | (num + den + axes)
         sizes = {s for n in self.order for s in n.shape if not s.is_Integer}
         return {s: need[s] + 1 for s in sizes}
 

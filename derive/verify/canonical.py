@@ -35,6 +35,8 @@ HALF, MINUS = sympy.S.Half, sympy.S.NegativeOne
 Rule = Callable[[Node], Node | None]
 #: Operators that have kinks and are written with the sign of their argument.
 KINKED = frozenset("abs sign relu step maximum minimum".split())
+#: Operators whose results can be zero on an open set, without being zero everywhere.
+BROKEN = KINKED | frozenset("where max min sort cumulative_max cumulative_min median".split())
 
 
 def _is(node: Node, *names: str) -> bool:
@@ -57,9 +59,14 @@ def absolute_value(node: Node) -> Node | None:
     return multiply(x, apply("sign", x))
 
 
+def _smooth(node: Node) -> bool:
+    """Whether an argument is analytic: then it is zero at single points, or everywhere."""
+    return not any(isinstance(n, Apply) and n.op in BROKEN for n in topological([node]))
+
+
 def step_function(node: Node) -> Node | None:
-    """step(x) -> (1 + sign x)/2"""
-    if not _is(node, "step"):
+    """step(x) -> (1 + sign x)/2 for x ≠ 0"""
+    if not _is(node, "step") or not _smooth(node.operands[0]):
         return None
     x = node.operands[0]
     return add([(HALF, full(x.shape)), (HALF, apply("sign", x))])
@@ -86,6 +93,8 @@ def larger_and_smaller(node: Node) -> Node | None:
 def power_of_sign(node: Node) -> Node | None:
     """sign(x)^k -> 1 or sign(x), for x ≠ 0"""
     if not _is(node, "power") or not _is(node.operands[0], "sign"):
+        return None
+    if not _smooth(node.operands[0].operands[0]):
         return None
     k = node.param("exponent")  # type: ignore[attr-defined]
     if not k.is_Integer:

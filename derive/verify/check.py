@@ -1,14 +1,16 @@
-"""Is this formula the derivative? Decided by numbers: refuted at a point, or agreeing to 40 digits.
+"""Is this formula the derivative? Refuted at a point, proved by `proof`, or agreeing to 40 digits.
 
 A refutation shows a point at which the derived derivative, confirmed by central differences in 60 digits,
-differs from the claim. Points at which differences do not confirm it (kinks, where the derivative is a
-convention) accuse nobody. "agrees" is not a proof and says so.
+differs from the claim, or at which the claim has no value where the derivative has one. Points at which differences
+do not confirm it (kinks, where the derivative is a convention) accuse nobody. What is not proved is tried at harder
+points before it is said to agree; "agrees" is not a proof and says so.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 import mpmath
@@ -16,26 +18,27 @@ import numpy as np
 import sympy
 
 from ..differentiate import gradient, hessian, jacobian
-from ..domains import Array
 from ..errors import DeriveError, SizeError
 from ..node import Node, Variable, variables
 from ..notation import text
 from ..simplify import simplify
 from ..sizes import same_shape, show_shape
-from . import diagnosis
+from . import conditions, diagnosis
 from .assumptions import Assumptions
+from .callables import check_callable
 from .diagnosis import Evidence
 from .differences import compare, differences
-from .numbers import NotFinite, largest, relative_gap, same_value, values
+from .harder import harder_points, in_the_noise, narrower
+from .numbers import NotFinite, same_value, values
 from .points import Points
 from .proof import proof
-from .sampling import Point
-from .verdict import Counterexample, Diagnosis, Verdict
+from .sampling import Point, distinct_sizes
+from .verdict import Counterexample, Diagnosis, Verdict, differing_values
 
 Order = Literal[1, 2, "gradient", "hessian", "jacobian"]
 DIGITS = 40  # to which an agreeing claim agrees
 SHOWN = 50  # digits of a counterexample
-_FLOAT = 1e-7  # relative difference that a callable in double precision is allowed
+MANY_DIGITS = 200  # to which it agrees at two of the points
 _WORDS = {1: "gradient", "gradient": "gradient", 2: "Hessian", "hessian": "Hessian", "jacobian": "Jacobian"}
 
 
@@ -65,7 +68,10 @@ def check_claim(
     right = derivative(objective, target, order)
     fixed = dict(sizes or {})
     if not isinstance(claim, Node):
-        return _check_callable(objective, target, claim, right, order, seed, fixed, assumed)
+        called = f"the {_WORDS[order]} with respect to {target.name}"
+        return check_callable(
+            objective, claim, right, called, Points([objective, right], seed, fixed, assumed.apply)
+        )
     (claim,) = assumed.declare([claim])
     if not same_shape(claim.shape, right.shape):
         return _wrong_shape(claim, right, target, order)
@@ -83,17 +89,27 @@ def check_same(
     name: Callable[[Node], str] = text,
     assuming: Assumptions | None = None,
     subject: str = "the right side",
+    both_ways: bool = False,
 ) -> Verdict:
-    """The verdict on `left = right`; `subject` is what the right one is called."""
+    """The verdict on `left = right`; `subject` is what the right one is called.
+
+    With `both_ways` the right side, too, must have a value wherever the left one has.
+    """
     assumed = assuming or Assumptions()
     left, right = assumed.declare([left, right])
     if not same_shape(left.shape, right.shape):
         reason = f"one side has shape {show_shape(left.shape)}, {subject} has shape {show_shape(right.shape)}"
-        return Verdict("refuted", reason, diagnosis=Diagnosis("shape", reason))
+        return Verdict("refuted", reason, diagnosis=Diagnosis("shape", reason), right=right)
     some = next(iter(variables(right, left)), None)
-    return _Check(
-        right, some, left, right, "value", subject, None, seed, dict(sizes or {}), name, assumed
-    ).verdict()
+    found = _Check(right, some, left, right, "value", subject, None, seed, dict(sizes or {}), name, assumed)
+    if both_ways:
+        back = _Check(
+            left, some, right, left, "value", "the left side", None, seed, found.points.fixed, name, assumed
+        )
+        narrow = back.undefined_where_right("the right side")
+        if narrow is not None and found.points_exist():
+            return narrow
+    return found.verdict()
 
 
 def derivative(objective: Node, wrt: Variable, order: Order) -> Node:
@@ -113,7 +129,8 @@ def _wrong_shape(claim: Node, right: Node, wrt: Variable, order: Order) -> Verdi
         f"but the {_WORDS[order]} with respect to {wrt.name} has shape {show_shape(right.shape)}"
     )
     hint = diagnosis.layout(claim.shape, right.shape, right.order - wrt.order)
-    return Verdict("refuted", reason, diagnosis=Diagnosis("convention" if hint else "shape", hint or reason))
+    found = Diagnosis("convention" if hint else "shape", hint or reason)
+    return Verdict("refuted", reason, diagnosis=found, right=right)
 
 
 class _Check:
@@ -144,7 +161,11 @@ class _Check:
 
     def verdict(self) -> Verdict:
         try:
-            agreeing, differing, kinks = self._try_generic()
+            agreeing, differing, kinks = self._try(self.points.generic(2))
+            if not differing and agreeing:
+                restricted = self.undefined_where_right()
+                if restricted is not None:
+                    return restricted
         except DeriveError as error:
             return Verdict("unsupported", f"the claim could not be evaluated: {error}")
         if differing:
@@ -156,21 +177,28 @@ class _Check:
         under = self.assumed.under()
         reason = proof(self.claim, self.right, self.assumed.sums)
         if reason is not None:
-            return Verdict("proved", f"the claim is {self.subject}: {reason}{under}")
+            return Verdict("proved", f"the claim is {self.subject}: {reason}{under}", right=self.right)
+        more, differing = self._try_harder(agreeing)
+        if differing:
+            return self._refute(differing, agreeing)
         sizes = len({tuple(p.sizes.items()) for p in agreeing})
         return Verdict(
             "agrees",
-            f"claim and {self.subject.removeprefix('the ')} are equal to {DIGITS} digits at {len(agreeing)} random "
+            f"claim and {self.subject.removeprefix('the ')} are equal to {DIGITS} digits at {len(agreeing) + more} "
             f"points ({sizes} choice{'s' if sizes > 1 else ''} of sizes{under}); this is no proof",
+            right=self.right,
         )
 
-    def _try_generic(self) -> tuple[list[Point], list[Point], int]:
+    def _try(self, points: Iterable[Point], digits: int = DIGITS) -> tuple[list[Point], list[Point], int]:
+        """Points at which claim and right formula agree, at which they differ, and how many were kinks."""
         agreeing: list[Point] = []
         differing: list[Point] = []
         kinks = 0
-        for point in self.points.generic(2):
+        for point in points:
             try:
-                if same_value(self.claim, self.right, point, DIGITS):
+                if in_the_noise([self.claim, self.right], point):
+                    kinks += 1
+                elif same_value(self.claim, self.right, point, digits):
                     agreeing.append(point)
                 elif differing or self._confirmed(point):  # one witness is enough to refute
                     differing.append(point)
@@ -179,6 +207,71 @@ class _Check:
             except NotFinite:
                 continue
         return agreeing, differing, kinks
+
+    def _try_harder(self, agreeing: list[Point]) -> tuple[int, list[Point]]:
+        """How many more points agree, and those that do not."""
+        count = 0
+        try:
+            for point in agreeing[:1] + agreeing[-1:]:
+                if not same_value(self.claim, self.right, point, MANY_DIGITS) and self._confirmed(point):
+                    return count, [point]
+            for point in harder_points(self.points, [self.claim, self.right]):
+                same, differing, _ = self._try([point])
+                count += len(same)
+                if differing:
+                    return count, differing
+        except (DeriveError, NotFinite):
+            pass
+        return count, []
+
+    def points_exist(self) -> bool:
+        """Whether there are points at which both sides have values."""
+        return any(True for _ in self.points.generic(1))
+
+    def undefined_where_right(self, called: str = "the claim") -> Verdict | None:
+        """Refuted: the claim holds an operator with a smaller domain, and has no value at points at which the right
+        formula has one. (At sizes at which it has none at all it is taken for a claim about other sizes.)"""
+        if not narrower(self.claim, [self.right, self.objective]):
+            return None
+        own = Points([self.objective, self.right], self.points.seed, self.points.fixed, self.assumed.apply)
+        without: list[Point] = []
+        ones = distinct_sizes(own.symbols, own.derived, own.fixed)[-1]
+        for point in chain(own.at(ones, ("generic",), 16, "domain"), own.generic(2, styles=("generic",))):
+            try:
+                values([self.objective, self.right], point, 20)
+            except NotFinite:
+                continue
+            try:
+                values([self.claim], point, 20)
+            except NotFinite:
+                if self._confirmed(point):
+                    without.append(point)
+        if len(without) < 2:
+            return None
+        point = next((p for p in own.small() if self._is_undefined(p)), without[0])
+        needed = conditions.needed(self.claim, self.right, without)
+        (right,) = values([self.right], point, SHOWN + 10)
+        nowhere = np.full(right.shape, mpmath.nan, dtype=object)
+        where = tuple(np.ndindex(right.shape))
+        example = Counterexample(point.sizes, dict(point.arrays), nowhere, right, where, math.inf, SHOWN)
+        return Verdict(
+            "refuted",
+            f"{called} has no value at points at which {self.subject} has one",
+            example,
+            Diagnosis(*needed) if needed else Diagnosis("domain", f"{called} is defined for fewer data"),
+            right=self.right,
+        )
+
+    def _is_undefined(self, point: Point) -> bool:
+        try:
+            values([self.objective, self.right], point, 20)
+        except NotFinite:
+            return False
+        try:
+            values([self.claim], point, 20)
+        except NotFinite:
+            return self._confirmed(point)
+        return False
 
     def _confirmed(self, point: Point) -> bool:
         """Whether differences agree with the derived derivative here: a second, independent witness."""
@@ -202,7 +295,8 @@ class _Check:
         reason = (
             f"the claim has no finite value at any of the points tried, where {self.subject} has one{where}"
         )
-        return Verdict("refuted", reason, diagnosis=Diagnosis("undefined", "the claim is nowhere defined"))
+        undefined = Diagnosis("undefined", "the claim is nowhere defined")
+        return Verdict("refuted", reason, diagnosis=undefined, right=self.right)
 
     def _refute(self, differing: list[Point], agreeing: list[Point]) -> Verdict:
         evidence = []
@@ -222,7 +316,7 @@ class _Check:
         example = counterexample(self.claim, self.right, self._small_point() or first)
         at = ", ".join(f"{k} = {v}" for k, v in example.sizes.items())
         reason = f"the claim is not {self.subject}" + (f"; they differ already at {at}" if at else "")
-        return Verdict("refuted", reason, example, found)
+        return Verdict("refuted", reason, example, found, right=self.right)
 
     def _small_point(self) -> Point | None:
         for point in self.points.small():
@@ -238,70 +332,8 @@ def counterexample(claim: Node, right: Node, point: Point) -> Counterexample:
     """The two values at a point at which they differ."""
     claimed, correct = values([claim, right], point, SHOWN + 10)
     with mpmath.workdps(SHOWN + 10):
-        return _counterexample(claimed, correct, point, mpmath.mpf(10) ** -DIGITS, SHOWN)
-
-
-def _counterexample(
-    claimed: Array, right: Array, point: Point, tolerance: Any, digits: int
-) -> Counterexample:
-    scale = max(largest(claimed), largest(right))
-    differing = tuple(i for i in np.ndindex(right.shape) if abs(claimed[i] - right[i]) > tolerance * scale)
-    return Counterexample(
-        point.sizes,
-        dict(point.arrays),
-        claimed,
-        right,
-        differing,
-        float(relative_gap(claimed, right)),
-        digits,
-    )
-
-
-def _check_callable(
-    objective: Node,
-    wrt: Variable,
-    claim: Callable[..., Any],
-    right: Node,
-    order: Order,
-    seed: int,
-    fixed: dict[sympy.Symbol, int],
-    assumed: Assumptions,
-) -> Verdict:
-    """A Python function of the arrays by name, in double precision."""
-    points = Points([objective, right], seed, fixed, assumed.apply)
-    tried = 0
-    for point in itertools.chain(points.small(), points.generic(2)):
-        try:
-            (correct,) = values([right], point, 30)
-            values([objective], point, 20)
-        except NotFinite:
-            continue
-        arguments = {v.name: np.asarray(point.arrays[v.name], dtype=float) for v in points.variables}
-        try:
-            answer = np.asarray(claim(**arguments), dtype=float)
-        except Exception as error:  # anything may go wrong in somebody else's function
-            return Verdict("unsupported", f"the function failed: {type(error).__name__}: {error}")
-        if answer.shape != correct.shape:
-            return Verdict(
-                "refuted",
-                f"the function returned an array of shape {answer.shape}, "
-                f"but the {_WORDS[order]} with respect to {wrt.name} has shape {correct.shape} there",
-                diagnosis=Diagnosis("shape", "the shapes differ"),
-            )
-        expected = np.asarray(correct, dtype=float)
-        scale = max(float(np.abs(expected).max()), 1e-300)
-        if not np.isfinite(answer).all() or float(np.abs(answer - expected).max()) > _FLOAT * scale:
-            example = _counterexample(answer, expected, point, _FLOAT, 17)
-            return Verdict("refuted", f"the function is not the {_WORDS[order]} of the objective", example)
-        tried += 1
-        if tried >= 20:
-            break
-    if not tried:
-        return Verdict("unsupported", "no point was found at which the objective is finite")
-    return Verdict(
-        "agrees",
-        f"the function agrees with the {_WORDS[order]} to 7 digits at {tried} points; this is no proof",
-    )
+        tolerance = mpmath.mpf(10) ** -DIGITS
+        return differing_values(claimed, correct, point.sizes, point.arrays, tolerance, SHOWN)
 
 
 __all__ = ["Order", "check_claim", "check_same", "counterexample", "derivative"]

@@ -45,9 +45,10 @@ class Points:
                 except (ValueError, ZeroDivisionError):
                     continue  # a condition that cannot be met at these sizes
 
-    def generic(self, wanted: int) -> Iterator[Point]:
+    def generic(
+        self, wanted: int, styles: Sequence[str] = ("generic", "generic positive", "unit", "natural")
+    ) -> Iterator[Point]:
         """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
-        styles = ("generic", "generic positive", "unit", "natural")
         for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
             found, spare = 0, []
             for point in self.at(binding, styles, 4 * wanted, "generic"):

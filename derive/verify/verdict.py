@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import numpy as np
 import sympy
 
 from ..domains import Array
+from ..node import Node
+from .numbers import largest, relative_gap
 
 Status = Literal["proved", "refuted", "agrees", "unsupported"]
 _SHOWN = 8  # rows and columns of an array that are printed
@@ -22,7 +25,7 @@ class Diagnosis:
     kind   factor, sign, zero, log base, missing term, extra term, term factor, missing factor, extra factor,
            transpose, order, operand, inverse, diagonal, index, size, power, function, normalisation, objective
            (the derivative of another objective), condition (right under a fact that is not declared),
-           special point, scalar (right only at sizes 1), undefined, convention, shape
+           special point, scalar (right only at sizes 1), domain, undefined, convention, shape
     """
 
     kind: str
@@ -73,8 +76,10 @@ class Counterexample:
         )
         if total > 1:
             which = "every entry differs" if len(self.differing) == total else f"entries that differ: {where}"
-            lines.append(f"{which}; worst relative difference {self.worst:.3g}")
-        else:
+            lines.append(
+                which + (f"; worst relative difference {self.worst:.3g}" if self.worst < np.inf else "")
+            )
+        elif self.worst < np.inf:
             lines.append(f"relative difference {self.worst:.3g}")
         return "\n".join(lines)
 
@@ -85,12 +90,15 @@ class Verdict:
 
     status   "proved", "refuted", "agrees" (equal wherever tried, not proved) or "unsupported"
     reason   one sentence
+    right    what the claim should be, as derived, and `formula` the same in the notation of the claim
     """
 
     status: Status
     reason: str
     counterexample: Counterexample | None = None
     diagnosis: Diagnosis | None = None
+    right: Node | None = None
+    formula: str = ""
 
     @property
     def ok(self) -> bool:
@@ -104,6 +112,7 @@ class Verdict:
             "status": self.status,
             "reason": self.reason,
             "diagnosis": None if found is None else {"kind": found.kind, "sentence": found.sentence},
+            "right": self.formula or None,
             "counterexample": None if example is None else example.record(),
         }
 
@@ -111,10 +120,27 @@ class Verdict:
         lines = [f"{self.status}: {self.reason}"]
         if self.diagnosis is not None:
             lines.append(f"diagnosis: {self.diagnosis.sentence}")
+        if self.status == "refuted" and self.formula:
+            lines.append(f"right: {self.formula}")
         if self.counterexample is not None:
             lines.append("counterexample:")
             lines += ["  " + line for line in str(self.counterexample).splitlines()]
         return "\n".join(lines)
+
+
+def differing_values(
+    claimed: Array,
+    right: Array,
+    sizes: dict[str, int],
+    data: Mapping[str, Array],
+    tolerance: Any,
+    digits: int,
+) -> Counterexample:
+    """The counterexample with the indices of the entries that differ by more than the tolerance."""
+    scale = max(largest(claimed), largest(right))
+    differing = tuple(i for i in np.ndindex(right.shape) if abs(claimed[i] - right[i]) > tolerance * scale)
+    worst = float(relative_gap(claimed, right))
+    return Counterexample(sizes, dict(data), claimed, right, differing, worst, digits)
 
 
 def _texts(array: Array, digits: int) -> Any:
@@ -153,6 +179,8 @@ def show_number(value: Any, digits: int) -> str:
         return str(value)
     if isinstance(value, float | np.floating):
         return f"{float(value):.17g}"
+    if mpmath.isnan(value):
+        return "undefined"
     simple = exact(value, digits)
     with mpmath.workdps(digits + 5):
         return str(simple) if simple is not None else str(mpmath.nstr(mpmath.mpf(value), digits))
