@@ -57,7 +57,7 @@ LAYERS = [
     "expression",
     "declaring",
     "operations",
-    "constrained squares",
+    "solving",
     "problem",
     "kernels.plan kernels.codegen kernels.estimator",
     "derive",  # derive/__init__.py, the lazy front
@@ -80,8 +80,7 @@ CORE_MAY_IMPORT = {*"errors limits sizes node domains build operators stable eva
 LAZY_DOORS = {
     "expression": "kernels",
     "operations": "kernels",
-    "constrained": "kernels",
-    "squares": "kernels",
+    "solving": "kernels",
     "problem": "kernels",
     "kernels": "kernels",
     "derive": "",

@@ -14,15 +14,15 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from .build import add, einsum, inner, is_zero, number
-from .differentiate import gradients, jacobian, substitute
-from .errors import UnsupportedError
-from .evaluate import bind, check_access, evaluate_bound
-from .node import Apply, Node, Variable, size_symbols, topological, variable, variables
-from .reparametrise import Reparametrised, reparametrise
-from .sizes import ONE, Binding
-from .smoothing import Kink, Smooth, smooth
-from .stable import recognise, stabilise
+from ..build import add, einsum, inner, is_zero, number
+from ..differentiate import gradients, jacobian, substitute
+from ..errors import UnsupportedError
+from ..evaluate import bind, check_access, evaluate_bound
+from ..node import Apply, Node, Variable, size_symbols, topological, variable, variables
+from ..reparametrise import Reparametrised, reparametrise
+from ..sizes import ONE, Binding
+from ..smoothing import Kink, Smooth, smooth
+from ..stable import recognise, stabilise
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
@@ -80,8 +80,8 @@ class Constrained:
         equalities: Sequence[Node],
         inequalities: Sequence[Node],
     ) -> None:
-        from .kernels.kkt import condition_key, jacobian_key, multiplier_name
-        from .kernels.oracle import VALUE, gradient_key, hessian_key
+        from ..kernels.kkt import condition_key, jacobian_key, multiplier_name
+        from ..kernels.oracle import VALUE, gradient_key, hessian_key
 
         self.original, self.wanted = recognise(objective), tuple(unknowns)
         more_equal, more_above = conditions_of_facts(unknowns)
@@ -150,14 +150,14 @@ class Constrained:
     # ------------------------------------------------------------------ numbers
 
     def _evaluator(self, part: str, data: Mapping[str, Any], point: Mapping[str, Any], backend: str) -> Any:
-        from .kernels.kkt import interpreter
+        from ..kernels.kkt import interpreter
 
         nodes: dict[str, Node] = getattr(self, part)
         if not nodes:
             return lambda unknowns: {}
         if backend == "numpy":
             return interpreter(nodes, data, point)
-        from .kernels.compile import compile_nodes
+        from ..kernels.compile import compile_nodes
 
         moving = [v.name for v in (*self.problem.unknowns, *self.multipliers)]
         occurring = {v.name for v in variables(*nodes.values())}
@@ -183,10 +183,10 @@ class Constrained:
         backend: str | None,
     ) -> Any:
         """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
-        from .kernels.kkt import certify_kkt, functions_of
-        from .kernels.optimizers import interior_point as ip
-        from .kernels.optimizers.result import History, Result
-        from .kernels.oracle import Layout
+        from ..kernels.kkt import certify_kkt, functions_of
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.result import History, Result
+        from ..kernels.oracle import Layout
 
         began = time.perf_counter()
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
@@ -276,7 +276,7 @@ class Constrained:
         return result, found
 
     def _kept(self, z: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> Any:
-        from .kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers import interior_point as ip
 
         count = {k: sum(int(np.prod(s)) for s in v.values()) for k, v in shapes.items()}
         return ip.Answer(z, np.zeros(count["equality"]), np.zeros(count["inequality"]), ip.STOPPED, 0)
@@ -393,7 +393,7 @@ class Constrained:
             found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - 1.0), value)
 
     def _message(self, answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any) -> str:
-        from .kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers import interior_point as ip
 
         if ended:
             return f"{ended[0]}; {proof.reason()}"
@@ -426,7 +426,7 @@ def _contradict(functions: Any, z: Any) -> bool:
 
 def _snapped(functions: Any, answer: Any) -> Any:
     """The point with entries at rounding level set to 0, where no condition is the worse for it."""
-    from .kernels.optimizers.interior_point import violation
+    from ..kernels.optimizers.interior_point import violation
 
     z = answer.z
     rounded = np.where(np.abs(z) < 1e-12 * max(float(np.abs(z).max(initial=0.0)), 1e-300), 0.0, z)

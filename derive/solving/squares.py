@@ -17,12 +17,12 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from .build import is_zero
-from .differentiate import gradients, jacobian
-from .node import Apply, Einsum, Node, Sum, Variable, variables
-from .reparametrise import Reparametrised, reparametrise
-from .sizes import ONE, Binding, Coefficient
-from .stable import recognise
+from ..build import is_zero
+from ..differentiate import gradients, jacobian
+from ..node import Apply, Einsum, Node, Sum, Variable, variables
+from ..reparametrise import Reparametrised, reparametrise
+from ..sizes import ONE, Binding, Coefficient
+from ..stable import recognise
 
 #: Levenberg–Marquardt is chosen up to this many unknowns and entries of the Jacobian.
 UNKNOWNS, ENTRIES = 100, 200_000
@@ -64,7 +64,7 @@ class LeastSquares:
     """The derived functions of one sum of squares, ready to be solved on data."""
 
     def __init__(self, objective: Node, unknowns: Sequence[Variable], terms: Sequence[Residual]) -> None:
-        from .kernels.oracle import VALUE, gradient_key, hessian_key
+        from ..kernels.oracle import VALUE, gradient_key, hessian_key
 
         self.free: Reparametrised = reparametrise(objective, unknowns)
         found = residuals(self.free.objective)
@@ -121,10 +121,10 @@ class LeastSquares:
         backend: str | None,
     ) -> Any:
         """Solve from a start, certify; SciPy's result and the arrays of the unknowns."""
-        from .kernels.certificate import certify_statement
-        from .kernels.optimizers.driver import minimize as drive
-        from .kernels.oracle import Layout, Oracle
-        from .kernels.precision import refine
+        from ..kernels.certificate import certify_statement
+        from ..kernels.optimizers.driver import minimize as drive
+        from ..kernels.oracle import Layout, Oracle
+        from ..kernels.precision import refine
 
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
         names = self.free.unknowns
@@ -185,10 +185,10 @@ class LeastSquares:
 
     def _evaluator(self, data: Mapping[str, Any], point: Mapping[str, Any], backend: str) -> Any:
         if backend == "numpy":
-            from .kernels.kkt import interpreter
+            from ..kernels.kkt import interpreter
 
             return interpreter(self.outputs, data, point)
-        from .kernels.compile import compile_nodes
+        from ..kernels.compile import compile_nodes
 
         if backend not in self._kernels:
             occurring = {v.name for v in variables(*self.outputs.values())}

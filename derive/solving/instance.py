@@ -1,0 +1,58 @@
+"""A posed problem with its data: checked once, every size known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import numpy as np
+
+from ..errors import DataError
+from ..evaluate import bind
+from ..sizes import Binding
+from .posed import Posed
+
+
+@final
+class Instance:
+    """Data, sizes and the shapes of the unknowns.
+
+    Sizes that no data array shows are learnt from the start, or given by name among the data.
+    """
+
+    def __init__(self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any]) -> None:
+        self.posed, self.data, self.start = posed, dict(data), dict(start)
+        self.binding = self._bind()
+        self.shapes = {v.name: self.binding.shape(v.shape) for v in posed.unknowns}
+        for name, value in start.items():
+            if not np.isfinite(np.asarray(value, dtype=np.float64)).all():
+                raise DataError(f"the start of {name} has entries that are not finite")
+
+    def _bind(self) -> Binding:
+        posed = self.posed
+        strangers = [k for k in self.start if k not in posed.names]
+        if strangers:
+            raise DataError(f"the start has {strangers[0]}, which is no unknown: {', '.join(posed.names)}")
+        for name in posed.names:
+            if name in self.data:
+                raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
+        _, binding = bind(posed.given, self.data, sizes=posed.symbols)
+        for v in posed.unknowns:
+            if v.name in self.start:
+                binding.learn(v.name, v.shape, np.shape(self.start[v.name]))
+        return binding
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Every size by name."""
+        return {s.name: n for s, n in self.binding.values.items()}
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """Sizes and data by name: what the interpreter takes."""
+        return {**self.sizes, **self.data}
+
+    @property
+    def count(self) -> int:
+        """The number of scalar unknowns."""
+        return sum(int(np.prod(s, dtype=np.int64)) for s in self.shapes.values())

@@ -1,0 +1,93 @@
+"""A problem as bare nodes, with what has been derived about it: each thing once, when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, final
+
+from ..build import negate
+from ..node import Node, Variable, size_symbols
+from ..optimality import Relation
+from ..smoothing import has_kinks
+from ..stable import recognise
+from ..statement.arithmetic import binary
+from .constrained import Constrained
+from .squares import LeastSquares
+
+
+@final
+class Posed:
+    """Objective, unknowns, relations and sense; `given` are the variables that data are needed for."""
+
+    def __init__(
+        self,
+        objective: Node,
+        unknowns: Sequence[Variable],
+        relations: Sequence[Relation],
+        sense: str,
+        declared: Sequence[Variable],
+    ) -> None:
+        self.objective, self.unknowns = objective, tuple(unknowns)
+        self.relations, self.sense = tuple(relations), sense
+        self.given = tuple(v for v in declared if v not in self.unknowns)
+        self.kernels: dict[Any, Any] = {}  # what has been compiled, by method and backend
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the unknowns."""
+        return tuple(v.name for v in self.unknowns)
+
+    @property
+    def sign(self) -> float:
+        """−1 for a maximum: the minimised objective is that times the stated one."""
+        return -1.0 if self.sense == "maximize" else 1.0
+
+    @cached_property
+    def minimised(self) -> Node:
+        """The objective as it is minimised, stable operators recognised."""
+        objective = recognise(self.objective)
+        return negate(objective) if self.sense == "maximize" else objective
+
+    @cached_property
+    def symbols(self) -> tuple[Any, ...]:
+        """All symbolic sizes."""
+        sides = [side for r in self.relations for side in (r.left, r.right)]
+        return size_symbols(*self.unknowns, *self.given, self.objective, *sides)
+
+    @cached_property
+    def equalities(self) -> tuple[Node, ...]:
+        """Nodes that are to vanish."""
+        return tuple(binary("-", r.left, r.right) for r in self.relations if r.sign == "==")
+
+    @cached_property
+    def inequalities(self) -> tuple[Node, ...]:
+        """Nodes that are to be nonnegative."""
+        found = []
+        for r in self.relations:
+            if r.sign != "==":
+                above = binary("-", r.left, r.right)
+                found.append(above if r.sign == ">=" else negate(above))
+        return tuple(found)
+
+    @cached_property
+    def is_constrained(self) -> bool:
+        """Whether the problem has constraints, kinks, or facts that no free form provides."""
+        if self.relations:
+            return True
+        for v in self.unknowns:
+            if "psd" in v.facts and "pd" not in v.facts:
+                return True
+            if "nonnegative" in v.facts and not v.facts & {"positive", "simplex"}:
+                return True
+        return has_kinks(self.minimised, self.unknowns)
+
+    @cached_property
+    def constrained(self) -> Constrained:
+        """The smooth form with its derivatives."""
+        return Constrained(self.minimised, self.unknowns, self.equalities, self.inequalities)
+
+    @cached_property
+    def squares(self) -> LeastSquares | None:
+        """The sum of squares that the objective is, if it is one."""
+        return LeastSquares.of(self.minimised, self.unknowns)

@@ -1,0 +1,184 @@
+"""Which way a problem goes, and what is tried when the first way fails.
+
+    constraints, kinks                      interior point on the smooth form       `constrained`
+    a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
+    anything else                           a smooth method over free unknowns      `free`
+
+The certificate, not the method, says whether the answer is right; where it does not, the next way is tried.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, UnsupportedError
+from ..reparametrise import reparametrise
+from ..sizes import Binding
+from .free import Free
+from .instance import Instance
+from .options import Options
+from .posed import Posed
+from .starts import default_start, other_starts, random_start
+
+INTERRUPT, NO_VALUE = 3, 7  # the driver's status
+#: Names under which the method for constraints is asked for.
+_CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
+_SQUARES = ("levenberg-marquardt", "lm", "leastsq")
+
+
+def plan(posed: Posed, sizes: Mapping[str, int]) -> Any:
+    """The method that would be chosen for these sizes, and why."""
+    from ..kernels.plan import Plan, choose
+
+    binding = Binding({s: sizes[s.name] for s in posed.symbols if s.name in sizes})
+    if posed.is_constrained:
+        return Plan("interior-point", posed.constrained.describe())
+    if posed.squares is not None and posed.squares.fits(binding):
+        return Plan("levenberg-marquardt", posed.squares.describe())
+    shapes = [binding.shape(v.shape) for v in posed.unknowns]
+    return choose(_count(shapes), max(v.order for v in posed.unknowns))
+
+
+def solve(
+    posed: Posed,
+    data: Mapping[str, Any],
+    start: Mapping[str, Any] | None,
+    options: Options,
+    starts: int = 1,
+) -> Any:
+    """The optimum on data: SciPy's result with a certificate, the unknowns by name first."""
+    if options.precision not in (None, "double", "high"):
+        raise ArgumentError(f"precision is 'double' or 'high', not {options.precision!r}")
+    instance = Instance(posed, data, start or {})
+    if starts > 1:
+        return _best_of(instance, options, starts)
+    return _once(instance, options)
+
+
+def _once(instance: Instance, options: Options) -> Any:
+    """One run from one start."""
+    posed, method, given = instance.posed, options.method, bool(instance.start)
+    point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
+    if method in _CONSTRAINED or (method is None and posed.is_constrained):
+        try:
+            return _constrained(instance, point, given, options)
+        except UnsupportedError:
+            if posed.relations or method is not None:
+                raise
+            # a kink on which the objective falls: descent along subgradients, judged by its certificate
+    if posed.relations:
+        raise ArgumentError(f"method {method} takes no constraints; leave the choice to the plan")
+    squares = posed.squares if method in _SQUARES or method is None else None
+    if squares is not None and (method is not None or squares.fits(instance.binding)):
+        result = _squares(instance, point, options)
+        if method is not None:
+            return result
+        if not (result.certificate.saddle() and result.status != INTERRUPT):
+            return _or_constrained(result, instance, point, options)
+        options = replace(options, backend=options.backend or "numpy")  # a small saddle: Newton leaves it
+    if method in _SQUARES:
+        raise ArgumentError(f"method {method} is for sums of squares in vectors, and this objective is none")
+    if options.precision == "high":
+        raise UnsupportedError("precision='high' is for sums of squares")
+    result = _free(instance, point, options)
+    if result.status == NO_VALUE and not given:
+        for moved in other_starts(posed.unknowns, instance.shapes, options.seed):
+            again = _free(instance, moved, options)
+            if again.status != NO_VALUE:
+                result = again
+                break
+    return result if method is not None else _or_constrained(result, instance, point, options)
+
+
+def _best_of(instance: Instance, options: Options, starts: int) -> Any:
+    """The best of several runs: certified before not, then by value. `r.runs` holds value and success of each."""
+    began = time.perf_counter()
+    posed = instance.posed
+    best: Any = None
+    runs: list[tuple[float, bool]] = []
+    for k in range(starts):
+        left = None if options.max_time is None else options.max_time - (time.perf_counter() - began)
+        if left is not None and left <= 0 and best is not None:
+            break
+        if k > 0:
+            rng = np.random.default_rng([options.seed, k])
+            instance.start = random_start(posed.unknowns, instance.shapes, rng)
+        result = _once(instance, replace(options, max_time=left))
+        runs.append((float(result.fun), bool(result.success)))
+        rank = (not result.success, posed.sign * result.fun if np.isfinite(result.fun) else np.inf)
+        if best is None or rank < best[0]:
+            best = (rank, result)
+        if result.status == INTERRUPT and "interrupted" in result.message:
+            break
+    best[1].runs = runs
+    return best[1]
+
+
+# ---------------------------------------------------------------- the ways
+
+
+def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import choose
+
+    posed = instance.posed
+    chosen = choose(instance.count, max(v.order for v in posed.unknowns), options.method)
+    backend = options.backend or "numba"
+    key = (chosen.method, backend)
+    if key not in posed.kernels:
+        posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
+    result, found = posed.kernels[key].run(instance, point, options)
+    return _named(result, found, posed, posed.kernels[key].plan)
+
+
+def _squares(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    squares = instance.posed.squares
+    assert squares is not None
+    result, found = squares.run(
+        instance.data, instance.binding, point, options.driver(), options.precision, options.backend
+    )
+    chosen = Plan("levenberg-marquardt", squares.describe() + result.pop("note"))
+    return _named(result, found, instance.posed, chosen)
+
+
+def _constrained(instance: Instance, point: Mapping[str, Any], given: bool, options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    derived = instance.posed.constrained
+    result, found = derived.run(
+        instance.data, instance.binding, point, given, options.driver(), options.backend
+    )
+    return _named(result, found, instance.posed, Plan("interior-point", derived.describe()))
+
+
+def _or_constrained(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """The result, or where it has failed, that with facts as constraints.
+
+    The optimum may lie on the boundary of what the facts allow, where no free point reaches it.
+    """
+    inward = any(v.facts & {"positive", "simplex"} for v in instance.posed.unknowns)
+    if result.success or not inward or result.status == INTERRUPT:
+        return result
+    other = _constrained(instance, point, False, options)
+    return other if other.success else result
+
+
+def _named(result: Any, found: Mapping[str, Any], posed: Posed, chosen: Any) -> Any:
+    """The result with the plan, in the statement's sense, its unknowns by name and first."""
+    result.fun = posed.sign * result.fun
+    result.plan = chosen
+    values = {name: float(found[name]) if found[name].ndim == 0 else found[name] for name in posed.names}
+    rest = {k: v for k, v in result.items() if k not in values}
+    result.clear()
+    result.update({**values, **rest})
+    return result
+
+
+def _count(shapes: Any) -> int:
+    return sum(int(np.prod(s, dtype=np.int64)) for s in shapes)
