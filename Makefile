@@ -51,7 +51,7 @@ bench: $(VENV)/.dev ## time deriving, printing and kernels
 bench-solvers: $(VENV)/.dev ## time the solvers against their peers (those that are installed)
 	@$(PY) -m tests.bench solvers $(ARGS)
 
-fuzz: $(VENV)/.dev ## random expressions against the reference, until stopped
+fuzz: $(VENV)/.dev ## 20,000 random expressions against the reference; goes on where it stopped
 	@$(PY) -m tests.fuzz $(ARGS)
 
 lint: $(VENV)/.dev ## style, format and types

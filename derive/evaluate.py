@@ -65,7 +65,8 @@ def _value(
         total = domain.array(np.zeros(binding.shape(node.shape), dtype=int))
         for c, term in zip(node.coefficients, operands, strict=True):
             value = domain.number(binding.substitute(c))
-            total = total + (term if c == 1 else value * term)
+            # array first: an mpmath number on the left would print the whole array to itself before giving way
+            total = total + (term if c == 1 else term * value)
         return np.asarray(total, dtype=domain.dtype)
     if isinstance(node, Einsum):
         return domain.einsum(list(node.inputs), node.output, operands)

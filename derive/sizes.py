@@ -105,8 +105,14 @@ def same_shape(a: Shape, b: Shape) -> bool:
 
 def show_shape(shape: Iterable[Size]) -> str:
     """`(n, d)`, `(n,)`, `()`: as NumPy prints a shape."""
-    parts = [str(s) for s in shape]
+    parts = [_size_text(s) for s in shape]
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+@lru_cache(maxsize=65536)
+def _size_text(size: Size) -> str:
+    """The size as text: every node that is made asks for it, and SymPy's printer is slow."""
+    return str(size)
 
 
 def product(shape: Iterable[Size]) -> Size:

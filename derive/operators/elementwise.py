@@ -36,6 +36,7 @@ class Elementwise(Operator):
     latex       how it is written; `{0}` is the argument
     sign        facts that every result has; `keeps` lists facts handed on from the operands
     odd, even   f(-x) = -f(x), f(-x) = f(x)
+    domain      where it is defined: everywhere, or for arguments that are "positive", "within 1" or "above 1"
     """
 
     name: str
@@ -49,6 +50,7 @@ class Elementwise(Operator):
     odd: bool = False
     even: bool = False
     same_on: str = ""  # a fact of the argument under which f(x) = x
+    domain: str = ""
     subgradient: str = ""
     constants: bool = True  # whether a constant argument is worked out exactly by SymPy
     settings: tuple[
@@ -222,8 +224,8 @@ def _record(
 _POSITIVE = ("positive", "nonnegative", "nonzero")
 
 _record("exp", sympy.exp, np.exp, "exp({0})", "\\exp({0})", sign=_POSITIVE)
-_record("log", sympy.log, np.log, "log({0})", "\\log({0})")
-_record("log1p", lambda x: sympy.log(1 + x), np.log1p, "log1p({0})", keeps=_POSITIVE)
+_record("log", sympy.log, np.log, "log({0})", "\\log({0})", domain="positive")
+_record("log1p", lambda x: sympy.log(1 + x), np.log1p, "log1p({0})", keeps=_POSITIVE, domain="positive")
 _record("expm1", lambda x: sympy.exp(x) - 1, np.expm1, "expm1({0})", keeps=_POSITIVE)
 _record("sin", sympy.sin, np.sin, "sin({0})", "\\sin({0})", odd=True)
 _record("cos", sympy.cos, np.cos, "cos({0})", "\\cos({0})", even=True)
@@ -231,17 +233,18 @@ _record("tan", sympy.tan, np.tan, "tan({0})", "\\tan({0})", odd=True)
 _record("sinh", sympy.sinh, np.sinh, "sinh({0})", "\\sinh({0})", odd=True, keeps=_POSITIVE)
 _record("cosh", sympy.cosh, np.cosh, "cosh({0})", "\\cosh({0})", even=True, sign=_POSITIVE)
 _record("tanh", sympy.tanh, np.tanh, "tanh({0})", "\\tanh({0})", odd=True, keeps=_POSITIVE)
-_record("arcsin", sympy.asin, np.arcsin, "asin({0})", "\\arcsin({0})", odd=True)
-_record("arccos", sympy.acos, np.arccos, "acos({0})", "\\arccos({0})")
+_record("arcsin", sympy.asin, np.arcsin, "asin({0})", "\\arcsin({0})", odd=True, domain="within 1")
+_record("arccos", sympy.acos, np.arccos, "acos({0})", "\\arccos({0})", domain="within 1")
 _record("arctan", sympy.atan, np.arctan, "atan({0})", "\\arctan({0})", odd=True, keeps=_POSITIVE)
 _record("arcsinh", sympy.asinh, np.arcsinh, "asinh({0})", odd=True, keeps=_POSITIVE)
-_record("arccosh", sympy.acosh, np.arccosh, "acosh({0})")
-_record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True)
+_record("arccosh", sympy.acosh, np.arccosh, "acosh({0})", domain="above 1")
+_record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True, domain="within 1")
 _record("erf", sympy.erf, _special("erf"), "erf({0})", odd=True, keeps=_POSITIVE)
 _record("erfc", sympy.erfc, _special("erfc"), "erfc({0})", sign=_POSITIVE)
 # The gamma family of a constant stays as it is: SymPy would write ψ(10⁹) as a fraction of 10⁹ digits.
-_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", constants=False)
-_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})", constants=False)
+_GAMMA: dict[str, Any] = {"constants": False, "domain": "positive"}
+_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", **_GAMMA)
+_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})", **_GAMMA)
 _record(
     "trigamma",
     lambda x: sympy.polygamma(1, x),
@@ -250,6 +253,7 @@ _record(
     "\\psi'({0})",
     sign=_POSITIVE,
     constants=False,
+    domain="positive",
 )
 _record(
     "polygamma",
@@ -258,6 +262,7 @@ _record(
     "polygamma({order}, {0})",
     "\\psi^{{({order})}}({0})",
     settings=("order",),
+    domain="positive",
 )
 _record(
     "sigmoid",

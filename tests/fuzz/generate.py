@@ -17,6 +17,7 @@ import sympy
 
 from derive.build import add, einsum
 from derive.domains import Domain
+from derive.errors import DeriveError
 from derive.evaluate import bound_params
 from derive.node import Node, delta, ones, variable
 from derive.operators import REGISTRY, Elementwise, apply, lookup
@@ -64,7 +65,7 @@ class Piece:
         if self.kind == "sum":
             total: Any = 0
             for c, part in zip(self.extra["coefficients"], parts, strict=True):
-                total = total + domain.number(sympy.sympify(c).subs(binding.values)) * part
+                total = total + part * domain.number(sympy.sympify(c).subs(binding.values))
             return np.asarray(total, dtype=domain.dtype)
         if self.kind == "einsum":
             return domain.einsum([tuple(i) for i in self.extra["inputs"]], tuple(self.extra["output"]), parts)
@@ -212,26 +213,32 @@ def above_one(x: Piece, random: Random) -> Piece:
     return total_of([1, sympy.Rational(5, 4)], [positive(x, random), _ones((), {"shape": x.shape})])
 
 
-#: What an operator needs; the others get anything bounded, which suits most new ones.
-DOMAIN = {
-    **dict.fromkeys(("log", "lgamma", "digamma", "trigamma", "log1p", "sqrt"), positive),
-    **dict.fromkeys(("arcsin", "arccos", "arctanh"), bounded),
-    "arccosh": above_one,
-}
-TAME = frozenset(
-    "sin cos arctan tanh erf erfc sigmoid softplus abs sign relu step gelu arcsinh logsumexp softmax".split()
-)
+#: Arguments by the domain that an operator's record states; the others get anything bounded.
+DOMAIN = {"positive": positive, "within 1": bounded, "above 1": above_one}
+TAME = frozenset("sin cos arctan tanh erf erfc sigmoid softplus abs sign relu step gelu arcsinh".split())
 EXPONENTS = [sympy.Rational(p, q) for p, q in ((2, 1), (3, 1), (1, 2), (-1, 1), (-2, 1), (3, 2), (-1, 2))]
 
 
 def unary(name: str, x: Piece, random: Random) -> Piece:
     """An elementwise operator on an argument inside its domain."""
-    if name in DOMAIN:
-        return op(name, DOMAIN[name](x, random))
-    return op(name, x if name in TAME or random.random() < 0.15 else bounded(x, random))
+    operator = lookup(name)
+    assert isinstance(operator, Elementwise)
+    params = {"order": sympy.Integer(random.choice((2, 2, 3)))} if name == "polygamma" else {}
+    if operator.domain:
+        return op(name, DOMAIN[operator.domain](x, random), **params)
+    return op(name, x if name in TAME or random.random() < 0.15 else bounded(x, random), **params)
 
 
-ELEMENTWISE = sorted(o.name for o in REGISTRY.values() if isinstance(o, Elementwise) and not o.settings)
+#: Powers have makers of their own. A new elementwise operator is drawn as soon as it is registered.
+ELEMENTWISE = sorted(o.name for o in REGISTRY.values() if isinstance(o, Elementwise) and o.name != "power")
+UNARY = [name for name in ELEMENTWISE if lookup(name).arity == 1]
+BINARY = [name for name in ELEMENTWISE if lookup(name).arity > 1]
+#: Operators with makers below; any other one is tried as it is on arguments of the wanted shape.
+MADE = frozenset(
+    "power logsumexp softmax max min max_share min_share cholesky inv det logdet cumsum tril windows overlap_add "
+    "take scatter_add slice reshape concatenate place".split()
+)
+OTHERS = sorted(name for name in REGISTRY if name not in MADE and name not in ELEMENTWISE)
 FACTS = ((), (), (), ("positive",), ("nonnegative",), ("nonzero",))
 SQUARE_FACTS = (
     (),
@@ -287,6 +294,7 @@ class Generator:
         makers = [self.sum, self.einsum, self.einsum, self.elementwise, self.elementwise, self.reduction]
         makers += [self.power, self.binary, self.access, self.times, self.broadcast, self.naive]
         makers += [self.linear_algebra] * 2 + [self.moved] * 2
+        makers += [self.other] if OTHERS else []
         for _ in range(6):
             found = self.random.choice(makers)(shape, depth - 1)
             if found is not None:
@@ -343,10 +351,17 @@ class Generator:
         return product(parts, [tuple(i) for i in inputs], output)
 
     def elementwise(self, shape: Shape, depth: int) -> Piece | None:
-        name = self.random.choice(ELEMENTWISE)
-        if lookup(name).arity != 1:
+        return unary(self.random.choice(UNARY), self.piece(shape, depth), self.random)
+
+    def other(self, shape: Shape, depth: int) -> Piece | None:
+        """An operator that nothing here knows of, if it takes arguments of this shape and keeps it."""
+        name = self.random.choice(OTHERS)
+        parts = [self.piece(shape, depth) for _ in range(max(lookup(name).arity, 1))]
+        try:
+            found = op(name, *parts)
+        except DeriveError:
             return None
-        return unary(name, self.piece(shape, depth), self.random)
+        return found if found.shape == shape else None
 
     def power(self, shape: Shape, depth: int) -> Piece:
         exponent = self.random.choice(EXPONENTS)
@@ -360,7 +375,7 @@ class Generator:
 
     def binary(self, shape: Shape, depth: int) -> Piece:
         random = self.random
-        name = random.choice([n for n in ELEMENTWISE if lookup(n).arity != 1])
+        name = random.choice(BINARY)
         parts = [self.piece(shape, depth) for _ in range(lookup(name).arity)]
         if name == "pow":
             parts = [positive(parts[0], random), bounded(parts[1], random)]
@@ -368,8 +383,10 @@ class Generator:
 
     def reduction(self, shape: Shape, depth: int) -> Piece | None:
         random = self.random
-        name = random.choice(("logsumexp", "softmax", "max", "min"))
-        if name == "softmax":
+        name = random.choice(("logsumexp", "logsumexp", "softmax", "softmax", "max", "min", "share"))
+        if name == "share":
+            name = random.choice(("max_share", "min_share"))
+        if name in ("softmax", "max_share", "min_share"):
             if not shape:
                 return None
             axes = tuple(sorted(random.sample(range(len(shape)), random.randint(1, len(shape)))))

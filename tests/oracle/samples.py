@@ -70,7 +70,7 @@ def _numbered(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
 
 #: Arguments made of the operands, where the operands themselves would be outside the domain.
 ARGUMENTS: dict[str, Callable[[list[Variable], dict[str, Any]], list[Node]]] = {
-    "arccosh": _above_one,
+    **{o.name: _above_one for o in REGISTRY.values() if isinstance(o, Elementwise) and o.domain == "above 1"},
     "cholesky": _definite,
     "take": _numbered,
     "scatter_add": _numbered,
