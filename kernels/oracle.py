@@ -117,7 +117,18 @@ class Counts:
     gradient: int = 0
     hessian: int = 0
     hvp: int = 0
+    batches: int = 0
     nonfinite: int = 0
+
+
+class Batches(Protocol):
+    """Estimates of the gradient from some rows of the data at a time."""
+
+    def prepare(self, size: int, seed: int, shuffle: bool) -> int:
+        """Choose the rows per batch and the order; returns the number of batches of an epoch."""
+
+    def gradient(self, x: Vector, epoch: int, batch: int) -> Vector:
+        """An unbiased estimate of ∇f(x) from one batch."""
 
 
 class Oracle:
@@ -132,8 +143,10 @@ class Oracle:
         hessian: Callable[[Vector], Matrix] | None = None,
         hvp: Callable[[Vector, Vector], Vector] | None = None,
         residual_jacobian: Callable[[Vector], tuple[Vector, Matrix]] | None = None,
+        batches: Batches | None = None,
         layout: Layout | None = None,
     ) -> None:
+        self.batches = batches
         self.size = size
         self.layout = Layout(("x",), ((size,),)) if layout is None else layout
         self.counts = Counts()
@@ -149,8 +162,10 @@ class Oracle:
 
     @property
     def has(self) -> frozenset[str]:
-        """What this oracle offers, among gradient, hessian, hvp, residual_jacobian."""
+        """What this oracle offers, among gradient, hessian, hvp, residual_jacobian, batch_gradient."""
         offered = {"gradient"}
+        if self.batches is not None:
+            offered.add("batch_gradient")
         if self._residual_jacobian is not None:
             offered.add("residual_jacobian")
         if self._hessian is not None:
@@ -221,6 +236,15 @@ class Oracle:
         self.counts.nonfinite += not bool(np.isfinite(r).all())
         return r, J
 
+    def batch_gradient(self, x: Vector, epoch: int, batch: int) -> Vector:
+        """∇f(x), estimated from one batch of rows of an epoch; NaN where it is not defined."""
+        assert self.batches is not None
+        self.counts.batches += 1
+        try:
+            return self.batches.gradient(x, epoch, batch)
+        except (DataError, np.linalg.LinAlgError, FloatingPointError):
+            return np.full(self.size, np.nan)
+
     def hvp(self, x: Vector, v: Vector) -> Vector:
         """∇²f(x)·v, without the Hessian where a kernel for it was given."""
         if self._hvp is None:
@@ -239,6 +263,7 @@ def oracle_of(
     value: Kernel | None = None,
     hessian: Kernel | None = None,
     hvp: Kernel | None = None,
+    batches: Batches | None = None,
 ) -> Oracle:
     """The oracle of bound kernels.
 
@@ -250,7 +275,7 @@ def oracle_of(
 
     def flat_value_gradient(x: Vector) -> tuple[float, Vector]:
         out = value_gradient(**layout.unpack(x))
-        return float(out[VALUE]), _join([out[gradient_key(a)] for a in names], layout)
+        return float(out[VALUE]), joined([out[gradient_key(a)] for a in names], layout)
 
     def flat_value(x: Vector) -> float:
         assert value is not None
@@ -264,7 +289,7 @@ def oracle_of(
         assert hvp is not None
         directions = {direction_name(a): part for a, part in layout.unpack(v).items()}
         out = hvp(**layout.unpack(x), **directions)
-        return _join([out[hvp_key(a)] for a in names], layout)
+        return joined([out[hvp_key(a)] for a in names], layout)
 
     return Oracle(
         layout.size,
@@ -272,11 +297,13 @@ def oracle_of(
         value=None if value is None else flat_value,
         hessian=None if hessian is None else flat_hessian,
         hvp=None if hvp is None else flat_hvp,
+        batches=batches,
         layout=layout,
     )
 
 
-def _join(parts: Sequence[Array], layout: Layout) -> Vector:
+def joined(parts: Sequence[Array], layout: Layout) -> Vector:
+    """One flat vector from an array per unknown; constants may have lost their axes."""
     shaped = [np.broadcast_to(p, s).reshape(-1) for p, s in zip(parts, layout.shapes, strict=True)]
     return np.concatenate(shaped)
 

@@ -27,7 +27,7 @@ CORE = (
     "kernels.scalars kernels.contraction kernels.statements kernels.gram kernels.lowering_access "
     "kernels.lowering kernels.schedule kernels.program kernels.loops kernels.access kernels.axes "
     "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.special kernels.plain "
-    "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.oracle "
+    "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.oracle kernels.batches "
     "kernels.optimizers kernels.certificate kernels.kkt kernels.precision"
 )
 LAYERS = [

@@ -18,10 +18,10 @@ from derive.errors import ArgumentError, SizeError
 
 from ..certificate import TOLERANCE, Certificate, certify
 from ..oracle import Oracle, Vector
-from . import Method, method
+from . import Method, Options, method
 from .progress import Progress
 from .result import History, Result
-from .state import NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
+from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
 
 Certify = Callable[[Vector, float], Certificate]
 Callback = Callable[[OptimizeResult], Any]
@@ -35,13 +35,13 @@ TIGHTEST = 1e-8
 class Run:
     """One minimisation: the state, the best point and the clock."""
 
-    def __init__(self, oracle: Oracle, x0: Vector, record: Method) -> None:
+    def __init__(self, oracle: Oracle, x0: Vector, record: Method, options: Options | None = None) -> None:
         self.oracle, self.record = oracle, record
         self.began = time.perf_counter()
         self.history = History()
         f, g = oracle.value_gradient(x0)
         self.first = f
-        self.state: State = record.start(oracle, x0, f, g)
+        self.state: State = record.start(oracle, x0, f, g, record.chosen(options))
         self.best = (x0, f, g)
         self.note()
 
@@ -75,7 +75,7 @@ class Run:
         """One step."""
         functions = [getattr(self.oracle, name) for name in self.record.functions]
         self.state = self.record.step(self.state, *functions)
-        if self.state.status == RUNNING or self.state.status == UNBOUNDED:
+        if self.state.status in (RUNNING, FINISHED, UNBOUNDED):
             self.note()
 
 
@@ -90,12 +90,14 @@ def minimize(
     callback: Callback | None = None,
     progress: bool = False,
     certificate: Certify | None = None,
+    options: Options | None = None,
 ) -> OptimizeResult:
     """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
 
     `certificate(x, magnitude)` judges a point independently of the oracle (`certificate.certify_statement`);
     without it the oracle's own numbers are certified. `callback` is SciPy's: it gets an intermediate result,
-    and stops the run by raising StopIteration. `max_time` is in seconds.
+    and stops the run by raising StopIteration. `max_time` is in seconds. `options` are those of the method
+    (`Method.options`), such as its learning rate.
     """
     record = method(method_name)
     lacking = record.needs - oracle.has
@@ -108,7 +110,7 @@ def minimize(
         raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
     judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
     with np.errstate(all="ignore"):
-        run = Run(oracle, start, record)
+        run = Run(oracle, start, record, options)
         with Progress(record.title, progress, tol) as bar:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
         x, f, g = run.best
@@ -196,10 +198,17 @@ def _status(run: Run) -> tuple[int, str] | None:
     if status == NOT_FINITE and len(run.history) == 1:
         return NO_VALUE, f"the objective or a derivative of it is not finite at the start ({run.state.f})"
     if status == NOT_FINITE:
-        return NO_VALUE, "a derivative became NaN or infinite during the run" + seen
+        return NO_VALUE, "a derivative became NaN or infinite during the run" + seen + _remedy(run)
+    if status == FINISHED:
+        epochs = len(run.history) - 1
+        return ITERATIONS, f"the planned {epochs} epochs are done; the best point of them is kept"
     if status == STALLED:
         return NO_STEP, "no further step improves the objective" + seen
     return None
+
+
+def _remedy(run: Run) -> str:
+    return "; try a smaller learning_rate" if run.record.rate == "stochastic" else ""
 
 
 def _polished(run: Run) -> str:

@@ -29,6 +29,7 @@ RUNNING = 0
 STALLED = 1  # no step improves on the point: rounding level, or a gradient that is not one
 UNBOUNDED = 2  # the value fell to −∞
 NOT_FINITE = 3  # NaN or ∞ where no shorter step avoids it
+FINISHED = 4  # the planned number of epochs is done
 
 #: Relative size below which two objective values are taken as equal.
 NOISE = 1e-12

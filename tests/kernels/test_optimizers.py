@@ -7,6 +7,7 @@ registering it.
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,19 @@ from derive.kernels.certificate import certify
 from derive.kernels.optimizers import METHODS, method
 from derive.kernels.optimizers.compiled import closure_of, nopython
 from derive.kernels.optimizers.driver import minimize
+from derive.kernels.optimizers.schedules import SCHEDULES, rate_at
 from derive.kernels.oracle import Oracle
 
 Array = np.ndarray[Any, Any]
 #: Methods for any smooth objective; the others need the residuals of a sum of squares.
-GENERAL = [name for name, record in METHODS.items() if "residual_jacobian" not in record.functions]
+GENERAL = [
+    name
+    for name, record in METHODS.items()
+    if "residual_jacobian" not in record.functions and record.rate != "stochastic"
+]
+FAST = [name for name, record in METHODS.items() if record.rate == "superlinear"]
+LINEAR = [name for name, record in METHODS.items() if record.rate == "linear"]
+STOCHASTIC = [name for name, record in METHODS.items() if record.rate == "stochastic"]
 
 
 def rosenbrock(n: int) -> Oracle:
@@ -92,7 +101,60 @@ LONGLEY = np.array(
 )
 
 
-@pytest.mark.parametrize("name", METHODS)
+class Rows:
+    """Batches of Σᵢ fᵢ(x) in NumPy: `gradient_of(x, rows)` is the gradient of the terms of some rows."""
+
+    def __init__(self, count: int, gradient_of: Any) -> None:
+        self.count, self.gradient_of, self.size, self.seed = count, gradient_of, count, 0
+
+    def prepare(self, size: int, seed: int, shuffle: bool) -> int:
+        self.size, self.seed = size, seed
+        return -(-self.count // size)
+
+    def gradient(self, x: Array, epoch: int, batch: int) -> Array:
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        rows = order[batch * self.size : (batch + 1) * self.size]
+        return np.asarray(self.gradient_of(x, rows) * (self.count / rows.size))
+
+
+def conditioned(condition: float, n: int = 6) -> Oracle:
+    """½xᵀHx − 1ᵀx with eigenvalues from 1 to the condition number, along random axes."""
+    q = np.linalg.qr(np.random.default_rng(5).standard_normal((n, n)))[0]
+    h = (q * np.geomspace(1.0, condition, n)) @ q.T
+    return Oracle(n, lambda x: (float(x @ h @ x) / 2 - x.sum(), h @ x - 1.0), hessian=lambda x: h)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("with_hessian", [True, False])
+def test_linear_rate(name: str, with_hessian: bool) -> None:
+    """A convex quadratic, condition 30: certified, and at the minimiser."""
+    full = conditioned(30.0)
+    oracle = full if with_hessian else Oracle(6, full.value_gradient)
+    result = minimize(oracle, np.zeros(6), name)
+    assert result.success, result.message
+    assert result.nit < 800
+    np.testing.assert_allclose(result.x, np.linalg.solve(full.hessian(result.x), np.ones(6)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in GENERAL if n in FAST])
+def test_ill_conditioned(name: str) -> None:
+    """Condition 10⁶ for methods that see the Hessian, 10⁴ for those that see gradients alone."""
+    oracle = conditioned(1e6 if "hessian" in METHODS[name].needs else 1e4)
+    result = minimize(oracle, np.zeros(6), name)
+    assert result.success, result.message
+    least = -np.linalg.solve(oracle.hessian(result.x), np.ones(6)).sum() / 2
+    assert result.fun - least <= 1e-10 * abs(least)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_the_valley_is_followed(name: str) -> None:
+    """Slow methods on the banana valley: downhill all the way, and honest about not being there."""
+    result = minimize(rosenbrock(2), [-1.2, 1.0], name, max_iterations=1500)
+    assert result.fun < 0.5
+    assert result.success == (result.certificate.stationarity <= 1e-8)
+
+
+@pytest.mark.parametrize("name", FAST)
 def test_rosenbrock(name: str) -> None:
     """The banana valley from the classical start."""
     result = minimize(rosenbrock(2), [-1.2, 1.0], name)
@@ -115,6 +177,41 @@ def test_ridge_logistic_agrees_with_scipy(name: str) -> None:
     assert result.success, result.message
     assert abs(result.fun - reference.fun) <= 1e-13 * reference.fun
     np.testing.assert_allclose(result.x, reference.x, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_mini_batches(name: str) -> None:
+    """Ridge-logistic: within 10⁻³ of the optimum after 60 epochs; the same seed gives the same bits, another not."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 5))
+    t = np.sign(X @ np.ones(5) + 2 * rng.standard_normal(200))
+    full = logistic(X, t, 1.0)
+
+    def gradient_of(w: Array, rows: Array) -> Array:
+        z = -t[rows] * (X[rows] @ w)
+        return -X[rows].T @ (t[rows] * _sigmoid(z)) + rows.size / 200 * w
+
+    oracle = Oracle(5, full.value_gradient, batches=Rows(200, gradient_of))
+    rate = {"sgd": 0.003, "rmsprop": 0.02, "adam": 0.05}[name]
+    options = {"batch_size": 16, "epochs": 60, "learning_rate": rate}
+    found = minimize(oracle, np.zeros(5), name, options=options)
+    least = minimize(full, np.zeros(5), "newton").fun
+    assert found.fun - least <= 1e-3 * least
+    assert not found.success and "60 epochs" in found.message and found.nit == 60
+    again = minimize(oracle, np.zeros(5), name, options=options)
+    assert (again.x == found.x).all()
+    assert (minimize(oracle, np.zeros(5), name, options={**options, "seed": 1}).x != found.x).any()
+
+
+def test_schedules() -> None:
+    """Constant, inverse, step and cosine; all rise during the warm-up and never above the rate."""
+    ends = {"constant": 1.0, "inverse": 1 / 10.9, "step": 0.01, "cosine": 0.5 * (1 + np.cos(0.99 * np.pi))}
+    for name, code in SCHEDULES.items():
+        rates = [rate_at(code, 1.0, 0.0, t, 100) for t in range(100)]
+        assert rates[0] == 1.0 and rates[-1] == pytest.approx(ends[name])
+        assert all(a >= b for a, b in pairwise(rates))
+        warm = [rate_at(code, 1.0, 0.1, t, 100) for t in range(100)]
+        assert warm[0] == pytest.approx(0.1) and max(warm) <= 1.0
 
 
 def test_newton_reaches_the_last_digits_of_longley() -> None:
@@ -275,12 +372,27 @@ def test_bad_arguments() -> None:
         minimize(Oracle(1, lambda x: (x[0] ** 2, 2 * x)), [1.0], "newton")
     with pytest.raises(SizeError, match="3 entries"):
         minimize(rosenbrock(2), np.zeros(3), "lbfgs")
+    with pytest.raises(ArgumentError, match="no option 'rate'; its options: memory"):
+        minimize(rosenbrock(2), np.zeros(2), "lbfgs", options={"rate": 1.0})
+    with pytest.raises(ArgumentError, match="schedule is one of constant"):
+        oracle = Oracle(1, lambda x: (x @ x, 2 * x), batches=Rows(1, lambda x, rows: 2 * x))
+        minimize(oracle, [1.0], "sgd", options={"schedule": "linear"})
+    with pytest.raises(ArgumentError, match="needs the batch_gradient"):
+        minimize(rosenbrock(2), np.zeros(2), "adam")
+    with pytest.raises(ArgumentError, match="uses no derivatives"):
+        method("Nelder-Mead")
 
 
 def test_scipy_spellings() -> None:
     assert method("L-BFGS-B").name == "lbfgs"
     assert method("trust-exact").name == "newton"
     assert method("Newton-CG").name == "newton-cg"
+    assert [method(n).name for n in ("BFGS", "CG", "dogleg", "lm")] == [
+        "bfgs",
+        "nonlinear-cg",
+        "dogleg",
+        "levenberg-marquardt",
+    ]
 
 
 # ---------------------------------------------------------------- one source, Python and machine code
@@ -307,6 +419,11 @@ def quartic_hvp(x: Array, v: Array) -> Array:
     return 8.0 * np.dot(x, v) * x + (QUARTIC / 5.0 + 4.0 * s) * v
 
 
+def quartic_batch(x: Array, epoch: int, batch: int) -> Array:
+    s = np.sum(x * x) - 1.0
+    return (QUARTIC * x / 5.0 + 4.0 * s * x) * (1.0 + 0.1 * (batch - 0.5) * (epoch + 1.0))
+
+
 def curved_residual(x: Array) -> tuple[Array, Array]:
     """rᵢ = xᵢ − i/10, r₀ = 2(‖x‖² − 1)."""
     n = x.size
@@ -319,7 +436,11 @@ def curved_residual(x: Array) -> tuple[Array, Array]:
     return r, J
 
 
-@pytest.mark.parametrize("name", METHODS)
+#: Compiling a step takes seconds: those that are compiled with their kernels, and one of each other kind.
+COMPILED = ["gradient-descent-fixed", "lbfgs", "newton", "newton-cg", "levenberg-marquardt", "adam"]
+
+
+@pytest.mark.parametrize("name", COMPILED)
 def test_compiled_steps_are_the_python_steps(name: str) -> None:
     """The same source under numba makes the same iterates, to rounding."""
     import numba
@@ -330,13 +451,21 @@ def test_compiled_steps_are_the_python_steps(name: str) -> None:
         "hvp": quartic_hvp,
         "residual_jacobian": curved_residual,
     }
+    plain["batch_gradient"] = quartic_batch
     fast = {key: numba.njit(function) for key, function in plain.items()}
     record = METHODS[name]
     step = nopython(record.step)
     x = np.linspace(0.5, -0.7, 6)
-    oracle = Oracle(6, quartic, hessian=quartic_hessian, residual_jacobian=curved_residual)
+    oracle = Oracle(
+        6,
+        quartic,
+        hessian=quartic_hessian,
+        residual_jacobian=curved_residual,
+        batches=Rows(4, lambda x, rows: quartic_batch(x, 0, 0)),
+    )
     f, g = quartic(x)
-    a, b = record.start(oracle, x, f, g), record.start(oracle, x, f, g)
+    options = record.chosen({"batch_size": 2} if record.rate == "stochastic" else None)
+    a, b = record.start(oracle, x, f, g, options), record.start(oracle, x, f, g, options)
     for _ in range(8):
         a = record.step(a, *(plain[k] for k in record.functions))
         b = step(b, *(fast[k] for k in record.functions))
