@@ -374,8 +374,8 @@ def test_bad_arguments() -> None:
         minimize(rosenbrock(2), np.zeros(3), "lbfgs")
     with pytest.raises(ArgumentError, match="no option 'rate'; its options: memory"):
         minimize(rosenbrock(2), np.zeros(2), "lbfgs", options={"rate": 1.0})
+    oracle = Oracle(1, lambda x: (x @ x, 2 * x), batches=Rows(1, lambda x, rows: 2 * x))
     with pytest.raises(ArgumentError, match="schedule is one of constant"):
-        oracle = Oracle(1, lambda x: (x @ x, 2 * x), batches=Rows(1, lambda x, rows: 2 * x))
         minimize(oracle, [1.0], "sgd", options={"schedule": "linear"})
     with pytest.raises(ArgumentError, match="needs the batch_gradient"):
         minimize(rosenbrock(2), np.zeros(2), "adam")
