@@ -106,6 +106,7 @@ class Problem:
         backend: str | None = None,
         seed: int = 0,
         starts: int = 1,
+        options: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> Any:
         """The optimum on data: SciPy's `OptimizeResult`, with a certificate.
@@ -115,13 +116,14 @@ class Problem:
 
         start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
                    or given by name (`k=3`)
-        method     "newton", "lbfgs", "gradient-descent", "newton-cg", or SciPy's names; chosen if None
+        method     "newton", "lbfgs", "adam", … (`derive.kernels.optimizers.METHODS`), or SciPy's names; chosen if None
         precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
         max_time   seconds
         backend    "numba", or "numpy" for the interpreter; small problems are not worth compiling
         starts     that many runs, all but the first from random points (reproducible by `seed`); the best is kept
+        options    of the method, such as {"learning_rate": 0.1, "batch_size": 64}; an unknown one names those there are
         """
-        options = Options(
+        chosen = Options(
             method=method,
             precision=precision,
             max_time=max_time,
@@ -131,8 +133,9 @@ class Problem:
             callback=callback,
             backend=backend,
             seed=seed,
+            of_method=dict(options or {}),
         )
-        return solve(self._posed, merge_arrays(arrays, more), start, options, starts)
+        return solve(self._posed, merge_arrays(arrays, more), start, chosen, starts)
 
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""

@@ -30,6 +30,11 @@ class Plan:
         """Whether Hessian-vector products have to be derived and compiled."""
         return "hvp" in method(self.method).needs and not self.needs_hessian
 
+    @property
+    def needs_batches(self) -> bool:
+        """Whether gradients are to be estimated from mini-batches."""
+        return "batch_gradient" in method(self.method).needs
+
     def __str__(self) -> str:
         return f"{self.method}: {self.reason}"
 

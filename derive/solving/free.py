@@ -49,6 +49,7 @@ class Free:
 
     def run(self, instance: Instance, point: Mapping[str, Any], options: Options) -> tuple[Any, Any]:
         """Minimise from a point and certify: SciPy's result and the arrays of the statement's unknowns."""
+        from ..kernels.batches import RowBatches
         from ..kernels.certificate import certify_statement
         from ..kernels.optimizers.driver import minimize as drive
         from ..kernels.oracle import Layout, oracle_of
@@ -64,11 +65,18 @@ class Free:
             given = {k: a for k, a in data.items() if k in known}
             return kernel.bind({**{k: n for k, n in sizes.items() if k in wanted}, **given})
 
+        value_gradient = bound(self.value_gradient)
+        settings = dict(options.driver())
+        batches = None
+        if self.plan.needs_batches:
+            batches = RowBatches(value_gradient, layout)
+            settings["options"] = {"seed": options.seed, **options.of_method}
         oracle = oracle_of(
             layout,
-            bound(self.value_gradient),
+            value_gradient,
             hessian=bound(self.hessian),
             hvp=bound(self.hvp),
+            batches=batches,
         )
         statement = {**self.nodes, **self.blocks}
         arrays = instance.arrays
@@ -79,7 +87,7 @@ class Free:
             )
 
         x0 = layout.pack(self.free.backward(point))
-        result: Any = drive(oracle, x0, self.plan.method, certificate=judge, **options.driver())
+        result: Any = drive(oracle, x0, self.plan.method, certificate=judge, **settings)
         return result, self.free.forward(layout.unpack(result.x))
 
 

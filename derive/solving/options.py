@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -20,6 +20,7 @@ class Options:
     callback: Callable[[Any], None] | None = None
     backend: str | None = None
     seed: int = 0
+    of_method: Mapping[str, Any] = field(default_factory=dict)
 
     def driver(self) -> Mapping[str, Any]:
         """The part that steps and their driver look at, by the driver's names."""
@@ -29,4 +30,5 @@ class Options:
             "max_iterations": self.max_iterations,
             "progress": self.progress,
             "callback": self.callback,
+            "options": self.of_method,
         }

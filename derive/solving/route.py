@@ -28,7 +28,7 @@ from .starts import default_start, other_starts, random_start
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
 #: Names under which the method for constraints is asked for.
 _CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
-_SQUARES = ("levenberg-marquardt", "lm", "leastsq")
+_SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
 
 def plan(posed: Posed, sizes: Mapping[str, int]) -> Any:
@@ -141,9 +141,15 @@ def _squares(instance: Instance, point: Mapping[str, Any], options: Options) -> 
     squares = instance.posed.squares
     assert squares is not None
     result, found = squares.run(
-        instance.data, instance.binding, point, options.driver(), options.precision, options.backend
+        instance.data,
+        instance.binding,
+        point,
+        options.driver(),
+        options.precision,
+        options.backend,
+        options.method or "levenberg-marquardt",
     )
-    chosen = Plan("levenberg-marquardt", squares.describe() + result.pop("note"))
+    chosen = Plan(result.method, squares.describe() + result.pop("note"))
     return _named(result, found, instance.posed, chosen)
 
 

@@ -119,6 +119,7 @@ class LeastSquares:
         settings: Mapping[str, Any],
         precision: str | None,
         backend: str | None,
+        method: str = "levenberg-marquardt",
     ) -> Any:
         """Solve from a start, certify; SciPy's result and the arrays of the unknowns."""
         from ..kernels.certificate import certify_statement
@@ -164,7 +165,7 @@ class LeastSquares:
         if self.linear:
             x0 = x0 + _direct(*residual_jacobian(x0))
         oracle = Oracle(layout.size, value_gradient, residual_jacobian=residual_jacobian, layout=layout)
-        result: Any = drive(oracle, x0, "levenberg-marquardt", certificate=judge, **settings)
+        result: Any = drive(oracle, x0, method, certificate=judge, **settings)
         note = ""
         if precision is None and layout.size * amount <= SMALL and layout.size <= REFINED:
             condition = _condition(residual_jacobian(result.x)[1])
