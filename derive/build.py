@@ -27,7 +27,18 @@ from .node import (
     raw_einsum,
     raw_sum,
 )
-from .sizes import ONE, Coefficient, Shape, Size, as_coefficient, same_shape, same_size, show_shape, tidy
+from .sizes import (
+    ONE,
+    Coefficient,
+    Shape,
+    Size,
+    as_coefficient,
+    is_whole,
+    same_shape,
+    same_size,
+    show_shape,
+    tidy,
+)
 
 Factor = tuple[Node, Labels]
 _SIGNS = ("positive", "nonnegative", "nonzero", "integer")
@@ -160,7 +171,7 @@ def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
     found = set(frozenset.intersection(*(n.facts for _, n in terms)))
     keep = {"symmetric", "diagonal"} & found
     # SymPy is asked last: a first question about a coefficient takes it a tenth of a millisecond.
-    if "integer" in found and all(c.is_integer for c, _ in terms):
+    if "integer" in found and all(is_whole(c) for c, _ in terms):
         keep.add("integer")
     if len(terms) == 1 and found & {"invertible", "nonzero"} and terms[0][0].is_nonzero:
         keep |= found & {"invertible", "nonzero"}

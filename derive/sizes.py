@@ -105,6 +105,12 @@ def same_shape(a: Shape, b: Shape) -> bool:
 
 def show_shape(shape: Iterable[Size]) -> str:
     """`(n, d)`, `(n,)`, `()`: as NumPy prints a shape."""
+    return _shape_text(tuple(shape))
+
+
+@lru_cache(maxsize=65536)
+def _shape_text(shape: Shape) -> str:
+    """SymPy's printer is slow, and every node is asked for its shape."""
     parts = [_size_text(s) for s in shape]
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 
@@ -137,6 +143,20 @@ def tidy(value: Coefficient) -> Coefficient:
     if value.is_number:
         return sympy.expand(value) if value.is_Add else value
     return _tidy(value)
+
+
+def is_whole(value: Coefficient) -> bool:
+    """Whether a coefficient is a polynomial in sizes with whole coefficients.
+
+    Read off its form: SymPy's own `is_integer` takes milliseconds the first time.
+    """
+    if value.is_Symbol:
+        return bool(value.is_integer)
+    if value.is_Pow:
+        return bool(value.exp.is_Integer and value.exp > 0) and is_whole(value.base)
+    if value.is_Add or value.is_Mul:
+        return all(map(is_whole, value.args))
+    return bool(value.is_Integer)
 
 
 def as_coefficient(value: object) -> Coefficient:

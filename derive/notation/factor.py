@@ -98,10 +98,7 @@ def _common(plain: Tree) -> Tree:
         candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
     else:
         candidates += [c for c in coefficients if c.free_symbols]
-        denominators = {sympy.fraction(c)[1] for c in coefficients}
-        candidates.append(
-            1 / (_denominator(sympy.Add(*coefficients)) if len(denominators) > 1 else denominators.pop())
-        )
+        candidates.append(1 / _denominator(tuple(coefficients)))
     best = plain
     for c in dict.fromkeys(candidates):
         if c == 1 and not nums and not dens:
@@ -120,8 +117,15 @@ def _common(plain: Tree) -> Tree:
 
 
 @lru_cache(maxsize=1024)
-def _denominator(value: sympy.Expr) -> sympy.Expr:
-    return sympy.fraction(sympy.together(value))[1]
+def _denominator(coefficients: tuple[sympy.Expr, ...]) -> sympy.Expr:
+    """The least common denominator."""
+    whole, highest = sympy.Integer(1), dict[sympy.Expr, sympy.Expr]()
+    for q in {sympy.fraction(c)[1] for c in coefficients}:
+        number, rest = q.as_coeff_Mul()
+        whole = sympy.ilcm(whole, number)
+        for base, k in rest.as_powers_dict().items():
+            highest[base] = sympy.Max(k, highest.get(base, k))
+    return whole * sympy.Mul(*(base**k for base, k in highest.items()))
 
 
 def _shared(first: list[Tree], *others: list[Tree]) -> list[Tree]:
