@@ -162,7 +162,7 @@ class Kernel:
     @property
     def uses_blas(self) -> bool:
         """Whether the source calls BLAS."""
-        return "gemm(" in self.source or "syrk(" in self.source
+        return "gemm" in self.source or "syrk(" in self.source
 
     def entry(self, arguments: Sequence[Any]) -> Callable[..., Any]:
         """The compiled code for arguments of these types, without numba's search for the types.

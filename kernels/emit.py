@@ -38,8 +38,8 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh cholesky compiled cos cosh digamma eliminate erf erfc exp expm1 gemm lgamma "
-    "log log1p mirror polygamma sigmoid sin sinh softplus sqrt syrk tan tanh trigamma"
+    "acos acosh asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma eliminate erf erfc exp expm1 "
+    "gemm gemm_add lgamma log log1p mirror polygamma sigmoid sin sinh softplus sqrt syrk tan tanh trigamma"
 ).split()
 
 
@@ -303,10 +303,12 @@ class _Module:
         """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
         width: Size = product(())
         for item in sweep.buffers:
+            if item not in self.program.used:
+                continue  # it lives in a register
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
         if any(item.turned for item in sweep.buffers):
             return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
-        room = 49152 if scope.uses_dot else 4096
+        room = 65536 if scope.uses_dot else 4096
         return f"max(16, min(256, {room} // ({self._size(width)}))) // 4 * 4"
 
     def _written(self, item: Item) -> list[str]:

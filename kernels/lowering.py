@@ -13,7 +13,7 @@ from typing import Any, final
 import sympy
 
 from ..errors import UnsupportedError
-from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable
+from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
 from ..operators import Elementwise, lookup
 from ..sizes import Size, same_size
 from .contraction import view_of
@@ -176,6 +176,8 @@ class Lowering:
         assert isinstance(node, Apply)
         operator = lookup(node.op)
         if isinstance(operator, Elementwise):
+            if node.op == "sigmoid":
+                return self._sigmoid(node, here)
             texts = [self.read(o, here) for o in node.operands]
             if node.op == "power":
                 return self.make("map", power_text(texts[0], node.param("exponent")), "power")
@@ -193,6 +195,15 @@ class Lowering:
             raise UnsupportedError(f"there is no kernel for the operator {node.op!r}; use backend='numpy'")
         statement: Statement = rule(node)
         return statement
+
+    def _sigmoid(self, node: Apply, here: Entries) -> Statement:
+        """σ(−x) is the cosigmoid of x: in one loop both share their exponential, and that of tanh(x/2)."""
+        (operand,) = node.operands
+        name = "sigmoid"
+        if isinstance(operand, Sum) and len(operand.operands) == 1 and operand.coefficients[0].is_negative:
+            name = "cosigmoid"
+            operand = raw_sum(operand.shape, [(-operand.coefficients[0], operand.operands[0])])
+        return self.make("map", f"{name}({self.read(operand, here)})", node.op)
 
     def _product(self, node: Einsum) -> Statement:
         self.sizes = dict(sorted(node.label_sizes().items()))

@@ -27,6 +27,11 @@ erf, erfc, lgamma, digamma = _scipy.erf, _scipy.erfc, _scipy.gammaln, _scipy.dig
 sigmoid = _scipy.expit
 
 
+def cosigmoid(x: float) -> Any:
+    """σ(−x)."""
+    return sigmoid(-x)
+
+
 def softplus(x: float) -> Any:
     """log(1 + eˣ)."""
     return max(x, 0.0) + np.log1p(np.exp(-abs(x)))
@@ -44,7 +49,12 @@ def polygamma(order: int, x: float) -> Any:
 
 def gemm(left: Any, right: Any, out: Any) -> None:
     """out = left · right."""
-    np.dot(left, right, out)
+    out[...] = left @ right
+
+
+def gemm_add(left: Any, right: Any, out: Any) -> None:
+    """out += left · right."""
+    out += left @ right
 
 
 def syrk(block: Any, factor: float, out: Any) -> None:

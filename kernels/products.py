@@ -1,9 +1,10 @@
 """Contractions as text: BLAS for products of matrices, hand-shaped loops for everything else.
 
 A product of two arrays is a matrix product when its labels fall into rows (in the left factor and the
-result), columns (in the right factor and the result) and summed ones (in both factors), each group stored
-side by side. With only rows or only columns it is a matrix-vector product: plain loops over a block in
-cache beat BLAS there.
+result), columns (in the right factor and the result), summed ones (in both factors) and perhaps a batch (in
+both factors and the result), over which it is repeated. BLAS reads a matrix where it lies, with whatever distance
+between its rows; only what has no axis of neighbouring entries is copied first. With only rows or only
+columns it is a matrix-vector product: plain loops over a block in cache beat BLAS there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import final
 
 from ..node import Labels
 from .loops import Scope, globally, loops, read_text
-from .statements import Read, Statement, is_matrix_product, plain_label
+from .statements import Read, Statement, plain_label
 from .tiles import tiled_lines
 
 
@@ -22,7 +23,7 @@ def product_lines(statement: Statement, scope: Scope) -> list[str]:
     """The lines of one contraction."""
     form = _matrix_form(statement)
     if form is not None:
-        return _blas(statement, form, scope)
+        return _Products(statement, form, scope).text()
     return _plain(statement, scope)
 
 
@@ -39,43 +40,46 @@ def stored_labels(read: Read) -> Labels | None:
 @final
 @dataclass(frozen=True)
 class _Form:
-    """A product of matrices: which read is left, and the three groups of labels."""
+    """A product of matrices: which read is left, and the groups of labels."""
 
     left: Read
     right: Read
+    batch: Labels
     rows: Labels
     columns: Labels
     summed: Labels
 
 
 def _matrix_form(statement: Statement) -> _Form | None:
-    if not is_matrix_product(statement) or any(r.item.turned for r in statement.reads):
+    if statement.kind != "sum" or len(statement.reads) != 2 or statement.template != "{0} * {1}":
         return None
     a, b = statement.reads
     la, lb = stored_labels(a), stored_labels(b)
-    if la is None or lb is None:
-        return None
-    output = set(statement.output)
-    if any(i in lb and i in output for i in la) or any(i not in (*la, *lb) for i in statement.output):
+    if la is None or lb is None or a.item.turned or b.item.turned or statement.target.turned:
         return None
     row = statement.row
     for read, labels in ((a, la), (b, lb)):  # rows of a whole array have no block of their own
         if row in labels and read.item.row is None:
             return None
-    summed = tuple(i for i in la if i in lb)
-    if any(i not in output and i not in summed for i in (*la, *lb)):
+    output = set(statement.output)
+    if any(i not in output and not (i in la and i in lb) for i in statement.sizes):
         return None
-    rows = tuple(i for i in la if i in output)
-    columns = tuple(i for i in lb if i in output)
-    if not (rows and columns and summed):
+    if any(i not in (*la, *lb) for i in statement.output):
         return None
     stored = statement.stored
-    if stored[: len(columns)] == columns and stored != (*rows, *columns):
+    batch = tuple(i for i in stored if i in la and i in lb)
+    summed = tuple(i for i in la if i in lb and i not in output)
+    rows = tuple(i for i in la if i in output and i not in batch)
+    columns = tuple(i for i in lb if i in output and i not in batch)
+    if not (rows and columns and summed):
+        return None
+    inner = tuple(i for i in stored if i not in batch)
+    if inner[: len(columns)] == columns and inner != (*rows, *columns):
         a, b, rows, columns = b, a, columns, rows
     if row in columns:
         a, b, rows, columns = b, a, columns, rows
     # the rows of a block come first in storage: a group that holds them starts with them
-    return _Form(a, b, _led_by(row, rows), columns, _led_by(row, summed))
+    return _Form(a, b, batch, _led_by(row, rows), columns, _led_by(row, summed))
 
 
 def _led_by(row: int | None, labels: Labels) -> Labels:
@@ -83,85 +87,115 @@ def _led_by(row: int | None, labels: Labels) -> Labels:
     return (row, *(i for i in labels if i != row)) if row is not None and row in labels else labels
 
 
-def _as_matrix(
-    read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]
-) -> str:
-    """The read as a matrix with these groups of labels as its axes; copied where it is stored otherwise."""
-    labels = stored_labels(read)
-    assert labels is not None
-    name = scope.names[read.item]
-    block = f"{name}[:m]" if read.item.row is not None else name
-    for turned, (p, q) in ((False, (first, second)), (True, (second, first))):
-        if labels == (*p, *q):
-            text = block
-            if len(p) > 1 or len(q) > 1:
-                text += f".reshape(({_count(p, statement, scope)}, {_count(q, statement, scope)}))"
+@final
+class _Products:
+    """The text of one product of matrices, or of a batch of them."""
+
+    def __init__(self, statement: Statement, form: _Form, scope: Scope) -> None:
+        self.statement, self.form, self.scope = statement, form, scope
+        self.variables = {label: f"i{k}" for k, label in enumerate(form.batch)}
+        self.lines: list[str] = []  # what is done for every member of the batch
+
+    def text(self) -> list[str]:
+        form, statement, scope = self.form, self.statement, self.scope
+        scope.uses_dot = True
+        name = scope.declare_target(statement)
+        left = self._factor(form.left, form.rows, form.summed)
+        right = self._factor(form.right, form.summed, form.columns)
+        # sums over the rows of the data are in double precision, whatever the data
+        adds = statement.accumulates
+        target = None
+        if not adds or scope.dtype == "float64":
+            target = self._view(name, statement.stored, form.rows, form.columns, result=True)
+        if target is not None:
+            self.lines.append(f"{'gemm_add' if adds else 'gemm'}({left}, {right}, {target})")
+        else:
+            self._through_copy(name, left, right)
+        pad = "    " * len(form.batch)
+        title = "matrix products" if form.batch else "matrix product"
+        head = [f"# {name}: {title}", *loops(statement, form.batch, scope)]
+        return head + [pad + line for line in self.lines]
+
+    def _view(
+        self, name: str, labels: Labels, first: Labels, second: Labels, result: bool = False
+    ) -> str | None:
+        """The array as a matrix with these groups of labels as its axes, if BLAS can use it where it lies."""
+        batch, m = self.form.batch, self.statement.row
+        rest = tuple(i for i in labels if i not in batch)
+        for turned, (p, q) in ((False, (first, second)), (True, (second, first))):
+            if rest != (*p, *q) or (turned and result):
+                continue
+            leading = labels[: len(batch)] == batch
+            if labels[-1] in batch or not (leading or len(rest) == 2):
+                return None
+            parts = [self.variables[i] if i in batch else ":m" if i == m else ":" for i in labels]
+            while parts and parts[-1] == ":":
+                parts.pop()
+            text = f"{name}[{', '.join(parts)}]" if parts else name
+            if len(rest) > 2:
+                text += f".reshape(({self._count(p)}, {self._count(q)}))"
             return text + (".T" if turned else "")
-    if statement.row in second:  # the rows of a block come first in storage, whatever the product wants
-        return _packed(read, second, first, statement, scope, lines) + ".T"
-    return _packed(read, first, second, statement, scope, lines)
+        return None
 
+    def _factor(self, read: Read, first: Labels, second: Labels) -> str:
+        labels = stored_labels(read)
+        assert labels is not None
+        name, row = self.scope.names[read.item], self.statement.row
+        found = self._view(name, labels, first, second)
+        if found is not None:
+            return found
+        if row in second:  # the rows of a block come first in storage, whatever the product wants
+            return self._packed(read, second, first) + ".T"
+        return self._packed(read, first, second)
 
-def _packed(
-    read: Read, first: Labels, second: Labels, statement: Statement, scope: Scope, lines: list[str]
-) -> str:
-    """A copy of the read with its axes in the wanted order."""
-    order = (*first, *second)
-    extents = [_room(i, statement, scope) for i in order]
-    copy = scope.scratch(extents)
-    variables = {label: f"i{k}" for k, label in enumerate(order)}
-    lines += loops(statement, order, scope)
-    place = ", ".join(f"i{k}" for k in range(len(order)))
-    lines.append(
-        "    " * len(order) + f"{copy}[{place}] = {read_text(read, variables, statement.row, scope)}"
-    )
-    part = f"{copy}[:m]" if order[0] == statement.row else copy
-    if len(order) == 2:
-        return part
-    return f"{part}.reshape(({_count(first, statement, scope)}, {_count(second, statement, scope)}))"
+    def _packed(self, read: Read, first: Labels, second: Labels) -> str:
+        """A copy of the read with its axes in the wanted order."""
+        order = (*first, *second)
+        copy = self.scope.scratch([self._room(i) for i in order])
+        variables = self._inner(order)
+        self._loops(order)
+        place = ", ".join(variables[i] for i in order)
+        value = read_text(read, variables, self.statement.row, self.scope)
+        self.lines.append("    " * len(order) + f"{copy}[{place}] = {value}")
+        return self._matrix(copy, first, second)
 
+    def _through_copy(self, name: str, left: str, right: str) -> None:
+        """The product in an array of its own, then brought into the order, or added to the sum, of the target."""
+        statement, form = self.statement, self.form
+        order = (*form.rows, *form.columns)
+        product = self.scope.scratch([self._room(i) for i in order])
+        self.lines.append(f"gemm({left}, {right}, {self._matrix(product, form.rows, form.columns)})")
+        variables = self._inner(order)
+        self._loops(order)
+        place = ", ".join(variables[i] for i in statement.stored)
+        source = ", ".join(variables[i] for i in order)
+        sign = "+=" if statement.accumulates else "="
+        self.lines.append("    " * len(order) + f"{name}[{place}] {sign} {product}[{source}]")
 
-def _room(label: int, statement: Statement, scope: Scope) -> str:
-    return (scope.block or "") if label == statement.row else scope.size(statement.sizes[label])
+    def _matrix(self, copy: str, first: Labels, second: Labels) -> str:
+        part = f"{copy}[:m]" if first[0] == self.statement.row else copy
+        if len(first) == len(second) == 1:
+            return part
+        return f"{part}.reshape(({self._count(first)}, {self._count(second)}))"
 
+    def _inner(self, order: Labels) -> dict[int, str]:
+        start = len(self.form.batch)
+        return self.variables | {label: f"i{start + k}" for k, label in enumerate(order)}
 
-def _count(labels: Labels, statement: Statement, scope: Scope) -> str:
-    return " * ".join(_factor(scope.extent(statement, i)) for i in labels)
+    def _loops(self, order: Labels) -> None:
+        self.lines += loops(self.statement, order, self.scope, len(self.form.batch))
+
+    def _room(self, label: int) -> str:
+        if label == self.statement.row:
+            return self.scope.block or ""
+        return self.scope.size(self.statement.sizes[label])
+
+    def _count(self, labels: Labels) -> str:
+        return " * ".join(_factor(self.scope.extent(self.statement, i)) for i in labels)
 
 
 def _factor(text: str) -> str:
     return f"({text})" if any(c in text for c in " +-") else text
-
-
-def _blas(statement: Statement, form: _Form, scope: Scope) -> list[str]:
-    scope.uses_dot = True
-    name = scope.declare_target(statement)
-    lines = [f"# {name}: matrix product"]
-    left = _as_matrix(form.left, form.rows, form.summed, statement, scope, lines)
-    right = _as_matrix(form.right, form.summed, form.columns, statement, scope, lines)
-    order = (*form.rows, *form.columns)
-    if statement.stored == order and not statement.accumulates:
-        target = f"{name}[:m]" if statement.target.row is not None else name
-        if len(order) > 2:
-            target += (
-                f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
-            )
-        return [*lines, f"gemm({left}, {right}, {target})"]
-    extents = [_room(i, statement, scope) for i in order]
-    product = scope.scratch(extents)
-    whole = f"{product}[:m]" if order[0] == statement.row else product
-    if len(order) > 2:
-        whole += (
-            f".reshape(({_count(form.rows, statement, scope)}, {_count(form.columns, statement, scope)}))"
-        )
-    lines.append(f"gemm({left}, {right}, {whole})")
-    variables = {label: f"i{k}" for k, label in enumerate(order)}
-    lines += loops(statement, order, scope)
-    place = ", ".join(variables[i] for i in statement.stored)
-    source = ", ".join(f"i{k}" for k in range(len(order)))
-    sign = "+=" if statement.accumulates else "="
-    lines.append("    " * len(order) + f"{name}[{place}] {sign} {product}[{source}]")
-    return lines
 
 
 # ---------------------------------------------------------------- plain loops

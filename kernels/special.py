@@ -13,6 +13,7 @@ infinite and denormal results included.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import llvmlite.binding
@@ -21,7 +22,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
-from numba.np.linalg import call_xxgemm
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
@@ -113,7 +113,12 @@ def _horner(x: _Lane, coefficients: list[float]) -> _Lane:
     return total
 
 
-_EXP_TAIL = [1.0 / math.factorial(k) for k in range(13, 1, -1)]
+#: (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2: interpolated at Chebyshev points, relative error of eʳ below 2e-17.
+_EXP_TAIL = [
+    2.510038549551032e-08, 2.7620088445409746e-07, 2.7557268459997064e-06, 2.4801521295954376e-05,
+    0.00019841269863053618, 0.0013888888917213717, 0.008333333333330062, 0.04166666666662413,
+    0.16666666666666669, 0.5,
+]  # fmt: skip
 
 
 def _reduced(x: _Lane) -> tuple[_Lane, Any]:
@@ -146,7 +151,11 @@ def _expm1(x: _Lane) -> _Lane:
     return scale.fma(q, scale - 1.0).where(x.less(50.0), (q + 1.0) * a * b)
 
 
-_ATANH_TAIL = [2.0 / k for k in range(25, 1, -2)]
+#: (2 artanh(s)/s − 2) / s² in powers of s², for |s| ≤ 3 − 2√2: likewise, relative error below 5e-18.
+_ATANH_TAIL = [
+    0.14616449685043406, 0.15331721600556042, 0.18182889125261723, 0.2222221113479508,
+    0.28571428625975487, 0.39999999999899505, 0.6666666666666667,
+]  # fmt: skip
 
 
 def _log_mantissa(f: _Lane) -> _Lane:
@@ -167,22 +176,56 @@ def _log1p_unit(e: _Lane) -> _Lane:
     return k.fma(_LN2_HIGH, k.fma(_LN2_LOW, _log_mantissa(f)))
 
 
+_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
+_MANTISSA_BITS = (1 << 52) - 1
+
+
+def _log(x: _Lane) -> _Lane:
+    """log x = k ln 2 + log m with x = 2ᵏ m and √½ ≤ m < √2; denormal numbers are scaled up first."""
+    b = x.b
+    tiny = x.less(2.2250738585072014e-308)
+    scaled = (x * 2.0**54).where(tiny, x)
+    above = b.sub(scaled.bits(), _I(_SQRT_HALF_BITS))
+    k = b.sitofp(b.trunc(b.ashr(above, _I(52)), ir.IntType(32)), _F)
+    mantissa = _from_bits(b, b.add(b.and_(above, _I(_MANTISSA_BITS)), _I(_SQRT_HALF_BITS)))
+    power = x._new(k) - x._new(54.0).where(tiny, 0.0)
+    value = power.fma(_LN2_HIGH, power.fma(_LN2_LOW, _log_mantissa(mantissa - 1.0)))
+    value = value.where(x.less(math.inf), x)  # infinity and NaN are their own logarithms
+    value = x._new(math.nan).where(x.less(0.0), value)
+    return x._new(-math.inf).where(b.fcmp_ordered("==", x.v, _F(0.0)), value)
+
+
+# Statements such as tanh and its derivative need several of these at once. They are written so that
+# the compiler finds e^−|x| and 1 / (1 + e^−|x|) in each of them to be the same and computes them once.
+
+
+def _decay(x: _Lane) -> tuple[_Lane, _Lane]:
+    """e = e^−|x| and 1 / (1 + e)."""
+    e = _exp(0.0 - x.magnitude())
+    return e, 1.0 / (e + 1.0)
+
+
 def _sigmoid(x: _Lane) -> _Lane:
     """1 / (1 + e⁻ˣ), through e^−|x| so that nothing overflows."""
-    e = _exp(0.0 - x.magnitude())
-    r = 1.0 / (e + 1.0)
+    e, r = _decay(x)
     return (e * r).where(x.less(0.0), r)
+
+
+def _cosigmoid(x: _Lane) -> _Lane:
+    """1 / (1 + eˣ), the sigmoid of −x."""
+    e, r = _decay(x)
+    return r.where(x.less(0.0), e * r)
 
 
 def _softplus(x: _Lane) -> _Lane:
     """log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|)."""
-    return x.at_least(0.0) + _log1p_unit(_exp(0.0 - x.magnitude()))
+    return x.at_least(0.0) + _log1p_unit(_decay(x)[0])
 
 
 def _tanh(x: _Lane) -> _Lane:
-    """−t / (2 + t) with t = e^−2|x| − 1, and the sign of x."""
-    t = _expm1(-2.0 * x.magnitude())
-    value = (0.0 - t) / (t + 2.0)
+    """(1 − e) / (1 + e) with e = e^−|2x|, and the sign of x."""
+    twice = x * 2.0
+    value = (0.0 - _expm1(0.0 - twice.magnitude())) * _decay(twice)[1]
     return (0.0 - value).where(x.less(0.0), value)
 
 
@@ -198,13 +241,15 @@ def _as_intrinsic(body: Any) -> Any:
     return intrinsic(typer)
 
 
+cosigmoid = _as_intrinsic(_cosigmoid)
 exp = _as_intrinsic(_exp)
 expm1 = _as_intrinsic(_expm1)
+log = _as_intrinsic(_log)
 sigmoid = _as_intrinsic(_sigmoid)
 softplus = _as_intrinsic(_softplus)
 tanh = _as_intrinsic(_tanh)
 
-log, log1p, sqrt = math.log, math.log1p, math.sqrt
+log1p, sqrt = math.log1p, math.sqrt
 sin, cos, tan, sinh, cosh = math.sin, math.cos, math.tan, math.sinh, math.cosh
 asin, acos, atan, asinh, acosh, atanh = (
     math.asin, math.acos, math.atan, math.asinh, math.acosh, math.atanh,
@@ -270,32 +315,75 @@ def polygamma(order: int, x: float) -> float:
     return value if order % 2 == 1 else -value
 
 
+def _register_blas() -> None:
+    """SciPy's BLAS under names of our own, so that compiled code in the cache finds it in any process."""
+    for name in ("dgemm", "sgemm", "dsyrk"):
+        address = get_cython_function_address("scipy.linalg.cython_blas", name)
+        llvmlite.binding.add_symbol(f"derive_{name}", address)
+
+
+_register_blas()
+
+
+def _call_blas(builder: Any, name: str, arguments: Sequence[Any]) -> None:
+    """Fortran's convention: pointers to everything."""
+    kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"derive_{name}"), list(arguments))
+
+
+def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """(rows, columns, data, whether entries of a row are neighbours, distance between the others)."""
+    array = make_array(kind)(context, builder, value)
+    rows, columns = cgutils.unpack_tuple(builder, array.shape)
+    down, across = cgutils.unpack_tuple(builder, array.strides)
+    size = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
+    by_rows = builder.icmp_signed("==", across, size)
+    distance = builder.sdiv(builder.select(by_rows, down, across), size)
+    # with a single row, or a single column, the distance says nothing; BLAS wants it long enough all the same
+    least = builder.select(by_rows, columns, rows)
+    distance = builder.select(builder.icmp_signed("<", distance, least), least, distance)
+    return rows, columns, array.data, by_rows, distance
+
+
+def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: float) -> Any:
+    """out = left · right + keep · out. What is stored by rows is transposed in Fortran's eyes: outᵀ = rightᵀ leftᵀ."""
+    narrow, byte = ir.IntType(32), ir.IntType(8)
+    real = signature.args[2].dtype
+    number = context.get_value_type(real)
+    left, right, out = (
+        _matrix_of(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
+    )
+
+    def place(value: Any) -> Any:
+        return cgutils.alloca_once_value(builder, value)
+
+    def flag(by_rows: Any) -> Any:
+        return place(builder.select(by_rows, byte(ord("N")), byte(ord("T"))))
+
+    def whole(value: Any) -> Any:
+        return place(builder.trunc(value, narrow))
+
+    arguments = [flag(right[3]), flag(left[3]), whole(out[1]), whole(out[0]), whole(left[1])]
+    arguments += [place(number(1.0)), right[2], whole(right[4]), left[2], whole(left[4])]
+    arguments += [place(number(keep)), out[2], whole(out[4])]
+    _call_blas(builder, "dgemm" if real == types.float64 else "sgemm", arguments)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
-    """out = left · right by BLAS; all contiguous, in row or column order.
+    """out = left · right by BLAS. `out` is stored by rows; the factors by rows or by columns.
 
     `np.dot` is the same call behind checks that cost a tenth of a second of compile time each; the shapes here
     are right by construction.
     """
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        parts: list[Any] = []
-        for kind, value in zip(signature.args, args, strict=True):
-            array = make_array(kind)(context, builder, value)
-            parts += [kind, cgutils.unpack_tuple(builder, array.shape), array.data]
-        call_xxgemm(context, builder, *parts)
-        return context.get_dummy_value()
-
-    return types.void(left, right, out), generate
+    return types.void(left, right, out), lambda *parts: _gemm(*parts, keep=0.0)
 
 
-def _register_syrk() -> None:
-    """SciPy's dsyrk under a name of our own, so that compiled code in the cache finds it in any process."""
-    address = get_cython_function_address("scipy.linalg.cython_blas", "dsyrk")
-    llvmlite.binding.add_symbol("derive_dsyrk", address)
-
-
-_register_syrk()
+@intrinsic
+def gemm_add(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
+    """out += left · right, likewise."""
+    return types.void(left, right, out), lambda *parts: _gemm(*parts, keep=1.0)
 
 
 @intrinsic
@@ -316,8 +404,7 @@ def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
             n, k = (place(builder.trunc(v, narrow)) for v in (columns, rows))
             arguments = [place(byte(ord("U"))), place(byte(ord("N"))), n, k, place(args[1]), given.data, n]
             arguments += [place(_F(1.0)), target.data, n]
-            kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "derive_dsyrk"), arguments)
+            _call_blas(builder, "dsyrk", arguments)
         return context.get_dummy_value()
 
     return types.void(block, types.float64, out), generate

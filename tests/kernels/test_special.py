@@ -17,6 +17,7 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "expm1": (special.expm1, mpmath.expm1),
     "tanh": (special.tanh, mpmath.tanh),
     "sigmoid": (special.sigmoid, lambda x: 1 / (1 + mpmath.exp(-x))),
+    "cosigmoid": (special.cosigmoid, lambda x: 1 / (1 + mpmath.exp(x))),
     "softplus": (special.softplus, lambda x: mpmath.log1p(mpmath.exp(x))),
 }
 POINTS = np.concatenate(
@@ -61,9 +62,27 @@ def test_a_few_units_in_the_last_place(name: str) -> None:
         "expm1": [np.inf, -1, np.inf, -1],
         "tanh": [1, -1, 1, -1],
         "sigmoid": [1, 0, 1, 0],
+        "cosigmoid": [0, 1, 0, 1],
         "softplus": [1e4, 0, np.inf, 0],
     }[name]
     assert np.array_equal(found, limits)
+
+
+def test_logarithm() -> None:
+    """Within an ulp from the smallest denormal number to the largest; −∞ at 0, NaN below, ∞ at ∞."""
+    points = np.concatenate([10.0 ** np.random.default_rng(2).uniform(-308, 308, 400), np.linspace(0.5, 2, 301)])
+    points = np.concatenate([points, [5e-324, 1e-310, 2.0**-1022, 1.7e308, np.nextafter(1, 0), np.nextafter(1, 2)]])
+    out = np.empty_like(points)
+    run = on_arrays(special.log)
+    run(points, out)
+    with mpmath.workdps(50):
+        for x, found in zip(points, out, strict=True):
+            value = mpmath.log(mpmath.mpf(float(x)))
+            assert abs(mpmath.mpf(float(found)) - value) <= 2.0**-52 * max(abs(value), mpmath.mpf(2) ** -52), x
+    ends = np.array([0.0, -0.0, -1.0, -np.inf, np.inf, np.nan])
+    found = np.empty(6)
+    run(ends, found)
+    assert np.array_equal(found, [-np.inf, -np.inf, np.nan, np.nan, np.inf, np.nan], equal_nan=True)
 
 
 def test_digamma_family() -> None:
