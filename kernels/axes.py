@@ -1,8 +1,9 @@
 """Operators along axes as text: log-sum-exp, softmax, extremes and their shares.
 
-In a block of rows the entries are turned first, so that the innermost loop runs over the rows: short axes
-(ten classes, five components) then vectorise as well as long ones. Log-sum-exp and softmax of the same
-array share their exponentials.
+Where a row of the block is a vector the entries are turned first, so that the innermost loop runs over the
+rows: short axes (ten classes, five components) then vectorise as well as long ones. Where it is a matrix or more
+(the scores of an attention block) the loops run along the axes as they are. Log-sum-exp and softmax of the
+same array share their exponentials.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ def along_axes(statements: Sequence[Statement], scope: Scope) -> list[str]:
     """The lines for one operator, or for log-sum-exp and softmax together."""
     exponential = {s.op: s for s in statements if s.op in ("logsumexp", "softmax")}
     first = statements[0]
-    if exponential and first.row is not None and first.row not in first.axes:
+    if exponential and first.row is not None and first.row not in first.axes and _is_flat(first):
         return _turned(exponential, scope)
+    if exponential:
+        return _shared(exponential, scope)
     return [line for s in statements for line in _plain(s, scope)]
+
+
+def _is_flat(statement: Statement) -> bool:
+    """Whether rows innermost means entries side by side, or at most the width of a row apart."""
+    return any(r.item.turned for r in statement.reads) or len(statement.sizes) <= 2
 
 
 def _order(statement: Statement) -> tuple[Labels, Labels]:
@@ -50,19 +58,44 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
     def at(*body: str) -> list[str]:
         return [pad + line for line in body]
 
-    choose, worst = ("min", "math.inf") if statement.op.startswith("min") else ("max", "-math.inf")
+    choose, worst = ("smaller", "math.inf") if statement.op.startswith("min") else ("larger", "-math.inf")
     lines = [f"# {name}: {statement.op}", *loops(statement, kept, scope), *at(f"top = {worst}")]
     lines += over(f"top = {choose}(top, {entry})")
     if statement.op in ("max", "min"):
         return lines + at(f"{target} = top")
-    if statement.op == "logsumexp":
-        total = over(f"total += exp({entry} - top)")
-        return lines + at("total = 0.0") + total + at(f"{target} = log(total) + top")
-    if statement.op == "softmax":
-        lines += at("total = 0.0") + over(f"e = exp({entry} - top)", "total += e", f"{target} = e")
-        return lines + at("share = 1.0 / total") + over(f"{target} *= share")
     lines += at("total = 0.0") + over(f"total += 1.0 if {entry} == top else 0.0")
     return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
+
+
+def _shared(statements: dict[str, Statement], scope: Scope) -> list[str]:
+    """Exponentials along the axes as they lie, for log-sum-exp, softmax or both."""
+    first = next(iter(statements.values()))
+    names = {op: scope.declare_target(s) for op, s in statements.items()}
+    kept, along = _order(first)
+    variables = {label: f"i{k}" for k, label in enumerate((*kept, *along))}
+    entry = _entry(first, variables, scope)
+    inner = loops(first, along, scope, len(kept))
+    pad, deep = "    " * len(kept), "    " * len(along)
+
+    def over(*body: str) -> list[str]:
+        return [pad + line for line in inner] + [pad + deep + line for line in body]
+
+    def at(*body: str) -> list[str]:
+        return [pad + line for line in body]
+
+    weights = ""
+    if "softmax" in statements:
+        weights = _target(statements["softmax"], first, variables, names["softmax"])
+    title = "# " + "; ".join(f"{names[op]}: {op}" for op in statements)
+    lines = [title, *loops(first, kept, scope), *at("top = -math.inf")]
+    lines += over(f"top = larger(top, {entry})") + at("total = 0.0")
+    lines += over(f"x = exp({entry} - top)", *([f"{weights} = x"] if weights else []), "total += x")
+    if "logsumexp" in statements:
+        place = _target(statements["logsumexp"], first, variables, names["logsumexp"])
+        lines += at(f"{place} = log(total) + top")
+    if weights:
+        lines += at("share = 1.0 / total") + over(f"{weights} *= share")
+    return lines
 
 
 def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
@@ -96,7 +129,7 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
     title = "# " + "; ".join(f"{names[op]}: {op}" for op in statements)
     lines = [title, *loops(first, outer, scope)]
     lines += each_row(f"{top}[{r}] = -math.inf", f"{total}[{r}] = 0.0")
-    lines += each_entry(f"x = {entry}", f"{cell} = x", f"{top}[{r}] = max({top}[{r}], x)")
+    lines += each_entry(f"x = {entry}", f"{cell} = x", f"{top}[{r}] = larger({top}[{r}], x)")
     lines += each_entry(f"x = exp({cell} - {top}[{r}])", f"{cell} = x", f"{total}[{r}] += x")
     if "logsumexp" in statements:
         target = _target(statements["logsumexp"], first, variables, names["logsumexp"])
@@ -114,4 +147,4 @@ def _target(statement: Statement, first: Statement, variables: dict[int, str], n
     own, others = ((s.reads[0].labels if s.reads else None) for s in (statement, first))
     if statement is not first and own is not None and others is not None:
         named = {mine: variables[other] for mine, other in zip(own, others, strict=True)}
-    return f"{name}[{', '.join(named[i] for i in statement.stored)}]"
+    return f"{name}[{', '.join(named[i] for i in statement.stored)}]" if statement.output else name

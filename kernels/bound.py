@@ -93,6 +93,7 @@ class Bound:
         if kernel.backend == "numpy":
             self._fast = self._interpret
             return self._fast
+        kernel.expect(self.binding)
         program = kernel.program
         count = len(program.inputs) - len(self._names)
         self._first = tuple(as_argument(self.arrays[v.name], self.dtype) for v in program.inputs[:count])

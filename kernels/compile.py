@@ -84,14 +84,19 @@ class Kernel:
         self._reaches = has_access(list(nodes.values()))
         self.numbers = tuple(name for name, node in nodes.items() if not node.order)
         self._program: Program | None = None
+        self._lengths: dict[Any, int] = {}
         self._source: str | None = None
         self._module: ModuleType | None = None
+
+    def expect(self, binding: Binding) -> None:
+        """Sizes to plan for, unless the program is there already."""
+        self._lengths = dict(binding.values)
 
     @property
     def program(self) -> Program:
         """The loop-level program."""
         if self._program is None:
-            self._program = build(list(self.nodes.values()), self.unknowns)
+            self._program = build(list(self.nodes.values()), self.unknowns, self._lengths)
         return self._program
 
     @property
@@ -138,6 +143,7 @@ class Kernel:
         if self.backend == "numpy":
             values: Sequence[Any] = run(list(self.nodes.values()), arrays, binding, Float(self.dtype))
         else:
+            self.expect(binding)
             values = self.call(self.arguments(arrays, binding))
         return self.named(values)
 

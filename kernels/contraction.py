@@ -12,8 +12,10 @@ This is a rewriting of the DAG before it is scheduled; it knows nothing of block
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import final
 
 from ..node import (
     Apply,
@@ -33,20 +35,44 @@ from ..sizes import Size
 Factor = tuple[Node, Labels]
 DATA_LENGTH = 4096.0
 OTHER_LENGTH = 24.0
+_BUCKET = 4.0
 _EXHAUSTIVE = 7  # above this many factors the search is greedy
 
 
-def plan(roots: Sequence[Node], data_size: Size | None) -> list[Node]:
+@final
+class Lengths:
+    """How long axes are taken to be when costs are compared.
+
+    The axis of the data is long whatever its length, so that the order does not depend on the number of rows.
+    Other sizes are as long as `known` says, roughly: like sizes give the same program.
+    """
+
+    def __init__(self, data_size: Size | None, known: Mapping[Size, int] | None = None) -> None:
+        self.data_size = data_size
+        self.values = {s: _BUCKET ** max(1, round(math.log(n, _BUCKET))) for s, n in (known or {}).items()}
+        if data_size is not None:
+            self.values[data_size] = DATA_LENGTH
+
+    def of(self, size: Size) -> float:
+        """The length of one axis."""
+        if size.is_Integer:
+            return float(int(size))
+        if size in self.values:
+            return self.values[size]
+        return max(1.0, float(size.subs({s: self.values.get(s, OTHER_LENGTH) for s in size.free_symbols})))
+
+
+def plan(roots: Sequence[Node], lengths: Lengths) -> list[Node]:
     """The same expressions with every long product broken into products of two."""
     uses: dict[Node, int] = {}
     for node in topological(roots):
         for operand in node.operands:
             uses[operand] = uses.get(operand, 0) + 1
-    roots = transform(roots, lambda node, operands: _opened(_same(node, operands), node, uses, data_size))
+    roots = transform(roots, lambda node, operands: _opened(_same(node, operands), node, uses, lengths))
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
-            return _product(list(zip(operands, node.inputs, strict=True)), node, data_size)
+            return _product(list(zip(operands, node.inputs, strict=True)), node, lengths)
         return _same(node, operands)
 
     return transform(roots, rule)
@@ -63,11 +89,12 @@ def _same(node: Node, operands: tuple[Node, ...]) -> Node:
     return node
 
 
-def _opened(node: Node, original: Node, uses: dict[Node, int], data_size: Size | None) -> Node:
+def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths) -> Node:
     """A sum over the data with its inner products opened: Σᵢ (P aᵢ) is then worked out as P Σᵢ aᵢ.
 
     Only products used nowhere else are opened, and only where some factor does not have the axis of the data.
     """
+    data_size = lengths.data_size
     if not isinstance(node, Einsum) or data_size is None:
         return node
     sizes = node.label_sizes()
@@ -100,16 +127,6 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], data_size: Size |
     return _build(factors, node.output, sizes, node)
 
 
-def length(size: Size, data_size: Size | None) -> float:
-    """How long an axis is taken to be when costs are compared."""
-    if size.is_Integer:
-        return float(int(size))
-    if size == data_size:
-        return DATA_LENGTH
-    values = {s: DATA_LENGTH if s == data_size else OTHER_LENGTH for s in size.free_symbols}
-    return max(1.0, float(size.subs(values)))
-
-
 def view_of(node: Node) -> tuple[Node, Labels] | None:
     """(base, labels) when the node is one other node with its axes permuted, repeated or broadcast."""
     if not isinstance(node, Einsum) or node.summed:
@@ -118,7 +135,7 @@ def view_of(node: Node) -> tuple[Node, Labels] | None:
     return solid[0] if len(solid) == 1 else None
 
 
-def _product(factors: list[Factor], node: Einsum, data_size: Size | None) -> Node:
+def _product(factors: list[Factor], node: Einsum, lengths: Lengths) -> Node:
     sizes = node.label_sizes()
     opened: list[Factor] = []
     for operand, labels in factors:
@@ -136,7 +153,7 @@ def _product(factors: list[Factor], node: Einsum, data_size: Size | None) -> Nod
     solid = [_reduced(k, solid, output, sizes) for k in range(len(solid))]
     if len(solid) > 2 and not _aligned(solid):
         search = _search if len(solid) <= _EXHAUSTIVE else _greedy
-        solid = search(solid, output, sizes, data_size)
+        solid = search(solid, output, sizes, lengths)
     return _build(solid + bare, output, sizes, node)
 
 
@@ -181,13 +198,11 @@ def _pair(a: Factor, b: Factor, outside: set[int], sizes: dict[int, Size]) -> Fa
     return _build([a, b], kept, sizes), kept
 
 
-def _cost(labels: set[int], sizes: dict[int, Size], data_size: Size | None) -> float:
-    return reduce(lambda total, i: total * length(sizes[i], data_size), sorted(labels), 1.0)
+def _cost(labels: set[int], sizes: dict[int, Size], lengths: Lengths) -> float:
+    return reduce(lambda total, i: total * lengths.of(sizes[i]), sorted(labels), 1.0)
 
 
-def _search(
-    factors: list[Factor], output: Labels, sizes: dict[int, Size], data_size: Size | None
-) -> list[Factor]:
+def _search(factors: list[Factor], output: Labels, sizes: dict[int, Size], lengths: Lengths) -> list[Factor]:
     """The last two factors of the cheapest order, by dynamic programming over subsets."""
     count = len(factors)
     everything = (1 << count) - 1
@@ -211,9 +226,9 @@ def _search(
         while part:
             if part & low:
                 rest = subset ^ part
-                work = _cost(kept[part] | kept[rest], sizes, data_size)
+                work = _cost(kept[part] | kept[rest], sizes, lengths)
                 # Writing the result counts too: between equals the smaller intermediate wins.
-                total = best[part][0] + best[rest][0] + work + 0.25 * _cost(kept[subset], sizes, data_size)
+                total = best[part][0] + best[rest][0] + work + 0.25 * _cost(kept[subset], sizes, lengths)
                 if found is None or total < found[0] * (1 - 1e-12):
                     found = (total, part)
             part = (part - 1) & subset
@@ -230,14 +245,12 @@ def _search(
     return [build(part), build(everything ^ part)]
 
 
-def _greedy(
-    factors: list[Factor], output: Labels, sizes: dict[int, Size], data_size: Size | None
-) -> list[Factor]:
+def _greedy(factors: list[Factor], output: Labels, sizes: dict[int, Size], lengths: Lengths) -> list[Factor]:
     """The same for many factors: join the cheapest pair until two are left."""
     work = list(factors)
     while len(work) > 2:
         pairs = [(i, j) for i in range(len(work)) for j in range(i + 1, len(work))]
-        i, j = min(pairs, key=lambda p: _cost(set(work[p[0]][1]) | set(work[p[1]][1]), sizes, data_size))
+        i, j = min(pairs, key=lambda p: _cost(set(work[p[0]][1]) | set(work[p[1]][1]), sizes, lengths))
         others = [f for k, f in enumerate(work) if k not in (i, j)]
         outside = set(output).union(*(ls for _, ls in others))
         work = [*others, _pair(work[i], work[j], outside, sizes)]

@@ -39,7 +39,8 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma eliminate erf erfc exp expm1 "
-    "gemm gemm_add lgamma log log1p mirror polygamma sigmoid sin sinh softplus sqrt syrk tan tanh trigamma"
+    "gemm gemm_add larger lgamma log log1p mirror polygamma sigmoid sin sinh smaller softplus sqrt syrk tan tanh "
+    "trigamma"
 ).split()
 
 

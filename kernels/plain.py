@@ -18,6 +18,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+larger, smaller = np.maximum, np.minimum
 exp, expm1, tanh, log, log1p, sqrt = np.exp, np.expm1, np.tanh, np.log, np.log1p, np.sqrt
 sin, cos, tan, sinh, cosh = np.sin, np.cos, np.tan, np.sinh, np.cosh
 asin, acos, atan, asinh, acosh, atanh = (

@@ -16,7 +16,7 @@ import sympy
 
 from ..node import Labels, Node, Variable, size_symbols, variables
 from ..sizes import Size
-from .contraction import plan
+from .contraction import Lengths, plan
 from .scalars import Sizes
 from .schedule import Schedule, Stage, find_data_axis, stages, wants_rows_last
 from .statements import Item, Statement
@@ -70,8 +70,11 @@ class Program:
     used: set[Item] = field(default_factory=set)  # stored as arrays
 
 
-def build(nodes: Sequence[Node], unknowns: Sequence[str]) -> Program:
-    """The program that computes the nodes. Inputs: data by name, then unknowns in the given order."""
+def build(nodes: Sequence[Node], unknowns: Sequence[str], known: Mapping[Size, int] | None = None) -> Program:
+    """The program that computes the nodes. Inputs: data by name, then unknowns in the given order.
+
+    known  numbers for sizes, by which the order of products is chosen; the program is right for all others too
+    """
     found = variables(*nodes)
     known = sorted((v for v in found if v.name not in unknowns), key=lambda v: v.name)
     inputs = (*known, *(v for u in unknowns for v in found if v.name == u))
@@ -80,7 +83,7 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str]) -> Program:
     data_size = find_data_axis(inputs, unknowns)
     told = {s for v in inputs for s in v.shape if s.is_Symbol}
     size_inputs = tuple(s for s in symbols if s not in told)
-    planned = plan(nodes, data_size)
+    planned = plan(nodes, Lengths(data_size, known))
     schedule = Schedule(planned, data_size, sizes)
     if wants_rows_last(schedule):
         schedule = Schedule(planned, data_size, sizes, turned=True)

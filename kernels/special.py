@@ -249,6 +249,21 @@ sigmoid = _as_intrinsic(_sigmoid)
 softplus = _as_intrinsic(_softplus)
 tanh = _as_intrinsic(_tanh)
 
+
+def _as_choice(name: str) -> Any:
+    """`llvm.maximum` or `llvm.minimum`: NaN where either is, and loops that collect extremes vectorise."""
+
+    def typer(typing_context: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind = ir.FunctionType(_F, [_F, _F])
+            return builder.call(builder.module.declare_intrinsic(name, [_F], kind), args)
+
+        return types.float64(types.float64, types.float64), generate
+
+    return intrinsic(typer)
+
+
+larger, smaller = _as_choice("llvm.maximum"), _as_choice("llvm.minimum")
 log1p, sqrt = math.log1p, math.sqrt
 sin, cos, tan, sinh, cosh = math.sin, math.cos, math.tan, math.sinh, math.cosh
 asin, acos, atan, asinh, acosh, atanh = (

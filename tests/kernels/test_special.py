@@ -70,15 +70,21 @@ def test_a_few_units_in_the_last_place(name: str) -> None:
 
 def test_logarithm() -> None:
     """Within an ulp from the smallest denormal number to the largest; −∞ at 0, NaN below, ∞ at ∞."""
-    points = np.concatenate([10.0 ** np.random.default_rng(2).uniform(-308, 308, 400), np.linspace(0.5, 2, 301)])
-    points = np.concatenate([points, [5e-324, 1e-310, 2.0**-1022, 1.7e308, np.nextafter(1, 0), np.nextafter(1, 2)]])
+    points = np.concatenate(
+        [10.0 ** np.random.default_rng(2).uniform(-308, 308, 400), np.linspace(0.5, 2, 301)]
+    )
+    points = np.concatenate(
+        [points, [5e-324, 1e-310, 2.0**-1022, 1.7e308, np.nextafter(1, 0), np.nextafter(1, 2)]]
+    )
     out = np.empty_like(points)
     run = on_arrays(special.log)
     run(points, out)
     with mpmath.workdps(50):
         for x, found in zip(points, out, strict=True):
             value = mpmath.log(mpmath.mpf(float(x)))
-            assert abs(mpmath.mpf(float(found)) - value) <= 2.0**-52 * max(abs(value), mpmath.mpf(2) ** -52), x
+            assert abs(mpmath.mpf(float(found)) - value) <= 2.0**-52 * max(
+                abs(value), mpmath.mpf(2) ** -52
+            ), x
     ends = np.array([0.0, -0.0, -1.0, -np.inf, np.inf, np.nan])
     found = np.empty(6)
     run(ends, found)
