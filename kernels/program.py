@@ -70,10 +70,10 @@ class Program:
     used: set[Item] = field(default_factory=set)  # stored as arrays
 
 
-def build(nodes: Sequence[Node], unknowns: Sequence[str], known: Mapping[Size, int] | None = None) -> Program:
+def build(nodes: Sequence[Node], unknowns: Sequence[str], at: Mapping[Size, int] | None = None) -> Program:
     """The program that computes the nodes. Inputs: data by name, then unknowns in the given order.
 
-    known  numbers for sizes, by which the order of products is chosen; the program is right for all others too
+    at  numbers for sizes, by which the order of products is chosen; the program is right for all others too
     """
     found = variables(*nodes)
     known = sorted((v for v in found if v.name not in unknowns), key=lambda v: v.name)
@@ -83,7 +83,7 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str], known: Mapping[Size, i
     data_size = find_data_axis(inputs, unknowns)
     told = {s for v in inputs for s in v.shape if s.is_Symbol}
     size_inputs = tuple(s for s in symbols if s not in told)
-    planned = plan(nodes, Lengths(data_size, known))
+    planned = plan(nodes, Lengths(data_size, at))
     schedule = Schedule(planned, data_size, sizes)
     if wants_rows_last(schedule):
         schedule = Schedule(planned, data_size, sizes, turned=True)

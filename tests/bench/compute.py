@@ -1,7 +1,7 @@
 """Kernels bound by arithmetic: everybody's time as a multiple of the kernel's, one thread.
 
 Each case states its objective once in the text language, once over a namespace with NumPy's names (for JAX,
-PyTorch and autograd), and where a person would write it so, once in plain NumPy with its derivatives. A case may name its
+PyTorch and autograd), and where a person would write it so, once in plain NumPy with derivatives. A case may name its
 `floor`: the matrix products of value and gradient alone, about the least that can be done.
 """
 
