@@ -222,7 +222,11 @@ class Mp(_Objects):
         scalar = _mp_function(statement, len(arrays))
         out = np.empty(arrays[0].shape, dtype=object)
         for index in np.ndindex(out.shape):
-            out[index] = mpmath.mpmathify(scalar(*(a[index] for a in arrays)))
+            value = mpmath.mpmathify(scalar(*(a[index] for a in arrays)))
+            if isinstance(value, mpmath.mpc):
+                # No real value, as in double precision: √−1·√−1 is no −1 here.
+                value = value.real if value.imag == 0 else mpmath.nan
+            out[index] = value
         return out
 
     def is_zero(self, value: Any) -> bool:

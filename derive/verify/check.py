@@ -27,9 +27,9 @@ from . import conditions, diagnosis
 from .assumptions import Assumptions
 from .callables import check_callable
 from .diagnosis import Evidence
-from .differences import compare, differences
+from .differences import compare, directional_difference
 from .harder import harder_points, in_the_noise, narrower
-from .numbers import NotFinite, same_value, values
+from .numbers import NotFinite, largest, same_value, values
 from .points import Points
 from .proof import proof
 from .sampling import Point, distinct_sizes
@@ -277,13 +277,25 @@ class _Check:
         """Whether differences agree with the derived derivative here: a second, independent witness."""
         if self.base is None or self.wrt is None:
             return True
+        rng = np.random.default_rng(len(point.arrays))
+        shape = point.binding.shape(self.wrt.shape)
         try:
             (right,) = values([self.right], point, 60)
-            measured = differences(self.base, self.wrt, point.arrays, point.binding, digits=60)
-            with mpmath.workdps(60):
-                return bool(compare(right, measured, 1e-6, mpmath.mpf(10) ** -25)[0] < 1e-15)
+            for _ in range(2):
+                v = rng.integers(1, 1000, shape) / 256.0 * rng.choice([-1, 1], shape)
+                if "symmetric" in self.wrt.facts and v.ndim >= 2:
+                    v = (v + np.swapaxes(v, -1, -2)) / 2
+                measured = directional_difference(
+                    self.base, self.wrt, point.arrays, point.binding, v, digits=60
+                )
+                with mpmath.workdps(60):
+                    along = np.asarray(np.tensordot(right, v.astype(object), v.ndim), dtype=object)
+                    rounding = mpmath.mpf(10) ** -19 * max(1, largest(right))
+                    if compare(along, measured, 1e-6, rounding)[0] >= 1e-15:
+                        return False
         except (NotFinite, DeriveError, TypeError):
             return False
+        return True
 
     def _undefined(self) -> Verdict:
         """No point where objective, right formula and claim are finite: is it the claim's fault alone?"""

@@ -53,6 +53,7 @@ def diagnose(
     name: Name,
 ) -> Diagnosis | None:
     """The first explanation that fits all the evidence."""
+    evidence = _telling(evidence)
     with mpmath.workdps(DIGITS + 10):
         scalars = [v.name for v in variables(objective, right) if not v.order]
         found = _convention(objective, wrt, evidence, order)
@@ -64,9 +65,6 @@ def diagnose(
             return found
         points = [e.point for e in evidence]
         symmetric = conditions.needed(claim, right, points, only="symmetric")
-        found = None if symmetric else _several_terms(right, evidence, name)
-        if found is not None:
-            return found
         claimed, correct = [e.claimed for e in evidence], [e.right for e in evidence]
         search = slips.Search(claim, right, points, claimed, correct, name)
         slip = search.find(1 if symmetric else 2)
@@ -74,6 +72,9 @@ def diagnose(
             return Diagnosis(slip.kind, f"{slip.sentence}; {symmetric[1]}")
         if slip is not None:
             return slip
+        found = None if symmetric else _several_terms(right, evidence, name)
+        if found is not None:
+            return found
         needed = symmetric or conditions.needed(claim, right, points)
         if needed is not None:
             return Diagnosis(*needed)
@@ -86,6 +87,13 @@ def diagnose(
         if needed is not None:
             return Diagnosis(*needed)
         return search.with_factor() or _only_at_size_one(evidence)
+
+
+def _telling(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """Without points at which everything is far smaller than elsewhere: few digits are left there."""
+    sizes = [max(largest(e.claimed), largest(e.right)) for e in evidence]
+    bound = max(sizes, default=0) * mpmath.mpf(10) ** -25
+    return [e for e, size in zip(evidence, sizes, strict=True) if size > bound or size == 0] or evidence
 
 
 def _only_at_size_one(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -82,8 +82,8 @@ def _directional(
         v = arithmetic.domain.array(direction)
         h = arithmetic.step * max(1, _largest(x)) if step is None else step
         # A tuple of two evaluations, not one with a batch axis: statements know their own axes only.
-        ahead = arithmetic.values(value, {**here, wrt.name: np.asarray(x + h * v)}, binding)
-        behind = arithmetic.values(value, {**here, wrt.name: np.asarray(x - h * v)}, binding)
+        ahead = arithmetic.values(value, {**here, wrt.name: np.asarray(x + v * h)}, binding)
+        behind = arithmetic.values(value, {**here, wrt.name: np.asarray(x - v * h)}, binding)
         return np.asarray((ahead - behind) / (2 * h))
 
 

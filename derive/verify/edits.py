@@ -106,12 +106,12 @@ def _as_matrix(node: Node) -> Iterator[Edit]:
         return
     if "symmetric" not in node.facts:
         yield Edit("transpose", node, swap_last(node), cost=1)
+    if isinstance(node, Variable):
+        yield Edit("inverse", node, apply("inv", node), cost=2)
+    if isinstance(node, Apply) and node.op == "inv":
+        yield Edit("inverse", node, node.operands[0], cost=2)
     if node.order == 2:
         labels = (0, 1)
-        if isinstance(node, Variable):
-            yield Edit("inverse", node, apply("inv", node), cost=2)
-        if isinstance(node, Apply) and node.op == "inv":
-            yield Edit("inverse", node, node.operands[0], cost=2)
         if "diagonal" not in node.facts:
             diagonal = einsum([(node, labels), (delta(node.shape[0]), labels)], labels)
             yield Edit("diagonal", node, diagonal, cost=2)

@@ -17,6 +17,7 @@ import sympy
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import MATRIX_FACTS, Apply, Node, Variable, topological
+from ..sizes import Binding
 from .numbers import NotFinite, values
 from .points import Points, hash_seed
 from .sampling import Point, distinct_sizes, draw
@@ -85,8 +86,10 @@ def harder_points(points: Points, roots: Sequence[Node]) -> Iterator[Point]:
                 rays.append(draw(points.variables, binding, hash_seed(points.seed, "harder", 1), style))
             except DeriveError:
                 continue
+    rays += [flipped(ray, points.variables) for ray in rays[::2]]
     change = points.change or (lambda p: p)
     yield from islice(points.small(), 24)
+    yield from larger_sizes(points)
     for ray in rays:
         for k in _SCALES:
             yield from _changed(scaled(ray, sympy.Integer(10) ** k, points.variables), change)
@@ -99,6 +102,17 @@ def harder_points(points: Points, roots: Sequence[Node]) -> Iterator[Point]:
             yield from chain.from_iterable(
                 _changed(p, change) for p in _crossings(ray, arguments, points.variables)
             )
+
+
+def larger_sizes(points: Points) -> Iterator[Point]:
+    """A point of larger sizes: what is true for all small matrices need not be true for large ones."""
+    free = [s for s in points.symbols if s not in points.fixed]
+    if not free or len(free) > 4:
+        return
+    for lengths in ([7 - i for i in range(len(free))], [5 + i for i in range(len(free))]):
+        binding = Binding({**points.fixed, **dict(zip(free, lengths, strict=True))})
+        if all((binding.number(s, default=None) or 0) >= 1 for s in points.derived):
+            yield from islice(points.at(binding, ("whole",), 1, "large"), 1)
 
 
 def _changed(point: Point, change: Callable[[Point], Point]) -> Iterator[Point]:
@@ -115,6 +129,15 @@ def scaled(point: Point, factor: sympy.Rational, variables: Sequence[Variable]) 
         if v.facts & {"integer", "simplex", "orthogonal"} or (v.facts & MATRIX_FACTS and factor > 10**6):
             continue
         arrays[v.name] = np.asarray(arrays[v.name] * factor, dtype=object)
+    return Point(point.binding, arrays)
+
+
+def flipped(point: Point, variables: Sequence[Variable]) -> Point:
+    """The point with the opposite sign of all data whose facts allow it."""
+    arrays = dict(point.arrays)
+    for v in variables:
+        if not v.facts - {"symmetric", "integer", "nonzero"}:
+            arrays[v.name] = np.asarray(-arrays[v.name], dtype=object)
     return Point(point.binding, arrays)
 
 

@@ -10,7 +10,7 @@ import sympy
 from ..errors import SizeError
 from ..node import Node, size_symbols, topological, variables
 from ..sizes import Binding
-from .numbers import NotFinite, largest, values
+from .numbers import NotFinite, largest, relative_gap, values
 from .sampling import Point, distinct_sizes, draw, size_choices
 
 _SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
@@ -63,8 +63,16 @@ class Points:
                 found += 1
                 if found == wanted:
                     break
-            if not found:  # the expressions themselves are large
-                yield from spare[:wanted]
+            if not found:  # the expressions themselves are large, or what they invert is singular
+                yield from [p for p in spare[: 2 * wanted] if self._determined(p)][:wanted]
+
+    def _determined(self, point: Point) -> bool:
+        """Whether the values stay when the digits are doubled: those of a singular inverse are rounding."""
+        try:
+            coarse, fine = (values(self.nodes, point, digits) for digits in (25, 50))
+        except NotFinite:
+            return False
+        return all(relative_gap(a, b) < 1e-8 for a, b in zip(coarse, fine, strict=True))
 
     def small(self) -> Iterator[Point]:
         """Points with small whole numbers, smallest sizes first."""

@@ -120,6 +120,8 @@ class Verdict:
         lines = [f"{self.status}: {self.reason}"]
         if self.diagnosis is not None:
             lines.append(f"diagnosis: {self.diagnosis.sentence}")
+        elif self.status == "refuted" and self.right is not None:
+            lines.append("diagnosis: no single slip was found that explains the difference")
         if self.status == "refuted" and self.formula:
             lines.append(f"right: {self.formula}")
         if self.counterexample is not None:
