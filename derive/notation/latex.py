@@ -13,9 +13,9 @@ import sympy
 from ..operators import REGISTRY, Elementwise
 from . import index
 from .costs import ATOM, POWER, PRODUCT, SUM, quotient
-from .makers import transpose
+from .makers import mul, transpose
 from .names import latex_name
-from .tree import Tree, parts, rendering
+from .tree import Tree, make, parts, rendering
 
 _BRACKETS = ("\\left(", "\\right)")
 
@@ -162,7 +162,33 @@ def _is_tall(a: Tree) -> bool:
     return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 
+def _stands_behind(a: Tree, numbers_only: bool) -> bool:
+    """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw; but xᵀx / t²."""
+    return _is_tall(a) or (numbers_only and (a.op == "chain" or _is_square(a)))
+
+
+def _is_square(a: Tree) -> bool:
+    """‖A‖² or a power of a norm."""
+    if a.op == "pow":
+        return _is_square(a.args[0])
+    return a.op == "call" and a.data[0] in ("norm", "sumsq")
+
+
+def _spread_out(t: Tree) -> Tree | None:
+    """½ (‖r‖² + λ ‖w‖²) as ½ ‖r‖² + λ/2 ‖w‖², which is how penalised objectives are written."""
+    coefficient, nums, dens = parts(t)
+    if t.order or dens or len(nums) != 1 or nums[0].op != "sum" or coefficient.is_integer:
+        return None
+    terms = nums[0].args
+    if not any(_is_square(a) for term in terms for a in parts(term)[1]):
+        return None
+    return make("sum", *(mul(coefficient, [term]) for term in terms))
+
+
 def _product(t: Tree) -> str:
+    spread_out = _spread_out(t)
+    if spread_out is not None:
+        return _write(spread_out)
     coefficient, nums, dens = parts(t)
     minus, p, q = quotient(coefficient)
     sign = "-" if minus else ""
@@ -172,14 +198,16 @@ def _product(t: Tree) -> str:
     below = [a for a in dens if a.order]
     behind: list[Tree] = []
     if under or q != 1:
-        behind = [a for a in scalars if _is_tall(a)]
-        scalars = [a for a in scalars if not _is_tall(a)]
+        behind = [a for a in scalars if _stands_behind(a, not under)]
+        scalars = [a for a in scalars if a not in behind]
     if len(tensors) == 1 and not below and p == 1 and under and not scalars and not behind:
         bottom = [number(q)] if q != 1 else []
         bottom += [_factor(a) for a in under] if bottom or len(under) > 1 else [_write(under[0])]
         return f"{sign}\\frac{{{_write(tensors[0])}}}{{{' '.join(bottom)}}}"
     front = _fraction(p, q, scalars, under, bool(tensors or below or behind))
-    front = " ".join([*([front] if front else []), *(_factor(a) for a in behind)])
+    alone = len(behind) == 1 and not tensors and not below  # λ/2 wᵀw needs no parentheses
+    words = [_write(a) if alone and a.op == "chain" else _factor(a) for a in behind]
+    front = " ".join([*([front] if front else []), *words])
     if not tensors and not below:
         return sign + (front or "1")
     if not tensors:
@@ -187,13 +215,13 @@ def _product(t: Tree) -> str:
         body = f"{above} \\oslash {_joined(below)}"
         return sign + body
     several = len(tensors) + len(below) > 1
-    words = [
+    factors = [
         _write(a)
         if a.op in ("chain", "outer") and not several
         else _hadamard_factor(a, several or bool(front))
         for a in tensors
     ]
-    body = " \\odot ".join(words)
+    body = " \\odot ".join(factors)
     if below:
         body += f" \\oslash {_joined(below)}"
         return sign + (f"{front} \\, {body}" if front else body)
