@@ -81,7 +81,8 @@ class _Writer:
         return number(value)
 
     def bracket(self, text: str) -> str:
-        return f"({text})" if self.plain or "\\frac" not in text else f"\\left({text}\\right)"
+        tall = not self.plain and ("\\frac" in text or "\\sum" in text)
+        return f"\\left({text}\\right)" if tall else f"({text})"
 
     def subscripted(self, t: Tree, indices: Sequence[str]) -> str:
         """A part in matrix notation, with its indices."""
@@ -210,6 +211,8 @@ class _Writer:
         sums: list[str] = []
         words: list[str] = []
         for a in nums:
+            if _all_ones(a):
+                continue
             piece = self.write(a, indices if a.order else [])
             (sums if a.op in ("einsum", "chain") else words).append(piece)
         words += sums
@@ -262,7 +265,7 @@ class _Writer:
                     reduced.append(inner[-1])
             if name == "sum":
                 return f"{self.sigma(reduced)} {self.write(argument, inner)}"
-            return f"{self.head(name, reduced)}({self.write(argument, inner, True)})"
+            return f"{self.head(name, reduced)}{self.bracket(self.write(argument, inner, True))}"
         if name in ("sumsq", "norm"):
             inner = [self.fresh() for _ in range(argument.order)]
             squares = f"{self.sigma(inner)} {self.base(argument, inner)}" + ("**2" if self.plain else "^2")
@@ -337,6 +340,11 @@ class _Writer:
         return (
             self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
         )
+
+
+def _all_ones(t: Tree) -> bool:
+    """Whether every entry is 1, which a product need not say."""
+    return t.op == "ones" or (t.op in ("outer", "spread", "T") and all(map(_all_ones, t.args)))
 
 
 def _entrywise(name: str) -> bool:

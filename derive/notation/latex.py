@@ -48,7 +48,7 @@ def _latex_level(t: Tree) -> int:
         return PRODUCT
     if t.op == "mul":
         return PRODUCT
-    if t.op == "call" and t.data[0] in ("sum",):
+    if t.op == "call" and t.data[0] == "sum" and not _is_one_norm(t):
         return PRODUCT
     if t.op == "call" and t.data[0] == "logdet":
         return PRODUCT
@@ -162,16 +162,24 @@ def _is_tall(a: Tree) -> bool:
     return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 
+def _is_one_norm(t: Tree) -> bool:
+    """Σᵢ |vᵢ| of a vector, written ‖v‖₁."""
+    inner = t.args[0]
+    return not t.order and inner.order == 1 and inner.op == "call" and inner.data[0] == "abs"
+
+
 def _stands_behind(a: Tree, numbers_only: bool) -> bool:
     """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw; but xᵀx / t²."""
-    return _is_tall(a) or (numbers_only and (a.op == "chain" or _is_square(a)))
+    return _is_tall(a) or (numbers_only and (a.op == "chain" or _is_norm(a)))
 
 
-def _is_square(a: Tree) -> bool:
-    """‖A‖² or a power of a norm."""
+def _is_norm(a: Tree) -> bool:
+    """‖A‖², ‖v‖₁, a power of a norm, or a sum that holds one."""
     if a.op == "pow":
-        return _is_square(a.args[0])
-    return a.op == "call" and a.data[0] in ("norm", "sumsq")
+        return _is_norm(a.args[0])
+    if a.op == "sum":
+        return any(_is_norm(b) for term in a.args for b in parts(term)[1])
+    return a.op == "call" and (a.data[0] in ("norm", "sumsq") or (a.data[0] == "sum" and _is_one_norm(a)))
 
 
 def _spread_out(t: Tree) -> Tree | None:
@@ -179,10 +187,9 @@ def _spread_out(t: Tree) -> Tree | None:
     coefficient, nums, dens = parts(t)
     if t.order or dens or len(nums) != 1 or nums[0].op != "sum" or coefficient.is_integer:
         return None
-    terms = nums[0].args
-    if not any(_is_square(a) for term in terms for a in parts(term)[1]):
+    if not _is_norm(nums[0]):
         return None
-    return make("sum", *(mul(coefficient, [term]) for term in terms))
+    return make("sum", *(mul(coefficient, [term]) for term in nums[0].args))
 
 
 def _product(t: Tree) -> str:
@@ -262,7 +269,7 @@ def _joined(below: list[Tree]) -> str:
 
 def _factor(a: Tree) -> str:
     """A scalar among others."""
-    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum"):
+    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum" and not _is_one_norm(a)):
         return bracket(_write(a))
     return _wrap(a, PRODUCT) if a.op != "sum" else bracket(_write(a))
 
@@ -318,6 +325,8 @@ def _call(t: Tree) -> str:
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}"
         case "sumsq":
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}^2"
+        case "sum" if _is_one_norm(t):
+            return f"\\lVert {_write(args[0].args[0])} \\rVert_1"
         case "sum" if axis is None:
             body = _wrap(args[0], POWER)
             return f"\\mathbf{{1}}^\\top {body}" + (" \\mathbf{1}" if args[0].order == 2 else "")
