@@ -61,6 +61,30 @@ class Domain(ABC):
         return np.asarray(np.einsum(*args, list(output), optimize=False))
 
 
+@lru_cache(maxsize=4096)
+def _blas(
+    left: tuple[int, ...], right: tuple[int, ...], output: tuple[int, ...]
+) -> Callable[[Array, Array], Any] | None:
+    """The same product as one call of BLAS: one shared axis, which is summed, and no other repeated."""
+    shared = set(left) & set(right)
+    if len(left) > 2 or len(right) > 2 or len(shared) != 1 or shared & set(output):
+        return None
+    if len(set(left)) < len(left) or len(set(right)) < len(right):
+        return None
+    (label,) = shared
+    rest = [*(i for i in left if i != label), *(i for i in right if i != label)]
+    if sorted(rest) != sorted(output):
+        return None
+    turn_left, turn_right = left[-1] != label, right[0] != label
+    turn_out = len(output) == 2 and rest != list(output)
+
+    def product(a: Array, b: Array) -> Any:
+        found = np.dot(a.T if turn_left else a, b.T if turn_right else b)
+        return found.T if turn_out else found
+
+    return product
+
+
 @final
 class Float(Domain):
     """IEEE arithmetic through NumPy and SciPy."""
@@ -92,6 +116,10 @@ class Float(Domain):
         return np.asarray(np.linalg.slogdet(a)[1])
 
     def einsum(self, inputs: list[tuple[int, ...]], output: tuple[int, ...], arrays: list[Array]) -> Array:
+        if len(arrays) == 2 and len(output) < 3:
+            known = _blas(inputs[0], inputs[1], output)
+            if known is not None:
+                return np.asarray(known(*arrays))
         args: list[Any] = []
         for array, labels in zip(arrays, inputs, strict=True):
             args += [array, list(labels)]

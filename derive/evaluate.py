@@ -44,39 +44,94 @@ def bound_params(params: Params, binding: Binding) -> Params:
     return tuple((k, bound(v)) for k, v in params)
 
 
+Evaluator = Callable[[Mapping[str, Array]], list[Array]]
+
+
+def planned(roots: Sequence[Node], binding: Binding, domain: Domain) -> Evaluator:
+    """The nodes as a function of arrays, one per variable name, of the domain; sizes and settings are fixed.
+
+    Everything that does not depend on the arrays is worked out here, once: for repeated evaluation.
+    """
+    order = list(topological(roots))
+    place = {node: k for k, node in enumerate(order)}
+    steps: list[tuple[Any, tuple[int, ...]]] = [
+        (_operation(node, binding, domain), tuple(place[o] for o in node.operands))
+        if not isinstance(node, Variable)
+        else (node.name, ())
+        for node in order
+    ]
+    wanted = [place[root] for root in roots]
+
+    def evaluate(arrays: Mapping[str, Array]) -> list[Array]:
+        done: list[Array] = []
+        for operation, operands in steps:
+            if operation.__class__ is str:
+                done.append(arrays[operation])
+            else:
+                done.append(operation([done[k] for k in operands]))
+        return [done[k] for k in wanted]
+
+    return evaluate
+
+
 def run(roots: Sequence[Node], arrays: Mapping[str, Array], binding: Binding, domain: Domain) -> list[Array]:
     """Evaluate the nodes. `arrays` holds one array of the domain per variable name."""
-    done: dict[Node, Array] = {}
-    for node in topological(roots):
-        done[node] = _value(node, [done[o] for o in node.operands], arrays, binding, domain)
-    return [done[root] for root in roots]
+    return planned(roots, binding, domain)(arrays)
 
 
-def _value(
+def value_of(
     node: Node, operands: list[Array], arrays: Mapping[str, Array], binding: Binding, domain: Domain
 ) -> Array:
+    """One node on the values of its operands."""
     if isinstance(node, Variable):
         return arrays[node.name]
+    found: Array = _operation(node, binding, domain)(operands)
+    return found
+
+
+def _operation(node: Node, binding: Binding, domain: Domain) -> Any:
+    """What a node does to its operands."""
     if isinstance(node, Ones):
-        return domain.array(np.ones(binding.shape(node.shape), dtype=int))
+        constant = domain.array(np.ones(binding.shape(node.shape), dtype=int))
+        return lambda operands: constant
     if isinstance(node, Delta):
-        return domain.array(np.eye(*binding.shape(node.shape), dtype=int))
+        constant = domain.array(np.eye(*binding.shape(node.shape), dtype=int))
+        return lambda operands: constant
     if isinstance(node, Sum):
-        total = domain.array(np.zeros(binding.shape(node.shape), dtype=int))
-        for c, term in zip(node.coefficients, operands, strict=True):
-            value = domain.number(binding.substitute(c))
-            # array first: an mpmath number on the left would print the whole array to itself before giving way
-            total = total + (term if c == 1 else term * value)
-        return np.asarray(total, dtype=domain.dtype)
+        return _weighted(node, binding, domain)
     if isinstance(node, Einsum):
-        return domain.einsum(list(node.inputs), node.output, operands)
+        inputs, output = list(node.inputs), node.output
+        return lambda operands: domain.einsum(inputs, output, operands)
     assert isinstance(node, Apply)
-    try:
-        return lookup(node.op).value(operands, bound_params(node.params, binding), domain)
-    except np.linalg.LinAlgError as error:
-        raise DataError(
-            f"{node.op} of a matrix of sizes {show_shape(node.operands[0].shape)}: {error}"
-        ) from None
+    value, params, name = lookup(node.op).value, bound_params(node.params, binding), node.op
+    sizes = show_shape(node.operands[0].shape) if node.operands else ""
+
+    def applied(operands: list[Array]) -> Array:
+        try:
+            return value(operands, params, domain)
+        except np.linalg.LinAlgError as error:
+            raise DataError(f"{name} of a matrix of sizes {sizes}: {error}") from None
+
+    return applied
+
+
+def _weighted(node: Sum, binding: Binding, domain: Domain) -> Any:
+    """The sum of terms, each times its coefficient."""
+    shape, dtype = binding.shape(node.shape), domain.dtype
+    factors = [None if c == 1 else domain.number(binding.substitute(c)) for c in node.coefficients]
+    if not factors:
+        return lambda operands: domain.array(np.zeros(shape, dtype=int))
+
+    def added(operands: list[Array]) -> Array:
+        total: Any = None
+        for factor, term in zip(factors, operands, strict=True):
+            value = term if factor is None else factor * term
+            total = value if total is None else total + value
+        if total is operands[0]:
+            total = np.array(total)
+        return np.asarray(total, dtype=dtype)
+
+    return added
 
 
 # ---------------------------------------------------------------- data at the door

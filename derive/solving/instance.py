@@ -36,7 +36,7 @@ class Instance:
         for name in posed.names:
             if name in self.data:
                 raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
-        _, binding = bind(posed.given, self.data, sizes=posed.symbols)
+        self.checked, binding = bind(posed.given, self.data, sizes=posed.symbols)
         for v in posed.unknowns:
             if v.name in self.start:
                 binding.learn(v.name, v.shape, np.shape(self.start[v.name]))
@@ -51,6 +51,16 @@ class Instance:
     def arrays(self) -> dict[str, Any]:
         """Sizes and data by name: what the interpreter takes."""
         return {**self.sizes, **self.data}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Checked arrays and sizes by name: what a planned evaluation takes."""
+        return {**{k: np.asarray(float(n)) for k, n in self.sizes.items()}, **self.checked}
+
+    @property
+    def amount(self) -> int:
+        """How many numbers the data hold."""
+        return sum(a.size for a in self.checked.values())
 
     @property
     def count(self) -> int:

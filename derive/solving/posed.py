@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, final
 
@@ -12,7 +12,9 @@ from ..optimality import Relation
 from ..smoothing import has_kinks
 from ..stable import recognise
 from ..statement.arithmetic import binary
+from .composite import Composite
 from .constrained import Constrained
+from .separable import separable
 from .squares import LeastSquares
 
 
@@ -32,6 +34,7 @@ class Posed:
         self.relations, self.sense = tuple(relations), sense
         self.given = tuple(v for v in declared if v not in self.unknowns)
         self.kernels: dict[Any, Any] = {}  # what has been compiled, by method and backend
+        self._memory: dict[Hashable, Any] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +84,20 @@ class Posed:
             if "nonnegative" in v.facts and not v.facts & {"positive", "simplex"}:
                 return True
         return has_kinks(self.minimised, self.unknowns)
+
+    def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for each key."""
+        if key not in self._memory:
+            if len(self._memory) > 64:  # many different sizes: start afresh
+                self._memory.clear()
+            self._memory[key] = make()
+        return self._memory[key]
+
+    @cached_property
+    def composite(self) -> Composite | None:
+        """The problem as smooth part, weights on |x| and bounds, if it is of that kind."""
+        found = separable(self.minimised, self.unknowns, self.equalities, self.inequalities)
+        return None if found is None else Composite(found, self.minimised)
 
     @cached_property
     def constrained(self) -> Constrained:

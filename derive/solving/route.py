@@ -1,5 +1,6 @@
 """Which way a problem goes, and what is tried when the first way fails.
 
+    bounds, weights on |x|, few unknowns    coordinate descent, proximal Newton     `composite`
     constraints, kinks                      interior point on the smooth form       `constrained`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
     anything else                           a smooth method over free unknowns      `free`
@@ -19,6 +20,7 @@ import numpy as np
 from ..errors import ArgumentError, UnsupportedError
 from ..reparametrise import reparametrise
 from ..sizes import Binding
+from .composite import LARGEST
 from .free import Free
 from .instance import Instance
 from .options import Options
@@ -28,6 +30,7 @@ from .starts import default_start, other_starts, random_start
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
 #: Names under which the method for constraints is asked for.
 _CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
+_COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
 
@@ -36,11 +39,17 @@ def plan(posed: Posed, sizes: Mapping[str, int]) -> Any:
     from ..kernels.plan import Plan, choose
 
     binding = Binding({s: sizes[s.name] for s in posed.symbols if s.name in sizes})
+    shapes = [binding.shape(v.shape) for v in posed.unknowns]
+    composite = posed.composite
+    if composite is not None and _count(shapes) <= LARGEST:
+        if not composite.structure.is_plain:
+            return Plan(composite.method, composite.describe())
+        if posed.squares is None:
+            return Plan(composite.method, composite.describe())
     if posed.is_constrained:
         return Plan("interior-point", posed.constrained.describe())
     if posed.squares is not None and posed.squares.fits(binding):
         return Plan("levenberg-marquardt", posed.squares.describe())
-    shapes = [binding.shape(v.shape) for v in posed.unknowns]
     return choose(_count(shapes), max(v.order for v in posed.unknowns))
 
 
@@ -64,6 +73,10 @@ def _once(instance: Instance, options: Options) -> Any:
     """One run from one start."""
     posed, method, given = instance.posed, options.method, bool(instance.start)
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
+    if method in _COMPOSITE or (method is None and _suits_composite(instance, options)):
+        found = _composite(instance, point, options)
+        if found is not None:
+            return found
     if method in _CONSTRAINED or (method is None and posed.is_constrained):
         try:
             return _constrained(instance, point, given, options)
@@ -120,6 +133,32 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
 
 
 # ---------------------------------------------------------------- the ways
+
+
+def _suits_composite(instance: Instance, options: Options) -> bool:
+    """Whether the problem is small and separable, and nobody wants to watch the run."""
+    posed = instance.posed
+    if options.callback is not None or options.progress or options.max_time is not None:
+        return False
+    if options.precision == "high" or instance.count > LARGEST or posed.composite is None:
+        return False
+    return not (posed.composite.structure.is_plain and posed.squares is not None)
+
+
+def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    composite = instance.posed.composite
+    if composite is None:
+        raise ArgumentError(
+            f"method {options.method} is for smooth objectives with weights on |x| and bounds; "
+            "leave the choice to the plan"
+        )
+    made = composite.run(instance, point, replace(options, method=None))
+    if made is None:
+        return None
+    result, found = made
+    return _named(result, found, instance.posed, Plan(result.method, composite.describe()))
 
 
 def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

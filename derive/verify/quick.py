@@ -13,7 +13,7 @@ import numpy as np
 
 from ..domains import Array, Float
 from ..errors import DeriveError
-from ..evaluate import _value
+from ..evaluate import value_of
 from ..node import Node, topological
 from .sampling import Point
 
@@ -47,7 +47,7 @@ class Quick:
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")
                     arrays = [a for a in inner if a is not None]
-                    done[n] = _value(n, arrays, self.arrays[k], self.points[k].binding, self.domain)
+                    done[n] = value_of(n, arrays, self.arrays[k], self.points[k].binding, self.domain)
             except (DeriveError, ValueError, ZeroDivisionError, OverflowError, KeyError, TypeError):
                 done[n] = None
         return done[node]

@@ -17,7 +17,6 @@ stopping rule by the Newton decrement.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -36,8 +35,8 @@ def proximal_newton(
     tol: float,
     most: int,
     quadratic: bool,
-) -> tuple[Array, float, int, int, int]:
-    """`(x, F, status, steps, evaluations)`; with `quadratic` the first step is the answer."""
+) -> tuple[Array, float, float, int, int, int]:
+    """`(x, F, F at the start, status, steps, evaluations)`; with `quadratic` the first step is the answer."""
     n = x.size
     x = x.copy()
     plain = True
@@ -54,16 +53,16 @@ def proximal_newton(
         if step == 0:
             first = total
         if not abs(total) < np.inf or not np.isfinite(np.sum(g)) or not np.isfinite(np.sum(h)):
-            return x, total, NOT_FINITE, step, evaluations
+            return x, total, first, NOT_FINITE, step, evaluations
         p = -g
         if plain:
             if not cholesky_solve(h, p, n):
-                return x, total, NO_MODEL, step, evaluations
+                return x, total, first, NO_MODEL, step, evaluations
         else:
             # coordinate descent needs curvature, which rounding must not turn negative
             for i in range(n):
                 if h[i, i] < 0.0:
-                    return x, total, NO_MODEL, step, evaluations
+                    return x, total, first, NO_MODEL, step, evaluations
             z, c = x.copy(), p
             for i in range(n):
                 if x[i] != 0.0:
@@ -72,9 +71,9 @@ def proximal_newton(
                         c[k] += t * row[k]
             status, _ = box_quadratic(h, c, l1, low, high, z, 1e-13, 200 + 10 * n)
             if status == NO_MINIMUM:
-                return x, total, NO_MODEL, step, evaluations
+                return x, total, first, NO_MODEL, step, evaluations
             if status != OPTIMAL and quadratic:
-                return z, total, STEPS, step, evaluations
+                return z, total, first, STEPS, step, evaluations
             p = z - x
         model = 0.0
         for i in range(n):
@@ -83,7 +82,7 @@ def proximal_newton(
         scale = max(abs(total), min(1.0, gained))
         if quadratic or -model <= tol * scale:
             # Δ is twice the fall for a quadratic without weights
-            return x + p, total + 0.5 * model, CONVERGED, step + 1, evaluations
+            return x + p, total + 0.5 * model, first, CONVERGED, step + 1, evaluations
         t, accepted = 1.0, False
         for _ in range(40):
             x_new = x + t * p
@@ -98,11 +97,5 @@ def proximal_newton(
                 break
             t *= 0.5
         if not accepted:
-            return x, total, NO_DESCENT, step, evaluations
-    return x, f, STEPS, most, evaluations
-
-
-#: What the generated module imports for the loop above.
-IMPORTS: dict[str, Any] = {
-    "derive.kernels.optimizers.box": ("NO_MINIMUM", "OPTIMAL", "box_quadratic", "cholesky_solve"),
-}
+            return x, total, first, NO_DESCENT, step, evaluations
+    return x, f, first, STEPS, most, evaluations

@@ -1,0 +1,310 @@
+"""Smooth problems with weights on |x| and bounds, few enough for a dense Hessian: proximal Newton.
+
+A constant Hessian takes one step, by coordinate descent and exact solves on the free entries. Small problems are
+evaluated by the interpreter, for compiling a kernel takes longer than solving; the loop and its kernel are compiled
+whole by `Problem.prepare`, with `backend="numba"`, and where the data are large.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from ..build import is_zero
+from ..differentiate import gradients, jacobian
+from ..domains import Float
+from ..errors import DataError
+from ..evaluate import planned
+from ..node import Node, variables
+from ..stable import recognise, stabilise
+from .options import Options
+from .separable import Separable
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+#: Unknowns up to which a dense Hessian is formed.
+LARGEST = 1500
+#: Above this many numbers in the data kernels are compiled.
+COMPILE_FROM = 200_000
+#: The loop stops where its next step would gain less than this share of the objective.
+AIM = 1e-9
+
+
+@final
+class Composite:
+    """The derived functions of one separable problem, ready to be solved on data."""
+
+    def __init__(self, structure: Separable, stated: Node) -> None:
+        from ..kernels.oracle import VALUE, gradient_key, hessian_key
+
+        self.structure, self.unknowns = structure, structure.unknowns
+        f, names = structure.smooth, structure.unknowns
+        slopes = gradients(f, names)
+        self.outputs: dict[str, Node] = {VALUE: f}
+        self.outputs.update({gradient_key(v.name): g for v, g in zip(names, slopes, strict=True)})
+        self.blocks: dict[str, Node] = {}
+        for i, v in enumerate(names):
+            for u in names[i:]:
+                block = jacobian(slopes[i], u)
+                if not is_zero(block):
+                    self.blocks[hessian_key(v.name, u.name)] = block
+        moving = set(names)
+        self.quadratic = not any(moving & set(variables(b)) for b in self.blocks.values())
+        limits = {f"slope {k}": b.slope for k, b in enumerate(structure.bounds)}
+        limits |= {f"offset {k}": b.offset for k, b in enumerate(structure.bounds)}
+        limits |= {f"weight {v.name}": w for v, w in structure.weights.items()}
+        self.limits = limits
+        judged = {**self.outputs, **self.blocks, "stated": recognise(stated)}
+        self._ready = dict(zip(judged, stabilise(list(judged.values())), strict=True))
+        self._limits = dict(zip(limits, stabilise(list(limits.values())), strict=True))
+        self._kernel: Any = None
+        self._wholes: dict[Any, Any] = {}
+
+    @property
+    def method(self) -> str:
+        """The name of what runs."""
+        if self.structure.is_plain:
+            return "newton"
+        return "coordinate-descent" if self.quadratic else "proximal-newton"
+
+    def describe(self) -> str:
+        """What was recognised, in words."""
+        parts = ["quadratic" if self.quadratic else "smooth"]
+        if self.structure.weights:
+            parts.append("weights on |" + "|, |".join(v.name for v in self.structure.weights) + "|")
+        if self.structure.bounds:
+            parts.append(f"{len(self.structure.bounds)} array(s) of bounds")
+        how = (
+            "coordinate descent and exact solves on the free entries" if self.quadratic else "proximal Newton"
+        )
+        if self.structure.is_plain:
+            how = "Newton's method"
+        return " + ".join(parts) + ": " + how
+
+    # ---------------------------------------------------------------- numbers
+
+    def entries(
+        self, instance: Instance, arrays: Mapping[str, Any]
+    ) -> tuple[Any, Any, Any, list[tuple[Any, Any]]]:
+        """Weights of |x|, lower and upper bounds, as flat vectors; the last is what one bound says, each."""
+        layout = self.layout(instance)
+        each: list[tuple[Any, Any]] = []
+        l1 = np.zeros(layout.size)
+        low, high = np.full(layout.size, -np.inf), np.full(layout.size, np.inf)
+        if not self._limits:
+            return l1, low, high, each
+        key = tuple(sorted(instance.sizes.items()))
+        evaluate = instance.posed.remembered(
+            ("limits", key), lambda: planned(list(self._limits.values()), instance.binding, Float())
+        )
+        found = dict(zip(self._limits, evaluate(arrays), strict=True))
+        places = layout.slices
+        for v in self.structure.weights:
+            l1[places[v.name]] = found[f"weight {v.name}"].reshape(-1)
+        with np.errstate(all="ignore"):
+            for k, bound in enumerate(self.structure.bounds):
+                place = places[bound.unknown.name]
+                rate, offset = found[f"slope {k}"].reshape(-1), found[f"offset {k}"].reshape(-1)
+                edge = -offset / rate + 0.0
+                each.append((rate, edge))
+                low[place] = np.where(rate > 0, np.maximum(low[place], edge), low[place])
+                high[place] = np.where(rate < 0, np.minimum(high[place], edge), high[place])
+        return l1, low, high, each
+
+    def layout(self, instance: Instance) -> Any:
+        """Where each unknown lies in the flat vector."""
+        from ..kernels.oracle import Layout
+
+        key = ("layout", tuple(instance.shapes.items()))
+        made: Any = instance.posed.remembered(key, lambda: Layout.of(instance.shapes))
+        return made
+
+    def judge(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """Value, gradient, Hessian and the statement's own value at a point, by the interpreter."""
+        from ..kernels.oracle import VALUE, gradient_key
+
+        layout = self.layout(instance)
+        key = ("judge", tuple(sorted(instance.sizes.items())))
+        evaluate = instance.posed.remembered(
+            key, lambda: planned(list(self._ready.values()), instance.binding, Float())
+        )
+        names = list(self._ready)
+        whole = f"hessian {layout.names[0]} {layout.names[0]}"
+        single = len(layout.names) == 1
+
+        def at(x: Any) -> tuple[float, Any, Any, float]:
+            try:
+                values = evaluate({**arrays, **layout.unpack(x)})
+            except (DataError, np.linalg.LinAlgError, FloatingPointError, ZeroDivisionError, OverflowError):
+                n = layout.size
+                return np.nan, np.full(n, np.nan), np.full((n, n), np.nan), np.nan
+            found = dict(zip(names, values, strict=True))
+            if single:
+                g = np.asarray(found[gradient_key(layout.names[0])]).reshape(-1)
+                block = found.get(whole)
+                h = np.zeros((g.size, g.size)) if block is None else np.array(block).reshape(g.size, g.size)
+            else:
+                g = np.concatenate([np.ravel(found[gradient_key(a)]) for a in layout.names])
+                h = self._assembled(layout, found)
+            return float(found[VALUE]), g, h, float(found["stated"])
+
+        return at
+
+    def _assembled(self, layout: Any, found: Mapping[str, Any]) -> Any:
+        from ..kernels.oracle import hessian_key
+
+        h = np.zeros((layout.size, layout.size))
+        places, sizes = layout.slices, dict(zip(layout.names, layout.sizes, strict=True))
+        for a in layout.names:
+            for b in layout.names:
+                block = found.get(hessian_key(a, b))
+                if block is not None:
+                    flat = np.asarray(block).reshape(sizes[a], sizes[b])
+                    h[places[a], places[b]] = flat
+                    h[places[b], places[a]] = flat.T
+        return h
+
+    def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """The loop compiled whole, on data."""
+        from ..kernels.compile import compile_nodes
+        from ..kernels.whole import Whole
+
+        if self._kernel is None:
+            nodes = {**self.outputs, **self.blocks}
+            self._kernel = compile_nodes(nodes, unknowns=[v.name for v in self.unknowns])
+        layout = self.layout(instance)
+        orders = tuple(len(s) for s in layout.shapes)
+        if orders not in self._wholes:
+            self._wholes[orders] = Whole(self._kernel, layout)
+        whole = self._wholes[orders]
+        whole.layout = layout
+        return whole.bind(arrays, instance.binding)
+
+    # ---------------------------------------------------------------- solving
+
+    def run(self, instance: Instance, point: Mapping[str, Any], options: Options) -> tuple[Any, Any] | None:
+        """SciPy's result and the arrays of the unknowns; None where this method does not reach the optimum."""
+        began = time.perf_counter()
+        arrays, layout = instance.numbers, self.layout(instance)
+        with np.errstate(all="ignore"):
+            l1, low, high, each = self.entries(instance, arrays)
+            if (l1 < 0).any() or (low > high).any():
+                return None
+            judge = self.judge(instance, arrays)
+            if options.backend == "numba" or (options.backend is None and instance.amount >= COMPILE_FROM):
+                loop = self.compiled(instance, arrays)
+            else:
+                loop = _interpreted(judge)
+            x = layout.pack(point)
+            found = self._certified(loop, judge, x, l1, low, high, options, layout)
+        if found is None:
+            return None
+        x, proof, slope, steps, evaluations = found
+        history = _history(proof, slope, evaluations, began)
+        result = _result(x, proof, slope, steps, evaluations, history)
+        result.method = self.method
+        if not self.structure.is_plain:
+            result.multipliers = self._multipliers(layout, slope, l1, x, each)
+        return result, layout.unpack(x)
+
+    def _certified(
+        self, loop: Any, judge: Any, x: Any, l1: Any, low: Any, high: Any, options: Options, layout: Any
+    ) -> Any:
+        """The loop, twice if need be, until the interpreter agrees: (x, certificate, gradient, steps, evaluations)."""
+        from ..kernels.certificate import certify
+        from ..kernels.optimizers.proximal_newton import CONVERGED
+        from ..kernels.separable import certify_separable
+
+        steps = evaluations = 0
+        most = min(options.max_iterations, 100)
+        first = None
+        for aim in (AIM, AIM**2):
+            x, _, begun, status, count, tried = loop(x, l1, low, high, aim, most, self.quadratic)
+            first = begun if first is None else first
+            steps, evaluations = steps + count, evaluations + tried
+            if status != CONVERGED:
+                return None
+            f, g, h, stated = judge(x)
+            if self.structure.is_plain:
+                gain = first - f
+                size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
+                proof: Any = certify(
+                    f, g, x, hessian=h, magnitude=size, tolerance=options.tolerance, layout=layout
+                )
+            else:
+                proof = certify_separable(
+                    f,
+                    g,
+                    h,
+                    l1,
+                    low,
+                    high,
+                    x,
+                    statement_value=stated,
+                    tolerance=options.tolerance,
+                    layout=layout,
+                )
+            if proof.ok():
+                return x, proof, g, steps, evaluations
+        return None
+
+    def _multipliers(
+        self, layout: Any, g: Any, l1: Any, x: Any, each: list[tuple[Any, Any]]
+    ) -> dict[str, list[Any]]:
+        """One nonnegative array per bound, zero where it is not active."""
+        from ..kernels.separable import slopes
+
+        left, right = slopes(g, l1, x)
+        found = []
+        for bound, (rate, edge) in zip(self.structure.bounds, each, strict=True):
+            place = layout.slices[bound.unknown.name]
+            shape = layout.shapes[layout.names.index(bound.unknown.name)]
+            slope = np.where(rate > 0, np.maximum(right[place], 0.0), np.maximum(-left[place], 0.0))
+            with np.errstate(all="ignore"):
+                found.append(np.where(x[place] == edge, slope / np.abs(rate), 0.0).reshape(shape))
+        return {"equality": [], "inequality": found}
+
+
+def _interpreted(judge: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The loop under Python, with the interpreter's values."""
+    from ..kernels.optimizers.proximal_newton import proximal_newton
+
+    return lambda *leading: proximal_newton(lambda x: judge(x)[:3], *leading)
+
+
+def _history(proof: Any, slope: Any, evaluations: int, began: float) -> Any:
+    from ..kernels.optimizers.result import History
+
+    history = History()
+    history.objective.append(proof.value)
+    history.scaled_gradient.append(proof.stationarity)
+    history.gradient_norm.append(float(np.abs(slope).max()))
+    history.time.append(time.perf_counter() - began)
+    history.evaluations.append(evaluations)
+    return history
+
+
+def _result(x: Any, proof: Any, slope: Any, steps: int, evaluations: int, history: Any) -> Any:
+    from ..kernels.optimizers.result import Result
+
+    result: Any = Result()
+    result.update(
+        x=x,
+        fun=proof.value,
+        jac=slope,
+        nit=steps,
+        nfev=evaluations,
+        njev=evaluations,
+        nhev=evaluations,
+        status=0,
+        message=f"certified: {proof.reason()}",
+        success=True,
+        certificate=proof,
+        history=history,
+        time=history.time[-1],
+    )
+    return result
