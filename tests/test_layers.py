@@ -28,7 +28,8 @@ CORE = (
     "kernels.lowering kernels.schedule kernels.program kernels.loops kernels.access kernels.axes "
     "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.special kernels.plain "
     "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.oracle kernels.batches "
-    "kernels.optimizers kernels.certificate kernels.kkt kernels.separable kernels.inline kernels.whole kernels.precision"
+    "kernels.optimizers kernels.certificate kernels.kkt "
+    "kernels.separable kernels.inline kernels.whole kernels.precision"
 )
 LAYERS = [
     "errors",
