@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .declaring import from_sympy, matrix, parse, parse_latex, scalar, tensor, vector
     from .errors import DeriveError
     from .expression import Expression
+    from .kernels.codegen import codegen
     from .operations import (
         check,
         check_equal,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         vjp,
     )
     from .problem import Problem, maximize, minimize
+    from .problem_files import load, read, save, write
     from .sizes import sizes
     from .verify.functions import assert_gradient, check_gradient
 
@@ -46,6 +48,8 @@ _HOME = {
     "check_gradient": "verify.functions",
     "minimize": "problem",
     "maximize": "problem",
+    **dict.fromkeys("load read save write".split(), "problem_files"),
+    "codegen": "kernels.codegen",
     "Constraint": "constraint",
     "Expression": "expression",
     **dict.fromkeys("from_sympy matrix parse parse_latex scalar tensor vector".split(), "declaring"),
@@ -65,6 +69,7 @@ __all__ = [
     "check_equal",
     "check_gradient",
     "code",
+    "codegen",
     "compile",
     "derivation",
     "from_sympy",
@@ -73,11 +78,14 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "load",
     "matrix",
     "maximize",
     "minimize",
     "parse",
     "parse_latex",
+    "read",
+    "save",
     "scalar",
     "sizes",
     "state",
@@ -85,6 +93,7 @@ __all__ = [
     "tensor",
     "vector",
     "vjp",
+    "write",
 ]
 
 

@@ -47,6 +47,16 @@ class Problem:
         """The names of what is sought."""
         return tuple(v.name for v in self._over)
 
+    @property
+    def declared(self) -> tuple[Variable, ...]:
+        """All variables, data first, in the order of their names."""
+        return (*sorted(self._posed.given, key=lambda v: v.name), *self._over)
+
+    @property
+    def posed(self) -> Posed:
+        """The problem as bare nodes, for the layers that generate solvers from it."""
+        return self._posed
+
     def __str__(self) -> str:
         head = f"{self.sense} {self.objective}\n  over {', '.join(self.unknowns)}"
         return head + "".join(f"\n  subject to {c}" for c in self.constraints)

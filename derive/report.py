@@ -13,7 +13,7 @@ from typing import Any
 
 from .agreement import Check
 from .errors import DataError
-from .fitting import atomic
+from .files import atomic
 from .models import Model
 from .presenting import Derived
 from .verify.sweep import StepSweep

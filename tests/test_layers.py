@@ -34,6 +34,8 @@ CORE = (
 LAYERS = [
     "errors",
     "limits",
+    "files",
+    "arrays_in_files",
     "sizes",
     "node",
     "domains",
@@ -60,7 +62,8 @@ LAYERS = [
     "operations",
     "solving",
     "problem",
-    "kernels.plan kernels.codegen kernels.estimator",
+    "problem_files",
+    "kernels.bundle kernels.standalone kernels.standalone_text kernels.plan kernels.codegen kernels.estimator",
     "derive",  # derive/__init__.py, the lazy front
     "data",
     "models",
