@@ -72,7 +72,7 @@ def _stamp() -> str:
     import numba
     import numpy
 
-    library = (Path(__file__).parent / "special.py").read_bytes()
+    library = b"".join((Path(__file__).parent / name).read_bytes() for name in ("special.py", "rowwise.py"))
     parts = [
         numba.__version__,
         llvmlite.__version__,

@@ -26,6 +26,7 @@ from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .statements import Item
 from .symmetric import gram_lines
+from .tiles import lag_of
 
 _HEADER = '''"""Generated kernel: {summary}."""
 
@@ -38,9 +39,9 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma eliminate erf erfc exp expm1 "
-    "gemm gemm_add larger lgamma log log1p mirror polygamma sigmoid sin sinh smaller softplus sqrt syrk tan tanh "
-    "trigamma"
+    "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma dot_rows "
+    "eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log log1p mirror polygamma sigmoid sin sinh "
+    "smaller softplus sqrt syrk tan tanh trigamma"
 ).split()
 
 
@@ -138,7 +139,7 @@ class _Module:
                 self._pass(step.sweep, suffix)
                 pending = step.sweep.sums
         results = [self._result(item) for item in program.outputs]
-        evaluate = _Function("evaluate", self._prelude() + self.driver, results)
+        evaluate = _Function("evaluate", [*self._prelude(), *self._width(), *self.driver], results)
         evaluate.arguments = [self.names[Item(v)] for v in program.inputs]
         evaluate.arguments += [program.sizes.names[s] for s in program.size_inputs]
         parts = [f.text(comment) for f, comment in self.functions]
@@ -186,6 +187,10 @@ class _Module:
         if Item(item.node) in {Item(v) for v in self.program.inputs}:
             return f"{name}.copy()" if item.node.order else name
         return name
+
+    def _width(self) -> list[str]:
+        """Where a pass may be inlined, its loops keep their vectors."""
+        return ["full_width()"] if any(step.sweep is not None for step in self.program.steps) else []
 
     # ---------------------------------------------------------------- sizes and shapes
 
@@ -279,18 +284,21 @@ class _Module:
     def _pass(self, sweep: Pass, suffix: str) -> None:
         scope = self._scope("block")
         inner: list[str] = []
+        head, tail = self._lagged(sweep, scope)
+        lag = lag_of(sweep)
         for nest in sweep.nests:
-            inner += nest_lines(nest, scope)
+            if lag is None or not lag.covers(nest):
+                inner += nest_lines(nest, scope)
         for item in sweep.written:
             inner += self._written(item)
         scalars = [i for i in sweep.sums if i.node.order == 0]
         offsets = {item: start for item, start, _ in self._offsets(sweep.sums)}
         inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner
         inner += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
-        body = self._unpacked(sweep.sums, whole=False)
+        body = ["full_width()", *self._unpacked(sweep.sums, whole=False)]
         body += [f"block = {self._block_rows(sweep, scope)}", *scope.declarations]
-        body += ["for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
-        body += [f"    {line}" for line in inner]
+        body += [*head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
+        body += [f"    {line}" for line in [*inner, *tail]]
         function = _Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
         for item in sweep.written:
             name = "v" + self.names[item][1:]
@@ -299,6 +307,24 @@ class _Module:
         function.arguments = [*function.arguments, *extra]
         self.functions.append((function, "Rows lo to hi, added into acc."))
         self._sweep(sweep, function)
+
+    def _lagged(self, sweep: Pass, scope: Scope) -> tuple[list[str], list[str]]:
+        """The products of a lag: the first block's before the loop, the next block's at its end."""
+        lag = lag_of(sweep)
+        if lag is None:
+            return [], []
+        (first,), (second,) = lag.dot.statements, lag.add.statements
+        scope.declare_target(first)
+        names = self.names
+        rows, w, r = (names[i] for i in (Item(lag.rows.item.node), lag.by.item, lag.weights.item))
+        z, g = names[first.target], names[second.target]
+        head = [f"# {z}: {first.note}, of the first block", f"dot_rows({rows}[lo:min(hi, lo + block)], {w}, {z})"]
+        tail = [
+            f"# {g}: {second.note}; {z}: {first.note}, of the next block",
+            "e = b + m",
+            f"add_then_dot({rows}[b:e], {r}, {g}, {rows}[e:min(hi, e + block)], {w}, {z})",
+        ]
+        return head, tail
 
     def _block_rows(self, sweep: Pass, scope: Scope) -> str:
         """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
@@ -310,7 +336,7 @@ class _Module:
         if any(item.turned for item in sweep.buffers):
             return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
         room = 65536 if scope.uses_dot else 4096
-        return f"max(16, min(256, {room} // ({self._size(width)}))) // 4 * 4"
+        return f"max(16, min(256, {room} // ({self._size(width)}))) // 8 * 8"
 
     def _written(self, item: Item) -> list[str]:
         """A block copied into the array that is returned."""

@@ -63,6 +63,26 @@ def syrk(block: Any, factor: float, out: Any) -> None:
     out += factor * (block.T @ block)
 
 
+def dot_rows(block: Any, w: Any, z: Any) -> None:
+    """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
+    z[: len(block)] = block @ w
+
+
+def add_rows(block: Any, r: Any, g: Any) -> None:
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
+    g += r[: len(block)] @ block
+
+
+def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None:
+    """The second on one block, then the first on the next one."""
+    add_rows(block, r, g)
+    dot_rows(after, w, z)
+
+
+def full_width() -> None:
+    """Vectors as wide as the processor's: nothing to do here."""
+
+
 def mirror(matrix: Any) -> None:
     """The upper triangle from the lower one."""
     matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T

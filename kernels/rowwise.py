@@ -1,0 +1,295 @@
+"""Products of rows in cache with a vector, eight rows at a time, as LLVM vectors.
+
+    dot_rows(block, w, z)                   zᵢ = Σⱼ blockᵢⱼ wⱼ
+    add_rows(block, r, g)                   gⱼ += Σᵢ rᵢ blockᵢⱼ
+    add_then_dot(block, r, g, after, w, z)  the second on one block, then the first on the next one
+
+Written as loops these leave the choice of vectors to the compiler, which takes half the width that the
+processor has, checks at run time whether arrays overlap, and adds up the parts of every row by itself. Here
+eight rows share each read of the vector, or each read and write of the sum; the last columns are masked;
+the sums of eight rows are added across lanes together. Sums are in double precision whatever the data.
+
+Where rows are long the last form reads both blocks in one loop: a block of long rows has left the first cache
+when it is needed again, and memory would idle meanwhile. The order of all additions is the same either way, so
+the result does not depend on which way was taken.
+
+`plain` holds the same names for generated source that runs without numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+LANES = 8
+#: Rows that are taken together: as many as lanes, so that their sums fill one vector.
+TILE = LANES
+#: Vectors per turn of a loop along a row.
+UNROLL = 2
+#: Rows longer than this are read together with those of the block before.
+LONG = 320
+
+_D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
+_V = ir.VectorType(_D, LANES)
+_ALL = range(TILE)
+
+
+class _Vectors:
+    """An LLVM builder with vectors of doubles: loads, stores, loops."""
+
+    def __init__(self, builder: Any) -> None:
+        self.b = builder
+
+    def _shuffled(self, p: Any, q: Any, lanes: Sequence[int]) -> Any:
+        return self.b.shuffle_vector(p, q, ir.Constant(ir.VectorType(_W, LANES), list(lanes)))
+
+    def spread(self, scalar: Any) -> Any:
+        """A number in every lane."""
+        none = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+        return self._shuffled(self.b.insert_element(none, scalar, _W(0)), none, [0] * LANES)
+
+    def first(self, count: Any) -> Any:
+        """The mask of that many lanes."""
+        numbers = ir.Constant(ir.VectorType(_I, LANES), list(range(LANES)))
+        return self.b.icmp_unsigned("<", numbers, self.spread(count))
+
+    def _masked(self, what: str, kind: Any, result: Any, arguments: list[Any]) -> Any:
+        name = f"llvm.masked.{what}.v{LANES}{'f64' if kind.element == _D else 'f32'}.p0"
+        signature = ir.FunctionType(result, [a.type for a in arguments])
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, signature, name), arguments)
+
+    def _place(self, pointer: Any, offset: Any) -> tuple[Any, Any, int]:
+        """Where eight entries start, their type, and the alignment of one."""
+        element = pointer.type.pointee
+        kind = ir.VectorType(element, LANES)
+        place = self.b.bitcast(self.b.gep(pointer, [offset]), kind.as_pointer())
+        return place, kind, 8 if element == _D else 4
+
+    def load(self, pointer: Any, offset: Any, mask: Any = None) -> Any:
+        """Eight entries as doubles; zeros where the mask does not hold."""
+        place, kind, align = self._place(pointer, offset)
+        if mask is None:
+            value = self.b.load(place, align=align)
+        else:
+            value = self._masked("load", kind, kind, [place, _W(align), mask, ir.Constant(kind, None)])
+        return value if kind.element == _D else self.b.fpext(value, _V)
+
+    def store(self, value: Any, pointer: Any, offset: Any, mask: Any = None) -> None:
+        place, kind, align = self._place(pointer, offset)
+        if kind.element != _D:
+            value = self.b.fptrunc(value, kind)
+        if mask is None:
+            self.b.store(value, place, align=align)
+        else:
+            self._masked("store", kind, ir.VoidType(), [value, place, _W(align), mask])
+
+    def number(self, pointer: Any, offset: Any) -> Any:
+        """One entry as a double."""
+        value = self.b.load(self.b.gep(pointer, [offset]))
+        return value if value.type == _D else self.b.fpext(value, _D)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """x · y + z, rounded once."""
+        kind = ir.FunctionType(_V, [_V, _V, _V])
+        name = f"llvm.fma.v{LANES}f64"
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
+
+    @contextmanager
+    def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
+        with cgutils.for_range_slice(self.b, start, stop, _I(step), intp=_I) as (index, _):
+            yield index
+
+    def along(self, count: Any, body: Callable[[Any, Any], None]) -> None:
+        """Eight columns at a time: body(first column, None), and body(first column, mask) for the rest."""
+        whole, most = self.b.and_(count, _I(-LANES)), self.b.and_(count, _I(-UNROLL * LANES))
+        with self.loop(_I(0), most, UNROLL * LANES) as j:
+            for k in range(UNROLL):
+                body(self.b.add(j, _I(k * LANES)), None)
+        with self.loop(most, whole, LANES) as j:
+            body(j, None)
+        rest = self.b.sub(count, whole)
+        with self.b.if_then(self.b.icmp_signed(">", rest, _I(0))):
+            body(whole, self.first(rest))
+
+    def sums(self, vectors: Sequence[Any]) -> Any:
+        """The sums of eight vectors as one: halves of two are added side by side, then quarters, then lanes."""
+        found, width = list(vectors), LANES
+        while len(found) > 1:
+            low = [start + k for start in range(0, LANES, width) for k in range(width // 2)]
+            lower = [*low, *(i + LANES for i in low)]
+            upper = [i + width // 2 for i in lower]
+            pairs = zip(found[::2], found[1::2], strict=True)
+            found = [self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs]
+            width //= 2
+        return found[0]
+
+
+class _Block:
+    """Rows side by side, and what is read or written with them."""
+
+    def __init__(self, v: _Vectors, array: Any) -> None:
+        self.v, self.data = v, array.data
+        self.rows, self.width = cgutils.unpack_tuple(v.b, array.shape)
+
+    def row(self, i: Any) -> Any:
+        return self.v.b.gep(self.data, [self.v.b.mul(i, self.width)])
+
+    def tile(self, i: Any, rows: int) -> list[Any]:
+        return [self.row(self.v.b.add(i, _I(k))) for k in range(rows)]
+
+
+class _Dot:
+    """The sums of some rows times w, in the making."""
+
+    def __init__(self, v: _Vectors, block: _Block, w: Any, z: Any, i: Any, rows: int) -> None:
+        self.v, self.w, self.z, self.i = v, w, z, i
+        self.rows = block.tile(i, rows)
+        self.totals = [cgutils.alloca_once(v.b, _V) for _ in range(rows)]
+        for total in self.totals:
+            v.b.store(ir.Constant(_V, None), total)
+
+    def step(self, j: Any, mask: Any) -> None:
+        b = self.v.b
+        w = self.v.load(self.w, j, mask)
+        for row, total in zip(self.rows, self.totals, strict=True):
+            b.store(self.v.fma(self.v.load(row, j, mask), w, b.load(total)), total)
+
+    def finish(self) -> None:
+        b = self.v.b
+        found = [b.load(t) for t in self.totals]
+        if len(found) == TILE:
+            self.v.store(self.v.sums(found), self.z, self.i)
+            return
+        none = ir.Constant(_V, None)
+        total = b.extract_element(self.v.sums([*found, *[none] * (TILE - len(found))]), _W(0))
+        kind = self.z.type.pointee
+        b.store(total if kind == _D else b.fptrunc(total, kind), b.gep(self.z, [self.i]))
+
+
+class _Add:
+    """Some rows times their weights, added to g."""
+
+    def __init__(self, v: _Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int) -> None:
+        self.v, self.g = v, g
+        self.rows = block.tile(i, rows)
+        self.weights = [v.spread(v.number(r, v.b.add(i, _I(k)))) for k in range(rows)]
+
+    def step(self, j: Any, mask: Any) -> None:
+        b = self.v.b
+        half = len(self.rows) // 2
+        total, other = self.v.load(self.g, j, mask), None
+        for k, (row, weight) in enumerate(zip(self.rows, self.weights, strict=True)):
+            x = self.v.load(row, j, mask)
+            if k < half or not half:
+                total = self.v.fma(x, weight, total)
+            else:
+                other = b.fmul(x, weight) if other is None else self.v.fma(x, weight, other)
+        self.v.store(total if other is None else b.fadd(total, other), self.g, j, mask)
+
+
+def _each(v: _Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any]) -> None:
+    """Tiles of rows from `start` on, then single rows."""
+    whole = v.b.and_(block.rows, _I(-TILE))
+    for first, last, step in ((start, whole, TILE), (whole, block.rows, 1)):
+        with v.loop(first, last, step) as i:
+            work = make(i, step)
+            v.along(block.width, work.step)
+            if isinstance(work, _Dot):
+                work.finish()
+
+
+def _suits(block: Any, *vectors: Any) -> bool:
+    """Whether these are rows side by side and vectors, of floats."""
+    return (
+        all(isinstance(a, types.Array) and a.layout == "C" for a in (block, *vectors))
+        and block.ndim == 2
+        and all(a.ndim == 1 for a in vectors)
+        and all(a.dtype in (types.float64, types.float32) for a in (block, *vectors))
+    )
+
+
+def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
+    return [make_array(kind)(context, builder, a) for kind, a in zip(signature.args, args, strict=True)]
+
+
+@intrinsic
+def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
+    """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, by, into = _arrays(context, builder, signature, args)
+        v = _Vectors(builder)
+        rows = _Block(v, given)
+        _each(v, _I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count))
+        return context.get_dummy_value()
+
+    return (types.void(block, w, z), generate) if _suits(block, w, z) else None
+
+
+@intrinsic
+def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, weights, into = _arrays(context, builder, signature, args)
+        v = _Vectors(builder)
+        rows = _Block(v, given)
+        _each(v, _I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
+        return context.get_dummy_value()
+
+    return (types.void(block, r, g), generate) if _suits(block, r, g) else None
+
+
+@intrinsic
+def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ; long rows of both blocks in one loop."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        old, weights, into, new, by, out = _arrays(context, builder, signature, args)
+        v = _Vectors(builder)
+        before, coming = _Block(v, old), _Block(v, new)
+
+        def add(i: Any, count: int) -> _Add:
+            return _Add(v, before, weights.data, into.data, i, count)
+
+        def dot(i: Any, count: int) -> _Dot:
+            return _Dot(v, coming, by.data, out.data, i, count)
+
+        fewer = builder.icmp_signed("<", before.rows, coming.rows)
+        shared = builder.and_(builder.select(fewer, before.rows, coming.rows), _I(-TILE))
+        long = builder.icmp_signed(">", before.width, _I(LONG))
+        both = builder.select(long, shared, _I(0))
+        with v.loop(_I(0), both, TILE) as i:
+            first, second = add(i, TILE), dot(i, TILE)
+
+            def step(j: Any, mask: Any) -> None:
+                first.step(j, mask)
+                second.step(j, mask)
+
+            v.along(before.width, step)
+            second.finish()
+        _each(v, both, before, add)
+        _each(v, both, coming, dot)
+        return context.get_dummy_value()
+
+    suits = _suits(block, r, g) and _suits(after, w, z)
+    return (types.void(block, r, g, after, w, z), generate) if suits else None
+
+
+@intrinsic
+def full_width(typing_context: Any) -> Any:
+    """Loops of this function may use vectors as wide as the processor's; compilers take half of 512 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # llvmlite knows no attributes with values, but prints what the set holds.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
