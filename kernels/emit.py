@@ -318,7 +318,10 @@ class _Module:
         names = self.names
         rows, w, r = (names[i] for i in (Item(lag.rows.item.node), lag.by.item, lag.weights.item))
         z, g = names[first.target], names[second.target]
-        head = [f"# {z}: {first.note}, of the first block", f"dot_rows({rows}[lo:min(hi, lo + block)], {w}, {z})"]
+        head = [
+            f"# {z}: {first.note}, of the first block",
+            f"dot_rows({rows}[lo:min(hi, lo + block)], {w}, {z})",
+        ]
         tail = [
             f"# {g}: {second.note}; {z}: {first.note}, of the next block",
             "e = b + m",

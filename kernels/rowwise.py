@@ -34,7 +34,7 @@ TILE = LANES
 #: Vectors per turn of a loop along a row.
 UNROLL = 2
 #: Rows longer than this are read together with those of the block before.
-LONG = 320
+LONG = 256
 
 _D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _V = ir.VectorType(_D, LANES)

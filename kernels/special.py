@@ -25,7 +25,12 @@ from numba.np.arrayobj import make_array
 
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
 
-__all__ = ["add_rows", "add_then_dot", "dot_rows", "full_width"]  # for generated source, which imports from here
+__all__ = [
+    "add_rows",
+    "add_then_dot",
+    "dot_rows",
+    "full_width",
+]  # for generated source, which imports from here
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}

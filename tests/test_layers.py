@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = (
     "kernels.scalars kernels.contraction kernels.statements kernels.gram kernels.lowering_access "
     "kernels.lowering kernels.schedule kernels.program kernels.loops kernels.access kernels.axes "
-    "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.special kernels.plain "
+    "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.rowwise kernels.special kernels.plain "
     "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.oracle kernels.batches "
     "kernels.optimizers kernels.certificate kernels.kkt "
     "kernels.separable kernels.inline kernels.whole kernels.precision"

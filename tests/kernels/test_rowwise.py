@@ -1,0 +1,77 @@
+"""Products of rows with a vector agree with NumPy at all remainders, and write nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from derive.kernels.rowwise import LONG
+from derive.kernels.special import add_rows, add_then_dot, compiled, dot_rows
+
+
+@compiled
+def _dot(block, w, z):
+    dot_rows(block, w, z)
+
+
+@compiled
+def _add(block, r, g):
+    add_rows(block, r, g)
+
+
+@compiled
+def _both(block, r, g, after, w, z):
+    add_then_dot(block, r, g, after, w, z)
+
+
+def _guarded(values):
+    """A contiguous view of the values with 7s around it."""
+    room = np.full(values.size + 32, 7, values.dtype)
+    room[16:-16] = values.reshape(-1)
+    return room, room[16:-16].reshape(values.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_dot_and_add_at_all_remainders(dtype):
+    """z = Xw and g += Xᵀr for rows and columns around multiples of eight; neighbours stay as they were."""
+    rng = np.random.default_rng(0)
+    tolerance = 1e-13 if dtype == np.float64 else 1e-5
+    for n in (0, 1, 7, 8, 9, 19):
+        for d in (1, 3, 8, 15, 16, 17, 40):
+            _, X = _guarded(rng.standard_normal((n, d)).astype(dtype))
+            _, w = _guarded(rng.standard_normal(d).astype(dtype))
+            room, z = _guarded(np.zeros(n + 2, dtype))
+            _dot(X, w, z)
+            np.testing.assert_allclose(z[:n], X @ w, rtol=tolerance, atol=tolerance * 10)
+            assert np.all(z[n:] == 0) and np.all(room[:16] == 7) and np.all(room[-16:] == 7)
+            r = rng.standard_normal(n + 2).astype(dtype)
+            room, g = _guarded(np.ones(d))
+            _add(X, r, g)
+            np.testing.assert_allclose(g, 1 + X.T @ r[:n], rtol=tolerance, atol=tolerance * 10)
+            assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
+
+
+def test_long_rows_of_two_blocks_have_the_bits_of_one_after_the_other():
+    """Reading both blocks in one loop changes the order of reading, not of adding."""
+    rng = np.random.default_rng(1)
+    for d in (LONG - 1, LONG + 1, LONG + 30):
+        for n, m in ((16, 16), (16, 9), (16, 0), (9, 16)):
+            X, Y = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+            r, w = rng.standard_normal(n), rng.standard_normal(d)
+            g, z = np.ones(d), np.zeros(m)
+            _both(X, r, g, Y, w, z)
+            h, u = np.ones(d), np.zeros(m)
+            _add(X, r, h)
+            _dot(Y, w, u)
+            np.testing.assert_array_equal(g, h)
+            np.testing.assert_array_equal(z, u)
+            np.testing.assert_allclose(z, Y @ w, rtol=1e-12, atol=1e-12)
+
+
+def test_values_that_are_not_numbers_come_through():
+    """NaN and ∞ of a row reach its sum and no other; masked columns do not matter."""
+    X = np.ones((9, 11))
+    X[3, 10], X[8, 0] = np.nan, np.inf
+    z = np.zeros(9)
+    _dot(X, np.ones(11), z)
+    assert np.isnan(z[3]) and np.isinf(z[8]) and np.isfinite(np.delete(z, [3, 8])).all()
