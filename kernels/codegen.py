@@ -267,20 +267,14 @@ class _File:
 
     def _library(self) -> str:
         """The functions that kernels call, those that are used."""
-        from . import special
-
         flags = '{"reassoc", "contract", "arcp", "nsz"}'
         checks = ", boundscheck=True" if self.kernels.checks else ""
         lines = [f'compiled = njit(fastmath={flags}, error_model="numpy", nogil=True, cache=True{checks})']
-        plain = sorted(n for n in self.kernels.used if n in _PLAIN)
+        plain = sorted(n for n in self.kernels.used if n in PLAIN)
         lines += [f"{name} = math.{name}" for name in plain]
         texts = ["\n".join(lines)]
         for name in sorted(self.kernels.used - set(plain) - {"compiled"}):
-            text = LIBRARY.get(name)
-            if text is None:
-                source = inspect.getsource(getattr(special, name).py_func)
-                text = "@compiled\n" + source[source.index("def ") :].rstrip()
-            texts.append(text.strip("\n"))
+            texts.append(library_text(name))
         return "\n\n\n".join(texts)
 
     def _tables(self) -> str:
@@ -339,9 +333,19 @@ class _File:
         )
 
 
-_PLAIN = (
+PLAIN = (
     "acos acosh asin asinh atan atanh cos cosh erf erfc exp expm1 lgamma log log1p sin sinh sqrt tan tanh"
 ).split()
+
+
+def library_text(name: str) -> str:
+    """The source of a function that kernels call, without LLVM: that of `special` where it is plain Python."""
+    from . import special
+
+    if name in LIBRARY:
+        return LIBRARY[name].strip("\n")
+    source = inspect.getsource(getattr(special, name).py_func)
+    return "@compiled\n" + source[source.index("def ") :].rstrip()
 
 
 def _called(label: str, there: bool, none: str = "lambda unknowns: {}") -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .certificate import Certificate
-from .optimizers.interior_point import Answer, Functions, polish
+from .optimizers.interior_point import Answer, Functions, polish, snapped
 from .optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, scaled_gradient
 from .oracle import Layout, Oracle
 
@@ -343,6 +343,7 @@ def inside(functions: Functions, solve: Callable[..., Answer], z: Any, max_time:
         ended[0] = "interrupted; the latest point is kept"
         v = functions.values(latest[0])
         answer = Answer(latest[0], np.zeros(v.e.size), np.zeros(v.c.size), 2, 0)
+    answer.z = snapped(functions, answer)
     return answer, ended[0]
 
 

@@ -36,11 +36,36 @@ def softplus(x):
     """log(1 + eˣ)."""
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 ''',
+    "cosigmoid": '''
+@compiled
+def cosigmoid(x):
+    """1 / (1 + eˣ)."""
+    e = math.exp(-abs(x))
+    return 1.0 / (1.0 + e) if x < 0.0 else e / (1.0 + e)
+''',
+    "larger": '''
+@compiled
+def larger(a, b):
+    """The larger number; NaN where either is."""
+    return a if a > b or a != a else b
+''',
+    "smaller": '''
+@compiled
+def smaller(a, b):
+    """The smaller number; NaN where either is."""
+    return a if a < b or a != a else b
+''',
     "gemm": '''
 @compiled
 def gemm(left, right, out):
     """out = left · right."""
-    np.dot(left, right, out)
+    out[:, :] = np.dot(left, right)
+''',
+    "gemm_add": '''
+@compiled
+def gemm_add(left, right, out):
+    """out += left · right."""
+    out += np.dot(left, right)
 ''',
     "syrk": '''
 @compiled

@@ -114,7 +114,10 @@ def solve(
     data: dict[str, Any] = {}
     for path in files:
         data |= arrays.read(path, exact=how["precision"] == "high")
-    data |= arrays.numbers(settings)
+    known = {v.name for v in stated.declared} | {str(s) for s in stated.posed.symbols}
+    if surplus := sorted(set(data) - known):
+        click.echo(f"note: not part of the problem, and not used: {', '.join(surplus)}", err=True)
+    data = {name: array for name, array in data.items() if name in known} | arrays.numbers(settings)
     begin = None if start is None else arrays.read(start)
     options = {name: _value(text) for name, text in map(_pair, chosen)}
     result = stated.solve(data, start=begin, progress=True, options=options, **how)

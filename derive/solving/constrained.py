@@ -251,7 +251,7 @@ class Constrained:
                 ended.append("stopped by the callback")
                 answer = self._kept(latest[0], shapes)
             judge = functions if chosen == "numpy" else functions_by("numpy")
-            z = _snapped(judge, answer)
+            z = ip.snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
             value = self._statement_value(arrays, found)
             proof = certify_kkt(
@@ -422,16 +422,3 @@ def _contradict(functions: Any, z: Any) -> bool:
         bounds=(None, None),
     )
     return bool(found.status == 2)
-
-
-def _snapped(functions: Any, answer: Any) -> Any:
-    """The point with entries at rounding level set to 0, where no condition is the worse for it."""
-    from ..kernels.optimizers.interior_point import violation
-
-    z = answer.z
-    rounded = np.where(np.abs(z) < 1e-12 * max(float(np.abs(z).max(initial=0.0)), 1e-300), 0.0, z)
-    before, after = functions.values(z), functions.values(rounded)
-    if not before.finite() or not after.finite():
-        return z
-    worse = violation(after, answer.nu, answer.lam)
-    return rounded if worse <= max(1e-12, violation(before, answer.nu, answer.lam)) else z

@@ -319,3 +319,14 @@ def violation(v: Values, nu: Vector, lam: Vector) -> float:
         np.abs(v.c * lam).max(initial=0.0) / size,
     ]
     return float(max(parts))
+
+
+def snapped(functions: Functions, answer: Answer) -> Vector:
+    """The point with entries at rounding level set to 0, where no condition is the worse for it."""
+    z = answer.z
+    rounded = np.where(np.abs(z) < 1e-12 * max(float(np.abs(z).max(initial=0.0)), 1e-300), 0.0, z)
+    before, after = functions.values(z), functions.values(rounded)
+    if not before.finite() or not after.finite():
+        return z
+    worse = violation(after, answer.nu, answer.lam)
+    return rounded if worse <= max(1e-12, violation(before, answer.nu, answer.lam)) else z

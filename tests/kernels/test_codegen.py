@@ -1,0 +1,223 @@
+"""Standalone solvers: they run where nothing of this project can be imported, and find what the project finds."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.errors import ArgumentError, UnsupportedError
+from derive.kernels import emit
+from derive.kernels.bundle import Bundle
+from derive.kernels.codegen import BEGIN, PLAIN, library_text
+from derive.kernels.optimizers import METHODS
+
+SHAPES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((40, 3))
+DATA = {"X": X, "y": X @ [1.0, 0.0, -2.0] + 0.1 * RNG.standard_normal(40), "lam": 2.0}
+#: Refuses every import but of the standard library, NumPy, SciPy and numba with its compiler.
+GUARD = """
+import sys
+
+class Guard:
+    allowed = {*sys.stdlib_module_names, "numpy", "scipy", "numba", "llvmlite", "sitecustomize"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in self.allowed and not name.startswith("_"):
+            raise ImportError(f"{name} is out of reach")
+
+sys.meta_path.insert(0, Guard())
+"""
+
+
+def stated(objective: str, used: str, facts: Any = None, subject_to: Any = ()) -> Any:
+    shapes = {name: SHAPES[name] for name in used.split()}
+    return dv.minimize(objective, over="w", variables=shapes, facts=facts, subject_to=subject_to)
+
+
+LASSO = stated("sumsq(X @ w - y)/2 + lam*sum(abs(w))", "X y w lam", {"lam": ("positive",)})
+LOGISTIC = stated("sum(softplus(X @ w)) - y @ X @ w + lam/2*sumsq(w)", "X y w lam", {"lam": ("positive",)})
+
+
+def run(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """The file in a process of its own, which cannot import this project."""
+    (folder / "sitecustomize.py").write_text(GUARD)
+    (folder / "solver.py").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "solver.py", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def loaded(text: str) -> dict[str, Any]:
+    """The file's names, its kernels as plain Python: quick, and the same numbers."""
+    text = text.replace(
+        "from numba import njit", "def njit(**settings):\n    return lambda function: function"
+    )
+    space: dict[str, Any] = {"__name__": "solver"}
+    module = type(sys)("solver")
+    sys.modules["solver"] = module  # dataclasses look their module up
+    try:
+        exec(compile(text, "solver.py", "exec"), module.__dict__)  # our own text
+    finally:
+        del sys.modules["solver"]
+    space.update(module.__dict__)
+    return space
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the solver of the lasso and data, compiled once for all tests."""
+    place = tmp_path_factory.mktemp("solver")
+    np.savez(place / "data.npz", **DATA)
+    np.savez(place / "bad.npz", **{**DATA, "y": np.full(40, np.nan)})
+    return place
+
+
+def test_check_and_solve_alone(folder: Path) -> None:
+    """`--check` passes; `--data` finds the optimum that `solve` finds; bad data end with status 2."""
+    text = dv.codegen(LOGISTIC)
+    tested = run(folder, text, "--check")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "gradient: agrees" in tested.stdout and "certified" in tested.stdout
+    labels = {**DATA, "y": (DATA["y"] > 0).astype(float)}
+    np.savez(folder / "labels.npz", **labels)
+    solved = run(folder, text, "--data", "labels.npz", "--out", "result.npz")
+    assert solved.returncode == 0 and solved.stdout.startswith("certified"), solved.stdout + solved.stderr
+    expected = LOGISTIC.solve(labels, backend="numpy")
+    with np.load(folder / "result.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["w"], expected["w"], rtol=1e-8)
+    bad = run(folder, text, "--data", "bad.npz")
+    assert bad.returncode == 2 and "y[0] is not finite" in bad.stderr
+
+
+SQUARES = stated("sumsq(y - sin(X @ w))", "X y w")
+CASES = {
+    "logistic": LOGISTIC,
+    "lasso": LASSO,
+    "ridge": stated("sumsq(X @ w - y)/(2*n) + lam/2*sumsq(w)", "X y w lam"),
+    "nonnegative": stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= 0"]),
+    "simplex": stated("sumsq(X @ w - y)", "X y w", {"w": ("simplex",)}),
+    "equality": stated("sumsq(X @ w - y)", "X y w", subject_to=["sum(w) == 1", "w[0] <= 1/4"]),
+    "infinity": stated("max(abs(X @ w - y))", "X y w"),
+}
+OTHERS = {
+    "normal": dv.maximize(
+        "-n/2*log(s) - sumsq(y - m)/(2*s)",
+        over=["m", "s"],
+        variables={"y": ("n",), "m": (), "s": ()},
+        facts={"s": ("positive",)},
+    ),
+    "covariance": dv.minimize(
+        "logdet(S) + tr(inv(S) @ X.T @ X)/n", over="S", variables={"X": ("n", "d"), "S": ("d", "d")},
+        facts={"S": ("pd",)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*CASES, *OTHERS])
+def test_the_answer_is_that_of_solve(name: str) -> None:
+    """Free unknowns, sums of squares, constraints and kinks; facts on unknowns; a maximum."""
+    stated = CASES.get(name) or OTHERS[name]
+    names = {v.name for v in stated.declared}
+    data = {k: v for k, v in DATA.items() if k in names}
+    if name == "logistic":
+        data["y"] = (data["y"] > 0).astype(float)
+    found = loaded(dv.codegen(stated))["solve"](data)
+    expected = stated.solve(data, backend="numpy")
+    assert found.success, found.message
+    assert found.value == pytest.approx(expected.fun, rel=1e-9)
+    for unknown in stated.unknowns:
+        np.testing.assert_allclose(found.unknowns[unknown], expected[unknown], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", BEGIN)
+def test_every_optimizer_has_its_file(name: str) -> None:
+    """The registered methods that have a standalone form."""
+    assert name in METHODS
+    squares = METHODS[name].needs == {"residual_jacobian"}
+    space = loaded(dv.codegen(SQUARES if squares else LOGISTIC, method=name))
+    data = {"X": X, "y": np.sin(X @ [0.3, 0.0, -0.4])} if squares else {**DATA, "y": DATA["y"] > 0}
+    found = space["solve"](data)
+    assert found.success, found.message
+
+
+def test_bad_input_is_named() -> None:
+    """Every fault of data and start, by the array's name."""
+    space = loaded(dv.codegen(LASSO))
+    solve, error = space["solve"], space["DataError"]
+    with pytest.raises(error, match="no array was given for y"):
+        solve({"X": X, "lam": 1.0})
+    with pytest.raises(error, match=r"axis 0 of y has length 39, but n is 40"):
+        solve({**DATA, "y": DATA["y"][1:]})
+    with pytest.raises(error, match="lam is stated to be positive"):
+        solve({**DATA, "lam": -1.0})
+    with pytest.raises(error, match="z is not among the data"):
+        solve({**DATA, "z": 1.0})
+    with pytest.raises(error, match="axis 0 of w has length 4"):
+        solve(DATA, {"w": np.zeros(4)})
+    with pytest.raises(error, match="which is no unknown"):
+        solve(DATA, {"v": np.zeros(3)})
+
+
+def test_what_has_no_optimum_is_named() -> None:
+    """Separable data, infeasible constraints, a time that is too short."""
+    bare = stated("sum(softplus(X @ w)) - y @ X @ w", "X y w")
+    separable = {"X": X, "y": (X[:, 0] > 0).astype(float)}
+    found = loaded(dv.codegen(bare))["solve"](separable)
+    assert not found.success and "no minimum is attained" in found.message
+    wrong = stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= 1", "sum(w) <= 1"])
+    data = {"X": X, "y": DATA["y"]}
+    found = loaded(dv.codegen(wrong))["solve"](data)
+    assert not found.success and "infeasible" in found.message
+    hurried = loaded(dv.codegen(bare, method="lbfgs"))["solve"](separable, max_time=1e-9)
+    assert not hurried.success and "not converged within" in hurried.message
+
+
+def test_names_never_become_code() -> None:
+    """Names of the user's are strings, whatever they are; the text is the same each time."""
+    shapes = {"lambda": (), "__import__": ("print", "self"), "start": ("print",), "sizes": ("self",)}
+    problem = dv.minimize(
+        "sumsq(__import__ @ sizes - start) + lambda*sumsq(sizes)", over="sizes", variables=shapes
+    )
+    text = dv.codegen(problem)
+    assert text == dv.codegen(problem)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    assert not names & {"__import__", "lambda"}
+    data = {"__import__": X, "start": DATA["y"], "lambda": 1.0}
+    found = loaded(text)["solve"](data)
+    assert found.success
+    expected = np.linalg.solve(X.T @ X + np.eye(3), X.T @ DATA["y"])
+    np.testing.assert_allclose(found.unknowns["sizes"], expected, rtol=1e-10)
+
+
+def test_every_function_of_kernels_has_a_text() -> None:
+    """What kernels may call is there without LLVM as well."""
+    for name in set(emit._LIBRARY) - {"compiled"} - set(PLAIN):
+        assert library_text(name).startswith("@compiled\ndef " + name + "(")
+
+
+def test_what_has_no_file_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="method adam has no standalone form"):
+        dv.codegen(LOGISTIC, method="adam")
+    with pytest.raises(ArgumentError, match="sums of squares"):
+        dv.codegen(LOGISTIC, method="lm")
+    with pytest.raises(ArgumentError, match="takes no constraints"):
+        dv.codegen(CASES["nonnegative"], method="lbfgs")
+
+
+def test_bundles_hold_one_meaning_of_a_name() -> None:
+    """Two functions of one name cannot share a file."""
+    from derive.kernels.optimizers import lbfgs, newton
+
+    bundle = Bundle()
+    bundle.add(lbfgs.step)
+    with pytest.raises(UnsupportedError, match="two meanings of step"):
+        bundle.add(newton.step)
