@@ -28,7 +28,7 @@ from .schedule import find_data_axis
 from .threads import combined, thread_count
 
 #: Operators that a singular or indefinite matrix makes undefined.
-_INVERTING = ("inv", "cholesky")
+_INVERTING = ("inv", "cholesky", "logdet", "det")
 BACKENDS = ("numba", "numpy", "python")
 
 

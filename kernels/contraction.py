@@ -68,17 +68,17 @@ def plan(roots: Sequence[Node], lengths: Lengths) -> list[Node]:
     for node in topological(roots):
         for operand in node.operands:
             uses[operand] = uses.get(operand, 0) + 1
-    roots = transform(roots, lambda node, operands: _opened(_same(node, operands), node, uses, lengths))
+    roots = transform(roots, lambda node, operands: _opened(same_over(node, operands), node, uses, lengths))
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
             return _product(list(zip(operands, node.inputs, strict=True)), node, lengths)
-        return _same(node, operands)
+        return same_over(node, operands)
 
     return transform(roots, rule)
 
 
-def _same(node: Node, operands: tuple[Node, ...]) -> Node:
+def same_over(node: Node, operands: tuple[Node, ...]) -> Node:
     """The node over other operands, exactly as it is."""
     if isinstance(node, Einsum):
         return raw_einsum(node.shape, operands, node.inputs, node.facts)
@@ -90,26 +90,29 @@ def _same(node: Node, operands: tuple[Node, ...]) -> Node:
 
 
 def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths) -> Node:
-    """A sum over the data with its inner products opened: Σᵢ (P aᵢ) is then worked out as P Σᵢ aᵢ.
+    """A product with its inner products opened where another order may be cheaper.
 
-    Only products used nowhere else are opened, and only where some factor does not have the axis of the data.
+    These are products under a sum over the data of which some factor does not have the axis of the data, so that
+    Σᵢ (P aᵢ) is worked out as P Σᵢ aᵢ; and outer products, so that P (y yᵀ) P is worked out as (P y)(P y)ᵀ. Only
+    products used nowhere else are opened.
     """
-    data_size = lengths.data_size
-    if not isinstance(node, Einsum) or data_size is None:
+    if not isinstance(node, Einsum):
         return node
     sizes = node.label_sizes()
-    rows = {i for i in node.summed if sizes[i] == data_size}
-    if not rows:
-        return node
+    rows = {i for i in node.summed if sizes[i] == lengths.data_size}
+    summed = set(node.summed)
     fresh = max(sizes, default=0) + 1
     factors: list[Factor] = []
     changed = False
     for operand, before, labels in zip(node.operands, original.operands, node.inputs, strict=True):
-        small = isinstance(operand, Einsum) and any(
-            not rows & {labels[i] for i in ls if i < operand.order} and o.order
-            for o, ls in zip(operand.operands, operand.inputs, strict=True)
-        )
-        if isinstance(operand, Einsum) and small and uses[before] == 1 and len(set(labels)) == len(labels):
+        opens = isinstance(operand, Einsum) and uses[before] == 1 and len(set(labels)) == len(labels)
+        if isinstance(operand, Einsum) and opens:
+            small = bool(rows) and any(
+                not rows & {labels[i] for i in ls if i < operand.order} and o.order
+                for o, ls in zip(operand.operands, operand.inputs, strict=True)
+            )
+            opens = small or (bool(summed & set(labels)) and _is_outer(operand))
+        if isinstance(operand, Einsum) and opens:
             names = dict(enumerate(labels))
             for i in operand.summed:
                 names[i], fresh = fresh, fresh + 1
@@ -125,6 +128,12 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths)
     for factor, labels in factors:
         sizes.update(zip(labels, factor.shape, strict=True))
     return _build(factors, node.output, sizes, node)
+
+
+def _is_outer(node: Einsum) -> bool:
+    """Whether nothing is summed and every factor has fewer axes than the product."""
+    solid = [o for o in node.operands if o.order and not isinstance(o, Ones)]
+    return not node.summed and len(solid) > 1 and all(o.order < node.order for o in solid)
 
 
 def view_of(node: Node) -> tuple[Node, Labels] | None:

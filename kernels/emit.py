@@ -21,7 +21,8 @@ from collections.abc import Iterable, Sequence
 from ..sizes import Size, product
 from .access import cholesky_factors, gathered, running, scattered
 from .axes import along_axes
-from .loops import Scope, fused, matrix_functions, reshaped
+from .loops import Scope, fused, reshaped
+from .matrices import matrix_functions
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .statements import Item
@@ -40,8 +41,8 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma dot_rows "
-    "eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log log1p mirror polygamma sigmoid sin sinh "
-    "smaller softplus sqrt syrk tan tanh trigamma"
+    "eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log log1p mirror polygamma potrf potri potrs "
+    "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma"
 ).split()
 
 

@@ -159,33 +159,6 @@ def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> 
     ]
 
 
-def matrix_functions(nest: Nest, scope: Scope) -> list[str]:
-    """Inverse and determinants of the same matrices, by one elimination each."""
-    first = nest.statements[0]
-    read = first.reads[0]
-    names = {s.op: scope.declare_target(s) for s in nest.statements}
-    size = scope.size(read.item.node.shape[-1])
-    work = scope.scratch([size, size])
-    count = read.item.node.order - 2
-    batch = first.stored[:count]
-    place = ", ".join(f"i{k}" for k in range(count))
-
-    def entry(op: str) -> str:
-        return f"{names[op]}[{place}]" if count else names[op]
-
-    given = scope.names[read.item]
-    matrix = f"{given}[{place}]" if count else given
-    inverse = entry("inv") if "inv" in names else work
-    columns = size if "inv" in names else "0"
-    targets = [entry(op) if op in names else "_" for op in ("det", "logdet")]
-    if targets == ["_", "_"]:
-        call = f"eliminate({matrix}, {work}, {inverse}, {columns})"
-    else:
-        call = f"{', '.join(targets)} = eliminate({matrix}, {work}, {inverse}, {columns})"
-    title = "# " + "; ".join(f"{names[op]}: {op}" for op in names)
-    return [title, *loops(first, batch, scope), "    " * count + call]
-
-
 def reshaped(statement: Statement, scope: Scope) -> list[str]:
     name, given = scope.names[statement.target], scope.names[statement.reads[0].item]
     extents = [scope.extent(statement, i) for i in statement.stored]

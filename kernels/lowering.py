@@ -21,6 +21,7 @@ from .gram import gram_sides, rows_first
 from .lowering_access import RULES
 from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
+from .solves import SOLVE
 from .statements import Entries, Item, Read, Statement, label
 
 _NUMERIC_AXES = ("logsumexp", "softmax", "max", "min", "max_share", "min_share")
@@ -47,6 +48,8 @@ class Rows:
                 return self._operand_axis(node, axis) is not None
             if node.op == "inv":
                 return axis < node.order - 2
+            if node.op == SOLVE:
+                return axis < node.operands[0].order - 2
             if node.op == "reshape":
                 operand = node.operands[0]
                 return axis == 0 and operand.order > 0 and self.is_row(operand, 0)
@@ -174,6 +177,8 @@ class Lowering:
         if isinstance(node, Einsum):
             return self._product(node)
         assert isinstance(node, Apply)
+        if node.op == SOLVE:
+            return self._solve(node)
         operator = lookup(node.op)
         if isinstance(operator, Elementwise):
             if node.op == "sigmoid":
@@ -272,6 +277,13 @@ class Lowering:
     def _matrix(self, node: Apply) -> Statement:
         axis = self.row if self.row is not None and self.rows.is_row(node.operands[0], self.row) else None
         self.whole(node.operands[0], axis)
+        return self.make("matrix", "", node.op, op=node.op)
+
+    def _solve(self, node: Apply) -> Statement:
+        """A⁻¹ B; the batch, which comes first, may be the rows."""
+        axis = self.row if self.row is not None and self.rows.is_row(node.operands[0], self.row) else None
+        for operand in node.operands:
+            self.whole(operand, axis)
         return self.make("matrix", "", node.op, op=node.op)
 
     _inv = _det = _logdet = _cholesky = _matrix

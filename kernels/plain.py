@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import linalg as _linear
 from scipy import special as _scipy
 
 
@@ -96,9 +97,27 @@ def cholesky(matrix: Any, factor: Any) -> None:
         factor[...] = math.nan
 
 
-def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> tuple[float, float]:
-    """(det, log |det|), and the inverse if it is wanted; NaN where the matrix is singular."""
+def potrf(matrix: Any) -> None:
+    """The Cholesky factor in place of the lower triangle; NaN where there is none."""
+    try:
+        matrix[...] = np.linalg.cholesky(np.tril(matrix) + np.tril(matrix, -1).T)
+    except np.linalg.LinAlgError:
+        matrix[0, 0] = math.nan
+
+
+def potri(factor: Any) -> None:
+    """The inverse in place of a Cholesky factor."""
+    factor[...] = _linear.inv(np.tril(factor) @ np.tril(factor).T, check_finite=False)
+
+
+def potrs(factor: Any, right: Any) -> None:
+    """Every row of `right` solved for, in place, by a Cholesky factor."""
+    right[...] = _linear.cho_solve((np.tril(factor), True), right.T, check_finite=False).T
+
+
+def eliminate(matrix: Any, work: Any, right: Any, columns: int) -> tuple[float, float]:
+    """(det, log |det|), and `right` becomes A⁻¹ times what it was; NaN where the matrix is singular."""
     sign, logarithm = np.linalg.slogdet(matrix)
     if columns:
-        inverse[:] = np.linalg.inv(matrix) if sign else math.nan
+        right[...] = np.linalg.solve(matrix, right) if sign else math.nan
     return float(np.linalg.det(matrix)), float(logarithm)

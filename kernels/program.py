@@ -19,6 +19,7 @@ from ..sizes import Size
 from .contraction import Lengths, plan
 from .scalars import Sizes
 from .schedule import Schedule, Stage, find_data_axis, stages, wants_rows_last
+from .solves import with_solves
 from .statements import Item, Statement
 
 ROW = sympy.Symbol("rows of the block", integer=True, positive=True)
@@ -83,7 +84,7 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str], at: Mapping[Size, int]
     data_size = find_data_axis(inputs, unknowns)
     told = {s for v in inputs for s in v.shape if s.is_Symbol}
     size_inputs = tuple(s for s in symbols if s not in told)
-    planned = plan(nodes, Lengths(data_size, at))
+    planned = with_solves(plan(nodes, Lengths(data_size, at)), data_size)
     schedule = Schedule(planned, data_size, sizes)
     if wants_rows_last(schedule):
         schedule = Schedule(planned, data_size, sizes, turned=True)
@@ -162,7 +163,9 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
             together = [
                 s
                 for s in pending
-                if s is single or _same_matrices(s, single) or _same_exponentials(s, single)
+                if s is single
+                or (_same_matrices(s, single) and can_run(s, set()))
+                or _same_exponentials(s, single)
             ]
             found.append(Nest((), together, [() for _ in together]))
             done |= {s.target for s in together}
@@ -193,8 +196,8 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
 
 
 def _same_matrices(a: Statement, b: Statement) -> bool:
-    """Whether one elimination gives both: inverse and determinants of the same matrices."""
-    shared = a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item and a.op != b.op
+    """Whether one factorisation gives both: inverse, determinants and solves of the same matrices."""
+    shared = a.kind == b.kind == "matrix" and a.reads[0].item == b.reads[0].item
     return shared and "cholesky" not in (a.op, b.op)
 
 

@@ -159,5 +159,13 @@ def _defer(found: list[Stage], schedule: Schedule) -> None:
     small = [item for item in schedule.order if item in place]
     for item in reversed(small):
         hold(item, place[item])
+    first: dict[Item, int] = {}  # where a matrix is first factored: what else its factor gives is taken there
+    matrices = [i for i in small if schedule.statements[i].kind == "matrix"]
+    for item in matrices:
+        matrix = schedule.statements[item].reads[0].item
+        first[matrix] = min(place[item], first.get(matrix, place[item]))
+    for item in matrices:
+        if schedule.statements[item].op in ("inv", "det", "logdet"):
+            place[item] = first[schedule.statements[item].reads[0].item]
     for k, stage in enumerate(found):
         stage.small = [item for item in small if place[item] == k]

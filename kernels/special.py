@@ -341,9 +341,13 @@ def polygamma(order: int, x: float) -> float:
 
 def _register_blas() -> None:
     """SciPy's BLAS under names of our own, so that compiled code in the cache finds it in any process."""
-    for name in ("dgemm", "sgemm", "dsyrk"):
-        address = get_cython_function_address("scipy.linalg.cython_blas", name)
-        llvmlite.binding.add_symbol(f"derive_{name}", address)
+    for module, names in (
+        ("blas", "dgemm sgemm dsyrk"),
+        ("lapack", "dpotrf spotrf dpotri spotri dpotrs spotrs"),
+    ):
+        for name in names.split():
+            address = get_cython_function_address(f"scipy.linalg.cython_{module}", name)
+            llvmlite.binding.add_symbol(f"derive_{name}", address)
 
 
 _register_blas()
@@ -434,6 +438,63 @@ def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
     return types.void(block, types.float64, out), generate
 
 
+def _by_cholesky(
+    builder: Any, context: Any, name: str, kinds: Sequence[Any], values: Sequence[Any]
+) -> tuple[Any, Any]:
+    """LAPACK's routine for the triangle that is the lower one by rows; (its report, the data of the matrix)."""
+    narrow, byte = ir.IntType(32), ir.IntType(8)
+    matrix, *others = (make_array(k)(context, builder, v) for k, v in zip(kinds, values, strict=True))
+
+    def place(value: Any) -> Any:
+        return cgutils.alloca_once_value(builder, value)
+
+    n = place(builder.trunc(cgutils.unpack_tuple(builder, matrix.shape)[0], narrow))
+    report = place(narrow(0))
+    arguments = [place(byte(ord("U"))), n]
+    arguments += [place(builder.trunc(cgutils.unpack_tuple(builder, o.shape)[0], narrow)) for o in others]
+    arguments += [matrix.data, n]
+    for other in others:
+        arguments += [other.data, n]
+    _call_blas(builder, ("d" if kinds[0].dtype == types.float64 else "s") + name, [*arguments, report])
+    return builder.load(report), matrix.data
+
+
+@intrinsic
+def potrf(typing_context: Any, matrix: Any) -> Any:
+    """The Cholesky factor in place of the lower triangle; NaN where there is none. Contiguous, as are those below."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        report, data = _by_cholesky(builder, context, "potrf", signature.args, args)
+        failed = builder.icmp_signed("!=", report, ir.IntType(32)(0))
+        with builder.if_then(failed):
+            builder.store(context.get_value_type(signature.args[0].dtype)(math.nan), data)
+        return context.get_dummy_value()
+
+    return types.void(matrix), generate
+
+
+@intrinsic
+def potri(typing_context: Any, factor: Any) -> Any:
+    """The lower triangle of the inverse in place of a Cholesky factor."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _by_cholesky(builder, context, "potri", signature.args, args)
+        return context.get_dummy_value()
+
+    return types.void(factor), generate
+
+
+@intrinsic
+def potrs(typing_context: Any, factor: Any, right: Any) -> Any:
+    """Every row of `right` solved for, in place, by a Cholesky factor."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _by_cholesky(builder, context, "potrs", signature.args, args)
+        return context.get_dummy_value()
+
+    return types.void(factor, right), generate
+
+
 @_helper
 def mirror(matrix: Any) -> None:
     """The upper triangle from the lower one."""
@@ -460,18 +521,16 @@ def cholesky(matrix: Any, factor: Any) -> None:
 
 
 @_helper
-def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> Any:
-    """Gauss–Jordan elimination with partial pivoting: (det, log |det|), and the inverse into `inverse`.
+def eliminate(matrix: Any, work: Any, right: Any, columns: int) -> Any:
+    """Gauss–Jordan elimination with partial pivoting: (det, log |det|), and `right` becomes A⁻¹ times what it was.
 
-    `work` is scratch of the matrix's size; `columns` is its size, or 0 when no inverse is wanted. A singular
-    matrix gives (0, −∞) and an inverse of NaN.
+    `work` is scratch of the matrix's size; `columns` is the number of right-hand sides, perhaps 0. A singular
+    matrix gives (0, −∞) and NaN.
     """
     size = matrix.shape[0]
     for i in range(size):
         for j in range(size):
             work[i, j] = matrix[i, j]
-        for j in range(columns):
-            inverse[i, j] = 1.0 if i == j else 0.0
     determinant = 1.0
     logarithm = 0.0
     for k in range(size):
@@ -481,9 +540,9 @@ def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> Any:
                 pivot = i
         head = work[pivot, k]
         if head == 0.0:
-            for i in range(columns):
+            for i in range(size):
                 for j in range(columns):
-                    inverse[i, j] = math.nan
+                    right[i, j] = math.nan
             return 0.0, -math.inf
         logarithm += math.log(abs(head))
         determinant *= head if pivot == k else -head
@@ -491,16 +550,16 @@ def eliminate(matrix: Any, work: Any, inverse: Any, columns: int) -> Any:
             for j in range(k, size):
                 work[k, j], work[pivot, j] = work[pivot, j], work[k, j]
             for j in range(columns):
-                inverse[k, j], inverse[pivot, j] = inverse[pivot, j], inverse[k, j]
+                right[k, j], right[pivot, j] = right[pivot, j], right[k, j]
         for j in range(k + 1, size):
             work[k, j] /= head
         for j in range(columns):
-            inverse[k, j] /= head
+            right[k, j] /= head
         for i in range(0 if columns else k + 1, size):
             if i != k:
                 factor = work[i, k]
                 for j in range(k + 1, size):
                     work[i, j] -= factor * work[k, j]
                 for j in range(columns):
-                    inverse[i, j] -= factor * inverse[k, j]
+                    right[i, j] -= factor * right[k, j]
     return determinant, logarithm

@@ -50,6 +50,15 @@ def test_sums_over_the_data_come_first() -> None:
     assert all(n not in node.shape for node in products([found]))
 
 
+def test_outer_products_are_opened() -> None:
+    """P (w wᵀ) P is an outer product of two vectors: no product of two matrices."""
+    P = variable("P", (d, d))
+    inner = einsum([(w, (0,)), (w, (1,))], (0, 1))
+    whole = einsum([(P, (0, 1)), (inner, (1, 2)), (P, (2, 3))], (0, 3))
+    (found,) = plan([whole], Lengths(n))
+    assert all(not (node.summed and node.order) or node.order == 1 for node in products([found]))
+
+
 def test_known_sizes_decide() -> None:
     """Xᵀ(R W): a thin W goes first, which a wide one does not."""
     W = variable("W", (d, k))
