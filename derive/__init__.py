@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .errors import DeriveError
     from .expression import Expression
     from .kernels.codegen import codegen
+    from .kernels.estimator import estimator
     from .operations import (
         check,
         check_equal,
@@ -50,6 +51,7 @@ _HOME = {
     "maximize": "problem",
     **dict.fromkeys("load read save write".split(), "problem_files"),
     "codegen": "kernels.codegen",
+    "estimator": "kernels.estimator",
     "Constraint": "constraint",
     "Expression": "expression",
     **dict.fromkeys("from_sympy matrix parse parse_latex scalar tensor vector".split(), "declaring"),
@@ -72,6 +74,7 @@ __all__ = [
     "codegen",
     "compile",
     "derivation",
+    "estimator",
     "from_sympy",
     "gradient",
     "hessian",

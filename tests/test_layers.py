@@ -67,6 +67,7 @@ LAYERS = [
     "derive",  # derive/__init__.py, the lazy front
     "data",
     "models",
+    "estimators",
     "presenting",
     "fitting",
     "agreement",
