@@ -199,7 +199,7 @@ class Probabilities:
         """The logarithms of the probabilities."""
         found = self.decision_function(X)
         if found.ndim == 1:
-            return -np.logaddexp(0.0, np.column_stack([found, -found]))
+            return np.asarray(-np.logaddexp(0.0, np.column_stack([found, -found])))
         return np.asarray(found - np.logaddexp.reduce(found, axis=1, keepdims=True))
 
 

@@ -81,6 +81,9 @@ FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.spl
 # The numeric core receives ready expressions and knows nothing of how they came about.
 CORE_MAY_IMPORT = {*"errors limits sizes node domains build operators stable evaluate".split(), *CORE.split()}
 
+# Loaded only by who asks for them by name, so that they may import the kernels at their top.
+NUMERIC_FACES = ("estimators",)
+
 # Functions in these may import from any floor: the faces reach the kernels, the fronts name everything.
 LAZY_DOORS = {
     "expression": "kernels",
@@ -178,7 +181,7 @@ def fault(importer: str, target: str, lazy: bool) -> str | None:
         return f"the numeric core must not know `{target}`"
     if FLOOR[target] > FLOOR[importer]:
         return f"`{target}` lies above `{importer}`"
-    if numeric and importer.split(".")[0] != "kernels" and not lazy:
+    if numeric and importer.split(".")[0] not in ("kernels", *NUMERIC_FACES) and not lazy:
         return f"`{importer}` must import `{target}` inside a function: importing derive must not load numba"
     return None
 

@@ -153,8 +153,9 @@ def _record(problem: Problem, result: Any) -> dict[str, Any]:
     import numpy as np
 
     def plain(value: Any) -> Any:
-        array = np.asarray(value, dtype=float)
-        return np.where(np.isfinite(array), array, None).tolist()
+        array = np.asarray(value, dtype=object)
+        array[~np.isfinite(np.asarray(value, dtype=float))] = None
+        return array.tolist()
 
     return {
         "objective": plain(result.fun),

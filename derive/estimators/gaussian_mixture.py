@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
-from ..kernels.estimator import Density, validate_data
+from ..kernels.estimator import Density
 
 
 class GaussianMixture(Density):
@@ -55,11 +56,10 @@ X[:, None, :] - mu, inv(Sigma), X[:, None, :] - mu)/2, axis=1)) + reg/2*einsum("
                 for g in groups
             ]),
         }  # fmt: skip
-        self._solve({"X": Z, "reg": float(self.reg)}, start)
-        self.weights_ = self.pi__
-        self.means_ = centre + spread * self.mu_
-        self.covariances_ = self.Sigma_ * np.outer(spread, spread)
-        self.mu_, self.Sigma_ = self.means_, self.covariances_
+        found = self._solve({"X": Z, "reg": float(self.reg)}, start)
+        self.weights_ = self.pi__ = found["pi_"]
+        self.means_ = self.mu_ = centre + spread * found["mu"]
+        self.covariances_ = self.Sigma_ = found["Sigma"] * np.outer(spread, spread)
         return self
 
     def _log_densities(self, X: Any) -> Any:

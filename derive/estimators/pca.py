@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
-from ..kernels.estimator import Transformer, validate_data
+from ..kernels.estimator import Transformer
 
 
 class PCA(Transformer):

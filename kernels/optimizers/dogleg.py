@@ -67,11 +67,11 @@ def bent(g: Vector, b: Matrix, newton: Vector, radius: float) -> Vector:
     cauchy = -(squared / np.dot(g, np.dot(b, g))) * g
     size = np.sqrt(np.dot(cauchy, cauchy))
     if size >= radius:
-        return (radius / size) * cauchy
+        return (radius / size) * cauchy  # type: ignore[no-any-return]
     d = newton - cauchy
     a, half, c = np.dot(d, d), np.dot(cauchy, d), size * size - radius * radius
     tau = -c / (half + np.sqrt(max(half * half - a * c, 0.0)))
-    return cauchy + tau * d
+    return cauchy + tau * d  # type: ignore[no-any-return]
 
 
 def step(state: DoglegState, value_gradient: ValueGradient, hessian: HessianOf) -> DoglegState:
