@@ -118,14 +118,15 @@ def _operation(node: Node, binding: Binding, domain: Domain) -> Any:
 def _weighted(node: Sum, binding: Binding, domain: Domain) -> Any:
     """The sum of terms, each times its coefficient."""
     shape, dtype = binding.shape(node.shape), domain.dtype
-    factors = [None if c == 1 else domain.number(binding.substitute(c)) for c in node.coefficients]
+    factors = [None if c == 1 else domain.number(binding.coefficient(c)) for c in node.coefficients]
     if not factors:
         return lambda operands: domain.array(np.zeros(shape, dtype=int))
 
     def added(operands: list[Array]) -> Array:
         total: Any = None
         for factor, term in zip(factors, operands, strict=True):
-            value = term if factor is None else factor * term
+            # array first: an mpmath number on the left would print the whole array before it gives way
+            value = term if factor is None else term * factor
             total = value if total is None else total + value
         if total is operands[0]:
             total = np.array(total)

@@ -21,7 +21,7 @@ from .errors import ArgumentError, UnsupportedError
 from .evaluate import evaluate as _evaluate
 from .node import Node, Variable, size_symbols, variables
 from .simplify import expand, simplify
-from .sizes import Shape, as_coefficient
+from .sizes import Binding, Shape, as_coefficient
 from .stable import recognise
 from .statement import numpy_in, sympy_in
 from .statement.arithmetic import binary
@@ -134,7 +134,8 @@ class Expression(ArrayMethods):
     ) -> Any:
         """The value on data, by the NumPy interpreter; with `digits`, in mpmath.
 
-        Arrays come by keyword or as one mapping; sizes that no array shows are given by name.
+        Arrays come by keyword or as one mapping. A size is learnt from any array that shows it, also from one that
+        dropped out of the expression; sizes that no array shows are given by name.
         """
         data = merge_arrays(arrays, more)
         wanted = {v.name for v in variables(self._node)} | {s.name for s in size_symbols(self._node)}
@@ -144,7 +145,12 @@ class Expression(ArrayMethods):
     def _relevant(self, data: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
         """The arrays that occur; those of the statement that dropped out are passed over, others refused."""
         known = {v.name for v in self._declared} | {s.name for v in self._declared for s in _symbols(v)}
-        return {k: a for k, a in data.items() if k in wanted or k not in known}
+        kept = {k: a for k, a in data.items() if k in wanted or k not in known}
+        shown = Binding()
+        for v in self._declared:
+            if v.name in data and v.name not in kept and {s.name for s in _symbols(v)} & wanted - kept.keys():
+                shown.learn(v.name, v.shape, np.shape(data[v.name]))
+        return {**{s.name: n for s, n in shown.values.items() if s.name in wanted}, **kept}
 
     # ------------------------------------------------------------ algebra
 
@@ -204,7 +210,9 @@ class Expression(ArrayMethods):
         return Expression(transpose(self._node), self._declared)
 
     def __getitem__(self, key: Any) -> Expression:
-        return Expression(index(self._node, _entries(key)), self._declared)
+        entries = key if isinstance(key, tuple) else (key,)
+        inside = [v for e in entries if isinstance(e, Expression) for v in e.declared]
+        return Expression(index(self._node, _entries(key)), (*self._declared, *inside))
 
     def __iter__(self) -> Any:
         if not self.ndim or not self.shape[0].is_Integer:
@@ -319,12 +327,14 @@ def _entries(key: Any) -> list[Any]:
                     *(None if v is None else as_coefficient(v) for v in (entry.start, entry.stop, entry.step))
                 )
             )
-        elif entry is None:
-            found.append(None)
+        elif entry is None or entry is ...:
+            found.append(entry)
         elif isinstance(entry, (int, np.integer, sympy.Expr)) and not isinstance(entry, bool):
             found.append(as_coefficient(entry))
+        elif isinstance(entry, Expression) and entry.ndim:
+            found.append(entry.node)
         else:
-            raise UnsupportedError(f"an index is a whole number, a slice or None, not {entry!r}")
+            raise UnsupportedError(f"an index is a whole number, a slice, None or `...`, not {entry!r}")
     return found
 
 

@@ -111,14 +111,8 @@ def show_shape(shape: Iterable[Size]) -> str:
 @lru_cache(maxsize=65536)
 def _shape_text(shape: Shape) -> str:
     """SymPy's printer is slow, and every node is asked for its shape."""
-    parts = [_size_text(s) for s in shape]
+    parts = [str(s) for s in shape]
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
-
-
-@lru_cache(maxsize=65536)
-def _size_text(size: Size) -> str:
-    """The size as text: every node that is made asks for it, and SymPy's printer is slow."""
-    return str(size)
 
 
 def product(shape: Iterable[Size]) -> Size:
@@ -254,9 +248,19 @@ class Binding:
         if missing:
             if default is None:
                 return None
-            names = ", ".join(sorted(str(s) for s in missing))
-            raise SizeError(f"size {names} is not bound: give an array that has it, or {names}=…")
+            raise self._unbound(missing)
         return int(self.substitute(size))
+
+    def _unbound(self, missing: Iterable[sympy.Symbol]) -> SizeError:
+        names = ", ".join(sorted(str(s) for s in missing))
+        return SizeError(f"size {names} is not bound: give an array that has it, or {names}=…")
+
+    def coefficient(self, value: Coefficient) -> Coefficient:
+        """The value of a coefficient; a `SizeError` naming the sizes in it that no number is known for."""
+        found = self.substitute(value)
+        if not found.is_Number and found.free_symbols:
+            raise self._unbound(found.free_symbols)
+        return found
 
     def substitute(self, value: Coefficient) -> Coefficient:
         """The value with numbers for the sizes in it."""

@@ -116,6 +116,20 @@ class _Steps(Transformer[Token, Step]):
         stop = max([_end(colons[-1]), *(g.end for g in given)])
         return Step("span", given, [b is not None for b in bounds], where, stop, where)
 
+    def dots(self, dots: Token) -> Step:
+        return _leaf("dots", dots)
+
+    def comparison(self, *parts: Any) -> Step:
+        sides, signs = parts[::2], parts[1::2]
+        return Step(
+            "comparison",
+            tuple(sides),
+            [str(s) for s in signs],
+            sides[0].start,
+            sides[-1].end,
+            _start(signs[0]),
+        )
+
     def indices(self, *parts: Any) -> list[Any]:
         return _gathered(parts)
 
@@ -219,6 +233,7 @@ def read(text: str, start: str = "formula", declared: Iterable[str] = ()) -> Tap
 _OPERATORS = frozenset("PLUS MINUS STAR SLASH AT POWER".split())
 _VALUES = frozenset("NUMBER NAME STRING RPAR RSQB TRANSPOSE".split())
 _STARTS = frozenset("NUMBER NAME STRING LPAR".split())
+_RELATIONS = frozenset("EQ NE LE GE LT GT".split())
 
 
 def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset[str]) -> ParseError:
@@ -237,13 +252,8 @@ def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset
         return ParseError("the formula ends too early", text, _end(before))
     position = _start(token)
     shown = _short(str(token))
-    if token.type in ("EQ", "LE", "GE"):
-        return ParseError(
-            f"`{shown}` states a constraint, and there is no place for one here",
-            text,
-            position,
-            "in a formula, comparisons are not values; constraints are given separately",
-        )
+    if token.type in _RELATIONS:
+        return misplaced(text, shown, position)
     if token.type == "ASSIGN":
         hint = "`=` only names an argument, as in axis=0; an equation is a constraint, written with =="
         return ParseError("`=` cannot stand here", text, position, hint)
@@ -259,6 +269,16 @@ def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset
     if before is None:
         return ParseError(f"the formula cannot start with `{shown}`", text, position)
     return ParseError(f"unexpected `{shown}` after `{_short(str(before))}`", text, position)
+
+
+def misplaced(text: str, sign: str, position: int) -> ParseError:
+    """The error for a comparison where there is no place for one."""
+    hint = (
+        "constraints are written with <=, >= or ==, and given separately; "
+        "where(x > 0, a, b) chooses between two values"
+    )
+    what = "constraint" if sign in ("<=", ">=", "==") else "comparison"
+    return ParseError(f"`{sign}` states a {what}, and there is no place for one here", text, position, hint)
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, final
 import sympy
 
 from ..build import einsum
-from ..errors import ArgumentError, SizeError
+from ..errors import ArgumentError, SizeError, UnsupportedError
 from ..node import Node, ones
 from ..operators import apply
 from ..sizes import ONE, ZERO, Size, same_size, show_shape
@@ -31,16 +31,24 @@ class Span:
 
 MINUS: Size = sympy.S.NegativeOne
 
-#: A whole number, a span, or None for a new axis of size 1.
+#: A whole number, a span, None for a new axis of size 1, `...` for all axes that are not named, or an array of whole
+#: numbers, of which there is at most one.
 Index = Any
 
 
 def index(node: Node, entries: Sequence[Index]) -> Node:
     """`node[entries]`."""
-    named = [e for e in entries if e is not None]
+    arrays = [k for k, e in enumerate(entries) if isinstance(e, Node)]
+    if arrays:
+        return _gathered(node, entries, arrays)
+    named = [e for e in entries if e is not None and e is not ...]
     if len(named) > node.order:
         raise SizeError(f"{len(named)} indices for an array of sizes {show_shape(node.shape)}")
-    full = [*entries, *(Span() for _ in range(node.order - len(named)))]
+    dots = [k for k, e in enumerate(entries) if e is ...]
+    if len(dots) > 1:
+        raise ArgumentError("an index has at most one `...`")
+    rest, cut = [Span() for _ in range(node.order - len(named))], dots[0] if dots else len(entries)
+    full = [*entries[:cut], *rest, *entries[cut + 1 :]]
     picks: list[tuple[Any, ...]] = []
     labels: list[int | None] = []  # axes of the result: kept ones by number, None for new ones
     kept = 0
@@ -61,6 +69,25 @@ def index(node: Node, entries: Sequence[Index]) -> Node:
     new = [k for k, label in enumerate(labels) if label is None]
     inner = tuple(k for k, label in enumerate(labels) if label is not None)
     return einsum([(part, inner), *((ones((ONE,)), (k,)) for k in new)], tuple(range(len(labels))))
+
+
+def _gathered(node: Node, entries: Sequence[Index], arrays: Sequence[int]) -> Node:
+    """Entries picked along one axis by an array of whole numbers, whose axes stand where that axis stood."""
+    place = arrays[0]
+    picks = entries[place]
+    if "integer" not in picks.facts:
+        raise ArgumentError(
+            "an index must be a whole number, such as 0, -1 or n - 1, or an array declared integer"
+        )
+    if len(arrays) > 1 or any(isinstance(e, sympy.Basic) for e in entries):
+        raise UnsupportedError(
+            "an array as an index stands with slices only; use take for the axes one after another"
+        )
+    axis = sum(1 for e in entries[:place] if e is not ...)
+    if ... in entries[:place]:
+        axis += node.order - sum(1 for e in entries if e is not None and e is not ...)
+    rest = [Span() if k == place else e for k, e in enumerate(entries)]
+    return apply("take", index(node, rest), picks, axis=axis)
 
 
 def _whole(value: Size, what: str) -> Size:

@@ -61,7 +61,6 @@ _COMPOSED: dict[str, Meaning] = {
     "log2": lambda x: scale(1 / sympy.log(2), apply("log", x)),
     "log10": lambda x: scale(1 / sympy.log(10), apply("log", x)),
     "hypot": lambda x, y: ar.pow(ar.add(ar.pow(x, number(2)), ar.pow(y, number(2))), number(HALF)),
-    "logaddexp": lambda x, y: ar.add(y, apply("softplus", ar.sub(x, y))),
     "log_expit": lambda x: ar.neg(apply("softplus", ar.neg(x))),
     "heaviside": lambda x, h: _heaviside(x, h),
     "vecdot": lambda a, b: call("sum", ar.mul(a, b), axis=-1),

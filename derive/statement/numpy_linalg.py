@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..build import number
-from ..errors import SizeError, UnsupportedError
-from ..node import Node, delta
+from ..errors import UnsupportedError
+from ..node import Node
 from ..operators import apply, normal_axes
 from ..sizes import (
     ONE,
     as_coefficient,
-    same_size,
-    show_shape,
 )
 from . import arithmetic as ar
 from .functions import FUNCTIONS
@@ -101,15 +99,9 @@ def multi_dot(arrays: Sequence[Any]) -> Node:
 @linalg_function()
 def matrix_power(a: Node, n: Any) -> Node:
     """The matrix product of n copies; of the inverse for negative n."""
-    if not isinstance(n, int) or abs(n) > 32:
-        raise UnsupportedError("np.linalg.matrix_power needs a whole number between -32 and 32")
-    if a.order != 2 or not same_size(*a.shape):
-        raise SizeError(f"matrix_power needs a square matrix, got sizes {show_shape(a.shape)}")
-    base = call("inv", a) if n < 0 else a
-    found: Node = delta(a.shape[0])
-    for _ in range(abs(n)):
-        found = ar.matmul(found, base)
-    return found
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise UnsupportedError("np.linalg.matrix_power needs a whole number")
+    return call("matrix_power", a, n)
 
 
 @linalg_function("cholesky")

@@ -17,9 +17,9 @@ from ..sizes import (
     product,
 )
 from . import arithmetic as ar
-from .functions import reshaped
 from .indexing import Span, index
 from .numpy_table import as_node, call, numpy_function
+from .shapes import reshaped
 
 # ---------------------------------------------------------------- shapes
 

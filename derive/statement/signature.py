@@ -20,6 +20,7 @@ from ..limits import FIXED_SIZE, ORDER
 from ..node import Node
 from ..sizes import Shape, Size, as_coefficient, as_size, show_shape
 from .arithmetic import checked
+from .conditions import Comparison
 
 
 @final
@@ -54,6 +55,10 @@ class Function:
             else:
                 words.append(f"{p.name}=…" if p.optional or p.keyword_only else p.name)
         return f"{self.name}({', '.join(words)})"
+
+    def chooses(self, place: int) -> bool:
+        """Whether the argument at that place may be a comparison."""
+        return place < len(self.parameters) and self.parameters[place].kind == "condition"
 
     def __call__(self, *args: Any, **keywords: Any) -> Node:
         positional, named = self._bind(args, keywords)
@@ -143,6 +148,10 @@ def _array(value: Any, where: str) -> Node:
     return number(as_coefficient(value))
 
 
+def _condition(value: Any, where: str) -> Node | Comparison:
+    return value if isinstance(value, Comparison) else _array(value, where)
+
+
 def _arrays(value: Any, where: str) -> tuple[Node, ...]:
     values = value if isinstance(value, tuple | list) else (value,)
     return tuple(_array(v, where) for v in values)
@@ -197,6 +206,15 @@ def _sizes(value: Any, where: str) -> Shape:
     return tuple(_size(v, where) for v in values)
 
 
+def _open_sizes(value: Any, where: str) -> tuple[Size | None, ...]:
+    """Sizes, of which some may be left open: -1, here None."""
+    found = []
+    for v in value if isinstance(value, tuple | list) else (value,):
+        number = constant_value(v) if isinstance(v, Node) and not v.order else v
+        found.append(None if number is not None and number == -1 else _size(v, where))
+    return tuple(found)
+
+
 def _flag(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise ArgumentError(f"{where} must be True or False")
@@ -218,11 +236,13 @@ def _anything(value: Any, where: str) -> Any:
 _KINDS: dict[str, Callable[[Any, str], Any]] = {
     "array": _array,
     "arrays": _arrays,
+    "condition": _condition,
     "number": _number,
     "integer": _integer,
     "axes": _axes,
     "size": _size,
     "sizes": _sizes,
+    "open sizes": _open_sizes,
     "flag": _flag,
     "text": _text,
     "entry": _anything,

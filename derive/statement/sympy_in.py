@@ -33,10 +33,10 @@ from ..operators.scalar import _FUNCTIONS as ENTRYWISE
 from ..sizes import ONE, Shape, Size, as_coefficient, as_size, same_shape, same_size, show_shape, size_symbol
 from . import arithmetic as ar
 from .declarations import check_facts, check_variable_name
-from .functions import kron
 from .indexing import Span
 from .indexing import index as indexed
 from .labelled import Label, Labelled, contract, entrywise, fresh, product, total, union
+from .products import kron
 
 #: The labels of the two axes of a matrix.
 ROW: Label = "row"

@@ -29,8 +29,9 @@ from ..node import Node, topological
 from ..sizes import Size, as_size, size_symbol
 from ..stable import recognise
 from . import arithmetic as ar
+from .conditions import Comparison
 from .functions import FUNCTIONS
-from .grammar import Step, Tape, read
+from .grammar import Step, Tape, misplaced, read
 from .indexing import Index, Span, index
 from .position import at
 from .signature import bounded
@@ -166,7 +167,7 @@ _SYNONYMS = {
     "vdot": "dot",
     "inner": "dot",
     "hadamard": "*",
-    "prod": "exp(sum(log(x)))",
+    "product": "prod",
 }
 
 
@@ -242,6 +243,8 @@ def _value(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Value:
         return number(sympy.Rational(step.data))
     if kind == "string":
         return str(step.data)
+    if kind == "dots":
+        return Ellipsis
     if kind in ("group", "keyword"):
         return args[0]
     if kind == "tuple":
@@ -256,6 +259,8 @@ def _value(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Value:
         entries: list[Index] = [_entry(a) for a in args[1:]]
         return bounded(index(_node(args[0], step.args[0], tape), entries), "the index")
     nodes = [_node(a, s, tape) for a, s in zip(args, step.args, strict=True)]
+    if kind == "comparison":
+        return Comparison(tuple(nodes), tuple(step.data))
     if kind == "sum":
         return _sum(step, tape, nodes)
     if kind == "binary":
@@ -296,7 +301,9 @@ def _position(value: Value) -> sympy.Expr:
 
 
 def _entry(value: Value) -> Index:
-    if value is None or isinstance(value, Span):
+    if value is None or value is Ellipsis or isinstance(value, Span):
+        return value
+    if isinstance(value, Node) and value.order:
         return value
     return _position(value)
 
@@ -317,6 +324,8 @@ def _call(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Node:
             raise ParseError("a positional argument after a keyword argument", tape.text, part.start)
         elif isinstance(value, Span):
             raise ParseError("a slice stands between square brackets only", tape.text, part.start)
+        elif isinstance(value, Comparison) and not function.chooses(len(positional)):
+            raise misplaced(tape.text, part.data[0], part.position)
         else:
             positional.append(value)
     return function(*positional, **keywords)

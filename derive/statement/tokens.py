@@ -26,7 +26,8 @@ _TOKEN = re.compile(
   | (?P<NAME>[A-Za-z_][A-Za-z_0-9]*)
   | (?P<TRANSPOSE>\.[ \t]*T(?![A-Za-z_0-9]))
   | (?P<POWER>\*\*)
-  | (?P<SIGN>==|<=|>=|[-+*/@()\[\],:=])
+  | (?P<DOTS>\.\.\.)
+  | (?P<SIGN>==|!=|<=|>=|[-+*/@()\[\],:=<>])
   | (?P<STRING>"[^"\n]*"|'[^'\n]*')
     """,
     re.VERBOSE,
@@ -47,6 +48,9 @@ _SIGNS = {
     "==": "EQ",
     "<=": "LE",
     ">=": "GE",
+    "!=": "NE",
+    "<": "LT",
+    ">": "GT",
 }
 _HINTS = {
     "^": "a power is written **, as in w ** 2",
@@ -54,9 +58,7 @@ _HINTS = {
     ".": "the only thing that may follow a dot is T, the transpose",
     "'": "the transpose is written X.T",
     '"': "a text in quotes is not closed",
-    "!": "the signs of comparison are ==, <= and >=",
-    "<": "constraints are written with <=",
-    ">": "constraints are written with >=",
+    "!": "the signs of comparison are ==, !=, <, >, <= and >=",
     ";": "one formula at a time",
     "{": "group with round parentheses",
     "}": "group with round parentheses",

@@ -19,7 +19,7 @@ from derive.domains import Array, Float, Mp
 from derive.errors import DeriveError
 from derive.evaluate import _check_facts, run
 from derive.kernels.compile import compile_nodes
-from derive.node import Node, Variable, topological, variable, variables
+from derive.node import Apply, Node, Variable, topological, variable, variables
 from derive.simplify import simplify
 from derive.sizes import Binding
 from derive.stable import recognise, stabilise
@@ -28,6 +28,8 @@ from derive.verify.sampling import draw
 from .generate import SIZES, Piece
 
 TOLERANCE = 1e-20
+#: Operators with a kink where their argument is 0, or where two arguments are equal.
+KINKS = frozenset("abs sign relu step maximum minimum".split())
 
 
 class Wrong(AssertionError):
@@ -269,11 +271,22 @@ def _gap(
 
 
 def _kink(function: Node, case: Case, step: Array) -> bool:
+    """Whether there is no derivative here: it differs from ahead and behind, or an operator is at its kink."""
     with mpmath.workdps(60):
         ahead, behind = (_difference(function, case, step, 60, side) for side in (1, -1))
         size = max(_largest(ahead), _largest(behind), mpmath.mpf(10) ** -8)
         jump = _largest(ahead) > 1e15  # h is 1e-20: a jump of the function itself
-        return bool(jump or _largest(ahead - behind) > 1e-12 * size)
+        return bool(jump or _largest(ahead - behind) > 1e-12 * size) or _at_kink(function, case)
+
+
+def _at_kink(function: Node, case: Case) -> bool:
+    """Whether an argument is exactly where its operator has a kink: |x||y| at 0 has equal slopes on both sides."""
+    kinks = [n for n in topological([function]) if isinstance(n, Apply) and n.op in KINKS]
+    for node, arguments in zip(kinks, (_values(list(n.operands), case, 60) for n in kinks), strict=True):
+        gap = arguments[0] - arguments[1] if node.op in ("maximum", "minimum") else arguments[0]
+        if any(v == 0 for v in np.asarray(gap, dtype=object).flat):
+            return True
+    return False
 
 
 def _facts(roots: list[Node], case: Case) -> None:

@@ -234,7 +234,6 @@ X, w, x, S, T = (SYMBOLS[v] for v in ("X", "w", "x", "S", "T"))
         (lambda: np.where(x > 0), "positions"),
         (lambda: np.add.accumulate(x), "accumulate"),
         (lambda: x + np.arange(4), "declare a variable"),
-        (lambda: np.einsum("...i,i", X, w), "letters"),
     ],
 )
 def test_refused(function: Callable[[], Any], word: str) -> None:
