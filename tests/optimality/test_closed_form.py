@@ -95,7 +95,9 @@ def test_condition_and_proof_are_printed() -> None:
     """What has to be invertible is named."""
     lines = problem("sumsq(X @ w - y)/2", "w", []).closed_form()["w"].lines()
     assert lines[1] == "  if X.T @ X is invertible"
-    assert "by multiplying out for all sizes" in lines[2]
+    assert lines[2].startswith("  otherwise w = pinv(X.T @ X) @ X.T @ y, of least norm")
+    assert "by multiplying out for all sizes" in lines[3]
+    assert lines[4] == "  a minimum, since the objective is convex in w"
     assert problem("sumsq(y - t)", "t", []).closed_form()["t"].condition == ""
 
 
