@@ -16,7 +16,16 @@ from .errors import ArgumentError, SizeError
 from .expression import Expression, merge_arrays
 from .node import Variable
 from .operations import find_variable, gradient, hessian
-from .optimality import KKT, ClosedForm, Lagrangian, Relation, closed_forms, kkt_residual, lagrangian
+from .optimality import (
+    KKT,
+    ClosedForm,
+    Lagrangian,
+    Relation,
+    closed_forms,
+    joint_closed_form,
+    kkt_residual,
+    lagrangian,
+)
 from .solving import Options, Posed, plan, solve
 
 
@@ -90,9 +99,14 @@ class Problem:
         stated = [(c.left.node, c.relation, c.right.node) for c in self.constraints]
         return problem_convexity(self.objective.node, self._over, self.sense, stated)
 
-    def closed_form(self) -> dict[str, ClosedForm]:
-        """Where stationarity is linear in an unknown: its solution in matrix notation, by name."""
-        return {v.name: c for v, c in closed_forms(self._lagrangian(None)).items()}
+    def closed_form(self, joint: bool = False) -> dict[str, ClosedForm]:
+        """Where stationarity is solved by a formula or a decomposition: the solution of each unknown, by name.
+
+        The other unknowns are held fixed (the steps of an alternating scheme); with `joint` the forms are the
+        optimum in all unknowns, in the order in which they are to be evaluated.
+        """
+        find = joint_closed_form if joint else closed_forms
+        return {v.name: c for v, c in find(self._lagrangian(None)).items()}
 
     def _lagrangian(self, names: Any) -> Lagrangian:
         return lagrangian(self.objective.node, self._over, self._posed.relations, self.sense, names)

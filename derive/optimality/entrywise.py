@@ -132,9 +132,11 @@ def entrywise(case: Case) -> ClosedForm:
         solution, conditions, inside, least = solve_entries(system, unknown)
     solution = simplify(recognise(solution))
     strict = any(c.kind == "open" for c in case.conditions)
+    requires: tuple[tuple[Node, str], ...] = ()
     signed = strict or any(c.kind == "<=" for c in case.binding)
     if signed and not inside and not Prover().prove(solution, strict):
         conditions = [f"{notation.text(solution)} {'>' if strict else '>='} 0"]
+        requires = ((solution, ">" if strict else ">="),)
     proof = "put into the derived stationarity, it makes every entry zero, by SymPy in symbols for its parts"
     return ClosedForm(
         unknown,
@@ -146,6 +148,7 @@ def entrywise(case: Case) -> ClosedForm:
         case.fixed,
         multiplier_name=name,
         kind=least,
+        requires=requires,
     )
 
 

@@ -58,6 +58,7 @@ def linear(case: Case) -> ClosedForm:
         case.fixed,
         otherwise,
         system,
+        requires=_asked(case, solution),
     )
 
 
@@ -66,15 +67,22 @@ def _factor(node: Node) -> str:
     return f"({text})" if " + " in text or " - " in text else text
 
 
-def _inside(case: Case, solution: Node) -> str:
+def _asked(case: Case, solution: Node) -> tuple[tuple[Node, str], ...]:
     """What the facts on the unknown ask of the solution, where it is not visible."""
     if not any(c.kind == "open" for c in case.conditions):
-        return ""
+        return ()
     wanted = "pd" if "pd" in case.unknown.facts else "positive"
     if wanted in solution.facts:
-        return ""
-    text = notation.text(solution)
-    return f"{text} is positive definite" if wanted == "pd" else f"{text} > 0"
+        return ()
+    return ((solution, "pd" if wanted == "pd" else ">"),)
+
+
+def _inside(case: Case, solution: Node) -> str:
+    """The same in words."""
+    for node, sign in _asked(case, solution):
+        text = notation.text(node)
+        return f"{text} is positive definite" if sign == "pd" else f"{text} > 0"
+    return ""
 
 
 def why(case: Case, system: Affine) -> str:
@@ -117,5 +125,15 @@ def _constrained(case: Case, system: Affine) -> ClosedForm:
     both = " and ".join(c for c in (system.invertible(), condition, _inside(case, solution)) if c)
     name = conditions[0].multiplier.name if conditions[0].multiplier is not None else "nu"
     return ClosedForm(
-        unknown, solution, system.matrix, both, why(case, system), nu, case.fixed, "", system, name
+        unknown,
+        solution,
+        system.matrix,
+        both,
+        why(case, system),
+        nu,
+        case.fixed,
+        "",
+        system,
+        name,
+        requires=_asked(case, solution),
     )

@@ -50,9 +50,19 @@ def scatter(case: Case) -> ClosedForm:
     solution = ratio if twice else apply("inv", ratio)
     # The solution is taken to be positive definite, which is the condition that is printed.
     proof = _proof(case, solution, ratio, bool(twice))
+    requires = ((ratio, "pd"),) if "pd" not in ratio.facts else ()
     shown = notation.text(bare(ratio))
     conditions = [f"{shown} is positive definite"] if "pd" not in ratio.facts else []
-    return ClosedForm(unknown, simplify(solution), ratio, " and ".join(conditions), proof, None, case.fixed)
+    return ClosedForm(
+        unknown,
+        simplify(solution),
+        ratio,
+        " and ".join(conditions),
+        proof,
+        None,
+        case.fixed,
+        requires=requires,
+    )
 
 
 def _proof(case: Case, solution: Node, ratio: Node, direct: bool) -> str:

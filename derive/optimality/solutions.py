@@ -110,7 +110,8 @@ Solution = Node | Eigenvectors | Polar
 class ClosedForm:
     """`unknown = solution`, where `condition` holds; `matrix` is what has to be inverted or decomposed.
 
-    `otherwise` is a solution for the case that the condition fails; `kind` says whether it is a minimum.
+    `otherwise` is a solution for the case that the condition fails; `kind` says whether it is a minimum;
+    `requires` are the inequalities of the condition, which `evaluate` checks: (node, ">", ">=" or "pd").
 
     >>> import derive as dv
     >>> loss = dv.parse("sumsq(X @ w - y)", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
@@ -132,6 +133,7 @@ class ClosedForm:
     affine: Any = None
     multiplier_name: str = "nu"
     kind: str = ""
+    requires: tuple[tuple[Node, str], ...] = ()
 
     @property
     def node(self) -> Node:
@@ -183,34 +185,57 @@ class ClosedForm:
         Where a matrix that must be inverted turns out to be singular, the solution of least norm is returned
         if stationarity is linear, and `UnsupportedError` raised if it is not.
         """
-        nodes = self.needs()
+        nodes = [*self.needs(), *(n for n, _ in self.requires)]
+        if self.affine is not None:
+            nodes.append(self.affine.constant)
         wanted = variables(*nodes)
-        names = {v.name for v in wanted}
         symbols = set(size_symbols(*nodes, self.unknown))
         if not isinstance(self.solution, Node) and self.solution.__class__ is Eigenvectors:
             symbols |= set(getattr(self.solution.count, "free_symbols", set()))
         data = {**(arrays or {}), **more}
-        data = {k: a for k, a in data.items() if k in names or k in {s.name for s in symbols}}
+        names = {v.name for v in wanted} | {s.name for s in symbols}
+        data = {k: a for k, a in data.items() if k in names}
         bound, binding = bind(list(wanted), data, sizes=symbols)
         return self.at(bound, binding)
 
     def at(self, arrays: Mapping[str, Array], binding: Binding) -> Array:
         """The solution on arrays that have been checked and bound to sizes."""
+        self._check(arrays, binding)
         if not isinstance(self.solution, Node):
             found = evaluate_bound(stabilise(self.solution.nodes()), dict(arrays), binding)
-            return self.solution.value(found, binding)
+            try:
+                return self.solution.value(found, binding)
+            except np.linalg.LinAlgError:
+                raise UnsupportedError(
+                    f"the closed form of {self.unknown.name} holds only if {self.condition}"
+                ) from None
         singular = False
         try:
             with np.errstate(all="ignore"):
                 (value,) = evaluate_bound(stabilise([self.solution]), dict(arrays), binding)
             singular = not np.isfinite(value).all() or self._is_singular(arrays, binding)
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, DataError):
             singular = True
         if not singular:
             return np.asarray(value)
         if self.affine is None or self.multiplier is not None:
             raise UnsupportedError(f"the closed form of {self.unknown.name} holds only if {self.condition}")
         return self._least_norm(arrays, binding)
+
+    def _check(self, arrays: Mapping[str, Array], binding: Binding) -> None:
+        """Raise where an inequality of the condition fails."""
+        try:
+            with np.errstate(all="ignore"):
+                found = evaluate_bound(stabilise([n for n, _ in self.requires]), dict(arrays), binding)
+        except (np.linalg.LinAlgError, DataError):
+            found = [np.array(np.nan)] * len(self.requires)
+        for (node, sign), a in zip(self.requires, found, strict=True):
+            least = np.linalg.eigvalsh(a).min() if sign == "pd" and np.isfinite(a).all() else np.min(a)
+            if not (least >= 0 if sign == ">=" else least > 0):
+                what = "be positive definite" if sign == "pd" else f"be {sign} 0"
+                raise UnsupportedError(
+                    f"the closed form of {self.unknown.name} needs {notation.text(node)} to {what}"
+                )
 
     def _is_singular(self, arrays: Mapping[str, Array], binding: Binding) -> bool:
         """Whether the matrix is singular to working precision."""
