@@ -14,14 +14,16 @@ from .convexity import Convexity, problem_convexity
 from .declaring import parse
 from .errors import ArgumentError, SizeError
 from .expression import Expression, merge_arrays
-from .node import Variable
+from .node import Variable, variables
 from .operations import find_variable, gradient, hessian
 from .optimality import (
     KKT,
     ClosedForm,
+    Dual,
     Lagrangian,
     Relation,
     closed_forms,
+    dual,
     joint_closed_form,
     kkt_residual,
     lagrangian,
@@ -42,9 +44,15 @@ class Problem:
     """
 
     def __init__(
-        self, objective: Expression, over: Sequence[Variable], constraints: Sequence[Constraint], sense: str
+        self,
+        objective: Expression,
+        over: Sequence[Variable],
+        constraints: Sequence[Constraint],
+        sense: str,
+        derivation: Dual | None = None,
     ) -> None:
         self.objective, self.sense, self.constraints = objective, sense, tuple(constraints)
+        self.derivation = derivation  # of a dual: its steps, and the primal unknowns in terms of its own
         self._over = tuple(over)
         relations = [Relation(c.left.node, c.relation, c.right.node) for c in constraints]
         sides = [side for c in constraints for side in (c.left, c.right)]
@@ -107,6 +115,22 @@ class Problem:
         """
         find = joint_closed_form if joint else closed_forms
         return {v.name: c for v, c in find(self._lagrangian(None)).items()}
+
+    def dual(self, kernels: Mapping[str, str] | None = None, names: Any = ()) -> Problem:
+        """The Lagrange dual: a problem of its own, whose `derivation` holds the steps and the way back.
+
+        `kernels` names Gram matrices, {"X": "K"} for K = X @ X.T; `names` are names for the multipliers of data
+        maps. Raises `UnsupportedError` where the objective is not proved convex, or an inner minimum has no form.
+        """
+        found = dual(self._lagrangian(None), kernels, names)
+        added = {v for node in (found.objective, *(r.left for r in found.relations)) for v in variables(node)}
+        sides = [side for c in self.constraints for side in (c.left, c.right)]
+        declared = {v for e in (self.objective, *sides) for v in e.declared} - set(self._over)
+        if kernels:
+            declared -= {v for v in declared if v.name in kernels}
+        objective = Expression(found.objective, declared | added)
+        conditions = [Constraint(Expression(r.left), r.sign, Expression(r.right)) for r in found.relations]
+        return Problem(objective, found.unknowns, conditions, found.sense, found)
 
     def _lagrangian(self, names: Any) -> Lagrangian:
         return lagrangian(self.objective.node, self._over, self._posed.relations, self.sense, names)

@@ -14,7 +14,7 @@ from typing import final
 
 from .. import notation
 from ..build import inner, is_zero, negate, total
-from ..node import Node, Variable, variable
+from ..node import Node, Variable, variable, variables
 from ..stable import recognise
 from ..statement.arithmetic import sub
 from .bounds import hessian_bounds
@@ -23,6 +23,7 @@ from .domains import check_domain, check_unknown, rounded
 from .forms import prove_form
 from .search import Counterexample, search
 from .signs import Prover, Step
+from .splitting import split
 
 
 @final
@@ -72,11 +73,12 @@ class Convexity:
 
 
 def convexity(
-    objective: Node, unknowns: Sequence[Variable], *, seed: int = 0, look: bool = True
+    objective: Node, unknowns: Sequence[Variable], *, seed: int = 0, look: bool = True, compose: bool = True
 ) -> Convexity:
     """Is the scalar convex in the unknowns jointly, for all data that satisfy the facts?
 
-    `look` asks for a counterexample where no proof is found.
+    `look` asks for a counterexample where no proof is found; `compose` allows the proof to take affine parts
+    for unknowns of their own.
     """
     root = recognise(objective)
     directions = {v: variable(f"d_{v.name}", v.shape, v.facts & {"symmetric", "diagonal"}) for v in unknowns}
@@ -100,11 +102,31 @@ def convexity(
             return Convexity("convex", because, proof, None, form, domain, *bounds)
     except Undecided as found:
         reason = str(found)
+    composed = _of_affine_maps(root, unknowns) if compose else None
+    if composed is not None:
+        return composed
     example = search(root, unknowns, form, directions, seed=seed) if look else None
     if example is not None:
         what = "negative curvature" if example.kind == "curvature" else "a chord below the graph"
         return Convexity("not convex", f"{what}, checked to 50 digits", None, example, form)
     return Convexity("undecided", reason, None, None, form)
+
+
+def _of_affine_maps(root: Node, unknowns: Sequence[Variable]) -> Convexity | None:
+    """Convex in the values of its affine parts, taken for unknowns of their own: f(Ax + b, x)."""
+    named = split(root, unknowns, {v.name for v in variables(root)} | {v.name for v in unknowns})
+    if not named.named:
+        return None
+    found = convexity(named.objective, [*unknowns, *named.named], look=False, compose=False)
+    if found.status != "convex":
+        return None
+    stands = ", ".join(f"{z.name} = {notation.text(part)}" for z, part in named.named.items())
+    claim = f"{notation.text(named.objective)} is convex in {', '.join(v.name for v in [*named.named, *unknowns])}"
+    premises = (found.proof,) if found.proof is not None else ()
+    proof = Step(claim, "its second derivative along every direction is nonnegative", premises)
+    return Convexity(
+        "convex", f"a convex function of affine functions, {stands}", proof, None, None, found.domain
+    )
 
 
 def problem_convexity(

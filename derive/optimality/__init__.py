@@ -1,6 +1,8 @@
 """What a statement implies about its optimum: Lagrangian, KKT conditions, closed forms."""
 
 from .closed_form import ClosedForm, closed_form, closed_forms, evaluate_closed_form, joint_closed_form
+from .conjugate import Conjugate, conjugate
+from .dual import Dual, dual
 from .kkt import KKT
 from .lagrangian import Lagrangian, Relation, lagrangian
 from .residual import Residual, kkt_residual
@@ -8,11 +10,15 @@ from .residual import Residual, kkt_residual
 __all__ = [
     "KKT",
     "ClosedForm",
+    "Conjugate",
+    "Dual",
     "Lagrangian",
     "Relation",
     "Residual",
     "closed_form",
     "closed_forms",
+    "conjugate",
+    "dual",
     "evaluate_closed_form",
     "joint_closed_form",
     "kkt_residual",

@@ -22,7 +22,7 @@ from typing import final
 import sympy
 
 from .. import notation
-from ..build import Factor, add, einsum, is_zero, power, scale, zero
+from ..build import Factor, add, constant_value, einsum, is_zero, power, scale, zero
 from ..convexity.signs import Prover
 from ..differentiate import jvp, substitute
 from ..errors import UnsupportedError
@@ -39,9 +39,14 @@ from .common import without_common_factor
 from .lagrangian import Condition
 from .solutions import ClosedForm
 
-_Z = sympy.Symbol("z", positive=True)
+_REAL, _POSITIVE = sympy.Symbol("z", real=True), sympy.Symbol("z", positive=True)
 _U = sympy.Symbol("u", real=True)
 _LEAST = "a minimum, being the only stationary point, with a positive second derivative"
+
+
+def entry(unknown: Variable) -> sympy.Symbol:
+    """The symbol for one entry of the unknown, with its sign."""
+    return _POSITIVE if unknown.facts & {"positive", "nonnegative"} else _REAL
 
 
 @final
@@ -64,6 +69,7 @@ class Entries:
 def entries_of(slope: Node, unknown: Variable) -> Entries:
     """The gradient as a sum of functions of single entries; raises where it is none."""
     plain: Labels = tuple(range(unknown.order))
+    z = entry(unknown)
     found: dict[sympy.Expr, list[tuple[sympy.Expr, Node]]] = {}
     for c, term in flat_terms(expand(slope)):
         function: sympy.Expr = ONE
@@ -74,24 +80,30 @@ def entries_of(slope: Node, unknown: Variable) -> Entries:
                 continue
             if labels != plain:
                 raise UnsupportedError(f"the entries of {unknown.name} are coupled in {notation.text(term)}")
-            function = function * _scalar(node, unknown)
+            function = function * scalar_function(node, unknown)
         used = {i for _, ls in rest for i in ls}
         fill: list[Factor] = [(ones((unknown.shape[i],)), (i,)) for i in plain if i not in used]
         weight = einsum([*rest, *fill], plain)
-        number, function = sympy.powsimp(function).as_independent(_Z)
+        number, function = sympy.powsimp(function).as_independent(z)
         found.setdefault(function, []).append((c * number, weight))
     weights = {f: add(terms, unknown.shape) for f, terms in found.items()}
     return Entries({f: w for f, w in weights.items() if not is_zero(w)})
 
 
-def _scalar(node: Node, unknown: Variable) -> sympy.Expr:
-    """The function of one entry, as a SymPy expression in z."""
+def scalar_function(node: Node, unknown: Variable) -> sympy.Expr:
+    """An array whose entries are functions of the entries of the unknown, as a SymPy expression in z.
+
+    Raises `UnsupportedError` where it is none.
+    """
     if node is unknown:
-        return _Z
+        return entry(unknown)
+    number = constant_value(node)
+    if number is not None:
+        return number
     if isinstance(node, Apply):
         operator = lookup(node.op)
         if isinstance(operator, Elementwise) and all(o.shape == unknown.shape for o in node.operands):
-            return operator.scalar(node.params)(*(_scalar(o, unknown) for o in node.operands))
+            return operator.scalar(node.params)(*(scalar_function(o, unknown) for o in node.operands))
     if node.order == unknown.order and not depends_on(node, unknown):
         raise UnsupportedError("an operator of two arrays has no inverse here")
     total = sympy.S.Zero
@@ -102,7 +114,7 @@ def _scalar(node: Node, unknown: Variable) -> sympy.Expr:
                 raise UnsupportedError(f"the entries of {unknown.name} are coupled in {notation.text(node)}")
             if n is node or not (depends_on(n, unknown) or isinstance(n, type(ones(())))):
                 raise UnsupportedError(f"{notation.text(node)} is no function of single entries")
-            part = part * (_scalar(n, unknown) if depends_on(n, unknown) else ONE)
+            part = part * (scalar_function(n, unknown) if depends_on(n, unknown) else ONE)
         total += part
     return total
 
@@ -155,6 +167,7 @@ def entrywise(case: Case) -> ClosedForm:
 def solve_entries(system: Entries, unknown: Variable) -> tuple[Node, list[str], bool, str]:
     """v from Σ weight·φ(v) = 0, the conditions, whether v is positive under them, and why it is a minimum."""
     functions = sorted(system.weights, key=_exponent_key)
+    z = entry(unknown)
     weights = [system.weights[f] for f in functions]
     prover = Prover()
     symbols = [_symbol(k, w, prover) for k, w in enumerate(weights)]
@@ -186,7 +199,7 @@ def solve_entries(system: Entries, unknown: Variable) -> tuple[Node, list[str], 
         raise UnsupportedError(
             f"the stationarity in {unknown.name} has no solution in closed form that is known here"
         )
-    _confirm(sum(s * f.subs(_Z, inverse) for s, f in zip(symbols, functions, strict=True)), unknown)
+    _confirm(sum(s * f.subs(z, inverse) for s, f in zip(symbols, functions, strict=True)), unknown)
     return (
         to_node(inverse, dict(zip(symbols, weights, strict=True)), unknown.shape),
         conditions,
@@ -219,9 +232,9 @@ def _confirm(residual: sympy.Expr, unknown: Variable) -> None:
 
 def _inverse(function: sympy.Expr, positive: bool) -> sympy.Expr:
     """φ⁻¹(u) by SymPy, where it is one function."""
-    z = _Z if positive else sympy.Symbol("z", real=True)
+    z = _POSITIVE if positive else _REAL
     try:
-        found = sympy.solve(function.subs(_Z, z) - _U, z)
+        found = sympy.solve(function - _U, z)
     except NotImplementedError:
         found = []
     if len(found) != 1:
@@ -236,6 +249,7 @@ def _under_equation(unknown: Variable, system: Entries, equation: Condition) -> 
     plain: Labels = tuple(range(unknown.order))
     over: Labels = tuple(range(equation.residual.order))
     r = scale(MINUS, substitute(equation.residual, {unknown: zero(unknown.shape)}))
+    z = entry(unknown)
     (function, *more) = system.functions
     if more:
         raise UnsupportedError("under an equation one function of the entries can be solved for")
@@ -243,15 +257,13 @@ def _under_equation(unknown: Variable, system: Entries, equation: Condition) -> 
     a, b, k, nu = sympy.symbols("a b g nu", positive=True)
     if _exponent(function) == -1 and is_zero(constant):
         # a/v + ν g = 0  =>  v = u/ν with u = −a/g
-        _confirm((a / _Z + nu * k).subs(_Z, -a / (nu * k)), unknown)
+        _confirm((a / z + nu * k).subs(z, -a / (nu * k)), unknown)
         base = _divided(scale(MINUS, weight), g)
         tau = _scaled_to(base, g, r, plain, over)
         return _spread(base, tau, plain, over), simplify(recognise(power(tau, MINUS))), []
-    if function == sympy.log(_Z):
+    if function == sympy.log(z):
         # a log v + b + ν g = 0  =>  v = exp(−b/a) exp(−ν g/a), g/a the same for all entries of one equation
-        _confirm(
-            (a * sympy.log(_Z) + b + nu * k).subs(_Z, sympy.exp(-b / a) * sympy.exp(-nu * k / a)), unknown
-        )
+        _confirm((a * sympy.log(z) + b + nu * k).subs(z, sympy.exp(-b / a) * sympy.exp(-nu * k / a)), unknown)
         rate = _constant_over(_divided(g, weight), over)
         if rate is None:
             raise UnsupportedError(
@@ -333,7 +345,7 @@ def _exponent(function: sympy.Expr) -> sympy.Expr | None:
     if function == 1:
         return sympy.S.Zero
     base, exponent = function.as_base_exp()
-    return exponent if base == _Z and exponent.is_number else None
+    return exponent if base in (_REAL, _POSITIVE) and exponent.is_number else None
 
 
 def _exponent_key(function: sympy.Expr) -> tuple[float, str]:

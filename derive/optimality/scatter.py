@@ -47,7 +47,7 @@ def scatter(case: Case) -> ClosedForm:
     target = add(twice or constant, unknown.shape)
     ratio = einsum([(scale(MINUS, target), plain), (power(weight, MINUS), lead)], plain)
     ratio = simplify(ratio)
-    solution = ratio if twice else apply("inv", ratio)
+    solution = ratio if twice else _inverse(ratio)
     # The solution is taken to be positive definite, which is the condition that is printed.
     proof = _proof(case, solution, ratio, bool(twice))
     requires = ((ratio, "pd"),) if "pd" not in ratio.facts else ()
@@ -63,6 +63,16 @@ def scatter(case: Case) -> ClosedForm:
         case.fixed,
         requires=requires,
     )
+
+
+def _inverse(matrix: Node) -> Node:
+    """(c A)⁻¹ as A⁻¹ / c."""
+    scalars = [f for f in factors_of(matrix) if not f[1]]
+    rest = [f for f in factors_of(matrix) if f[1]]
+    if not scalars or matrix.order != 2:
+        return apply("inv", matrix)
+    core = apply("inv", einsum(rest, (0, 1)))
+    return einsum([(core, (0, 1)), *((power(n, MINUS), ()) for n, _ in scalars)], (0, 1))
 
 
 def _proof(case: Case, solution: Node, ratio: Node, direct: bool) -> str:

@@ -140,7 +140,7 @@ def _reduced(objective: Node, unknown: Variable, square: bool) -> Node:
         return current
 
     squares = power(unknown, sympy.Integer(2)) if unknown.order == 1 else None
-    root = expand(_opened_squares(expand(objective)))
+    root = expand(squares_multiplied_out(expand(objective)))
     for _ in range(6):
         (better,) = transform([root], rewrite)
         better = expand(better)
@@ -153,7 +153,7 @@ def _reduced(objective: Node, unknown: Variable, square: bool) -> Node:
     return root
 
 
-def _opened_squares(root: Node) -> Node:
+def squares_multiplied_out(root: Node) -> Node:
     """Σ (a + b + …)² with the squares multiplied out, products inside with labels of their own."""
 
     def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:

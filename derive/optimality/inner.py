@@ -1,0 +1,285 @@
+"""The least value of h(v) + ⟨s, v⟩ over one block v of variables: −h*(−s), by the form of h.
+
+    h = 0                     s = 0;  s ≥ 0 for v ≥ 0;  s ⪰ 0 for v ⪰ 0;  min s for v on the simplex
+    Σ w φ(v), entry by entry  −Σ w φ*(−s/w), φ* derived by SymPy
+    c ‖v‖₂                    0 for ‖s‖₂ ≤ c, over all axes or the last ones
+    c max v                   0 for −s ≥ 0, Σ(−s) = c
+    c log Σ exp v             −c Σ p log p with p = −s/c on the simplex
+    anything with a closed form: its value there (quadratic forms, −log det)
+
+(Boyd & Vandenberghe, Convex Optimization, §3.3 and §5.1.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import sympy
+
+from .. import notation
+from ..build import (
+    Factor,
+    add,
+    constant_value,
+    einsum,
+    full,
+    multiply,
+    negate,
+    power,
+    scale,
+    split_scale,
+    total,
+    zero,
+)
+from ..convexity.signs import Prover
+from ..convexity.splitting import fresh_name
+from ..differentiate import gradient, substitute
+from ..errors import UnsupportedError
+from ..node import Apply, Einsum, Labels, Node, Ones, Variable, depends_on, ones, variable
+from ..operators import apply
+from ..operators.scalar import to_node
+from ..simplify import simplify
+from ..sizes import ONE
+from ..verify.canonical import canonical
+from .affine import MINUS, factors_of, sum_last
+from .closed_form import closed_form
+from .conjugate import U, conjugate
+from .entrywise import entry, scalar_function
+from .lagrangian import Relation
+
+Terms = list[tuple[sympy.Expr, Node]]
+
+
+@final
+@dataclass(frozen=True)
+class Inner:
+    """The least value, where it is finite, and where it is attained (None: not unique or not known)."""
+
+    value: Node
+    relations: tuple[Relation, ...] = ()
+    minimiser: Node | None = None
+    conditions: tuple[str, ...] = ()
+    reason: str = ""
+    added: tuple[Variable, ...] = field(default=())
+
+
+def inner_minimum(nonlinear: Terms, slope: Node, v: Variable, taken: set[str]) -> Inner:
+    """The least value over `v` of the nonlinear terms plus ⟨slope, v⟩; raises where no form is known."""
+    if not nonlinear:
+        return _affine(slope, v, taken)
+    reasons: list[UnsupportedError] = []
+    for form in (_entries, _single_operator, _by_formula):
+        try:
+            return form(nonlinear, slope, v)
+        except UnsupportedError as error:
+            reasons.append(error)
+    raise reasons[-1]
+
+
+def _affine(slope: Node, v: Variable, taken: set[str]) -> Inner:
+    nothing = zero(())
+    name = v.name
+    if "simplex" in v.facts:
+        least = apply("min", slope, axes=(v.order - 1,))
+        return Inner(
+            total(least), (), None, (), f"the least of a linear function on the simplex, over {name}"
+        )
+    if "psd" in v.facts:
+        slack = variable(fresh_name("Z", taken), v.shape, ["psd"])
+        reason = f"linear in {name} psd: bounded below where its slope is psd"
+        return Inner(nothing, (Relation(slope, "==", slack),), None, (), reason, (slack,))
+    if v.facts & {"nonnegative", "positive"}:
+        reason = f"linear in {name} >= 0: bounded below where its slope is nonnegative"
+        return Inner(nothing, (Relation(slope, ">=", zero(())),), None, (), reason)
+    if v.facts - {"symmetric"}:
+        raise UnsupportedError(f"{name} is {', '.join(sorted(v.facts))}, which has no dual here")
+    core = split_scale(simplify(slope))[1]
+    reason = f"linear in {name}: bounded below where its slope is zero"
+    return Inner(nothing, (Relation(core, "==", zero(())),), None, (), reason)
+
+
+# ---------------------------------------------------------------- entry by entry
+
+
+def _entries(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
+    if v.facts - {"positive", "nonnegative", "nonzero", "integer"}:
+        raise UnsupportedError(f"{v.name} is {', '.join(sorted(v.facts))}: its entries are not free")
+    z = entry(v)
+    prover = Prover()
+    weights: dict[sympy.Symbol, Node] = {}
+    known: dict[Node, sympy.Symbol] = {}
+    function = sympy.S.Zero
+    for c, term in nonlinear:
+        weight, phi = _weighted(term, v)
+        number = constant_value(weight)
+        if number is not None:
+            factor = number
+        else:
+            if weight not in known:
+                sign = {"positive": True} if prover.prove(weight, True) else {"real": True}
+                known[weight] = sympy.Symbol(_called(weight, len(known)), **sign)
+                weights[known[weight]] = weight
+            factor = known[weight]
+        function += c * factor * phi
+    found = conjugate(function, z)
+    t = simplify(negate(slope))
+    bindings: dict[sympy.Symbol, Node] = {U: t, **weights}
+    value = negate(total(to_node(found.value, bindings, v.shape)))
+    relations: list[Relation] = []
+    if found.low == found.high:
+        relations.append(Relation(t, "==", narrow(to_node(found.low, weights, v.shape))))
+    else:
+        if found.low.is_finite:
+            relations.append(Relation(t, ">=", narrow(to_node(found.low, weights, v.shape))))
+        if found.high.is_finite:
+            relations.append(Relation(t, "<=", narrow(to_node(found.high, weights, v.shape))))
+    at = found.slope
+    minimiser = to_node(at, bindings, v.shape) if at.has(U) else None
+    reason = f"the conjugate of {notation.text(add(nonlinear, ()))} is, entry by entry, {found}"
+    return Inner(value, tuple(relations), minimiser, (), reason)
+
+
+def narrow(bound: Node) -> Node:
+    """The number that an array repeats, so that it prints as a number; the array itself otherwise."""
+    found = bound
+    while found.order:
+        reduced = sum_last(found)
+        if reduced is None:
+            return bound
+        found = reduced
+    return found
+
+
+def _called(weight: Node, count: int) -> str:
+    """The name of the number that a weight repeats, or a made-up one."""
+    named = [n for n, ls in factors_of(split_scale(weight)[1]) if not isinstance(n, Ones)]
+    plain = len(named) == 1 and isinstance(named[0], Variable) and split_scale(weight)[0] == 1
+    return named[0].name if plain and named[0] is not None and named[0].name not in "uz" else f"a{count}"
+
+
+def _weighted(term: Node, v: Variable) -> tuple[Node, sympy.Expr]:
+    """A term Σ w φ(v) as the weights w, in the shape of v, and φ."""
+    factors = factors_of(term) if isinstance(term, Einsum) else [(term, tuple(range(term.order)))]
+    own: Labels | None = None
+    phi: sympy.Expr = ONE
+    rest: list[Factor] = []
+    for node, labels in factors:
+        if not depends_on(node, v):
+            rest.append((node, labels))
+            continue
+        if len(set(labels)) != len(labels) or (own is not None and labels != own) or len(labels) != v.order:
+            raise UnsupportedError(f"the entries of {v.name} are coupled in {notation.text(term)}")
+        own = labels
+        phi = phi * scalar_function(node, v)
+    assert own is not None
+    place = {i: k for k, i in enumerate(own)}
+    if any(i not in place for _, ls in rest for i in ls):
+        rest = [
+            (
+                einsum(rest, tuple(i for i in own if any(i in ls for _, ls in rest))),
+                tuple(i for i in own if any(i in ls for _, ls in rest)),
+            )
+        ]
+    moved = [(n, tuple(place[i] for i in ls)) for n, ls in rest]
+    used = {i for _, ls in moved for i in ls}
+    fill: list[Factor] = [(ones((s,)), (k,)) for k, s in enumerate(v.shape) if k not in used]
+    return einsum([*moved, *fill], tuple(range(v.order))), phi
+
+
+# ---------------------------------------------------------------- norms, max, log-sum-exp
+
+
+def _single_operator(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
+    if len(nonlinear) != 1:
+        raise UnsupportedError(f"several coupled terms in {v.name}")
+    c, term = nonlinear[0]
+    factors = factors_of(term) if isinstance(term, Einsum) else [(term, ())]
+    moving = [(n, ls) for n, ls in factors if depends_on(n, v)]
+    if len(moving) != 1 or v.facts:
+        raise UnsupportedError(f"no conjugate is known of {notation.text(term)}")
+    node, labels = moving[0]
+    lead = tuple(range(node.order))
+    if len(set(labels)) != len(labels):
+        raise UnsupportedError(f"no conjugate is known of {notation.text(term)}")
+    place = {i: k for k, i in enumerate(labels)}
+    rest = [(n, tuple(place.get(i, i + 100) for i in ls)) for n, ls in factors if n is not node]
+    used = {i for _, ls in rest for i in ls}
+    fill: list[Factor] = [(ones((node.shape[k],)), (k,)) for k in lead if k not in used]
+    weight = scale(c, einsum([*rest, *fill], lead))
+    if Prover().prove(weight) is None:
+        raise UnsupportedError(f"the weight {notation.text(weight)} is not known to be nonnegative")
+    axes = tuple(range(len(lead), v.order))
+    if _is_norm(node, v, lead):
+        length = power(einsum([(power(slope, sympy.Integer(2)), tuple(range(v.order)))], lead), sympy.S.Half)
+        relation = Relation(length, "<=", narrow(weight))
+        reason = f"the conjugate of a multiple of norm({v.name}) is the indicator of a ball"
+        return Inner(zero(()), (relation,), None, (), reason)
+    plain = tuple(range(v.order))
+    if not isinstance(node, Apply) or node.operands[0] is not v or node.op not in ("max", "logsumexp"):
+        raise UnsupportedError(f"no conjugate is known of {notation.text(term)}")
+    if tuple(sorted(int(a) for a in node.param("axes"))) != axes:
+        raise UnsupportedError(f"no conjugate is known of {notation.text(term)} over these axes")
+    t = simplify(negate(slope))
+    relations = (Relation(t, ">=", zero(())), Relation(einsum([(t, plain)], lead), "==", narrow(weight)))
+    if node.op == "max":
+        reason = f"the conjugate of max({v.name}) is the indicator of the simplex"
+        return Inner(zero(()), relations, None, (), reason)
+    share = simplify(einsum([(t, plain), (power(weight, MINUS), lead)], plain))
+    value = negate(total(multiply(t, apply("log", share))))
+    reason = f"the conjugate of logsumexp({v.name}) is the negative entropy on the simplex"
+    return Inner(value, relations, apply("log", share), (), reason)
+
+
+def _is_norm(node: Node, v: Variable, lead: Labels) -> bool:
+    squares = power(v, sympy.Integer(2))
+    expected = power(einsum([(squares, tuple(range(v.order)))], lead), sympy.S.Half)
+    return node is expected
+
+
+# ---------------------------------------------------------------- by formula
+
+
+def _by_formula(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
+    labels = tuple(range(v.order))
+    whole = add([*nonlinear, (ONE, einsum([(slope, labels), (v, labels)], ()))], ())
+    form = closed_form(whole, v)
+    if not form.kind.startswith("a minimum"):
+        raise UnsupportedError(f"the inner minimum over {v.name} is not proved to be one")
+    best = form.node
+    if form.affine is not None and form.multiplier is None:
+        # ½⟨v, Hv⟩ − ⟨b, v⟩ + c has the value c − ½⟨b, H⁻¹b⟩
+        b = simplify(negate(substitute(gradient(whole, v), {v: zero(v.shape)})))
+        half = scale(-sympy.S.Half, einsum([(b, labels), (best, labels)], ()))
+        value = add([(ONE, substitute(whole, {v: zero(v.shape)})), (ONE, half)], ())
+    else:
+        value = simplify(canonical(substitute(whole, {v: best})))
+    conditions = (form.condition,) if form.condition else ()
+    return Inner(value, (), best, conditions, f"minimised at {v.name} = {notation.text(best)}")
+
+
+def parts(terms: Sequence[tuple[sympy.Expr, Node]], v: Variable) -> tuple[Terms, Node, Terms]:
+    """Terms that are nonlinear in v, the slope of those that are linear in it, and the rest."""
+    nonlinear: Terms = []
+    linear: Terms = []
+    rest: Terms = []
+    for c, term in terms:
+        if not depends_on(term, v):
+            rest.append((c, term))
+            continue
+        factors = factors_of(term) if isinstance(term, Einsum) else [(term, ())]
+        moving = [n for n, _ in factors if depends_on(n, v)]
+        (linear if moving == [v] or term is v else nonlinear).append((c, term))
+    if linear:
+        bare = variable(v.name, v.shape)
+        free = [(c, substitute(t, {v: bare})) for c, t in linear]
+        slope = simplify(gradient(add(free, ()), bare))
+        if "symmetric" in v.facts and v.order >= 2:
+            slope = simplify(gradient(add(linear, ()), v))
+    else:
+        slope = scale(sympy.S.Zero, full(v.shape))
+    return nonlinear, slope, rest
+
+
+__all__ = ["Inner", "Terms", "inner_minimum", "narrow", "parts"]
