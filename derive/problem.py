@@ -14,7 +14,7 @@ from .convexity import Convexity, problem_convexity
 from .declaring import parse
 from .errors import ArgumentError, SizeError
 from .expression import Expression, merge_arrays
-from .node import Variable, variables
+from .node import Variable, close_facts, variables
 from .operations import find_variable, gradient, hessian
 from .optimality import (
     KKT,
@@ -75,7 +75,7 @@ class Problem:
         return self._posed
 
     def __str__(self) -> str:
-        head = f"{self.sense} {self.objective}\n  over {', '.join(self.unknowns)}"
+        head = f"{self.sense} {self.objective}\n  over {', '.join(_with_facts(v) for v in self._over)}"
         return head + "".join(f"\n  subject to {c}" for c in self.constraints)
 
     __repr__ = __str__
@@ -104,6 +104,8 @@ class Problem:
 
     def convexity(self) -> Convexity:
         """Is the problem convex? `.status` is "convex" (with `.proof`), "not convex" or "undecided"."""
+        if self.derivation is not None:
+            return Convexity("convex", "a dual function is an infimum of affine functions of its multipliers")
         stated = [(c.left.node, c.relation, c.right.node) for c in self.constraints]
         return problem_convexity(self.objective.node, self._over, self.sense, stated)
 
@@ -188,6 +190,13 @@ class Problem:
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""
         return plan(self._posed, sizes)
+
+
+def _with_facts(v: Variable) -> str:
+    """The name, and what confines it: facts on an unknown are constraints."""
+    implied = {fact for other in v.facts for fact in close_facts([other]) - {other}}
+    found = sorted(v.facts - implied)
+    return f"{v.name} ({', '.join(found)})" if found else v.name
 
 
 def minimize(

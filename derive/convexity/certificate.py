@@ -19,7 +19,7 @@ from ..stable import recognise
 from ..statement.arithmetic import sub
 from .bounds import hessian_bounds
 from .curvature import Line, Undecided
-from .domains import check_domain, check_unknown, rounded
+from .domains import check_domain, check_unknown, rounded, signed_where_defined
 from .forms import prove_form
 from .search import Counterexample, search
 from .signs import Prover, Step
@@ -91,6 +91,7 @@ def convexity(
         line = Line(root, directions, rounded(values))
         form = line.jets[root].curvature
         domain = tuple(check_domain(root, line, values, forms))
+        forms.positive, forms.negative = signed_where_defined(root)
         if form is None or is_zero(form):
             return Convexity("convex", "the objective is affine in the unknowns", domain=domain)
         proof = prove_form(forms, form)

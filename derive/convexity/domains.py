@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import sympy
 
-from ..build import add, split_power
+from ..build import add, split_power, split_scale
 from ..node import Apply, Node, Variable, topological
 from ..operators import lookup
 from ..operators.elementwise import Elementwise
@@ -55,6 +55,31 @@ def check_domain(root: Node, line: Line, values: Prover, forms: Prover) -> list[
             if condition and condition not in found:
                 found.append(condition)
     return found
+
+
+def signed_where_defined(root: Node) -> tuple[set[Node], set[Node]]:
+    """What is positive and what negative wherever the statement has a value: the arguments of logarithms and of
+    fractional powers.
+
+    A root may touch zero, where its argument is nonnegative; it is left out.
+    """
+    positive: set[Node] = set()
+    negative: set[Node] = set()
+    for node in topological([root]):
+        if not isinstance(node, Apply):
+            continue
+        exponent = split_power(node)[1]
+        if node.op == "log" or (
+            node.op == "power" and exponent.is_number and not exponent.is_integer and exponent < 0
+        ):
+            base = node.operands[0]
+            c, core = split_scale(base)
+            positive.add(base)
+            if c.is_positive:
+                positive.add(core)
+            elif c.is_negative:
+                negative.add(core)
+    return positive, negative
 
 
 def _condition(node: Apply, line: Line, values: Prover, forms: Prover) -> str:

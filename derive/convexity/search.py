@@ -67,7 +67,7 @@ def search(
             try:
                 for trial in _directions(unknowns, blocks, data, binding, rng) if form is not None else ():
                     found = _curved(form, unknowns, directions, data, trial, binding)  # type: ignore[arg-type]
-                    if found is not None:
+                    if found is not None and _defined(objective, found, binding):
                         return found
             except (DeriveError, np.linalg.LinAlgError, ArithmeticError):
                 pass
@@ -143,6 +143,16 @@ def _curved(
         trial,
         float(value),
     )
+
+
+def _defined(objective: Node, found: Counterexample, binding: Binding) -> bool:
+    """Whether the function is real around the point: the form of its Hessian may go on where it does not."""
+    for t in (-1e-6, 0, 1e-6):
+        moved = {k: a + t * found.direction[k] if k in found.direction else a for k, a in found.point.items()}
+        (value,) = evaluate_bound([objective], moved, binding, digits=DIGITS)
+        if not (mpmath.isfinite(value[()]) and mpmath.im(value[()]) == 0):
+            return False
+    return True
 
 
 def _chord(

@@ -50,6 +50,8 @@ class Prover:
     def __init__(self, directions: Iterable[Variable] = ()) -> None:
         self.directions = frozenset(directions)
         self.defined: dict[Variable, Node] = {}  # atoms and what they stand for
+        self.positive: set[Node] = set()  # positive wherever the statement is defined
+        self.negative: set[Node] = set()
         self._known: dict[tuple[Node, bool], Step | None] = {}
         self._moving: dict[Node, bool] = {}
 
@@ -87,6 +89,8 @@ class Prover:
             not strict and "simplex" in node.facts
         ):
             return done(_why(node))
+        if node in self.positive:
+            return done("where the statement is defined")
         if isinstance(node, Variable) and node in self.defined:
             return self.prove(self.defined[node], strict)
         if isinstance(node, Sum):
@@ -136,6 +140,9 @@ class Prover:
 
     def opposite(self, node: Node) -> Step | None:
         """A proof that every entry is ≤ 0."""
+        below = self._below(node)
+        if below is not None:
+            return below
         if isinstance(node, Sum) or any(isinstance(o, Sum) for o in node.operands):
             negative = add([(sympy.S.NegativeOne, node)], node.shape)
             if isinstance(node, Einsum):  # −Σ(a − b)c as Σ(b − a)c
@@ -148,6 +155,25 @@ class Prover:
                             return Step(self.say(negative), "a product of such", premises)
             if self._scalar(negative, False):
                 return Step(self.say(negative), "sign of an elementwise expression")
+        return None
+
+    def _below(self, node: Node) -> Step | None:
+        """≤ 0 for c where −c > 0 wherever the statement is defined, for its odd powers, and products with it."""
+        negative = add([(sympy.S.NegativeOne, node)], node.shape)
+        if node in self.negative:
+            return Step(self.say(negative, True), "where the statement is defined")
+        base, exponent = split_power(node)
+        if base is not node and exponent.is_odd:
+            inner = self._below(base)
+            return Step(self.say(negative), "has the sign of its argument", (inner,)) if inner else None
+        if isinstance(node, Einsum) and self.negative:
+            below = [self._below(o) for o in node.operands]
+            if sum(b is not None for b in below) == 1:
+                parts = [b or self.prove(o) for b, o in zip(below, node.operands, strict=True)]
+                if all(parts):
+                    return Step(
+                        self.say(negative), "a product of such", tuple(p for p in parts if p is not None)
+                    )
         return None
 
     def form(self, factors: list[Factor], output: Labels) -> bool:

@@ -214,10 +214,14 @@ class _Attempt:
         if not any(depends_on(value, v) for v in unknowns) and not relations:
             raise UnsupportedError("the dual has no unknowns left")
         value, relations = self._with_kernels(value, relations, kernels)
+        value, relations, unknowns = self._signed(value, relations, unknowns)
         largest = self.stated.sense == "minimize"
         shown = [r for r in (_tidy(r) for r in relations) if r is not None]
         slopes = {alpha: simplify(gradient(self.named.objective, z)) for z, alpha in self.maps.items()}
-        back = {alpha: substitute(s, dict(self.named.named)) for alpha, s in slopes.items()}
+        back = {
+            alpha: substitute(s, {z: part for z, part in self.named.named.items()})
+            for alpha, s in slopes.items()
+        }
         return Dual(
             value if largest else simplify(negate(value)),
             tuple(unknowns),
@@ -228,6 +232,21 @@ class _Attempt:
             tuple(self.steps),
             tuple(dict.fromkeys(self.conditions)),
         )
+
+    def _signed(
+        self, value: Node, relations: list[Relation], unknowns: list[Variable]
+    ) -> tuple[Node, list[Relation], list[Variable]]:
+        """α ≥ 0 as a fact on α."""
+        new: dict[Node, Node] = {}
+        for r in relations:
+            if r.sign == ">=" and isinstance(r.left, Variable) and r.left in unknowns and is_zero(r.right):
+                new[r.left] = variable(r.left.name, r.left.shape, {*r.left.facts, "nonnegative"})
+        if not new:
+            return value, relations, unknowns
+        moved = [Relation(substitute(r.left, new), r.sign, substitute(r.right, new)) for r in relations]
+        self.maps = {z: new.get(a, a) for z, a in self.maps.items()}  # type: ignore[misc]
+        self.primal = {v: substitute(n, new) for v, n in self.primal.items()}
+        return substitute(value, new), moved, [new.get(v, v) for v in unknowns]  # type: ignore[misc]
 
     def _without_slack(self, unknowns: list[Variable]) -> tuple[list[Relation], list[Variable]]:
         """r − λ = 0 with λ ≥ 0 that occurs nowhere else: r ≥ 0."""
@@ -278,7 +297,8 @@ class _Attempt:
         self, value: Node, relations: list[Relation], kernels: Mapping[str, str]
     ) -> tuple[Node, list[Relation]]:
         for name, kernel in kernels.items():
-            data = next((v for v in variables(value) if v.name == name), None)
+            sides = [side for r in relations for side in (r.left, r.right)]
+            data = next((v for v in variables(value, *sides) if v.name == name), None)
             if data is None or data.order != 2:
                 raise UnsupportedError(
                     f"the dual holds no data matrix {name} whose Gram matrix could be named"
@@ -287,7 +307,6 @@ class _Attempt:
                 raise DeclarationError(f"the Gram matrix cannot be called {kernel}: the name is taken")
             gram = variable(kernel, (data.shape[0], data.shape[0]), ["psd"])
             value = simplify(_kernelised(value, data, gram))
-            sides = [side for r in relations for side in (r.left, r.right)]
             if depends_on(value, data) or any(depends_on(side, data) for side in sides):
                 raise UnsupportedError(f"the dual holds {name} other than through {name} @ {name}.T")
             self.steps.append(f"{kernel} = {name} @ {name}.T, or any positive semidefinite kernel matrix")

@@ -22,6 +22,9 @@ from ..statement.arithmetic import sub
 from .dual import Dual
 from .lagrangian import Relation
 
+#: How far a constraint may be missed by a point that counts as feasible.
+FEASIBLE = 1e-7
+
 
 def evaluate_nodes(nodes: list[Node], arrays: Mapping[str, Any]) -> list[Array]:
     """The nodes on arrays by name; arrays that do not occur are passed over."""
@@ -49,7 +52,7 @@ def violation(dual: Dual, arrays: Mapping[str, Any]) -> float:
     return max(worst)
 
 
-def bound(dual: Dual, arrays: Mapping[str, Any], tolerance: float = 1e-9) -> float:
+def bound(dual: Dual, arrays: Mapping[str, Any], tolerance: float = FEASIBLE) -> float:
     """The value of the dual at a feasible point, which bounds the optimum; `DataError` where it is not feasible."""
     if (worst := violation(dual, arrays)) > tolerance:
         raise DataError(f"the dual point violates its constraints by {worst:.3g}")
@@ -70,7 +73,7 @@ def candidate(dual: Dual, arrays: Mapping[str, Any]) -> dict[str, Array] | None:
     for r in dual.relations:
         shrink = min(shrink, _allowed(r, dual.unknowns, {**arrays, **point}))
     point = {name: shrink * a for name, a in point.items()}
-    return point if violation(dual, {**arrays, **point}) <= 1e-9 else None
+    return point if violation(dual, {**arrays, **point}) <= FEASIBLE else None
 
 
 def _allowed(r: Relation, unknowns: tuple[Variable, ...], arrays: Mapping[str, Any]) -> float:
@@ -79,7 +82,8 @@ def _allowed(r: Relation, unknowns: tuple[Variable, ...], arrays: Mapping[str, A
         return 1.0
     left, right = evaluate_nodes([r.left, r.right], arrays)
     left, right = np.broadcast_arrays(left, right)
-    over = left > right if r.sign == "<=" else left < right
+    slack = 1e-9 * (1 + np.abs(right) + np.abs(left).max())
+    over = left > right + slack if r.sign == "<=" else left < right - slack
     if not over.any():
         return 1.0
     ratio = right[over] / left[over]

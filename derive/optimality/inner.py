@@ -154,9 +154,11 @@ def narrow(bound: Node) -> Node:
 
 def _called(weight: Node, count: int) -> str:
     """The name of the number that a weight repeats, or a made-up one."""
-    named = [n for n, ls in factors_of(split_scale(weight)[1]) if not isinstance(n, Ones)]
-    plain = len(named) == 1 and isinstance(named[0], Variable) and split_scale(weight)[0] == 1
-    return named[0].name if plain and named[0] is not None and named[0].name not in "uz" else f"a{count}"
+    c, core = split_scale(weight)
+    named = [n for n, _ in factors_of(core) if not isinstance(n, Ones)]
+    if c == 1 and len(named) == 1 and isinstance(named[0], Variable) and named[0].name not in ("u", "z"):
+        return named[0].name
+    return f"a{count}"
 
 
 def _weighted(term: Node, v: Variable) -> tuple[Node, sympy.Expr]:
