@@ -218,10 +218,8 @@ class _Attempt:
         largest = self.stated.sense == "minimize"
         shown = [r for r in (_tidy(r) for r in relations) if r is not None]
         slopes = {alpha: simplify(gradient(self.named.objective, z)) for z, alpha in self.maps.items()}
-        back = {
-            alpha: substitute(s, {z: part for z, part in self.named.named.items()})
-            for alpha, s in slopes.items()
-        }
+        named: dict[Node, Node] = {**self.named.named}
+        back = {alpha: substitute(s, named) for alpha, s in slopes.items()}
         return Dual(
             value if largest else simplify(negate(value)),
             tuple(unknowns),
