@@ -15,6 +15,8 @@ import scipy.optimize
 
 import derive as dv
 from derive.errors import UnsupportedError
+from derive.kernels.optimizers import CONSTRAINED
+from derive.kernels.optimizers.projected_gradient import onto_simplex
 
 CASES = json.loads((Path(__file__).parent / "data" / "problems.json").read_text(encoding="utf-8"))
 RNG = np.random.default_rng(0)
@@ -55,6 +57,52 @@ def test_corpus(case: dict[str, Any]) -> None:
     if case["argmin_unique"]:
         for name, value in case["argmin"].items():
             np.testing.assert_allclose(result[name], value, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in CONSTRAINED if n != "interior-point"])
+@pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
+def test_every_method_for_constraints(case: dict[str, Any], name: str) -> None:
+    """The same optimum by every registered method; bounds and simplexes alone for projections."""
+    scope: dict[str, Any] = {"np": np}
+    exec(case["data"], scope)  # seeded NumPy statements of the test data
+    problem = (dv.minimize if case["sense"] == "min" else dv.maximize)(
+        case["objective"],
+        over=list(case["variables"]),
+        subject_to=case["constraints"],
+        variables={**case["declare"], **case["variables"]},
+        facts=case["facts"],
+    )
+    given = {size for shape in case["declare"].values() for size in shape}
+    data = {k: scope[k] for k in case["declare"]}
+    data |= {k: v for k, v in case["sizes"].items() if k not in given}
+    simple = case["kind"] in ("unconstrained", "bound", "simplex")
+    if name == "projected-gradient" and not simple:
+        with pytest.raises(UnsupportedError, match="bounds and simplexes alone"):
+            problem.solve(data, backend="numpy", method=name)
+        return
+    result = problem.solve(data, backend="numpy", method=name)
+    assert result.success and result.method == name, result.message
+    assert result.fun == pytest.approx(case["optimal_value"], abs=1e-8, rel=1e-8)
+
+
+def test_projection_onto_the_simplex() -> None:
+    """The nearest point: KKT conditions of the projection."""
+    for _ in range(20):
+        x = 3 * RNG.standard_normal(7)
+        p = onto_simplex(x, 2.0)
+        assert p.min() >= 0 and p.sum() == pytest.approx(2.0)
+        inside = p > 0
+        shift = (x - p)[inside]
+        np.testing.assert_allclose(shift, shift[0])
+        assert (x[~inside] <= shift[0] + 1e-12).all()
+
+
+def test_constraints_and_other_methods() -> None:
+    """A method without constraints says which there are; SciPy's spellings are understood."""
+    with pytest.raises(dv.errors.ArgumentError, match="interior-point, augmented-lagrangian"):
+        solve("sumsq(X @ w - y)", "w >= 0", method="BFGS")
+    for name in ("SLSQP", "trust-constr", "TNC", "alm"):
+        assert solve("sumsq(X @ w - y)", "w >= 0", method=name).success
 
 
 def test_least_absolute_deviations_is_a_linear_program() -> None:

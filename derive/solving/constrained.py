@@ -181,13 +181,16 @@ class Constrained:
         given: bool,
         settings: Mapping[str, Any],
         backend: str | None,
+        method: str = "interior-point",
     ) -> Any:
         """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
         from ..kernels.kkt import certify_kkt, functions_of
+        from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
 
+        record = CONSTRAINED[method]
         began = time.perf_counter()
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
@@ -201,6 +204,8 @@ class Constrained:
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
                 f"{rows} constraints; its limit is {LARGEST} unknowns"
             )
+        if method == "projected-gradient" and not self.linear:
+            raise UnsupportedError("projected-gradient takes bounds and simplexes alone: use interior-point")
         self._check_slopes(arrays, binding)
         point = self._start(arrays, binding, self.free.backward(start), given)
         if not given:
@@ -240,9 +245,8 @@ class Constrained:
 
         with np.errstate(all="ignore"):
             try:
-                answer = ip.solve(
-                    functions, latest[0], max_iterations=min(settings["max_iterations"], 500), watch=watch
-                )
+                most = min(settings["max_iterations"], record.most)
+                answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
                 answer = ip.polish(functions, answer)
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
@@ -267,7 +271,7 @@ class Constrained:
             status=0 if success else 1 + answer.status,
             message=message,
             success=success,
-            method="interior-point",
+            method=method,
             certificate=proof,
             multipliers=self._duals(answer, shapes),
             history=history,

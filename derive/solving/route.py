@@ -28,8 +28,6 @@ from .posed import Posed
 from .starts import default_start, other_starts, random_start
 
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
-#: Names under which the method for constraints is asked for.
-_CONSTRAINED = ("interior-point", "trust-constr", "SLSQP")
 _COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
@@ -77,7 +75,7 @@ def _once(instance: Instance, options: Options) -> Any:
         found = _composite(instance, point, options)
         if found is not None:
             return found
-    if method in _CONSTRAINED or (method is None and posed.is_constrained):
+    if _for_constraints(method) is not None or (method is None and posed.is_constrained):
         try:
             return _constrained(instance, point, given, options)
         except UnsupportedError:
@@ -85,7 +83,12 @@ def _once(instance: Instance, options: Options) -> Any:
                 raise
             # a kink on which the objective falls: descent along subgradients, judged by its certificate
     if posed.relations:
-        raise ArgumentError(f"method {method} takes no constraints; leave the choice to the plan")
+        from ..kernels.optimizers import CONSTRAINED
+
+        fitting = ", ".join(CONSTRAINED)
+        raise ArgumentError(
+            f"method {method} takes no constraints; those that do: {fitting}; or leave the choice to the plan"
+        )
     squares = posed.squares if method in _SQUARES or method is None else None
     if squares is not None and (method is not None or squares.fits(instance.binding)):
         result = _squares(instance, point, options)
@@ -196,10 +199,19 @@ def _constrained(instance: Instance, point: Mapping[str, Any], given: bool, opti
     from ..kernels.plan import Plan
 
     derived = instance.posed.constrained
+    name = _for_constraints(options.method) or "interior-point"
     result, found = derived.run(
-        instance.data, instance.binding, point, given, options.driver(), options.backend
+        instance.data, instance.binding, point, given, options.driver(), options.backend, name
     )
-    return _named(result, found, instance.posed, Plan("interior-point", derived.describe()))
+    return _named(result, found, instance.posed, Plan(name, derived.describe()))
+
+
+def _for_constraints(method: str | None) -> str | None:
+    """The method for constraints that is asked for, if it is one."""
+    from ..kernels.optimizers import constrained_method
+
+    found = constrained_method(method)
+    return None if found is None else found.name
 
 
 def _or_constrained(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

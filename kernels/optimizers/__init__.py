@@ -18,11 +18,13 @@ from ..oracle import Oracle, Vector
 from . import (
     adam,
     armijo,
+    augmented_lagrangian,
     bfgs,
     dogleg,
     fixed_step,
     gauss_newton,
     gradient_descent,
+    interior_point,
     lbfgs,
     levenberg_marquardt,
     momentum,
@@ -31,6 +33,7 @@ from . import (
     newton_cg,
     newton_cholesky,
     nonlinear_cg,
+    projected_gradient,
     rmsprop,
     sgd,
     steepest_descent,
@@ -326,15 +329,65 @@ METHODS: dict[str, Method] = {
 }
 
 
+@dataclass(frozen=True)
+class ConstrainedMethod:
+    """One method for constraints: `solve(functions, z, max_iterations=…, watch=…) -> Answer`, and its limit."""
+
+    name: str
+    solve: Callable[..., interior_point.Answer]
+    scipy: tuple[str, ...]
+    title: str
+    most: int
+
+
+CONSTRAINED: dict[str, ConstrainedMethod] = {
+    m.name: m
+    for m in (
+        ConstrainedMethod(
+            "interior-point",
+            interior_point.solve,
+            ("trust-constr", "SLSQP"),
+            "interior point",
+            500,
+        ),
+        ConstrainedMethod(
+            "augmented-lagrangian",
+            augmented_lagrangian.solve,
+            ("alm",),
+            "augmented Lagrangian",
+            100,
+        ),
+        ConstrainedMethod(
+            "projected-gradient",
+            projected_gradient.solve,
+            ("TNC", "spg"),
+            "spectral projected gradient",
+            10_000,
+        ),
+    )
+}
+
+
+def constrained_method(name: str | None) -> ConstrainedMethod | None:
+    """The method for constraints of that name, ours or SciPy's, in any case."""
+    wanted = (name or "").lower().replace("_", "-")
+    for record in CONSTRAINED.values():
+        if wanted == record.name or wanted in {s.lower() for s in record.scipy}:
+            return record
+    return None
+
+
 def method(name: str) -> Method:
     """The optimizer of that name, ours or SciPy's, in any case."""
     wanted = name.lower().replace("_", "-")
     for record in METHODS.values():
         if wanted == record.name or wanted in {s.lower() for s in record.scipy}:
             return record
-    known = [*METHODS, *(s for m in METHODS.values() for s in m.scipy)]
+    known = [*METHODS, *CONSTRAINED, *(s for m in METHODS.values() for s in m.scipy)]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"; did you mean {close[0]}?" if close else ""
     if wanted in DERIVATIVE_FREE:
         hint = "; it uses no derivatives, and here they are at hand: leave the choice to the plan"
-    raise ArgumentError(f"there is no method called {name!r} (known: {', '.join(METHODS)}){hint}")
+    raise ArgumentError(
+        f"there is no method called {name!r} (known: {', '.join([*METHODS, *CONSTRAINED])}){hint}"
+    )
