@@ -86,7 +86,7 @@ class Bounds:
 
     def _logged(self, node: Apply) -> Labels:
         """The labels of u in log u, of Σ exp z in a softmax or log-sum-exp."""
-        if node.op == "log":
+        if node.op in ("log", "log1p"):
             return self.labels[node.operands[0]]
         z = node.operands[0]
         parts = [
@@ -94,6 +94,8 @@ class Bounds:
             for c, u in logarithmic(z)
         ]
         found = self._product(parts)
+        if node.op == "softplus":
+            return self._sum([found, Labels()])  # 1 + exp z
         found.num += Counter(z.shape[k] for k in node.param("axes"))
         return found
 

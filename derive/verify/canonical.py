@@ -14,11 +14,8 @@ import sympy
 from ..build import add, einsum, full, is_negative, multiply, negate, power, scale, split_scale, swap_last
 from ..node import (
     Apply,
-    Delta,
     Einsum,
-    Labels,
     Node,
-    Ones,
     Sum,
     Variable,
     delta,
@@ -30,13 +27,14 @@ from ..operators import apply, rebuild
 from ..simplify import expand
 from ..sizes import ONE
 from ..stable import recognise
+from .access import ACCESS
+from .cancelling import inverse_of_sum, reciprocal_of_sum
+from .laws import LAWS, smooth
 
 HALF, MINUS = sympy.S.Half, sympy.S.NegativeOne
 Rule = Callable[[Node], Node | None]
 #: Operators that have kinks and are written with the sign of their argument.
 KINKED = frozenset("abs sign relu step maximum minimum".split())
-#: Operators whose results can be zero on an open set, without being zero everywhere.
-BROKEN = KINKED | frozenset("where max min sort cumulative_max cumulative_min median".split())
 
 
 def _is(node: Node, *names: str) -> bool:
@@ -59,14 +57,9 @@ def absolute_value(node: Node) -> Node | None:
     return multiply(x, apply("sign", x))
 
 
-def _smooth(node: Node) -> bool:
-    """Whether an argument is analytic: then it is zero at single points, or everywhere."""
-    return not any(isinstance(n, Apply) and n.op in BROKEN for n in topological([node]))
-
-
 def step_function(node: Node) -> Node | None:
     """step(x) -> (1 + sign x)/2 for x ≠ 0"""
-    if not _is(node, "step") or not _smooth(node.operands[0]):
+    if not _is(node, "step") or not smooth(node.operands[0]):
         return None
     x = node.operands[0]
     return add([(HALF, full(x.shape)), (HALF, apply("sign", x))])
@@ -94,51 +87,12 @@ def power_of_sign(node: Node) -> Node | None:
     """sign(x)^k -> 1 or sign(x), for x ≠ 0"""
     if not _is(node, "power") or not _is(node.operands[0], "sign"):
         return None
-    if not _smooth(node.operands[0].operands[0]):
+    if not smooth(node.operands[0].operands[0]):
         return None
     k = node.param("exponent")  # type: ignore[attr-defined]
     if not k.is_Integer:
         return None
     return full(node.shape) if k % 2 == 0 else node.operands[0]
-
-
-def sign_of_positive(node: Node) -> Node | None:
-    """sign(x) -> 1 where x > 0 is known"""
-    return full(node.shape) if _is(node, "sign") and "positive" in node.operands[0].facts else None
-
-
-def log_of_product(node: Node) -> Node | None:
-    """log(c u v^k …) -> log c + log u + k log v …, all factors positive"""
-    if not _is(node, "log"):
-        return None
-    c, core = split_scale(node.operands[0])
-    if not c.is_positive:
-        return None
-    terms: list[tuple[sympy.Expr, Node]] = []
-    if isinstance(core, Einsum) and not core.summed:
-        if not all("positive" in o.facts for o in core.operands) or any(
-            isinstance(o, Delta) or len(set(ls)) != len(ls)
-            for o, ls in zip(core.operands, core.inputs, strict=True)
-        ):
-            return None
-        for o, ls in zip(core.operands, core.inputs, strict=True):
-            if not isinstance(o, Ones):
-                terms.append((ONE, _spread(apply("log", o), ls, core)))
-    elif _is(core, "power") and "positive" in core.operands[0].facts:
-        terms.append((core.param("exponent"), apply("log", core.operands[0])))  # type: ignore[attr-defined]
-    elif c != 1:
-        terms.append((ONE, apply("log", core)))
-    else:
-        return None
-    if c != 1:
-        terms.append((sympy.log(c), full(node.shape)))
-    return add(terms, node.shape)
-
-
-def _spread(part: Node, labels: Labels, whole: Node) -> Node:
-    """A part with these output labels, repeated along the other axes of the whole."""
-    bare = [(full((s,)), (i,)) for i, s in enumerate(whole.shape) if i not in labels]
-    return einsum([(part, labels), *bare], tuple(range(whole.order)))
 
 
 def inverse_of_product(node: Node) -> Node | None:
@@ -257,77 +211,13 @@ def orthogonal_product(node: Node) -> Node | None:
     return None
 
 
-Factors = list[tuple[Node, Labels]]
-
-
-def inverse_of_sum(node: Node) -> Node | None:
-    """(T + R)⁻¹ T -> I − (T + R)⁻¹ R, and T (T + R)⁻¹ the same, for one chosen term T"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    for k, (inverse, (i, *rest)) in (
-        (k, f) for k, f in enumerate(factors) if _is(f[0], "inv") and f[0].order == 2
-    ):
-        (j,) = rest
-        matrix = inverse.operands[0]
-        if not isinstance(matrix, Sum) or i == j:
-            continue
-        term = next(((c, t) for c, t in matrix.terms if not isinstance(t, Delta)), None)
-        chain = _as_chain(term[1]) if term is not None else None
-        if term is None or chain is None:
-            continue
-        back = [(o, not flipped) for o, flipped in reversed(chain)]
-        ends = [(j, i, chain, False), (i, j, back, True)]
-        if "symmetric" in matrix.facts:
-            ends += [(i, j, chain, False), (j, i, back, True)]
-        for start, other, steps, reversed_ in ends:
-            found = _follow(factors, node.output, k, start, steps)
-            if found is None:
-                continue
-            used, end = found
-            left = [f for m, f in enumerate(factors) if m not in used and m != k]
-            remainder = add([(ONE, matrix), (-term[0], term[1])])
-            ties = (end, start) if reversed_ else (start, end)
-            whole = einsum([*left, (delta(matrix.shape[0]), (other, end))], node.output)
-            part = einsum([*left, factors[k], (remainder, ties)], node.output)
-            return add([(1 / term[0], whole), (-1 / term[0], part)], node.shape)
-    return None
-
-
-def _as_chain(term: Node) -> list[tuple[Node, bool]] | None:
-    if isinstance(term, Einsum):
-        return matrix_chain(term)
-    return [(term, False)] if term.order == 2 else None
-
-
-def _follow(
-    factors: Factors, output: Labels, skip: int, start: int, chain: list[tuple[Node, bool]]
-) -> tuple[set[int], int] | None:
-    """The factors that make up a matrix product beginning at a label, and the label where it ends."""
-    used: set[int] = set()
-    at = start
-    for operand, flipped in chain:
-        uses = sum(ls.count(at) for _, ls in factors)
-        if uses != 2 or at in output:
-            return None
-        for m, (o, ls) in enumerate(factors):
-            if m in used or m == skip or o is not operand or at not in ls or len(set(ls)) != 2:
-                continue
-            if ls[1 if flipped else 0] == at or "symmetric" in o.facts:
-                used.add(m)
-                at = ls[0] if ls[1] == at else ls[1]
-                break
-        else:
-            return None
-    return used, at
-
-
 _EXPONENTIAL = "exp expm1 sigmoid tanh sinh cosh sin cos tan softmax logsumexp softplus".split()
 RULES: tuple[Rule, ...] = (
     variable_power,
     square_in_exponent,
     orthogonal_product,
     inverse_of_sum,
+    reciprocal_of_sum,
     determinant_of_product,
     softplus_of_negative,
     absolute_value,
@@ -335,8 +225,8 @@ RULES: tuple[Rule, ...] = (
     rectifier,
     larger_and_smaller,
     power_of_sign,
-    sign_of_positive,
-    log_of_product,
+    *LAWS,
+    *ACCESS,
     inverse_of_product,
     gelu,
     complementary_error,

@@ -163,6 +163,8 @@ class _Check:
         try:
             agreeing, differing, kinks = self._try(self.points.generic(2))
             if not differing and agreeing:
+                if self._only_numbers(agreeing):
+                    return self._undefined("for arrays of more than one entry")
                 restricted = self.undefined_where_right()
                 if restricted is not None:
                     return restricted
@@ -249,7 +251,7 @@ class _Check:
         if len(without) < 2:
             return None
         point = next((p for p in own.small() if self._is_undefined(p)), without[0])
-        needed = conditions.needed(self.claim, self.right, without)
+        needed = conditions.needed(self.claim, self.right, without, only="positive")
         (right,) = values([self.right], point, SHOWN + 10)
         nowhere = np.full(right.shape, mpmath.nan, dtype=object)
         where = tuple(np.ndindex(right.shape))
@@ -297,17 +299,21 @@ class _Check:
             return False
         return True
 
-    def _undefined(self) -> Verdict:
+    def _only_numbers(self, agreeing: list[Point]) -> bool:
+        """Whether claim and right formula have values together only where all sizes are 1."""
+        return all(p.sizes and set(p.sizes.values()) == {1} for p in agreeing)
+
+    def _undefined(self, where: str = "") -> Verdict:
         """No point where objective, right formula and claim are finite: is it the claim's fault alone?"""
         own = Points([self.objective, self.right], self.points.seed, self.points.fixed, self.assumed.apply)
-        found = [p for p in own.generic(2) if self._confirmed(p)]
+        found = [p for p in own.generic(2) if self._confirmed(p) and not (where and self._only_numbers([p]))]
         if not found:
             return Verdict("unsupported", "no point was found at which the objective is finite")
-        where = f", for example at sizes {found[0].sizes}" if found[0].sizes else ""
+        at = f", for example at sizes {found[0].sizes}" if found[0].sizes else ""
         reason = (
-            f"the claim has no finite value at any of the points tried, where {self.subject} has one{where}"
-        )
-        undefined = Diagnosis("undefined", "the claim is nowhere defined")
+            f"the claim has no finite value at any of the points tried {where or ''}, where {self.subject} has one{at}"
+        ).replace(" ,", ",")
+        undefined = Diagnosis("undefined", f"the claim is nowhere defined {where}".rstrip())
         return Verdict("refuted", reason, diagnosis=undefined, right=self.right)
 
     def _refute(self, differing: list[Point], agreeing: list[Point]) -> Verdict:

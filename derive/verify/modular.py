@@ -30,6 +30,7 @@ from .canonical import canonical
 
 #: Exponents of exponentials may have denominators that divide this.
 DENOMINATOR = 5040
+LOGARITHMS = frozenset("log log1p softplus logsumexp".split())
 _LARGEST = 4000  # entries of one array
 _WORK = 3_000_000  # terms of one product
 
@@ -224,7 +225,7 @@ class Field:
             c = c * factor
             inner = logarithm(c, term) if kind == "exp" else None
             if inner is not None:
-                base = self._integer_power(self._logged(inner[0]), int(c), free=True)
+                base = self._integer_power(self._logged(inner[0]), int(c), free=not _local(inner[0]))
                 axes = [(1 if k not in inner[1] else n) for k, n in enumerate(self.shape(z))]
                 moved = np.broadcast_to(base.reshape(axes), self.shape(z))
             else:
@@ -247,8 +248,12 @@ class Field:
         return pow(value if exponent >= 0 else self.inverse(value), abs(exponent), self.p)
 
     def _logged(self, node: Apply) -> Array:
-        """u for a node log u."""
-        return self.value(node.operands[0]) if node.op == "log" else self._total_exp(node)
+        """u for a node log u, log(1 + u), log(1 + exp z) or log Σ exp z."""
+        if node.op == "logsumexp":
+            return self._total_exp(node)
+        if node.op == "softplus":
+            return np.asarray((1 + self.exponential(node.operands[0])) % self.p, dtype=object)
+        return np.asarray((self.value(node.operands[0]) + (node.op == "log1p")) % self.p, dtype=object)
 
     def _total_exp(self, node: Apply, keep: bool = False) -> Array:
         """Σ exp z over the axes of a softmax or log-sum-exp."""
@@ -339,7 +344,7 @@ def elementwise(node: Apply) -> bool:
 def logarithm(c: sympy.Expr, term: Node) -> tuple[Apply, tuple[int, ...]] | None:
     """log u or log Σ exp z, with its axes, when `c · term` is a whole multiple of one."""
     inner = _repeated(term) if c.is_Integer and abs(c) < 100 else None
-    return inner if inner is not None and inner[0].op in ("log", "logsumexp") else None
+    return inner if inner is not None and inner[0].op in LOGARITHMS else None
 
 
 def logarithmic(z: Node) -> Iterable[tuple[int, Apply]]:
@@ -348,6 +353,13 @@ def logarithmic(z: Node) -> Iterable[tuple[int, Apply]]:
         inner = logarithm(c, term)
         if inner is not None:
             yield int(c), inner[0]
+
+
+def _local(node: Apply) -> bool:
+    """Whether u in the node log u depends on one tuple of indices alone, so that its reciprocal is no free symbol."""
+    if node.op == "softplus":
+        return not any(logarithmic(node.operands[0]))
+    return node.op != "logsumexp" and pointwise(node.operands[0])
 
 
 def _repeated(term: Node) -> tuple[Apply, tuple[int, ...]] | None:

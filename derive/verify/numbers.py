@@ -66,16 +66,23 @@ def same_value(a: Node, b: Node, point: Point, digits: int = 40) -> bool:
 
     Evaluated with 20 guard digits, and again with twice the digits if they seem to differ: a difference that
     shrinks with the precision is rounding (an exact zero computed by cancellation), one that stays is real.
+    Raises `NotFinite` where a value is all rounding, as the inverse of a singular matrix.
     """
     first, second = values([a, b], point, digits + 20)
     with mpmath.workdps(digits + 20):
         gap = largest(first - second)
         if gap <= mpmath.mpf(10) ** -digits * max(largest(first), largest(second)):
             return True
+    coarse = (first, second)
     first, second = values([a, b], point, 2 * digits + 40)
     with mpmath.workdps(2 * digits + 40):
         finer = largest(first - second)
         scale = max(largest(first), largest(second))
-        return bool(
-            finer <= mpmath.mpf(10) ** -digits * scale or finer <= gap * mpmath.mpf(10) ** -(digits // 2)
-        )
+        if finer <= mpmath.mpf(10) ** -digits * scale or finer <= gap * mpmath.mpf(10) ** -(digits // 2):
+            return True
+        if any(
+            largest(x - y) > mpmath.mpf(10) ** -(digits // 2) * scale
+            for x, y in zip(coarse, (first, second), strict=True)
+        ):
+            raise NotFinite("not determined: a matrix is singular but for rounding")
+        return False

@@ -64,9 +64,9 @@ class Points:
                 if found == wanted:
                     break
             if not found:  # the expressions themselves are large, or what they invert is singular
-                yield from [p for p in spare[: 2 * wanted] if self._determined(p)][:wanted]
+                yield from [p for p in spare[: 2 * wanted] if self.determined(p)][:wanted]
 
-    def _determined(self, point: Point) -> bool:
+    def determined(self, point: Point) -> bool:
         """Whether the values stay when the digits are doubled: those of a singular inverse are rounding."""
         try:
             coarse, fine = (values(self.nodes, point, digits) for digits in (25, 50))

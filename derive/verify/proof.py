@@ -25,6 +25,7 @@ from ..sizes import ONE
 from ..stable import recognise
 from .bounds import Bounds, speaks_for_all
 from .canonical import KINKED, canonical
+from .clearing import vanishes_when_cleared
 from .modular import Field, Unlucky
 
 _USED = ("symmetric", "psd", "pd", "diagonal", "orthogonal", "positive", "nonnegative", "simplex")
@@ -43,9 +44,14 @@ def proof(claim: Node, right: Node, conditions: Mapping[Node, sympy.Expr] | None
         return f"their difference multiplies out to zero, for all sizes{under}"
     kinks = {n.op for n in topological([difference]) if isinstance(n, Apply)} & KINKED
     away = f", away from the kinks of {', '.join(sorted(kinks))}" if kinks else ""
-    normal = canonical(difference, {**simplex_sums(claim, right), **(conditions or {})})
+    sums = {**simplex_sums(claim, right), **(conditions or {})}
+    normal = canonical(difference, sums)
     if is_zero(normal):
         return f"their difference multiplies out to zero, for all sizes{away}{under}"
+    if vanishes_when_cleared(normal, lambda node: canonical(node, sums)):
+        return (
+            f"their difference multiplies out to zero once inverses are cleared, for all sizes{away}{under}"
+        )
     try:
         found = vanishes(normal)
     except (DeriveError, RecursionError, ZeroDivisionError):

@@ -1,0 +1,80 @@
+"""Slices and other linear operators on arrays, moved inwards until they stand at variables, for proofs.
+
+(A + B)[i] -> A[i] + B[i]      f(x)[1:] -> f(x[1:])      (A x)[i] -> A[i] x
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..build import add, einsum, full
+from ..node import Apply, Einsum, Node, Ones, Sum
+from ..operators import Elementwise, apply, lookup
+from ..sizes import ONE, ZERO
+
+#: Linear in their first operand.
+LINEAR = frozenset("reshape slice place cumsum tril windows overlap_add take scatter_add".split())
+#: Each entry of the result is one entry of the operand.
+GATHERS = frozenset("slice reshape windows".split())
+
+
+def linear_of_sum(node: Node) -> Node | None:
+    """f(a A + b B) -> a f(A) + b f(B); f(s A) -> s f(A) for a number s"""
+    if not isinstance(node, Apply) or node.op not in LINEAR:
+        return None
+    first, rest, params = node.operands[0], node.operands[1:], dict(node.params)
+    if isinstance(first, Sum):
+        return add([(c, apply(node.op, t, *rest, **params)) for c, t in first.terms], node.shape)
+    if isinstance(first, Einsum):
+        pairs = list(zip(first.operands, first.inputs, strict=True))
+        numbers = [(o, ls) for o, ls in pairs if not ls]
+        arrays = [f for f in pairs if f[1]]
+        if numbers and arrays:
+            inside = apply(node.op, einsum(arrays, first.output), *rest, **params)
+            own = tuple(range(node.order))
+            return einsum([(inside, own), *numbers], own)
+    return None
+
+
+def gather_of_function(node: Node) -> Node | None:
+    """f(x, y)[i] -> f(x[i], y[i])"""
+    if not isinstance(node, Apply) or node.op not in GATHERS or not isinstance(node.operands[0], Apply):
+        return None
+    inside = node.operands[0]
+    if inside.op != "power" and not isinstance(lookup(inside.op), Elementwise):
+        return None
+    moved = [apply(node.op, o, **dict(node.params)) for o in inside.operands]
+    return apply(inside.op, *moved, **dict(inside.params))
+
+
+def slice_of_product(node: Node) -> Node | None:
+    """(Σ_k A_ik B_kj)[i0, j0] -> Σ_k A[i0]_k B[:, j0]_k"""
+    if not isinstance(node, Apply) or node.op != "slice" or not isinstance(node.operands[0], Einsum):
+        return None
+    product, index = node.operands[0], node.param("index")
+    sizes = product.label_sizes()
+    chosen = dict(enumerate(index))
+    dropped = [k for k, entry in chosen.items() if entry[0] == "at"]
+    kept = [k for k in chosen if k not in dropped]
+    names = {old: new for new, old in enumerate(kept)}
+    used: set[int] = set()
+    factors: list[tuple[Node, tuple[int, ...]]] = []
+    for o, ls in zip(product.operands, product.inputs, strict=True):
+        labels = tuple(names.get(i, i + 1000) for i in ls if i not in dropped)
+        used |= set(labels)
+        if isinstance(o, Ones):
+            shape = tuple(chosen[i][2] if i in chosen else sizes[i] for i in ls if i not in dropped)
+            factors.append((full(shape), labels))
+            continue
+        entries: tuple[Any, ...] = tuple(
+            chosen[i] if i in chosen else ("range", ZERO, sizes[i], ONE) for i in ls
+        )
+        factors.append((apply("slice", o, index=entries) if o.order else o, labels))
+    if not set(range(len(kept))) <= used:
+        return None
+    return einsum(factors, tuple(range(len(kept))))
+
+
+ACCESS = (linear_of_sum, gather_of_function, slice_of_product)
+
+__all__ = ["ACCESS", "LINEAR"]
