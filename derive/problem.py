@@ -28,7 +28,7 @@ from .optimality import (
     kkt_residual,
     lagrangian,
 )
-from .solving import Options, Posed, plan, solve
+from .solving import Options, Posed, Prepared, plan, solve
 
 
 @final
@@ -186,6 +186,28 @@ class Problem:
             of_method=dict(options or {}),
         )
         return solve(self._posed, merge_arrays(arrays, more), start, chosen, starts)
+
+    def prepare(
+        self,
+        arrays: Mapping[str, Any] | None = None,
+        /,
+        *,
+        start: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Prepared:
+        """A solver for these data whose whole loop is compiled: `fast()` gives the minimiser, `fast(lam=0.2)` that
+        for changed data, `fast.path("lam", values)` many in a row.
+
+        Raises `UnsupportedError` where the problem is not smooth with weights on |x| and bounds.
+
+        >>> import derive as dv
+        >>> text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"
+        >>> shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
+        >>> fast = dv.minimize(text, over="w", variables=shapes).prepare(X=[[1.0], [2.0]], y=[1.0, 3.0], lam=1.0)
+        >>> fast()["w"].tolist(), fast(lam=7.0)["w"].tolist()
+        ([1.2], [0.0])
+        """
+        return Prepared(self._posed, merge_arrays(arrays, more), start)
 
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""

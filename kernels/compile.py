@@ -61,6 +61,21 @@ def compile_nodes(
     return Kernel(nodes, original, tuple(unknowns), tuple(strangers), kind, backend)
 
 
+def entry_of(function: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
+    """The compiled code of a function for arguments of these types; see `Kernel.entry`."""
+    from numba import typeof, types
+
+    def kind(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return types.Array(typeof(value).dtype, value.ndim, "C")
+        return typeof(value)
+
+    signature = tuple(kind(a) for a in arguments)
+    function.compile(signature)
+    found: Callable[..., Any] = function.overloads[signature].entry_point
+    return found
+
+
 @final
 class Kernel:
     """Compiled expressions. Call it with all arrays by name; the result is a dict of arrays and numbers."""
@@ -176,18 +191,7 @@ class Kernel:
         Every array that is passed must have the type, the number of axes and the C order of the one here;
         nobody checks it. Whether arrays are read-only does not matter: inputs are never written to.
         """
-        from numba import typeof, types
-
-        def kind(value: Any) -> Any:
-            if isinstance(value, np.ndarray):
-                return types.Array(typeof(value).dtype, value.ndim, "C")
-            return typeof(value)
-
-        evaluate = self.module.evaluate
-        signature = tuple(kind(a) for a in arguments)
-        evaluate.compile(signature)
-        found: Callable[..., Any] = evaluate.overloads[signature].entry_point
-        return found
+        return entry_of(self.module.evaluate, arguments)
 
     def arguments(self, arrays: Mapping[str, Array], binding: Binding) -> list[Any]:
         """What `evaluate` of the module takes, in its order, in the layout it expects."""

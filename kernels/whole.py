@@ -1,12 +1,13 @@
 """A solver compiled whole: a loop with its kernels built in, so that no Python runs between iterations.
 
-The generated module names the kernel's `evaluate`, wraps it as `oracle(x, data…)` on flat vectors, and holds the
+The generated module names the kernel's `evaluate`, wraps it as a function of a flat vector and the data, and holds the
 loop with the data as further arguments (`inline`). It lives in the same cache on disk as the kernels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -14,113 +15,151 @@ import numpy as np
 from ..sizes import Binding
 from .bound import as_argument
 from .cache import load
-from .compile import Kernel
+from .compile import Kernel, entry_of
 from .inline import inlined
-from .optimizers import proximal_newton as loop
+from .optimizers import proximal_newton, quadratic
 from .oracle import VALUE, Array, Layout, gradient_key, hessian_key
 
-_HEADER = '''"""Generated solver: proximal Newton with its kernel."""
 
-import numpy as np
+@dataclass(frozen=True)
+class Loop:
+    """A loop to be compiled with a kernel.
 
-from derive.kernels.optimizers.box import NO_MINIMUM, OPTIMAL, box_quadratic, cholesky_solve
-from derive.kernels.special import compiled
-from {kernel} import evaluate
+    function   the loop; its first parameter `oracle` is the kernel, the last are x, λ, low, high, tolerance, most steps
+    oracle     the name of that parameter
+    moving     whether the kernel takes the point x
+    imports    what the loop uses, as import statements
+    """
 
-CONVERGED, STEPS, NO_MODEL, NOT_FINITE, NO_DESCENT = 0, 1, 2, 3, 4
+    function: Callable[..., Any]
+    oracle: str
+    moving: bool
+    imports: str
 
-'''
+
+NEWTON = Loop(
+    proximal_newton.proximal_newton,
+    "oracle",
+    True,
+    "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
+    "from derive.kernels.optimizers.proximal_newton import CONVERGED, NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS\n",
+)
+QUADRATIC = Loop(
+    quadratic.solve_quadratic,
+    "moments",
+    False,
+    "from derive.kernels.optimizers.quadratic import minimum\n",
+)
 
 
 @final
 class Whole:
     """The compiled loop for one kernel with the outputs value, gradients and blocks of the Hessian."""
 
-    def __init__(self, kernel: Kernel, layout: Layout) -> None:
-        self.kernel, self.layout = kernel, layout
-        self.orders = tuple(len(s) for s in layout.shapes)
+    def __init__(self, kernel: Kernel, layout: Layout, loop: Loop) -> None:
+        self.kernel, self.layout, self.loop = kernel, layout, loop
         program = kernel.program
         moving = set(kernel.unknowns)
         self.data = [v.name for v in program.inputs if v.name not in moving]
-        self._arguments = [f"d{k}" for k in range(len(self.data))]
-        self._sizes = [f"n{k}" for k in range(len(program.size_inputs))]
-        self._lengths = [f"k{i}_{j}" for i, order in enumerate(self.orders) for j in range(order)]
-        self.single = self.orders == (1,)
-        if self.single:
-            self._lengths = []
-        evaluated = [v.name for v in program.inputs]
-        position = {name: i for i, name in enumerate(layout.names)}
-        inputs, lines = [], []
-        starts = ["0"]
-        for i, order in enumerate(self.orders):
-            length = "*".join(f"k{i}_{j}" for j in range(order)) or "1"
-            starts.append(f"{starts[-1]} + {length}" if starts[-1] != "0" else length)
-        names = iter(self._arguments)
-        for name in evaluated:
-            if name not in moving:
-                inputs.append(next(names))
-            elif self.single:
-                inputs.append("x")
-            else:
-                i = position[name]
-                inputs.append(self._part(i, starts))
-        results = [_identifier(k) for k in kernel.names]
-        lines.append(f"    ({', '.join(results)},) = evaluate({', '.join([*inputs, *self._sizes])})")
-        lines += self._gathered(starts)
-        extra = [*self._arguments, *self._sizes, *self._lengths]
-        head = f"@compiled\ndef oracle({', '.join(['x', *extra])}):\n"
-        self.source = _HEADER.format(kernel=kernel.module.__name__) + head + "\n".join(lines)
-        self.source += "\n\n\n" + inlined(loop.proximal_newton, {"oracle"}, extra) + "\n"
+        self.single = tuple(len(s) for s in layout.shapes) == (1,)
+        given = {name: f"d{k}" for k, name in enumerate(self.data)}
+        sizes = [f"n{k}" for k in range(len(program.size_inputs))]
+        flat = _Flat(layout)
+        lengths = [] if self.single else flat.lengths
+        for i, name in enumerate(layout.names):
+            given[name] = "x" if self.single else flat.part(i)
+        inputs = [given[v.name] for v in program.inputs] + sizes
+        results = ", ".join(_identifier(k) for k in kernel.names)
+        extra = [*(f"d{k}" for k in range(len(self.data))), *sizes, *lengths]
+        body = [f"({results},) = evaluate({', '.join(inputs)})", *flat.gathered(kernel.names, self.single)]
+        parameters = ["x", *extra] if loop.moving else extra
+        parts = [
+            '"""Generated solver: a loop with its kernel."""\n\nimport numpy as np\n\n',
+            loop.imports,
+            f"from derive.kernels.special import compiled\nfrom {kernel.module.__name__} import evaluate\n\n\n",
+            f"@compiled\ndef {loop.oracle}({', '.join(parameters)}):\n",
+            "\n".join(f"    {line}" for line in body),
+            "\n\n\n" + inlined(loop.function, {loop.oracle}, extra) + "\n",
+        ]
+        self.source = "".join(parts)
         self.module = load(self.source)
-        self.extra = extra
 
-    def _part(self, i: int, starts: list[str]) -> str:
-        if self.orders[i] == 0:
-            return f"x[{starts[i]}]"
-        view = f"x[{starts[i]}:{starts[i + 1]}]"
-        if self.orders[i] == 1:
+    def moments(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Any:
+        """What the wrapped kernel of a quadratic gives."""
+        return getattr(self.module, self.loop.oracle)(*self._fixed(arrays, binding, layout))
+
+    def _fixed(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> list[Any]:
+        fixed: list[Any] = [as_argument(np.asarray(arrays[name]), self.kernel.dtype) for name in self.data]
+        fixed += [int(binding.number(s) or 0) for s in self.kernel.program.size_inputs]
+        if not self.single:
+            fixed += [k for shape in layout.shapes for k in shape]
+        return fixed
+
+    def bind(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Callable[..., Any]:
+        """The loop on data: a function of `(x, l1, low, high, tol, most)` of exactly these types."""
+        fixed = self._fixed(arrays, binding, layout)
+        x = np.empty(layout.size)
+        entry = entry_of(getattr(self.module, self.loop.function.__name__), [x, x, x, x, 0.5, 1, *fixed])
+
+        def run(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            return entry(x, l1, low, high, tol, most, *fixed)
+
+        return run
+
+
+class _Flat:
+    """Source text for the parts of a flat vector; `k0_1` is the second length of the first unknown."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.names = layout.names
+        self.orders = [len(s) for s in layout.shapes]
+        self.lengths = [f"k{i}_{j}" for i, order in enumerate(self.orders) for j in range(order)]
+        self.starts = ["0"]
+        for i in range(len(self.orders)):
+            before = "" if self.starts[-1] == "0" else self.starts[-1] + " + "
+            self.starts.append(before + self.count(i))
+
+    def count(self, i: int) -> str:
+        """The number of entries of an unknown."""
+        return "*".join(f"k{i}_{j}" for j in range(self.orders[i])) or "1"
+
+    def place(self, i: int) -> str:
+        """Its index or slice."""
+        return f"{self.starts[i]}:{self.starts[i + 1]}" if self.orders[i] else self.starts[i]
+
+    def part(self, i: int) -> str:
+        """The unknown itself, in its shape."""
+        view = f"x[{self.place(i)}]"
+        if self.orders[i] < 2:
             return view
         return f"{view}.reshape(({', '.join(f'k{i}_{j}' for j in range(self.orders[i]))}))"
 
-    def _gathered(self, starts: list[str]) -> list[str]:
-        """Lines that put gradient and Hessian into flat arrays."""
-        names = self.layout.names
-        if self.single:
-            a = names[0]
-            return [f"    return value, {_identifier(gradient_key(a))}, {_identifier(hessian_key(a, a))}"]
-        lines = ["    size = x.size", "    g, h = np.zeros(size), np.zeros((size, size))"]
-
-        def place(i: int) -> str:
-            return f"{starts[i]}:{starts[i + 1]}" if self.orders[i] else starts[i]
-
-        def flat(key: str, shape: list[int]) -> str:
-            found = _identifier(key)
-            kept = [i for i in shape if self.orders[i]]
-            if not kept or all(self.orders[i] == 1 for i in kept):
-                return found
-            lengths = ["*".join(f"k{i}_{j}" for j in range(self.orders[i])) for i in kept]
-            return f"{found}.reshape(({', '.join(lengths)},))"
-
-        for i, a in enumerate(names):
-            if gradient_key(a) in self.kernel.names:
-                lines.append(f"    g[{place(i)}] = {flat(gradient_key(a), [i])}")
-            for j, b in enumerate(names):
-                if hessian_key(a, b) in self.kernel.names:
-                    lines.append(f"    h[{place(i)}, {place(j)}] = {flat(hessian_key(a, b), [i, j])}")
+    def gathered(self, outputs: tuple[str, ...], single: bool) -> list[str]:
+        """Lines that put gradient and Hessian into flat arrays and return them."""
+        first = ["value"] if VALUE in outputs else []
+        if single:
+            a = self.names[0]
+            made = [_identifier(gradient_key(a)), _identifier(hessian_key(a, a))]
+            if hessian_key(a, a) in outputs:
+                return [f"return {', '.join([*first, *made])}"]
+            return [f"g = {made[0]}", f"return {', '.join([*first, 'g', 'np.zeros((g.size, g.size))'])}"]
+        lines = [f"size = {self.starts[-1]}", "g, h = np.zeros(size), np.zeros((size, size))"]
+        for i, a in enumerate(self.names):
+            lines.append(f"g[{self.place(i)}] = {self._flat(gradient_key(a), [i])}")
+            for j, b in enumerate(self.names):
+                if hessian_key(a, b) in outputs:
+                    block = self._flat(hessian_key(a, b), [i, j])
+                    lines.append(f"h[{self.place(i)}, {self.place(j)}] = {block}")
                     if i != j:
-                        turned = flat(hessian_key(a, b), [i, j])
-                        turned += ".T" if self.orders[i] and self.orders[j] else ""
-                        lines.append(f"    h[{place(j)}, {place(i)}] = {turned}")
-        return [*lines, "    return value, g, h"]
+                        turned = f"{block}.T" if self.orders[i] and self.orders[j] else block
+                        lines.append(f"h[{self.place(j)}, {self.place(i)}] = {turned}")
+        return [*lines, f"return {', '.join([*first, 'g', 'h'])}"]
 
-    def bind(self, arrays: Mapping[str, Array], binding: Binding) -> Callable[..., Any]:
-        """The loop on data: a function of `(x, l1, low, high, tol, most, quadratic)`."""
-        fixed = [as_argument(np.asarray(arrays[name]), self.kernel.dtype) for name in self.data]
-        fixed += [int(binding.number(s) or 0) for s in self.kernel.program.size_inputs]
-        if not self.single:
-            fixed += [k for shape in self.layout.shapes for k in shape]
-        solver = self.module.proximal_newton
-        return lambda *leading: solver(*leading, *fixed)
+    def _flat(self, key: str, unknowns: list[int]) -> str:
+        kept = [i for i in unknowns if self.orders[i]]
+        if all(self.orders[i] == 1 for i in kept):
+            return _identifier(key)
+        return f"{_identifier(key)}.reshape(({', '.join(self.count(i) for i in kept)},))"
 
 
 def _identifier(key: str) -> str:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from ..build import is_zero
-from ..differentiate import gradients, jacobian
+from ..build import is_zero, zero
+from ..differentiate import gradients, jacobian, substitute
 from ..domains import Float
 from ..errors import DataError
 from ..evaluate import planned
-from ..node import Node, variables
+from ..node import Node, Variable, variables
 from ..stable import recognise, stabilise
 from .options import Options
+from .sampled import Sampled
 from .separable import Separable
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ LARGEST = 1500
 COMPILE_FROM = 200_000
 #: The loop stops where its next step would gain less than this share of the objective.
 AIM = 1e-9
+#: Sweeps of coordinate descent at most.
+SWEEPS = 5000
 
 
 @final
@@ -61,8 +64,9 @@ class Composite:
         judged = {**self.outputs, **self.blocks, "stated": recognise(stated)}
         self._ready = dict(zip(judged, stabilise(list(judged.values())), strict=True))
         self._limits = dict(zip(limits, stabilise(list(limits.values())), strict=True))
-        self._kernel: Any = None
+        self.limit_names = {v.name for v in variables(*limits.values())}
         self._wholes: dict[Any, Any] = {}
+        self._sampled: Sampled | None = None
 
     @property
     def method(self) -> str:
@@ -148,7 +152,7 @@ class Composite:
                 block = found.get(whole)
                 h = np.zeros((g.size, g.size)) if block is None else np.array(block).reshape(g.size, g.size)
             else:
-                g = np.concatenate([np.ravel(found[gradient_key(a)]) for a in layout.names])
+                g = self._gradient(layout, found)
                 h = self._assembled(layout, found)
             return float(found[VALUE]), g, h, float(found["stated"])
 
@@ -169,20 +173,126 @@ class Composite:
         return h
 
     def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
-        """The loop compiled whole, on data."""
-        from ..kernels.compile import compile_nodes
-        from ..kernels.whole import Whole
+        """The loop compiled whole, on data: x, λ, low, high, tolerance, most steps to what the loop returns."""
+        from ..kernels.whole import NEWTON, QUADRATIC, Whole
 
-        if self._kernel is None:
-            nodes = {**self.outputs, **self.blocks}
-            self._kernel = compile_nodes(nodes, unknowns=[v.name for v in self.unknowns])
         layout = self.layout(instance)
         orders = tuple(len(s) for s in layout.shapes)
         if orders not in self._wholes:
-            self._wholes[orders] = Whole(self._kernel, layout)
-        whole = self._wholes[orders]
-        whole.layout = layout
-        return whole.bind(arrays, instance.binding)
+            loop = QUADRATIC if self.quadratic else NEWTON
+            self._wholes[orders] = Whole(self._compiled_kernel(), layout, loop)
+        return self._wholes[orders].bind(arrays, instance.binding, layout)
+
+    def moments_compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Gradient at 0 and Hessian of a quadratic, by the compiled kernel."""
+        self.compiled(instance, arrays)
+        layout = self.layout(instance)
+        whole = self._wholes[tuple(len(s) for s in layout.shapes)]
+        found: tuple[Any, Any] = whole.moments(arrays, instance.binding, layout)
+        return found
+
+    def _compiled_kernel(self) -> Any:
+        """Value, gradient and Hessian at x; of a quadratic, gradient at 0 and Hessian."""
+        from ..kernels.compile import compile_nodes
+
+        if not self.quadratic:
+            return compile_nodes({**self.outputs, **self.blocks}, unknowns=[v.name for v in self.unknowns])
+        return compile_nodes(self._at_zero())
+
+    def sampling(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None."""
+        from ..kernels.optimizers.sampled_newton import sampled_newton
+
+        if self.quadratic or not self.structure.is_plain:
+            return None
+        if self._sampled is None:
+            self._sampled = Sampled(self.structure.smooth, self.unknowns, instance.posed.given)
+        count = self._sampled.count(instance)
+        if count is None:
+            return None
+        layout = self.layout(instance)
+        both, sampled = self._sampled.bind(instance, arrays, layout, count)
+
+        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            x, _, first, *rest = sampled_newton(both, sampled, x, tol, most)
+            return x, first, *rest
+
+        return loop
+
+    def affine_in(self, number: Variable) -> dict[str, Node] | None:
+        """Of a quadratic: the derivatives of gradient at 0 and Hessian in a number on which they depend affinely."""
+        if not self.quadratic or any(
+            number in set(variables(b.slope, b.offset)) for b in self.structure.bounds
+        ):
+            return None
+        found = {k: jacobian(node, number) for k, node in self._at_zero().items()}
+        weights = [jacobian(w, number) for w in self.structure.weights.values()]
+        if any(number in set(variables(node)) for node in (*found.values(), *weights)):
+            return None
+        return found
+
+    def moments(
+        self, instance: Instance, arrays: Mapping[str, Any], nodes: Mapping[str, Node]
+    ) -> tuple[Any, Any]:
+        """Hessian and gradient at 0, or derivatives of them, as flat arrays by the interpreter."""
+        ready = stabilise(list(nodes.values()))
+        found = dict(zip(nodes, planned(ready, instance.binding, Float())(arrays), strict=True))
+        layout = self.layout(instance)
+        return self._assembled(layout, found), self._gradient(layout, found)
+
+    def _at_zero(self) -> dict[str, Node]:
+        """Gradient at 0 and Hessian of a quadratic."""
+        from ..kernels.oracle import VALUE
+
+        zeros: dict[Node, Node] = {v: zero(v.shape) for v in self.unknowns}
+        at_zero = {k: substitute(node, zeros) for k, node in self.outputs.items() if k != VALUE}
+        return {**at_zero, **self.blocks}
+
+    def _gradient(self, layout: Any, found: Mapping[str, Any]) -> Any:
+        from ..kernels.oracle import gradient_key
+
+        return np.concatenate([np.ravel(found[gradient_key(a)]) for a in layout.names])
+
+    def _loop(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """The loop as `(x, λ, low, high, tolerance, most) -> (x, F at the start, status, steps, evaluations)`."""
+        from ..kernels.optimizers.proximal_newton import proximal_newton
+        from ..kernels.optimizers.quadratic import minimum
+
+        if not compiled and self.quadratic:
+
+            def once(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+                f, g, h, _ = judge(x)
+                found = x.copy()
+                if not (np.isfinite(g).all() and np.isfinite(h).all()):
+                    return found, f, 3, 1, 1
+                status = minimum(h, g - h @ x, l1, low, high, found, tol, most)
+                return found, f + float(l1 @ np.abs(x)), status, 1, 1
+
+            return once
+        if not compiled:
+
+            def newton(*leading: Any) -> Any:
+                x, _, first, *rest = proximal_newton(lambda x: judge(x)[:3], *leading)
+                return x, first, *rest
+
+            return newton
+        sampled = self.sampling(instance, arrays)
+        if sampled is not None:
+            return sampled
+        whole = self.compiled(instance, arrays)
+        if self.quadratic:
+
+            def whole_once(*leading: Any) -> Any:
+                x, status = whole(*leading)
+                return x, np.inf, status, 1, 1
+
+            return whole_once
+
+        def whole_newton(*leading: Any) -> Any:
+            x, _, first, *rest = whole(*leading)
+            return x, first, *rest
+
+        return whole_newton
 
     # ---------------------------------------------------------------- solving
 
@@ -195,10 +305,8 @@ class Composite:
             if (l1 < 0).any() or (low > high).any():
                 return None
             judge = self.judge(instance, arrays)
-            if options.backend == "numba" or (options.backend is None and instance.amount >= COMPILE_FROM):
-                loop = self.compiled(instance, arrays)
-            else:
-                loop = _interpreted(judge)
+            large = options.backend is None and instance.amount >= COMPILE_FROM
+            loop = self._loop(instance, arrays, judge, options.backend == "numba" or large)
             x = layout.pack(point)
             found = self._certified(loop, judge, x, l1, low, high, options, layout)
         if found is None:
@@ -215,42 +323,54 @@ class Composite:
         self, loop: Any, judge: Any, x: Any, l1: Any, low: Any, high: Any, options: Options, layout: Any
     ) -> Any:
         """The loop, twice if need be, until the interpreter agrees: (x, certificate, gradient, steps, evaluations)."""
-        from ..kernels.certificate import certify
         from ..kernels.optimizers.proximal_newton import CONVERGED
-        from ..kernels.separable import certify_separable
 
         steps = evaluations = 0
-        most = min(options.max_iterations, 100)
+        most = SWEEPS if self.quadratic else min(options.max_iterations, 100)
         first = None
         for aim in (AIM, AIM**2):
-            x, _, begun, status, count, tried = loop(x, l1, low, high, aim, most, self.quadratic)
+            x, begun, status, count, tried = loop(x, l1, low, high, aim, most)
             first = begun if first is None else first
             steps, evaluations = steps + count, evaluations + tried
             if status != CONVERGED:
                 return None
-            f, g, h, stated = judge(x)
-            if self.structure.is_plain:
-                gain = first - f
-                size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
-                proof: Any = certify(
-                    f, g, x, hessian=h, magnitude=size, tolerance=options.tolerance, layout=layout
-                )
-            else:
-                proof = certify_separable(
-                    f,
-                    g,
-                    h,
-                    l1,
-                    low,
-                    high,
-                    x,
-                    statement_value=stated,
-                    tolerance=options.tolerance,
-                    layout=layout,
-                )
+            proof, g = self._proof(judge, x, (l1, low, high), first, options.tolerance, layout)
             if proof.ok():
                 return x, proof, g, steps, evaluations
         return None
+
+    def certificate(self, instance: Instance, arrays: Mapping[str, Any], x: Any, options: Options) -> Any:
+        """The certificate of a point."""
+        with np.errstate(all="ignore"):
+            limits = self.entries(instance, arrays)[:3]
+            judge, layout = self.judge(instance, arrays), self.layout(instance)
+            return self._proof(judge, x, limits, np.inf, options.tolerance, layout)[0]
+
+    def _proof(
+        self, judge: Any, x: Any, limits: Any, first: float, tolerance: float, layout: Any
+    ) -> tuple[Any, Any]:
+        """The certificate, and the gradient."""
+        from ..kernels.certificate import certify
+        from ..kernels.separable import certify_separable
+
+        f, g, h, stated = judge(x)
+        if self.structure.is_plain:
+            gain = first - f
+            size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
+            return certify(f, g, x, hessian=h, magnitude=size, tolerance=tolerance, layout=layout), g
+        proof: Any = certify_separable(
+            f,
+            g,
+            h,
+            limits[0],
+            limits[1],
+            limits[2],
+            x,
+            statement_value=stated,
+            tolerance=tolerance,
+            layout=layout,
+        )
+        return proof, g
 
     def _multipliers(
         self, layout: Any, g: Any, l1: Any, x: Any, each: list[tuple[Any, Any]]
@@ -267,13 +387,6 @@ class Composite:
             with np.errstate(all="ignore"):
                 found.append(np.where(x[place] == edge, slope / np.abs(rate), 0.0).reshape(shape))
         return {"equality": [], "inequality": found}
-
-
-def _interpreted(judge: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The loop under Python, with the interpreter's values."""
-    from ..kernels.optimizers.proximal_newton import proximal_newton
-
-    return lambda *leading: proximal_newton(lambda x: judge(x)[:3], *leading)
 
 
 def _history(proof: Any, slope: Any, evaluations: int, began: float) -> Any:

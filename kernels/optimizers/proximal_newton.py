@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..oracle import Array
-from .box import NO_MINIMUM, OPTIMAL, box_quadratic, cholesky_solve
+from .box import NO_MINIMUM, box_quadratic, cholesky_solve
 
 CONVERGED, STEPS, NO_MODEL, NOT_FINITE, NO_DESCENT = 0, 1, 2, 3, 4
 
@@ -34,9 +34,8 @@ def proximal_newton(
     high: Array,
     tol: float,
     most: int,
-    quadratic: bool,
 ) -> tuple[Array, float, float, int, int, int]:
-    """`(x, F, F at the start, status, steps, evaluations)`; with `quadratic` the first step is the answer."""
+    """`(x, F, F at the start, status, steps, evaluations)`."""
     n = x.size
     x = x.copy()
     plain = True
@@ -72,15 +71,13 @@ def proximal_newton(
             status, _ = box_quadratic(h, c, l1, low, high, z, 1e-13, 200 + 10 * n)
             if status == NO_MINIMUM:
                 return x, total, first, NO_MODEL, step, evaluations
-            if status != OPTIMAL and quadratic:
-                return z, total, first, STEPS, step, evaluations
             p = z - x
         model = 0.0
         for i in range(n):
             model += g[i] * p[i] + l1[i] * (abs(x[i] + p[i]) - abs(x[i]))
         gained = max(first - total, 0.0)
         scale = max(abs(total), min(1.0, gained))
-        if quadratic or -model <= tol * scale:
+        if -model <= tol * scale:
             # Δ is twice the fall for a quadratic without weights
             return x + p, total + 0.5 * model, first, CONVERGED, step + 1, evaluations
         t, accepted = 1.0, False

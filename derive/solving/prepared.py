@@ -1,0 +1,151 @@
+"""A solver prepared once for a problem and its data: the loop compiled with its kernels, nothing else per call.
+
+A call runs compiled code from start to end and returns the minimiser; it checks only what changes. It proves
+nothing: `certify` does, by the interpreter, as `Problem.solve` does each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError, UnsupportedError
+from ..evaluate import as_data, check_finite
+from .composite import AIM, LARGEST, SWEEPS, Composite
+from .instance import Instance
+from .options import Options
+from .posed import Posed
+from .starts import default_start
+
+
+@final
+class Prepared:
+    """Compiled code from data to minimiser; see `Problem.prepare`."""
+
+    def __init__(self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None) -> None:
+        self._instance = Instance(posed, data, start or {})
+        composite = posed.composite
+        if composite is None or self._instance.count > LARGEST:
+            raise UnsupportedError(
+                "only smooth objectives with weights on |x| and bounds, and at most "
+                f"{LARGEST} unknowns, have a solver that is compiled whole; use solve(backend='numba')"
+            )
+        self._composite: Composite = composite
+        self._layout = composite.layout(self._instance)
+        first = default_start(posed.unknowns, self._instance.shapes, 0)
+        self._start = self._layout.pack({**first, **self._instance.start})
+        vector = len(self._layout.names) == 1 and len(self._layout.shapes[0]) == 1
+        self._single = self._layout.names[0] if vector else None
+        self._most = SWEEPS if composite.quadratic else 100
+        self._moving_limits = composite.limit_names
+        self._slopes: dict[str, Any] = {}
+        self._bind(self._instance.numbers)
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        self._arrays = arrays
+        sampled = self._composite.sampling(self._instance, arrays)
+        self._loop = sampled or self._composite.compiled(self._instance, arrays)
+        self._status = 2 if sampled is not None else 1 if self._composite.quadratic else 3
+        self._limits = self._composite.entries(self._instance, arrays)[:3]
+
+    def __call__(
+        self,
+        mapping: Mapping[str, Any] | None = None,
+        /,
+        *,
+        start: Mapping[str, Any] | None = None,
+        tolerance: float = AIM,
+        **changed: Any,
+    ) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        if mapping is not None or changed:
+            self._change({**(mapping or {}), **changed})
+        x = self._start if start is None else self._layout.pack(start)
+        x = self._solve(x, tolerance)
+        if self._single is not None:
+            return {self._single: x}
+        found: dict[str, Any] = self._layout.unpack(x)
+        return found
+
+    def _solve(self, x: Any, tolerance: float) -> Any:
+        found = self._loop(x, *self._limits, tolerance, self._most)
+        if found[self._status] != 0:
+            raise DataError("the prepared solver does not converge here; `solve` finds out why")
+        return found[0]
+
+    def _change(self, changed: Mapping[str, Any]) -> None:
+        arrays = dict(self._arrays)
+        known = {v.name: v for v in self._instance.posed.given}
+        for name, value in changed.items():
+            if name not in known:
+                raise DataError(f"{name} is no data of this problem: {', '.join(known)}")
+            array = as_data(name, value, known[name].order)
+            check_finite(name, array)
+            if array.shape != arrays[name].shape:
+                raise DataError(f"{name} has shape {array.shape}, not {arrays[name].shape} as when prepared")
+            arrays[name] = array
+        self._bind(arrays)
+
+    def path(
+        self,
+        name: str,
+        values: Sequence[float],
+        *,
+        tolerance: float = AIM,
+        start: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The minimisers for many values of one number among the data, each started from the one before.
+
+        Returns one array per unknown, its first axis over the values.
+        """
+        if name not in self._arrays or np.ndim(self._arrays[name]) != 0:
+            raise ArgumentError(f"a path is over a number among the data, which {name} is not")
+        x = self._start if start is None else self._layout.pack(start)
+        numbers = np.asarray(values, dtype=np.float64)
+        check_finite(name, numbers)
+        table = self._affine_path(name, numbers, x, tolerance)
+        if table is None:
+            table = self._stepped_path(name, numbers, x, tolerance)
+        places = zip(self._layout.names, self._layout.slices.values(), self._layout.shapes, strict=True)
+        return {each: table[:, place].reshape((len(numbers), *shape)) for each, place, shape in places}
+
+    def _stepped_path(self, name: str, numbers: Any, x: Any, tolerance: float) -> Any:
+        """Solve after solve."""
+        before, rows = self._arrays, []
+        try:
+            for value in numbers:
+                self._bind({**before, name: np.asarray(value)})
+                x = self._solve(x, tolerance)
+                rows.append(x)
+        finally:
+            self._bind(before)
+        return np.stack(rows)
+
+    def _affine_path(self, name: str, numbers: Any, x: Any, tolerance: float) -> Any:
+        """Of a quadratic: moments of the data once, then compiled code; None where the number enters otherwise."""
+        from ..kernels.optimizers.quadratic import path
+
+        composite, instance = self._composite, self._instance
+        number = next(v for v in instance.posed.given if v.name == name)
+        if name not in self._slopes:
+            self._slopes[name] = composite.affine_in(number)
+        slopes = self._slopes[name]
+        if slopes is None:
+            return None
+        zero, one = ({**self._arrays, name: np.asarray(t)} for t in (0.0, 1.0))
+        l1, low, high = composite.entries(instance, zero)[:3]
+        step = composite.entries(instance, one)[0] - l1
+        g, h = composite.moments_compiled(instance, zero)
+        h1, g1 = composite.moments(instance, zero, slopes)
+        table, status = path(numbers, (h, h1), (g, g1), (l1, step), low, high, x, tolerance, self._most)
+        if status != 0:
+            raise DataError("the prepared solver does not converge here; `solve` finds out why")
+        return table
+
+    def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
+        """The certificate of a point, recomputed from the statement by the interpreter."""
+        return self._composite.certificate(
+            self._instance, self._arrays, self._layout.pack(answer), Options(tolerance=tolerance)
+        )

@@ -1,0 +1,76 @@
+"""A constant Hessian: one solve, in compiled code from the data to the minimiser.
+
+    minimise ½ xᵀHx + gᵀx + Σᵢ λᵢ|xᵢ|    subject to   low ≤ x ≤ high
+
+`moments()` gives H and g, the gradient at 0, in one pass over the data. With neither weights nor bounds the answer is
+that of Cholesky's factorisation, refined once with the residual; else `box.box_quadratic` finds it. A path solves for
+many values of a number on which H, g and λ depend affinely, each from the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..oracle import Array
+from ..special import compiled
+from .box import NO_MINIMUM, OPTIMAL, UNFINISHED, box_quadratic, cholesky_solve
+
+
+def solve_quadratic(
+    moments: Callable[[], tuple[Array, Array]],
+    x: Array,
+    l1: Array,
+    low: Array,
+    high: Array,
+    tol: float,
+    most: int,
+) -> tuple[Array, int]:
+    """`(x, status)`."""
+    g, h = moments()
+    found = x.copy()
+    status = minimum(h, g, l1, low, high, found, tol, most)
+    return found, status
+
+
+@compiled
+def minimum(h: Array, g: Array, l1: Array, low: Array, high: Array, x: Array, tol: float, most: int) -> int:
+    """The status; `x` holds the start and then the minimiser."""
+    n = x.size
+    for i in range(n):
+        if l1[i] != 0.0 or low[i] != -np.inf or high[i] != np.inf:
+            found: tuple[int, int] = box_quadratic(h, -g, l1, low, high, x, tol, most)
+            return found[0]
+    a, p = h.copy(), -g
+    if not cholesky_solve(a, p, n):
+        return NO_MINIMUM
+    r = -g - h @ p
+    x[:] = p
+    if cholesky_solve(h.copy(), r, n):
+        x += r
+    return OPTIMAL if np.isfinite(np.sum(x)) else UNFINISHED
+
+
+@compiled
+def path(
+    values: Array,
+    h: tuple[Array, Array],
+    g: tuple[Array, Array],
+    l1: tuple[Array, Array],
+    low: Array,
+    high: Array,
+    x: Array,
+    tol: float,
+    most: int,
+) -> tuple[Array, int]:
+    """The minimisers for all values t, with H = h[0] + t h[1] and so on; the worst status."""
+    n, worst = x.size, OPTIMAL
+    table = np.empty((values.size, n))
+    x = x.copy()
+    for k in range(values.size):
+        t = values[k]
+        status = minimum(h[0] + t * h[1], g[0] + t * g[1], l1[0] + t * l1[1], low, high, x, tol, most)
+        worst = max(worst, status)
+        table[k] = x
+    return table, worst
