@@ -67,6 +67,99 @@ def gemm_add(left, right, out):
     """out += left · right."""
     out += np.dot(left, right)
 ''',
+    "full_width": '''
+@compiled
+def full_width():
+    """Nothing to arrange here."""
+''',
+    "dot_rows": '''
+@compiled
+def dot_rows(block, w, z):
+    """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
+    for i in range(block.shape[0]):
+        total = 0.0
+        for j in range(block.shape[1]):
+            total += block[i, j] * w[j]
+        z[i] = total
+''',
+    "add_rows": '''
+@compiled
+def add_rows(block, r, g):
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
+    for i in range(block.shape[0]):
+        for j in range(block.shape[1]):
+            g[j] += r[i] * block[i, j]
+''',
+    "add_then_dot": '''
+@compiled
+def add_then_dot(block, r, g, after, w, z):
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ."""
+    for i in range(block.shape[0]):
+        for j in range(block.shape[1]):
+            g[j] += r[i] * block[i, j]
+    for i in range(after.shape[0]):
+        total = 0.0
+        for j in range(after.shape[1]):
+            total += after[i, j] * w[j]
+        z[i] = total
+''',
+    "potrf": '''
+@compiled
+def potrf(matrix):
+    """The Cholesky factor in place of the lower triangle; NaN where there is none."""
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            rest = matrix[i, j]
+            for k in range(j):
+                rest -= matrix[i, k] * matrix[j, k]
+            if i > j:
+                matrix[i, j] = rest / matrix[j, j]
+            elif rest > 0.0:
+                matrix[i, i] = math.sqrt(rest)
+            else:
+                matrix[0, 0] = math.nan
+                return
+''',
+    "potri": '''
+@compiled
+def potri(factor):
+    """The lower triangle of the inverse in place of a Cholesky factor."""
+    size = factor.shape[0]
+    column, found = np.zeros(size), np.zeros((size, size))
+    for c in range(size):
+        for i in range(size):
+            column[i] = 1.0 if i == c else 0.0
+        for i in range(size):
+            for k in range(i):
+                column[i] -= factor[i, k] * column[k]
+            column[i] /= factor[i, i]
+        for k in range(size):
+            i = size - 1 - k
+            for j in range(i + 1, size):
+                column[i] -= factor[j, i] * column[j]
+            column[i] /= factor[i, i]
+        for i in range(size):
+            found[i, c] = column[i]
+    for i in range(size):
+        for j in range(i + 1):
+            factor[i, j] = found[i, j]
+''',
+    "potrs": '''
+@compiled
+def potrs(factor, right):
+    """Every row of `right` solved for, in place, by a Cholesky factor."""
+    size = factor.shape[0]
+    for r in range(right.shape[0]):
+        for i in range(size):
+            for k in range(i):
+                right[r, i] -= factor[i, k] * right[r, k]
+            right[r, i] /= factor[i, i]
+        for k in range(size):
+            i = size - 1 - k
+            for j in range(i + 1, size):
+                right[r, i] -= factor[j, i] * right[r, j]
+            right[r, i] /= factor[i, i]
+''',
     "syrk": '''
 @compiled
 def syrk(block, factor, out):
