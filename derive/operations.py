@@ -292,19 +292,34 @@ def _claimed(claim: Any, known: Expression, symbols: Mapping[str, str] | None, s
 
 
 def compile(
-    outputs: Expression | Mapping[str, Expression], *, backend: str = "numba", dtype: Any = np.float64
-) -> Compiled:
+    outputs: Expression | Mapping[str, Expression],
+    *,
+    backend: str = "numba",
+    dtype: Any = np.float64,
+    structured: bool = False,
+) -> Any:
     """A compiled kernel for one expression, or for several that share their work.
 
     One expression gives a kernel that returns its value; a mapping gives one that returns a dict.
     `backend` is "numba", or "numpy" for the interpreter; `dtype` float64 or float32.
+    `structured=True` is for one Hessian: the result has `kind`, `dense()`, `diagonal()`, `@` and `solve`, and entries
+    that are zero by structure are neither computed nor stored.
 
     >>> import derive as dv
     >>> w = dv.vector("w", "d")
     >>> kernel = dv.compile(dv.sumsq(w), backend="numpy")
     >>> float(kernel(w=[3.0, 4.0]))
     25.0
+    >>> H = dv.compile(dv.hessian(dv.sum(dv.exp(w)), "w"), backend="numpy", structured=True)
+    >>> H(w=[0.0, 0.0]).kind
+    'diagonal'
     """
+    if structured:
+        from .kernels.structured import StructuredKernel
+
+        if not isinstance(outputs, Expression):
+            raise ArgumentError("structured=True takes one Hessian, not several expressions")
+        return StructuredKernel(recognise(outputs.node), outputs.declared, backend, dtype)
     if isinstance(outputs, Expression):
         return Compiled({"value": outputs}, True, backend, dtype)
     return Compiled(dict(outputs), False, backend, dtype)
