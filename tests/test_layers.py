@@ -24,11 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # A unit is a module, or a package with all that is in it. Lowest floor first; units of one floor may
 # import each other.
 CORE = (
-    "kernels.scalars kernels.contraction kernels.solves kernels.structure kernels.statements kernels.gram kernels.lowering_access "
-    "kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices kernels.access kernels.axes "
+    "kernels.scalars kernels.contraction kernels.solves kernels.structure kernels.statements kernels.gram "
+    "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices kernels.access kernels.axes "
     "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.rowwise kernels.special kernels.plain "
-    "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.structured kernels.oracle kernels.batches "
-    "kernels.optimizers kernels.certificate kernels.kkt "
+    "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.structured "
+    "kernels.oracle kernels.batches kernels.optimizers kernels.certificate kernels.kkt "
     "kernels.separable kernels.inline kernels.whole kernels.precision"
 )
 LAYERS = [
