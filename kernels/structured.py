@@ -225,13 +225,17 @@ class StructuredKernel:
             sizes.values.setdefault(symbol, number)
         return BoundStructure(self, bound, sizes)
 
-    def assembled(self, results: Mapping[str, Any], sizes: Binding) -> Structured:
+    def shape_at(self, sizes: Binding) -> tuple[int, ...]:
+        """The shape of the variable in numbers."""
+        return tuple(int(sizes.number(s) or 0) for s in self._shape)
+
+    def assembled(self, results: Mapping[str, Any], shape: tuple[int, ...]) -> Structured:
         """The Hessian from the cores."""
         parts = [
             (tuple(np.asarray(results[f"{k} {j}"]) for j in range(len(t.cores))), t.labels, t.tied)
             for k, t in enumerate(self.terms)
         ]
-        return Structured([int(sizes.number(s) or 0) for s in self._shape], parts)
+        return Structured(shape, parts)
 
 
 @final
@@ -241,12 +245,17 @@ class BoundStructure:
     def __init__(self, kernel: StructuredKernel, bound: Any, sizes: Binding) -> None:
         self.kernel, self._bound, self._sizes = kernel, bound, sizes
         self._declared = kernel._declared
+        self._seen: dict[str, tuple[int, ...]] | None = None
+        self._shape: tuple[int, ...] = ()
 
     def __call__(self, mapping: Mapping[str, Any] | None = None, /, **unknowns: Any) -> Structured:
         """The Hessian at these unknowns."""
         given = {**(mapping or {}), **unknowns}
-        for name, value in given.items():
-            if name in self._declared:
-                self._sizes.learn(name, self._declared[name].shape, np.shape(value))
-        used = {k: a for k, a in given.items() if k in self._bound.kernel.unknowns or k not in self._declared}
-        return self.kernel.assembled(self._bound(used), self._sizes)
+        shapes = {name: np.shape(value) for name, value in given.items()}
+        if shapes != self._seen:
+            for name in shapes.keys() & self._declared.keys():
+                self._sizes.learn(name, self._declared[name].shape, shapes[name])
+            self._seen, self._shape = shapes, self.kernel.shape_at(self._sizes)
+        wanted = self._bound.kernel.unknowns
+        used = {k: a for k, a in given.items() if k in wanted or k not in self._declared}
+        return self.kernel.assembled(self._bound(used), self._shape)

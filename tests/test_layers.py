@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # import each other.
 CORE = (
     "kernels.scalars kernels.contraction kernels.solves kernels.structure kernels.statements kernels.gram "
-    "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices kernels.access kernels.axes "
+    "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices "
+    "kernels.access kernels.axes "
     "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.rowwise kernels.special kernels.plain "
     "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.structured "
     "kernels.oracle kernels.batches kernels.optimizers kernels.certificate kernels.kkt "
