@@ -7,6 +7,7 @@ The parts are below: `optimality` and `convexity` for symbols, `solving` for num
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, final
 
 from .constraint import Constraint
@@ -157,6 +158,7 @@ class Problem:
         seed: int = 0,
         starts: int = 1,
         options: Mapping[str, Any] | None = None,
+        checkpoint: str | Path | None = None,
         **more: Any,
     ) -> Any:
         """The optimum on data: SciPy's `OptimizeResult`, with a certificate.
@@ -172,6 +174,7 @@ class Problem:
         backend    "numba", or "numpy" for the interpreter; small problems are not worth compiling
         starts     that many runs, all but the first from random points (reproducible by `seed`); the best is kept
         options    of the method, such as {"learning_rate": 0.1, "batch_size": 64}; an unknown one names those there are
+        checkpoint a file (.npz) that keeps a long run; if it is there, the run goes on from it
         """
         chosen = Options(
             method=method,
@@ -184,6 +187,7 @@ class Problem:
             backend=backend,
             seed=seed,
             of_method=dict(options or {}),
+            checkpoint=checkpoint,
         )
         return solve(self._posed, merge_arrays(arrays, more), start, chosen, starts)
 

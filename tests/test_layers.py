@@ -80,7 +80,10 @@ LAYERS = [
 FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.split()}
 
 # The numeric core receives ready expressions and knows nothing of how they came about.
-CORE_MAY_IMPORT = {*"errors limits sizes node domains build operators stable evaluate".split(), *CORE.split()}
+CORE_MAY_IMPORT = {
+    *"errors limits files sizes node domains build operators stable evaluate".split(),
+    *CORE.split(),
+}
 
 # Loaded only by who asks for them by name, so that they may import the kernels at their top.
 NUMERIC_FACES = ("estimators",)

@@ -82,6 +82,11 @@ def read_problem(
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep a long run in this .npz, and go on from it if it is there.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the unknowns to this .npz."
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

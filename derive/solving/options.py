@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -20,6 +21,7 @@ class Options:
     callback: Callable[[Any], None] | None = None
     backend: str | None = None
     seed: int = 0
+    checkpoint: str | Path | None = None
     of_method: Mapping[str, Any] = field(default_factory=dict)
 
     def driver(self) -> Mapping[str, Any]:
@@ -31,4 +33,5 @@ class Options:
             "progress": self.progress,
             "callback": self.callback,
             "options": self.of_method,
+            "checkpoint": self.checkpoint,
         }

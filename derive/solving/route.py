@@ -157,6 +157,9 @@ def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -
             f"method {options.method} is for smooth objectives with weights on |x| and bounds; "
             "leave the choice to the plan"
         )
+    if options.checkpoint is not None and options.method is None:
+        return None
+    _no_checkpoint(options)
     made = composite.run(instance, point, replace(options, method=None))
     if made is None:
         return None
@@ -198,12 +201,21 @@ def _squares(instance: Instance, point: Mapping[str, Any], options: Options) -> 
 def _constrained(instance: Instance, point: Mapping[str, Any], given: bool, options: Options) -> Any:
     from ..kernels.plan import Plan
 
+    _no_checkpoint(options)
     derived = instance.posed.constrained
     name = _for_constraints(options.method) or "interior-point"
     result, found = derived.run(
         instance.data, instance.binding, point, given, options.driver(), options.backend, name
     )
     return _named(result, found, instance.posed, Plan(name, derived.describe()))
+
+
+def _no_checkpoint(options: Options) -> None:
+    if options.checkpoint is not None:
+        raise UnsupportedError(
+            "this problem is solved by a method that keeps no checkpoints; those that do are the methods for smooth "
+            "problems over free unknowns, such as lbfgs, newton-cg and adam"
+        )
 
 
 def _for_constraints(method: str | None) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from derive.errors import ArgumentError, SizeError
 from ..certificate import TOLERANCE, Certificate, certify
 from ..oracle import Oracle, Vector
 from . import Method, Options, method
+from .checkpoint import Checkpoint, mark_of
 from .progress import Progress
 from .result import History, Result
 from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
@@ -35,14 +37,31 @@ TIGHTEST = 1e-8
 class Run:
     """One minimisation: the state, the best point and the clock."""
 
-    def __init__(self, oracle: Oracle, x0: Vector, record: Method, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        oracle: Oracle,
+        x0: Vector,
+        record: Method,
+        options: Options | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> None:
         self.oracle, self.record = oracle, record
-        self.began = time.perf_counter()
+        self.began = self.entered = time.perf_counter()
         self.history = History()
         f, g = oracle.value_gradient(x0)
         self.first = f
-        self.state: State = record.start(oracle, x0, f, g, record.chosen(options))
+        chosen = record.chosen(options)
+        self.state: State = record.start(oracle, x0, f, g, chosen)
         self.best = (x0, f, g)
+        self.checkpoint: Checkpoint | None = None
+        if checkpoint is not None:
+            mark = mark_of(record.name, chosen, oracle.layout, f, g)
+            self.checkpoint = Checkpoint(checkpoint, mark)
+            kept = self.checkpoint.load(self.state, self.history)
+            if kept is not None:
+                self.state, self.best = kept
+                self.began -= self.history.time[-1]
+                return
         self.note()
 
     @property
@@ -77,6 +96,13 @@ class Run:
         self.state = self.record.step(self.state, *functions)
         if self.state.status in (RUNNING, FINISHED, UNBOUNDED):
             self.note()
+        if self.checkpoint is not None and self.checkpoint.due():
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is one."""
+        if self.checkpoint is not None:
+            self.checkpoint.save(self.state, self.best, self.history)
 
 
 def minimize(
@@ -91,13 +117,15 @@ def minimize(
     progress: bool = False,
     certificate: Certify | None = None,
     options: Options | None = None,
+    checkpoint: str | Path | None = None,
 ) -> OptimizeResult:
     """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
 
     `certificate(x, magnitude)` judges a point independently of the oracle (`certificate.certify_statement`);
     without it the oracle's own numbers are certified. `callback` is SciPy's: it gets an intermediate result,
     and stops the run by raising StopIteration. `max_time` is in seconds. `options` are those of the method
-    (`Method.options`), such as its learning rate.
+    (`Method.options`), such as its learning rate. `checkpoint` names a file in which the run is kept every half
+    minute and at its end; if it is there at the beginning, the run goes on from it.
     """
     record = method(method_name)
     lacking = record.needs - oracle.has
@@ -110,9 +138,10 @@ def minimize(
         raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
     judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
     with np.errstate(all="ignore"):
-        run = Run(oracle, start, record, options)
+        run = Run(oracle, start, record, options, checkpoint)
         with Progress(record.title, progress, tol) as bar:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
+        run.save()
         x, f, g = run.best
         proof = judge(x, run.magnitude)
     return _result(run, proof, status, message, (x, f, g))
@@ -153,7 +182,7 @@ def _iterate(
     """Steps until the certificate is satisfied or something ends the run: (status, message)."""
     aim = tol
     try:
-        for iteration in range(max_iterations + 1):
+        for iteration in range(len(run.history) - 1, max_iterations + 1):
             ended = _status(run)
             if ended is not None:
                 return ended
@@ -170,7 +199,7 @@ def _iterate(
                 aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {max_iterations} iterations"
-            if max_time is not None and time.perf_counter() - run.began >= max_time:
+            if max_time is not None and time.perf_counter() - run.entered >= max_time:
                 return TIME, f"not converged within max_time = {max_time:g} s ({iteration} iterations)"
             run.advance()
             if callback is not None:
@@ -184,7 +213,7 @@ def _iterate(
         )
     except StopIteration:
         return STOPPED, f"stopped by the callback after {len(run.history) - 1} iterations"
-    raise AssertionError("the loop ends by returning")
+    return ITERATIONS, f"not converged after {len(run.history) - 1} iterations"
 
 
 def _status(run: Run) -> tuple[int, str] | None:

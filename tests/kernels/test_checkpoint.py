@@ -1,0 +1,79 @@
+"""A run that is stopped and resumed makes the steps of one that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.errors import DataError, UnsupportedError
+from derive.kernels.optimizers import METHODS
+from derive.kernels.optimizers import checkpoint as checkpoints
+from derive.kernels.optimizers.driver import minimize
+from tests.kernels.test_optimizers import Rows, conditioned, quartic_batch, rosenbrock
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_resumed_is_uninterrupted(name: str, tmp_path: Path) -> None:
+    """Five steps and five more are ten, bit for bit, whatever the state of the method holds."""
+    options: dict[str, Any] = {}
+    oracle, start = rosenbrock(4), np.full(4, -0.5)
+    if METHODS[name].rate == "stochastic":
+        oracle, start = conditioned(10.0), np.zeros(6)
+        oracle.batches = Rows(8, lambda x, rows: quartic_batch(x, 0, int(rows[0])) * rows.size / 8)
+        options = {"batch_size": 2, "epochs": 10}
+    whole = minimize(oracle, start, name, max_iterations=10, options=options)
+    path = tmp_path / "run.npz"
+    part = minimize(oracle, start, name, max_iterations=5, options=options, checkpoint=path)
+    assert part.nit <= 5 and path.exists()
+    rest = minimize(oracle, start, name, max_iterations=10, options=options, checkpoint=path)
+    assert rest.nit == whole.nit
+    assert (rest.x == whole.x).all() and rest.fun == whole.fun
+    assert rest.history.objective == whole.history.objective
+
+
+def test_kept_during_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed has left its last state."""
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+    path = tmp_path / "run.npz"
+
+    def killed(seen: Any) -> None:
+        if seen.nit == 7:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        minimize(rosenbrock(4), np.full(4, -0.5), "lbfgs", callback=killed, checkpoint=path)
+    result = minimize(rosenbrock(4), np.full(4, -0.5), "lbfgs", checkpoint=path)
+    assert result.success and result.nit > 7
+    assert not list(tmp_path.glob(".run*"))
+
+
+def test_other_runs_are_refused(tmp_path: Path) -> None:
+    """Another start, method or problem; a file that is none."""
+    path = tmp_path / "run.npz"
+    minimize(rosenbrock(4), np.zeros(4), "lbfgs", max_iterations=2, checkpoint=path)
+    for start, name in ((np.ones(4) / 2, "lbfgs"), (np.zeros(4), "newton")):
+        with pytest.raises(DataError, match="another run"):
+            minimize(rosenbrock(4), start, name, checkpoint=path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be read"):
+        minimize(rosenbrock(4), np.zeros(4), "lbfgs", checkpoint=path)
+
+
+def test_through_a_problem(tmp_path: Path) -> None:
+    """`solve(checkpoint=…)`; methods that keep none say so."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    rng = np.random.default_rng(0)
+    data = {"X": rng.standard_normal((20, 3)), "y": rng.random(20)}
+    problem = dv.minimize("sum(softplus(X @ w) - y*(X @ w))", over="w", variables=shapes)
+    path = tmp_path / "run.npz"
+    settings: dict[str, Any] = {"method": "lbfgs", "backend": "numpy", "checkpoint": path}
+    first = problem.solve(data, max_iterations=2, **settings)
+    assert not first.success and path.exists()
+    assert problem.solve(data, **settings).success
+    bounded = dv.minimize("sumsq(X @ w - y)", over="w", variables=shapes, subject_to=["sum(w) == 1"])
+    with pytest.raises(UnsupportedError, match="keeps no checkpoints"):
+        bounded.solve(data, checkpoint=path)
