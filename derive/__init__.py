@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .checking import check, check_equal
     from .constraint import Constraint
     from .declaring import from_sympy, matrix, parse, parse_latex, scalar, tensor, vector
     from .errors import DeriveError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from .kernels.codegen import codegen
     from .kernels.estimator import estimator
     from .operations import (
-        check,
-        check_equal,
         code,
         compile,
         derivation,
@@ -45,6 +44,8 @@ _HOME = {
     "DeriveError": "errors",
     "sizes": "sizes",
     "Problem": "problem",
+    "check": "checking",
+    "check_equal": "checking",
     "assert_gradient": "verify.functions",
     "check_gradient": "verify.functions",
     "minimize": "problem",
@@ -56,7 +57,7 @@ _HOME = {
     "Expression": "expression",
     **dict.fromkeys("from_sympy matrix parse parse_latex scalar tensor vector".split(), "declaring"),
     **dict.fromkeys(
-        "check check_equal code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
+        "code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
         "operations",
     ),
 }

@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from . import differentiate, notation
-from .build import add, zero
+from .build import add
 from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
 from .expression import Expression, as_expression, merge_arrays
 from .node import Variable, variable
@@ -190,105 +190,6 @@ def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
     here = differentiate.substitute(add(terms, node.shape), {w: centre})
     away = add([(sympy.S.One, w), (sympy.S.NegativeOne, centre)])
     return Expression(differentiate.substitute(here, {step: away}), (*expression.declared, *point.declared))
-
-
-def check(
-    expression: Any,
-    wrt: Any = None,
-    claim: Any = None,
-    order: Any = 1,
-    *,
-    kind: str | None = None,
-    assuming: Sequence[Any] | str = (),
-    symbols: Mapping[str, str] | None = None,
-    seed: int = 0,
-) -> Any:
-    """Is the claim the derivative? Proved, refuted with a counterexample and a diagnosis, or agreeing to 40 digits.
-
-    claim      text, LaTeX, an expression, SymPy, or a function of the arrays by name (in double precision);
-               for kind "lines" a list of them
-    order      1 (gradient), 2 (Hessian) or "jacobian"
-    kind       instead of an order: "gradient", "hessian", "jacobian", "minimiser" (a closed form at which the
-               gradient vanishes), "step" or "update" (the next iterate of gradient descent), "value" (the objective in
-               other words), "lines" (a derivation that starts at the objective)
-    assuming   conditions, as `["sum(y) == 1"]`
-    symbols    LaTeX symbols under other declared names, as `{"\\\\Sigma": "S"}`
-
-    >>> import derive as dv
-    >>> loss = dv.parse("sumsq(X @ w - y)/2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
-    >>> dv.check(loss, "w", claim="X.T @ (X @ w + y)").status
-    'refuted'
-    >>> dv.check(loss, "w", claim=r"X^\\top (Xw - y)").status
-    'proved'
-    """
-    from .verify.assumptions import read
-    from .verify.kinds import check_kind, check_lines
-
-    expression = as_expression(expression)
-    if claim is None:
-        raise ArgumentError("there is no claim to check: give claim=…")
-    words = kind or {1: "gradient", 2: "hessian", "1": "gradient", "2": "hessian"}.get(order, order)
-    names = {v.name: v for v in expression.declared}
-    conditions = read([assuming] if isinstance(assuming, str) else assuming, names)
-    statement = recognise(expression.node)
-    if words == "lines":
-        steps = [_claimed(line, expression, symbols, statement.shape) for line in claim]
-        return check_lines([statement, *steps], seed, name=notation.text, assuming=conditions)[0]
-    if wrt is None and words != "value":
-        raise ArgumentError("say which variable the claim is about")
-    target = find_variable(expression, wrt) if wrt is not None else next(iter(expression.declared))
-    shape = (
-        (*statement.shape, *target.shape)
-        if words == "jacobian"
-        else target.shape * (2 if words == "hessian" else 1)
-    )
-    found = _claimed(claim, expression, symbols, statement.shape if words == "value" else shape)
-    return check_kind(statement, target, found, words, seed, name=notation.text, assuming=conditions)
-
-
-def check_equal(
-    left: Any,
-    right: Any,
-    *,
-    variables: Mapping[str, Sequence[Any]] | None = None,
-    facts: Mapping[str, Sequence[str]] | None = None,
-    assuming: Sequence[Any] | str = (),
-    seed: int = 0,
-) -> Any:
-    """Are the two expressions equal, for all sizes and data? A verdict like that of `check`.
-
-    >>> import derive as dv
-    >>> x = dv.vector("x", "n")
-    >>> dv.check_equal(1 - dv.sigmoid(x), dv.sigmoid(-x)).status
-    'proved'
-    """
-    from .verify.assumptions import read
-    from .verify.check import check_same
-
-    declared = declare(variables or {}, facts or {})
-    for side in (left, right):
-        if isinstance(side, Expression):
-            declared.update({v.name: v for v in side.declared})
-    known = Expression(zero(()), declared.values())
-    first, second = (_claimed(side, known, None, None) for side in (left, right))
-    if callable(first) or callable(second):
-        raise ArgumentError("functions are compared with check_gradient; check_equal compares expressions")
-    conditions = read([assuming] if isinstance(assuming, str) else assuming, declared)
-    return check_same(first, second, seed, name=notation.text, assuming=conditions, both_ways=True)
-
-
-def _claimed(claim: Any, known: Expression, symbols: Mapping[str, str] | None, shape: Any) -> Any:
-    """A claim as a node, or as it is when it is a function."""
-    names = {v.name: v for v in known.declared}
-    if isinstance(claim, str):
-        from .verify.notes import formula_node
-
-        return formula_node(claim, names, symbols, shape)
-    if isinstance(claim, Expression):
-        return claim.node
-    if isinstance(claim, sympy.Basic | sympy.MatrixBase) or not callable(claim):  # a Symbol is callable
-        return as_expression(claim, known.declared).node
-    return claim
 
 
 def compile(

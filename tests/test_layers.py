@@ -61,6 +61,7 @@ LAYERS = [
     "expression",
     "declaring",
     "operations",
+    "checking",
     "solving",
     "problem",
     "problem_files",

@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import sympy
 
-from ..build import add, multiply, number, zero
+from ..build import add, einsum, full, multiply, number, zero
 from ..differentiate import gradient, hessian, substitute
 from ..errors import ArgumentError, DeriveError
 from ..node import Node, Variable, variables
@@ -26,7 +26,7 @@ from .ratios import DIGITS, one_formula, ratios
 from .verdict import Diagnosis, Verdict
 
 MINUS = sympy.S.NegativeOne
-KINDS = ("gradient", "hessian", "jacobian", "minimiser", "step", "update", "value", "kkt")
+KINDS = ("gradient", "hessian", "jacobian", "minimiser", "step", "update", "value")
 Name = Callable[[Node], str]
 
 
@@ -44,15 +44,12 @@ def check_kind(
 
     gradient, hessian, jacobian   the derivative
     minimiser                     a closed form at which the gradient vanishes
-    step, update                  the next iterate of gradient descent, w − η ∇f
+    step, update                  the next iterate of gradient descent, w − η ∇f; an update without w in it is the
+                                  exact minimiser in w, as in EM
     value                         another way to write the objective
     """
     if kind in ("gradient", "hessian", "jacobian"):
         return check_claim(objective, wrt, claim, kind, seed, name=name, assuming=assuming)  # type: ignore[arg-type]
-    if kind == "kkt":
-        return Verdict(
-            "unsupported", "claims about KKT conditions are not checked yet; check each equation by itself"
-        )
     if kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     if not isinstance(claim, Node):
@@ -64,7 +61,8 @@ def check_kind(
             f"the claim has shape {show_shape(claim.shape)}, but {wrt.name} has shape {show_shape(wrt.shape)}"
         )
         return Verdict("refuted", reason, diagnosis=Diagnosis("shape", reason))
-    if kind == "minimiser":
+    # The update of an alternating scheme holds all but one unknown fixed, and is a closed form for that one.
+    if kind == "minimiser" or (kind == "update" and wrt not in variables(claim)):
         return _minimiser(objective, wrt, claim, seed, name, assuming)
     return _step(objective, wrt, claim, seed, name, assuming)
 
@@ -74,7 +72,21 @@ def _minimiser(
 ) -> Verdict:
     if wrt in variables(claim):
         return Verdict("unsupported", f"a closed form for {wrt.name} must not contain {wrt.name}")
-    at_claim = substitute(gradient(objective, wrt), {wrt: claim})
+    slope = gradient(objective, wrt)
+    if "simplex" in wrt.facts:
+        slope = _along_simplex(slope)
+        inside = check_same(
+            _sums(claim),
+            _sums(wrt),
+            seed,
+            name=name,
+            assuming=assuming,
+            subject="1, the sum of a point of the simplex",
+        )
+        if not inside.ok:
+            reason = f"the claimed {wrt.name} does not sum to 1"
+            return Verdict("refuted", reason, inside.counterexample, Diagnosis("normalisation", reason))
+    at_claim = substitute(slope, {wrt: claim})
     subject = f"zero, the gradient at a stationary point {wrt.name}"
     found = check_same(at_claim, zero(wrt.shape), seed, name=name, assuming=assuming, subject=subject)
     reason = found.reason
@@ -91,6 +103,20 @@ def _minimiser(
     return Verdict(found.status, reason + "; a stationary point is a minimiser where the objective is convex")
 
 
+def _sums(node: Node) -> Node:
+    """Σ over the last axis; 1 for a variable on the simplex."""
+    if "simplex" in node.facts:
+        return full(node.shape[:-1])
+    return einsum([(node, tuple(range(node.order)))], tuple(range(node.order - 1)))
+
+
+def _along_simplex(slope: Node) -> Node:
+    """The gradient without its mean over the last axis: zero where the objective is stationary on Σ w = 1."""
+    labels, size = tuple(range(slope.order)), slope.shape[-1]
+    mean = einsum([(slope, (*labels[:-1], slope.order)), (full((size,)), (labels[-1],))], labels)
+    return add([(ONE, slope), (-1 / size, mean)])
+
+
 def _closest_minimiser(
     objective: Node, wrt: Variable, claim: Node, seed: int, assuming: Assumptions | None
 ) -> Diagnosis | None:
@@ -101,6 +127,8 @@ def _closest_minimiser(
     from .quick import Quick
 
     slope = gradient(objective, wrt)
+    if "simplex" in wrt.facts:
+        slope = _along_simplex(slope)
     change = assuming.apply if assuming is not None else None
     points = list(Points([objective, claim], seed, {}, change).generic(2))[:4]
     points = [p for p in points if any(n > 1 for n in p.binding.values.values())] or points

@@ -19,7 +19,7 @@ import sympy
 
 from ..build import add, is_zero
 from ..errors import DeriveError
-from ..node import Apply, Node, topological, variables
+from ..node import Apply, Node, close_facts, topological, variables
 from ..simplify import expand
 from ..sizes import ONE
 from ..stable import recognise
@@ -111,7 +111,12 @@ def random_prime(bits: int, seed: bytes) -> int:
 
 
 def _under(*nodes: Node) -> str:
-    facts = sorted(f"{v.name} is {fact}" for v in variables(*nodes) for fact in _USED if fact in v.facts)
+    facts = sorted(
+        f"{v.name} is {fact}"
+        for v in variables(*nodes)
+        for fact in _USED
+        if fact in v.facts and not any(fact in close_facts([f]) for f in v.facts & set(_USED) - {fact})
+    )
     return f", given that {', '.join(facts)}" if facts else ""
 
 
