@@ -5,7 +5,7 @@ Slow and plain on purpose; kernels are checked against it. `bind` checks data at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -146,11 +146,14 @@ def bind(
     dtype: Any = np.float64,
     extra: bool = False,
     check_facts: bool = True,
+    rows: Collection[str] = (),
 ) -> tuple[dict[str, Array], Binding]:
     """Check and convert the arrays for some variables, and learn the sizes from them.
 
     Every array given must be wanted (unless `extra`), every wanted one given; entries are numbers,
-    finite, of the declared sizes, and satisfy the declared facts. Sizes may be given as numbers by name.
+    finite, of the declared sizes, and satisfy the declared facts. Sizes may be given as numbers by name. The
+    arrays named in `rows` stay as they are, without a look at their entries: whoever reads them block by block
+    converts and checks (`check_entries`) the blocks.
     Raises `DataError` or `SizeError` naming the array, the row and the column.
     """
     variables_ = {v.name: v for v in wanted}
@@ -167,15 +170,22 @@ def bind(
         elif name not in variables_ and not extra:
             expected = ", ".join(sorted(variables_)) or "none"
             raise DataError(f"an array was given for {name!r}, which does not occur; expected: {expected}")
-    arrays = {name: as_data(name, data[name], v.order, dtype) for name, v in sorted(variables_.items())}
+    kinds = {name: getattr(data[name], "dtype", dtype) if name in rows else dtype for name in variables_}
+    arrays = {name: as_data(name, data[name], v.order, kinds[name]) for name, v in sorted(variables_.items())}
     for name, v in sorted(variables_.items()):
         binding.learn(name, v.shape, arrays[name].shape)
     for name, v in sorted(variables_.items()):  # sizes such as n - k + 1, once n and k are known
         binding.learn(name, v.shape, arrays[name].shape)
-        check_finite(name, arrays[name])
-        if check_facts:
-            _check_facts(v, arrays[name])
+        if name not in rows:
+            check_entries(v, arrays[name], check_facts)
     return arrays, binding
+
+
+def check_entries(v: Variable, array: Array, check_facts: bool = True, first: int = 0) -> None:
+    """Raise a `DataError` where an entry is not finite, or not as the facts say; rows count from `first`."""
+    check_finite(v.name, array, first)
+    if check_facts and v.facts:
+        _check_facts(v, array, first)
 
 
 def has_access(roots: Sequence[Node]) -> bool:
@@ -226,13 +236,30 @@ def as_data(name: str, value: Any, order: int, dtype: Any = np.float64) -> Array
     return array if array.dtype == np.dtype(dtype) else array.astype(dtype)
 
 
-def check_finite(name: str, array: Array) -> None:
-    """Raise a `DataError` naming the first entry that is NaN or infinite."""
+#: Entries that are looked at together: as many as stay in cache.
+BLOCK_ENTRIES = 1 << 17
+
+
+def check_finite(name: str, array: Array, first: int = 0) -> None:
+    """Raise a `DataError` naming the first entry that is NaN or infinite; memory does not grow with the array."""
+    if array.dtype.kind != "f":
+        return
+    if array.ndim and array.size > BLOCK_ENTRIES:
+        step = max(1, BLOCK_ENTRIES * len(array) // array.size)
+        for start in range(0, len(array), step):
+            check_finite(name, array[start : start + step], first + start)
+        return
+    if array.flags.c_contiguous:
+        flat = array.reshape(-1)
+        with np.errstate(all="ignore"):
+            if np.isfinite(np.dot(flat, flat)):  # no overflow, and nothing that is not finite
+                return
     finite = np.isfinite(array)
     if finite.all():
         return
     where = tuple(int(i) for i in np.argwhere(~finite)[0])
     value = array[where]
+    where = (where[0] + first, *where[1:]) if where else where
     if array.ndim == 0:
         raise DataError(f"{name} is {value}")
     places = (
@@ -244,7 +271,7 @@ def check_finite(name: str, array: Array) -> None:
     raise DataError(f"{name} has {value} at {spot}{more}; remove or impute it first")
 
 
-def _check_facts(v: Variable, array: Array) -> None:
+def _check_facts(v: Variable, array: Array, first: int = 0) -> None:
     tests: dict[str, Callable[[Array], Array]] = {
         "positive": lambda a: a > 0,
         "nonnegative": lambda a: a >= 0,
@@ -254,8 +281,10 @@ def _check_facts(v: Variable, array: Array) -> None:
     for fact, test in tests.items():
         if fact in v.facts and not test(array).all():
             where = tuple(int(i) for i in np.argwhere(~test(array))[0])
+            value = array[where]
+            where = (where[0] + first, *where[1:]) if where else where
             place = f" at index {where}" if where else ""
-            raise DataError(f"{v.name} was declared {fact}, but is {array[where]}{place}")
+            raise DataError(f"{v.name} was declared {fact}, but is {value}{place}")
     if "symmetric" in v.facts and array.ndim >= 2:
         gap = np.abs(array - np.swapaxes(array, -1, -2))
         if gap.max() > 1e-8 * max(1e-300, float(np.abs(array).max())):

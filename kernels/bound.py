@@ -5,8 +5,9 @@ does not look; it then enters compiled code through the wrapper that numba made 
 types, so that numba does not work out the types again. What a first call learns (sizes, shapes, the entry)
 is fixed from then on.
 
-With several threads the rows are cut into the same chunks, and the chunks' sums are added in the same order,
-as compiled code does on one thread: the result has the same bits for any number of threads.
+With several threads, with data that compiled code cannot read as they are, and with data in Dask, the rows are cut
+into the same chunks, and the chunks' sums are added in the same order, as compiled code does on one thread: the
+result has the same bits.
 """
 
 from __future__ import annotations
@@ -21,23 +22,27 @@ from ..domains import Array
 from ..errors import DataError, UnsupportedError
 from ..evaluate import bind
 from ..sizes import Binding
-from .threads import combined, mapped, single_blas_thread
+from .calls import Face, face
+from .cluster import clustered, is_lazy
+from .streams import CHUNK_ROWS, CHUNKS, chunk_sums, is_native, readable, streamed
+from .threads import combined, single_blas_thread
 
 if TYPE_CHECKING:
+    from ..node import Variable
     from .compile import Kernel
 
 Unknowns = Mapping[str, Any]
 #: Data of fewer entries than this stay on one thread: handing out the work would cost more than it saves.
 WORTH_THREADS = 1 << 18
-#: Rows per chunk at least, and chunks at most; the generated driver says the same.
-CHUNK_ROWS, CHUNKS = 2048, 64
+
+__all__ = ["CHUNKS", "CHUNK_ROWS", "Bound", "as_argument"]
 
 
 def as_argument(array: Array, dtype: np.dtype[Any]) -> Any:
     """A float, or an array in row-major order; the array itself where it is one."""
     if array.ndim == 0:
         return float(array)
-    return np.require(array, dtype, ["C", "A"])
+    return readable(np.require(np.asarray(array), dtype, ["C", "A"]))
 
 
 @final
@@ -60,7 +65,8 @@ class Bound:
         self.kernel, self.binding, self.threads = kernel, binding, threads
         self.setup_seconds = setup_seconds
         self.moments = False
-        self.arrays = {k: np.require(a, None, ["C", "A"]) if a.ndim else a for k, a in arrays.items()}
+        self.checks: dict[int, Variable] = {}  # inputs that are checked at every call, while they are read
+        self.arrays = arrays
         self.dtype = kernel.dtype
         self._names = kernel.unknowns
         self._shapes: tuple[tuple[int, ...], ...] = ()
@@ -88,7 +94,8 @@ class Bound:
         found, _ = bind(wanted, given, dtype=self.dtype, check_facts=False)
         for v in wanted:
             self.binding.learn(v.name, v.shape, found[v.name].shape)
-        kernel.check_access({**self.arrays, **found}, self.binding)
+        local = {k: a for k, a in self.arrays.items() if not is_lazy(a)}
+        kernel.check_access({**local, **found}, self.binding)
         self._shapes = tuple(found[u].shape for u in self._names)
         if kernel.backend == "numpy":
             self._fast = self._interpret
@@ -96,26 +103,58 @@ class Bound:
         kernel.expect(self.binding)
         program = kernel.program
         count = len(program.inputs) - len(self._names)
-        self._first = tuple(as_argument(self.arrays[v.name], self.dtype) for v in program.inputs[:count])
+        known = [self.arrays[v.name] for v in program.inputs[:count]]
+        known = [np.asarray(a) if isinstance(a, np.ndarray) else a for a in known]  # no subclasses
+        self._blocks = kernel.blocks or ()
+        self._first = tuple(
+            a if k in self._blocks and not self._reads(a) else as_argument(a, self.dtype)
+            for k, a in enumerate(known)
+        )
         self._last = tuple(int(self.binding.number(s) or 0) for s in program.size_inputs)
+        self._sizes = tuple(int(self.binding.number(s) or 0) for s in program.sizes.names)
         self._fast = self._entrance()
         return self._fast
+
+    def _reads(self, array: Any) -> bool:
+        """Whether compiled code reads the array as it is."""
+        return isinstance(array, np.ndarray) and is_native(array, self.dtype)
 
     def _entrance(self) -> Callable[[Unknowns], dict[str, Any]]:
         """The way into compiled code that suits this kernel."""
         kernel = self.kernel
         if kernel.backend == "python":
             return self._uncompiled
+        rows = [self._first[k] for k in self._blocks if k < len(self._first)]
+        if any(is_lazy(a) for a in rows):
+            return self._clustered
         large = sum(a.size for a in self.arrays.values()) >= WORTH_THREADS
-        if large and self.threads > 1 and hasattr(kernel.module, "part") and self._rows() > CHUNK_ROWS:
-            return self._threaded
+        spread = large and self.threads > 1 and hasattr(kernel.module, "part") and self._rows() > CHUNK_ROWS
+        if self.checks or spread or not all(self._reads(a) for a in rows):
+            return partial(self._streamed, self.threads if spread else 1)
+        call = self._face()
+        return partial(self._limited, call) if large and kernel.uses_blas else call
+
+    def _face(self) -> Face:
+        """The way in on the caller's thread."""
+        kernel, program = self.kernel, self.kernel.program
+        made = {}
+        for k in kernel.module.INTO:
+            made[k] = self.binding.shape(program.outputs[k].node.shape)
         point = [np.empty(shape, self.dtype) if shape else 0.0 for shape in self._shapes]
-        entry = kernel.entry([*self._first, *point, *self._last])
-        if large and kernel.uses_blas:
-            return partial(self._limited, entry)
-        if len(self._names) == 1 and self._shapes[0] and not self._last:
-            return self._of_one(entry)
-        return partial(self._general, entry)
+        arrays = [np.empty(shape, self.dtype) for shape in made.values()]
+        arguments = [*self._first, *point, *self._last, *arrays]
+        return face(
+            kernel.entry(arguments, "evaluate_into" if made else "evaluate"),
+            first=self._first,
+            last=self._last,
+            unknowns=self._names,
+            shapes=self._shapes,
+            results=kernel.names,
+            made=made,
+            numbers=kernel.numbers,
+            dtype=self.dtype,
+            checked=self._point,
+        )
 
     def _check_names(self, unknowns: Unknowns) -> None:
         missing = [u for u in self._names if u not in unknowns]
@@ -146,55 +185,33 @@ class Bound:
 
     # ---------------------------------------------------------------- ways in
 
-    def _of_one(self, entry: Callable[..., Any]) -> Callable[[Unknowns], dict[str, Any]]:
-        """One unknown array: everything that can be looked up beforehand is."""
-        kernel, dtype, known = self.kernel, self.dtype, np.ndarray
-        (name,), (shape,) = self._names, self._shapes
-        fixed = partial(entry, *self._first)
-        named, general = kernel.named, self._point
-        names, made = kernel.names, dtype.type
-        number = kernel.numbers[0] if len(kernel.numbers) == 1 else None
-
-        def call(unknowns: Unknowns) -> dict[str, Any]:
-            value = unknowns.get(name)
-            if (
-                value.__class__ is known
-                and value.dtype is dtype
-                and value.shape == shape
-                and len(unknowns) == 1
-                and value.flags.carray
-            ):
-                values = fixed(value)
-                if number is None:
-                    return named(values)
-                found = dict(zip(names, values))  # noqa: B905  as many as compiled code returns
-                found[number] = made(found[number])
-                return found
-            return named(fixed(*general(unknowns)))
-
-        return call
-
-    def _general(self, entry: Callable[..., Any], unknowns: Unknowns) -> dict[str, Any]:
-        return self.kernel.named(entry(*self._first, *self._point(unknowns), *self._last))
-
-    def _limited(self, entry: Callable[..., Any], unknowns: Unknowns) -> dict[str, Any]:
+    def _limited(self, call: Face, unknowns: Unknowns) -> dict[str, Any]:
         """Large products: BLAS on one thread, so that the result does not depend on how many there are."""
         with single_blas_thread():
-            return self._general(entry, unknowns)
+            return call(unknowns)
 
-    def _threaded(self, unknowns: Unknowns) -> dict[str, Any]:
-        """Chunks of rows on a pool of threads, added up in the order of the rows."""
-        arguments = (*self._first, *self._point(unknowns), *self._last)
-        module, count = self.kernel.module, self._rows()
-        rows = max(CHUNK_ROWS, -(-count // CHUNKS))
-
-        def chunk(start: int) -> Array:
-            acc: Array = module.part(start, min(count, start + rows), *arguments)
-            return acc
-
+    def _streamed(self, threads: int, unknowns: Unknowns) -> dict[str, Any]:
+        """Chunks of rows one after the other or on a pool of threads, added up in the order of the rows."""
+        kernel, inputs = self.kernel, [*self._first, *self._point(unknowns)]
         with single_blas_thread():
-            parts = mapped(chunk, range(0, count, rows), self.threads)
-            return self.kernel.named(module.finish(combined(parts), *arguments))
+            values = streamed(
+                kernel.module,
+                self._rows(),
+                self._sizes,
+                inputs,
+                self.dtype,
+                threads=threads,
+                checks=self.checks,
+            )
+        return kernel.named(values)
+
+    def _clustered(self, unknowns: Unknowns) -> dict[str, Any]:
+        """Chunks of rows as tasks of Dask, which check their entries on the way."""
+        kernel, inputs = self.kernel, [*self._first, *self._point(unknowns)]
+        names = {k: kernel.program.inputs[k] for k in self._blocks}
+        checked = {k: (v.name, tuple(map(str, v.shape)), tuple(v.facts)) for k, v in names.items()}
+        values = clustered(kernel.source, self._rows(), self._sizes, inputs, self.dtype, checked)
+        return kernel.named(values)
 
     def _uncompiled(self, unknowns: Unknowns) -> dict[str, Any]:
         kernel = self.kernel
@@ -211,19 +228,18 @@ class Bound:
         size = self.kernel.program.data_size
         return 0 if size is None else int(self.binding.number(size) or 0)
 
-    def _in_parts(self, name: str, unknowns: Unknowns, *leading: Any) -> Any:
-        """Call the module's `part` or `finish`."""
+    def _part_inputs(self, unknowns: Unknowns) -> list[Any]:
+        """The inputs of the module's `part` and `finish`."""
         kernel = self.kernel
         if kernel.backend == "numpy":
             raise UnsupportedError("the interpreter has no passes; compile with backend='numba'")
-        function = getattr(kernel.module, name, None)
-        if function is None:
+        if not hasattr(kernel.module, "part"):
             raise UnsupportedError(
                 "only kernels with one pass over the data, and no output as long as the data, go in parts"
             )
         if self._fast is None:
             self._prepare(unknowns)
-        return function(*leading, *self._first, *self._point(unknowns), *self._last)
+        return [*self._first, *self._point(unknowns)]
 
     def partial(self, rows: slice, /, **unknowns: Any) -> Array:
         """The sums over some rows of the data, as one flat array that can be added to others."""
@@ -233,11 +249,14 @@ class Bound:
         start, stop, step = rows.indices(count)
         if step != 1 or not start < stop:
             raise DataError(f"{rows} is not a range of rows between 0 and {count}")
-        acc: Array = self._in_parts("part", unknowns, start, stop)
-        return acc
+        inputs, module = self._part_inputs(unknowns), self.kernel.module
+        state = module.begin(*self._sizes, *inputs)
+        return chunk_sums(module, start, stop, state, self._sizes, inputs, self.dtype)
 
     def reduce(self, parts: Sequence[Array], /, **unknowns: Any) -> dict[str, Any]:
         """The outputs from the sums over all rows, given in the order of the rows."""
         if not parts:
             raise DataError("there is nothing to reduce")
-        return self.kernel.named(self._in_parts("finish", unknowns, combined(parts)))
+        inputs, module = self._part_inputs(unknowns), self.kernel.module
+        state = module.begin(*self._sizes, *inputs)
+        return self.kernel.named(module.finish(combined(parts), state, *self._sizes, *inputs))

@@ -86,9 +86,10 @@ class _Kernels:
         self.checks |= has_access(list(nodes.values()))
         head, _, body = kernel.source.partition("\n\n\n")
         self.used |= set(re.findall(r"^    (\w+),?$", head.partition("import (")[2], re.M))
-        body = body.partition("\n\n\ndef part(")[0].rstrip() + "\n"
+        for end in ("def part(", "INTO = "):  # what standalone files have no use for
+            body = body.partition(f"\n\n\n{end}")[0].rstrip() + "\n"
         body = re.sub(
-            r"\b(partial|before|between|after|evaluate)((?:_\d+)?)\(",
+            r"\b(partial|before|between|after|evaluate_into|evaluate)((?:_\d+)?)\(",
             lambda m: f"{label}_{m.group(1)}{m.group(2)}(",
             body,
         )

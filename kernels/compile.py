@@ -14,13 +14,14 @@ from typing import Any, final
 import numpy as np
 
 from ..domains import Array, Float
-from ..errors import ArgumentError, DataError
-from ..evaluate import bind, check_access, has_access, run
+from ..errors import ArgumentError, DataError, UnsupportedError
+from ..evaluate import bind, check_access, check_entries, has_access, run
 from ..node import Apply, Node, size_symbols, topological, variables
 from ..sizes import Binding
 from ..stable import stabilise
-from .bound import Bound, as_argument
+from .bound import WORTH_THREADS, Bound, as_argument
 from .cache import cache_clear, cache_info, load
+from .cluster import as_rows, is_lazy, stand_in
 from .emit import source
 from .moments import compressed, compressible
 from .program import Program, build
@@ -138,13 +139,24 @@ class Kernel:
         return {k: v for k, v in data.items() if k not in self.unused}
 
     def __call__(self, mapping: Mapping[str, Any] | None = None, /, **arrays: Any) -> dict[str, Any]:
-        """Everything checked, then computed."""
+        """Everything checked, then computed; entries of large data are checked while they are read."""
         data = self._split(mapping, arrays)
+        if self.backend == "numba" and any(_is_long(value) for value in data.values()):
+            return self._checked_on_the_way(data)
         found, binding = bind(self.variables.values(), data, sizes=self.symbols, dtype=self.dtype)
         self.check_access(found, binding)
         outputs = self.run(found, binding)
         if self._inverts and any(np.isnan(v).any() for v in outputs.values()):
             # Compiled code gives NaN for a singular matrix; the interpreter raises and says which it was.
+            run(list(self.nodes.values()), found, binding, Float(self.dtype))
+        return outputs
+
+    def _checked_on_the_way(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        point = {name: data[name] for name in self.unknowns if name in data}
+        bound = self._bound({k: v for k, v in data.items() if k not in point}, check=False)
+        outputs = bound(point)
+        if self._inverts and any(np.isnan(v).any() for v in outputs.values()):
+            found, binding = bind(self.variables.values(), data, sizes=self.symbols, dtype=self.dtype)
             run(list(self.nodes.values()), found, binding, Float(self.dtype))
         return outputs
 
@@ -185,13 +197,13 @@ class Kernel:
         """Whether the source calls BLAS."""
         return "gemm" in self.source or "syrk(" in self.source
 
-    def entry(self, arguments: Sequence[Any]) -> Callable[..., Any]:
-        """The compiled code for arguments of these types, without numba's search for the types.
+    def entry(self, arguments: Sequence[Any], name: str = "evaluate") -> Callable[..., Any]:
+        """The compiled code of one function for arguments of these types, without numba's search for the types.
 
         Every array that is passed must have the type, the number of axes and the C order of the one here;
         nobody checks it. Whether arrays are read-only does not matter: inputs are never written to.
         """
-        return entry_of(self.module.evaluate, arguments)
+        return entry_of(getattr(self.module, name), arguments)
 
     def arguments(self, arrays: Mapping[str, Array], binding: Binding) -> list[Any]:
         """What `evaluate` of the module takes, in its order, in the layout it expects."""
@@ -223,15 +235,52 @@ class Kernel:
             raise DataError(
                 f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind"
             )
-        known = [v for name, v in self.variables.items() if name not in self.unknowns]
-        arrays, binding = bind(known, given, sizes=self.symbols, dtype=self.dtype)
-        small = self._compressed(arrays) if moments else None
-        if small is not None:
-            arrays, binding = bind(known, {**given, **small}, sizes=self.symbols, dtype=self.dtype)
-        bound = Bound(self, arrays, binding, thread_count(threads))
-        bound.moments = small is not None
+        bound = self._bound(given, threads, moments)
         bound.setup_seconds = time.perf_counter() - began
         return bound
+
+    def _bound(
+        self, given: Mapping[str, Any], threads: int = 1, moments: bool = False, check: bool = True
+    ) -> Bound:
+        """Arrays of rows stay as they are, in memory, in a file or in Dask; all others are converted.
+
+        check  look at the entries of the rows now, once for all calls; else they are looked at while they are
+               read. Dask's rows are always looked at then.
+        """
+        known = {name: v for name, v in self.variables.items() if name not in self.unknowns}
+        lazy = {k: as_rows(k, a) for k, a in given.items() if k in known and is_lazy(a)}
+        plain = {**given, **{k: stand_in(a) for k, a in lazy.items()}}
+        size = None if self.backend != "numba" else find_data_axis(self.variables.values(), self.unknowns)
+        rows = [k for k, v in known.items() if size is not None and v.order and v.shape[0] == size]
+        rows = [k for k in rows if k in lazy or isinstance(given.get(k), np.ndarray)]
+        arrays, binding = bind(known.values(), plain, sizes=self.symbols, dtype=self.dtype, rows=rows)
+        if rows:
+            self.expect(binding)
+            blocks = [self.program.inputs[k].name for k in self.blocks or ()]
+            lost = [k for k in lazy if k not in blocks]
+            if lost:
+                raise UnsupportedError(
+                    f"{', '.join(lost)} cannot be read block by block by this kernel; give NumPy arrays instead"
+                )
+            for k in rows:
+                if k not in blocks or (check and k not in lazy):
+                    check_entries(known[k], arrays[k])
+                if k not in blocks:
+                    arrays[k] = np.require(arrays[k], self.dtype, ["C", "A"])
+        small = self._compressed(arrays) if moments and not lazy else None
+        if small is not None:
+            arrays, binding = bind(known.values(), {**plain, **small}, sizes=self.symbols, dtype=self.dtype)
+        bound = Bound(self, {**arrays, **lazy}, binding, thread_count(threads))
+        bound.moments = small is not None
+        if rows and not check:
+            bound.checks = {k: self.program.inputs[k] for k in self.blocks or ()}
+        return bound
+
+    @property
+    def blocks(self) -> tuple[int, ...] | None:
+        """The inputs that are read in blocks of rows and in no other way; None if the pass looks further."""
+        found: tuple[int, ...] | None = getattr(self.module, "BLOCKS", None)
+        return found
 
     def _compressed(self, arrays: Mapping[str, Array]) -> dict[str, Array] | None:
         """The data behind a common triangular factor, if no result changes."""
@@ -241,6 +290,11 @@ class Kernel:
         axes = {name: v.shape.index(rows) for name, v in self.variables.items() if rows in v.shape}
         found = compressed(arrays, axes)
         return None if found is None else {name: found[name] for name in axes}
+
+
+def _is_long(value: Any) -> bool:
+    """Whether looking at the entries first would be a second read of the data."""
+    return is_lazy(value) or (isinstance(value, np.ndarray) and value.size >= WORTH_THREADS)
 
 
 __all__ = ["Bound", "Kernel", "cache_clear", "cache_info", "combined", "compile_nodes"]

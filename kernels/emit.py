@@ -6,7 +6,8 @@ row of a block and `m` its length. One module holds
     before(…)            small work that needs no data of full length
     partial(lo, hi, …)   rows lo to hi, block by block, added into the flat array `acc`
     after(…)             small work on the sums
-    evaluate(…)          all of it: rows in chunks, chunks reduced in a fixed tree
+    evaluate_into(…)     all of it: rows in chunks, chunks reduced in a fixed tree, into given arrays
+    evaluate(…)          the same into new arrays
 
 With several passes over the data the functions of pass k carry the suffix `_k`.
 Nothing here decides what is computed where; that is in `schedule` and `program`.
@@ -126,6 +127,8 @@ class _Module:
         self.names = program.names
         self.functions: list[tuple[_Function, str]] = []
         self.driver: list[str] = []
+        self.passed: set[str] = set()
+        self._block = ""
 
     def text(self, library: str) -> str:
         program = self.program
@@ -139,44 +142,131 @@ class _Module:
             if step.sweep is not None:
                 self._pass(step.sweep, suffix)
                 pending = step.sweep.sums
-        results = [self._result(item) for item in program.outputs]
-        evaluate = _Function("evaluate", [*self._prelude(), *self._width(), *self.driver], results)
-        evaluate.arguments = [self.names[Item(v)] for v in program.inputs]
-        evaluate.arguments += [program.sizes.names[s] for s in program.size_inputs]
+        evaluate = self._evaluate()
         parts = [f.text(comment) for f, comment in self.functions]
-        parts.append(evaluate.text("Everything: rows in chunks, chunks reduced in a fixed tree."))
-        parts += self._parts(evaluate)
+        faces = self._parts(evaluate)
+        parts += faces
+        constants = [f"INTO = {tuple(self._into())!r}  # the results that evaluate_into takes arrays for"]
+        if faces:
+            constants.append(
+                f"BLOCKS = {self._block_arrays()!r}  # the inputs that may be given block by block"
+            )
+        parts.append("\n".join(constants))
         body = "\n\n\n".join(parts)
         used = [name for name in _LIBRARY if re.search(rf"\b{name}\b", body)]
         header = _HEADER.format(summary=self._summary(), library=library, imports=",\n    ".join(used))
         return header + "\n\n" + body + "\n"
 
+    def _into(self) -> dict[int, str]:
+        """The results for which the caller may allocate, by position, and the names of their arrays."""
+        found: dict[str, int] = {}
+        for k, item in enumerate(self.program.outputs):
+            if self.names[item] in self.passed:
+                found.setdefault(self.names[item], k)
+            elif item.node.order and self._is_sum(item):
+                found.setdefault(f"o{self.names[item][1:]}", k)
+        return {k: name for name, k in found.items()}
+
+    def _is_sum(self, item: Item) -> bool:
+        statement = self.program.statements.get(item)
+        return statement is not None and statement.accumulates
+
+    def _made(self) -> list[str]:
+        """New arrays for them."""
+        shapes = {k: self._shape(self.program.outputs[k].node.shape) for k in self._into()}
+        return [f"{name} = np.empty({shapes[k]}, np.{self.dtype})" for k, name in self._into().items()]
+
+    def _copied(self) -> list[str]:
+        """Sums that are results, copied out of `acc`: they would keep all of it alive."""
+        lines = []
+        for k, name in self._into().items():
+            item = self.program.outputs[k]
+            if name != self.names[item]:
+                sizes = [self._size(s) for s in item.node.shape]
+                lines += ["    " * i + f"for i{i} in range({size}):" for i, size in enumerate(sizes)]
+                place = ", ".join(f"i{i}" for i in range(len(sizes)))
+                lines.append("    " * len(sizes) + f"{name}[{place}] = {self.names[item]}[{place}]")
+        return lines
+
+    def _evaluate(self) -> _Function:
+        """The functions that do everything."""
+        program, into = self.program, self._into()
+        results = [self._result(item) for item in program.outputs]
+        inputs = [self.names[Item(v)] for v in program.inputs]
+        inputs += [program.sizes.names[s] for s in program.size_inputs]
+        comment = "Everything: rows in chunks, chunks reduced in a fixed tree"
+        body = [*self._prelude(), *self._width(), *self.driver]
+        if into:
+            others = [r for k, r in enumerate(results) if k not in into]
+            inner = _Function("evaluate_into", [*body, *self._copied()], others)
+            inner.arguments = [*inputs, *into.values()]
+            self.functions.append((inner, f"{comment}; some results into given arrays."))
+            results = [into.get(k, f"r{k}") for k in range(len(results))]
+            inner.results = [r for k, r in enumerate(results) if k not in into]
+            body = [*self._prelude(), *self._made(), inner.call()]
+            inner.results = others
+        evaluate = _Function("evaluate", body, results)
+        evaluate.arguments = inputs
+        self.functions.append((evaluate, f"{comment}."))
+        return evaluate
+
     def _parts(self, evaluate: _Function) -> list[str]:
-        """Plain Python faces of a single pass: the sums over some rows, and the outputs from all sums."""
+        """Plain Python faces of a single pass, for blocks of rows that are arrays of their own."""
         sweeps = [step.sweep for step in self.program.steps if step.sweep is not None]
         if len(sweeps) != 1 or sweeps[0].written:
             return []
         functions = {f.name: f for f, _ in self.functions}
-        head = self._prelude()
-        if "before" in functions:
-            head.append(functions["before"].call())
+        before = functions.get("before")
+        state = [*(before.results if before else []), *self._into().values()]
+        taken = "".join(f"{name}, " for name in state)
+        inputs = ", ".join(
+            [*self.program.sizes.names.values(), *evaluate.arguments[: len(self.program.inputs)]]
+        )
         offsets = self._offsets(sweeps[0].sums)
-        inputs = ", ".join(evaluate.arguments)
-        part = [f"def part(lo, hi, {inputs}):", '    """The sums over rows lo to hi."""']
-        part += [f"    {line}" for line in head]
-        part += [
-            f"    acc = np.zeros({offsets[-1][2]})",
-            f"    {functions['partial'].call()}",
-            "    return acc",
+        begin = [f"def begin({inputs}):", '    """What the pass needs beforehand, and arrays for results."""']
+        begin += [f"    {line}" for line in self._made()]
+        begin += [f"    {before.call()}"] if before else []
+        begin.append(f"    return ({taken})")
+        part = [
+            f"def part(lo, hi, acc, state, {inputs}):",
+            '    """The sums over rows lo to hi, added to acc."""',
         ]
-        finish = [f"def finish(acc, {inputs}):", '    """The outputs from the sums over all rows."""']
-        finish += [f"    {line}" for line in head]
+        part += [f"    ({taken}) = state"] if state else []
+        part.append(f"    {functions['partial'].call()}")
+        finish = [f"def finish(acc, state, {inputs}):", '    """The outputs from the sums over all rows."""']
+        finish += [f"    ({taken}) = state"] if state else []
         if "after" in functions:
             finish.append(f"    {functions['after'].call()}")
         else:
             finish += [f"    {line}" for line in self._unpacked(sweeps[0].sums, whole=True)]
-        finish.append(f"    return ({', '.join(evaluate.results)},)")
-        return ["\n".join(part), "\n".join(finish)]
+        results = [self._result(item) for item in self.program.outputs]
+        finish.append(f"    return ({', '.join(results)},)")
+        room = [f"def room({inputs}):", '    """How many numbers the sums are, and the rows of a block."""']
+        room.append(f"    return {offsets[-1][2]}, {self._block}")
+        return ["\n".join(lines) for lines in (part, finish, begin, room)]
+
+    def _block_arrays(self) -> tuple[int, ...] | None:
+        """Which inputs are read in blocks of rows and in no other way; None if the pass looks further."""
+        functions = {f.name: f for f, _ in self.functions}
+        found, rest = [], "\n".join(functions["partial"].body) if "partial" in functions else ""
+        for k, v in enumerate(self.program.inputs):
+            name = self.names[Item(v)]
+            slices = (
+                rf"\b{name}\[((b:b \+ m|b:e|lo:min\(hi, lo \+ block\)|e:min\(hi, e \+ block\))\]"
+                r"|b \+ i\d+(?=[,\]]))"
+            )
+            if self.program.data_size in v.shape:
+                rest, count = re.subn(slices, "", rest)
+                elsewhere = any(
+                    name in f.arguments for f, _ in self.functions if f.name in ("before", "after")
+                )
+                if not count or elsewhere or v.shape.count(self.program.data_size) > 1:
+                    return None
+                found.append(k)
+        rest = re.sub(r"for b in range\(lo, hi, block\)|min\(block, hi - b\)|e = b \+ m", "", rest)
+        reads = {self.names[Item(self.program.inputs[k])] for k in found} | {"b"}
+        names = set(re.findall(r"\b\w+\b", re.sub("#.*", "", rest)))
+        return None if names & reads else tuple(found)
 
     def _summary(self) -> str:
         passes = sum(step.sweep is not None for step in self.program.steps)
@@ -260,11 +350,12 @@ class _Module:
             return
         defined = [*pending, *(s.target for nest in step.small for s in nest.statements)]
         wanted = self._wanted_later(k, last)
-        results = [self.names[i] for i in defined if i in wanted]
+        self.passed |= scope.passed
+        results = [self.names[i] for i in defined if i in wanted and self.names[i] not in scope.passed]
         name = ("after" if pending and last else "before" if not pending else "between") + suffix
         comment = "Small work on the sums." if pending else "Small work, before any data are read."
         function = _Function(name, body, results, ["acc"] if pending else [])
-        if results:
+        if results or scope.passed:
             self.functions.append((function, comment))
             self.driver.append(function.call())
 
@@ -297,7 +388,8 @@ class _Module:
         inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner
         inner += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
         body = ["full_width()", *self._unpacked(sweep.sums, whole=False)]
-        body += [f"block = {self._block_rows(sweep, scope)}", *scope.declarations]
+        self._block = self._block_rows(sweep, scope)
+        body += [f"block = {self._block}", *scope.declarations]
         body += [*head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
         body += [f"    {line}" for line in [*inner, *tail]]
         function = _Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])

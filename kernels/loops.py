@@ -27,6 +27,7 @@ class Scope:
         self.names = program.names
         self.declarations: list[str] = []
         self.uses_dot = False
+        self.passed: set[str] = set()  # results that the caller allocates
         self._scratch = 0
 
     def size(self, size: Size) -> str:
@@ -54,7 +55,10 @@ class Scope:
             extents = [
                 (self.block or "") if k == item.row else self.size(item.node.shape[k]) for k in item.storage
             ]
-            self.declare(name, extents)
+            if self.block is None and item in self.program.outputs:
+                self.passed.add(name)
+            else:
+                self.declare(name, extents)
         return name
 
 

@@ -107,6 +107,7 @@ def compressed(arrays: Mapping[str, Array], axes: Mapping[str, int]) -> dict[str
     found, place = dict(arrays), 0
     for (name, array), columns in zip(turned.items(), widths, strict=True):
         part = factor[:, place : place + columns].reshape(width, *array.shape[1:])
-        found[name] = np.ascontiguousarray(np.moveaxis(part, 0, axes[name]), dtype=array.dtype)
+        kind = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
+        found[name] = np.ascontiguousarray(np.moveaxis(part, 0, axes[name]), dtype=kind)
         place += columns
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
@@ -33,18 +33,24 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="derive")
 
 
-def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> list[Array]:
+def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> Iterator[Array]:
     """The results in the order of the items, whoever computed them. An error in one is raised here."""
-    return list(_pool(threads, os.getpid()).map(task, items))
+    return _pool(threads, os.getpid()).map(task, items)
 
 
-def combined(parts: Sequence[Array]) -> Array:
-    """The sum of parts, in the order of a binary tree: the same for the same parts, whoever computed them."""
+def combined(parts: Iterable[Array], count: int | None = None) -> Array:
+    """The sum of parts, in the order of a binary tree: the same for the same parts, whoever computed them.
+
+    count  how many there are, where parts come one by one: then only a few are kept at a time
+    """
+    if count is None:
+        parts = list(parts)
+        count = len(parts)
     tree: list[Array] = []
     for k, part in enumerate(parts):
         tree.append(np.array(part, dtype=np.float64))
         pairs = k + 1
-        while len(tree) > 1 and (pairs % 2 == 0 or k == len(parts) - 1):
+        while len(tree) > 1 and (pairs % 2 == 0 or k == count - 1):
             last = tree.pop()
             tree[-1] += last
             pairs //= 2

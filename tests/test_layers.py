@@ -28,8 +28,9 @@ CORE = (
     "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices "
     "kernels.access kernels.axes "
     "kernels.tiles kernels.products kernels.symmetric kernels.emit kernels.rowwise kernels.special kernels.plain "
-    "kernels.cache kernels.moments kernels.threads kernels.bound kernels.compile kernels.structured "
-    "kernels.oracle kernels.batches kernels.optimizers kernels.certificate kernels.kkt "
+    "kernels.cache kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.bound "
+    "kernels.compile kernels.structured kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
+    "kernels.kkt "
     "kernels.separable kernels.inline kernels.whole kernels.precision"
 )
 LAYERS = [

@@ -122,7 +122,7 @@ def test_errors_in_a_thread_are_raised() -> None:
         return np.ones(1)
 
     with pytest.raises(DataError, match="second"):
-        mapped(task, range(4), 2)
+        list(mapped(task, range(4), 2))
 
 
 def test_blas_is_given_back_its_threads() -> None:

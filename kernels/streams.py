@@ -1,0 +1,119 @@
+"""One pass over rows that are somewhere else: in another layout, in a file, on another machine.
+
+The rows are cut into the same chunks as in compiled code. The sums over one chunk are `chunk_sums`, whoever has the
+rows: the caller, a thread of a pool, or a worker of a cluster (`cluster`); they are added in the same tree
+(`threads.combined`). A chunk is read in spans of a few blocks: a span that is not what compiled code reads (other
+order, other kind of number, strides) is copied, and checked while it is in cache. So memory is bounded by the
+span, whatever the number of rows, and all results have the same bits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..domains import Array
+from ..evaluate import check_entries
+from ..node import Variable
+from .threads import combined, mapped
+
+#: Rows per chunk at least, and chunks at most; the generated driver says the same.
+CHUNK_ROWS, CHUNKS = 2048, 64
+#: Entries of the widest array in a span.
+SPAN = 1 << 17
+
+
+def chunk_starts(rows: int) -> range:
+    """The first row of every chunk; the step is the rows of a chunk."""
+    return range(0, rows, max(CHUNK_ROWS, -(-rows // CHUNKS)))
+
+
+def is_native(array: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether compiled code can read the array as it is."""
+    return bool(array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned)
+
+
+def readable(array: Array) -> Array:
+    """The same memory, not marked read-only: else numba would compile once more for it. Nothing writes there."""
+    if array.flags.writeable or not array.flags.c_contiguous:
+        return array
+    memory: Any = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+    memory.owner = array
+    return np.frombuffer(memory, array.dtype).reshape(array.shape)
+
+
+def spans(
+    module: ModuleType,
+    lo: int,
+    hi: int,
+    inputs: Sequence[Any],
+    dtype: np.dtype[Any],
+    block: int,
+    checks: Mapping[int, Variable],
+    first: int,
+) -> Iterator[tuple[int, list[Any]]]:
+    """The rows lo to hi, some blocks at a time: their number, and the inputs with those rows only."""
+    width = max(inputs[k][0].size for k in module.BLOCKS)
+    step = max(block, SPAN // width // block * block)
+    for start in range(lo, hi, step):
+        stop = min(hi, start + step)
+        found = list(inputs)
+        for k in module.BLOCKS:
+            found[k] = np.require(inputs[k][start:stop], dtype, ["C", "A"])
+            if k in checks:
+                check_entries(checks[k], found[k], first=first + start)
+            found[k] = readable(found[k])
+        yield stop - start, found
+
+
+def chunk_sums(
+    module: ModuleType,
+    lo: int,
+    hi: int,
+    state: Sequence[Any],
+    sizes: Sequence[int],
+    inputs: Sequence[Any],
+    dtype: np.dtype[Any],
+    checks: Mapping[int, Variable] | None = None,
+    first: int = 0,
+) -> Array:
+    """The sums over rows lo to hi.
+
+    state   what `begin` of the module gave
+    checks  variables by the position of the input whose entries are checked on the way
+    first   the number of row 0 in all the data, for messages
+    """
+    width, block = module.room(*sizes, *inputs)
+    acc: Array = np.zeros(width)
+    if not checks and all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+        module.part(lo, hi, acc, state, *sizes, *inputs)
+        return acc
+    for count, found in spans(module, lo, hi, inputs, dtype, block, checks or {}, first):
+        module.part(0, count, acc, state, *sizes, *found)
+    return acc
+
+
+def streamed(
+    module: ModuleType,
+    rows: int,
+    sizes: Sequence[int],
+    inputs: Sequence[Any],
+    dtype: np.dtype[Any],
+    *,
+    threads: int = 1,
+    checks: Mapping[int, Variable] | None = None,
+) -> Sequence[Any]:
+    """The results, from all rows."""
+    state = module.begin(*sizes, *inputs)
+    starts = chunk_starts(rows)
+
+    def sums(lo: int) -> Array:
+        return chunk_sums(module, lo, min(rows, lo + starts.step), state, sizes, inputs, dtype, checks)
+
+    parts = map(sums, starts) if threads == 1 else mapped(sums, starts, threads)
+    results: Sequence[Any] = module.finish(combined(parts, len(starts)), state, *sizes, *inputs)
+    return results
