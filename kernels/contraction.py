@@ -48,10 +48,17 @@ class Lengths:
     """
 
     def __init__(self, data_size: Size | None, known: Mapping[Size, int] | None = None) -> None:
-        self.data_size = data_size
+        self.data_size, self.known = data_size, dict(known or {})
         self.values = {s: _BUCKET ** max(1, round(math.log(n, _BUCKET))) for s, n in (known or {}).items()}
         if data_size is not None:
             self.values[data_size] = DATA_LENGTH
+
+    def exactly(self, size: Size) -> float:
+        """The length that is known, or 1."""
+        if size.is_Integer:
+            return float(int(size))
+        known = all(symbol in self.known for symbol in size.free_symbols)
+        return float(size.subs(self.known)) if known else 1.0
 
     def of(self, size: Size) -> float:
         """The length of one axis."""

@@ -432,6 +432,8 @@ class _Module:
         if any(item.turned for item in sweep.buffers):
             return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
         room = 65536 if scope.uses_dot else 4096
+        if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
+            return f"max(1, min(256, {room} // ({self._size(width)})))"
         return f"max(16, min(256, {room} // ({self._size(width)}))) // 8 * 8"
 
     def _written(self, item: Item) -> list[str]:

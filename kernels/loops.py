@@ -13,9 +13,7 @@ from typing import final
 from ..node import Labels
 from ..sizes import Size
 from .program import Nest, Program
-from .statements import Item, Read, Statement, plain_label
-
-_LABEL = re.compile(r"@(\d+)@")
+from .statements import LABEL, Item, Read, Statement, plain_label
 
 
 @final
@@ -84,7 +82,7 @@ def globally(text: str, variables: dict[int, str], row: int | None) -> str:
             return variables[label]
         return f"b + {variables[label]}" if bare else f"(b + {variables[label]})"
 
-    return _LABEL.sub(name, text)
+    return LABEL.sub(name, text)
 
 
 def read_text(read: Read, variables: dict[int, str], row: int | None, scope: Scope) -> str:

@@ -18,7 +18,7 @@ from ..operators import Elementwise, lookup
 from ..sizes import Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first
-from .lowering_access import RULES
+from .lowering_access import RULES, through_windows
 from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
 from .solves import SOLVE
@@ -121,6 +121,8 @@ class Lowering:
             elif isinstance(node, Sum) and len(node.operands) == 1:
                 factor += f"{coefficient(node.coefficients[0], self.rows.sizes)} * "
                 node = node.operands[0]
+            elif isinstance(node, Apply) and node.op == "windows":
+                node, entries = node.operands[0], through_windows(self, node, entries)
             else:
                 break
         if isinstance(node, Ones):

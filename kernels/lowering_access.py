@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..node import Apply
 from ..sizes import ONE
-from .statements import PICK, Statement, label
+from .statements import PICK, Entries, Statement, label, plain_label
 
 if TYPE_CHECKING:
     from .lowering import Lowering
@@ -36,14 +36,19 @@ def _cumsum(work: Lowering, node: Apply) -> Statement:
     return work.make("axis", text, "running sum", op=op, axes=(work.output[node.param("axis")],))
 
 
+def through_windows(work: Lowering, node: Apply, entries: Entries) -> Entries:
+    """Where windows are read is where the array itself is read: at s·i + r."""
+    axis, step = node.param("axis"), node.param("stride", ONE)
+    start = entries[axis]
+    if step != 1:
+        start = f"{work.number(step)} * {start if plain_label(start) is not None else f'({start})'}"
+    return (*entries[:axis], f"{start} + {entries[-1]}", *entries[axis + 1 : -1])
+
+
 def _windows(work: Lowering, node: Apply) -> Statement:
-    """A_{s·i + r}: a read at an affine index."""
-    axis, last = node.param("axis"), node.order - 1
-    entries = [label(i) for i in work.output[:-1]]
-    step = node.param("stride", ONE)
-    scaled = label(axis) if step == 1 else f"{work.number(step)} * {label(axis)}"
-    entries[axis] = f"{scaled} + {label(last)}"
-    return work.make("map", work.read(node.operands[0], tuple(entries)), "windows")
+    """A copy of the windows, where they are wanted for themselves."""
+    text = work.read(node, tuple(label(i) for i in work.output))
+    return work.make("map", text, "windows")
 
 
 def _overlap_add(work: Lowering, node: Apply) -> Statement:

@@ -15,7 +15,7 @@ from typing import final
 
 from ..node import Labels
 from .loops import Scope, globally, loops, read_text
-from .statements import Read, Statement, plain_label
+from .statements import LABEL, Read, Statement, plain_label
 from .tiles import tiled_lines
 
 
@@ -50,17 +50,23 @@ class _Form:
     summed: Labels
 
 
+def _labels_of(read: Read) -> Labels | None:
+    """The labels in the indices of a read, in storage order; None if one occurs twice. A window's index has two."""
+    found = tuple(int(i) for entry in read.stored for i in LABEL.findall(entry))
+    return found if len(set(found)) == len(found) else None
+
+
 def _matrix_form(statement: Statement) -> _Form | None:
     if statement.kind != "sum" or len(statement.reads) != 2 or statement.template != "{0} * {1}":
         return None
     a, b = statement.reads
-    la, lb = stored_labels(a), stored_labels(b)
+    la, lb = _labels_of(a), _labels_of(b)
     if la is None or lb is None or a.item.turned or b.item.turned or statement.target.turned:
         return None
     row = statement.row
-    for read, labels in ((a, la), (b, lb)):  # rows of a whole array have no block of their own
-        if row in labels and read.item.row is None:
-            return None
+    for read, labels in ((a, stored_labels(a)), (b, stored_labels(b))):
+        if labels is not None and row in labels and read.item.row is None:
+            return None  # rows of a whole array have no block of their own
     output = set(statement.output)
     if any(i not in output and not (i in la and i in lb) for i in statement.sizes):
         return None
@@ -73,13 +79,48 @@ def _matrix_form(statement: Statement) -> _Form | None:
     columns = tuple(i for i in lb if i in output and i not in batch)
     if not (rows and columns and summed):
         return None
-    inner = tuple(i for i in stored if i not in batch)
+    found = _arranged(statement, a, b, batch, rows, columns, summed)
+    if row is None or row in batch:
+        return found
+    # one row of the data at a time, where that spares copies: a row may be a matrix itself
+    fewer = tuple(tuple(i for i in group if i != row) for group in (rows, columns, summed))
+    if not all(fewer) or (row in summed and not statement.accumulates):
+        return found
+    alone = _arranged(statement, a, b, (row, *batch), *fewer)
+    return alone if _copies(alone, statement) < _copies(found, statement) else found
+
+
+def _arranged(
+    statement: Statement, a: Read, b: Read, batch: Labels, rows: Labels, columns: Labels, summed: Labels
+) -> _Form:
+    """The factor whose labels come first in the result on the left."""
+    row = statement.row
+    inner = tuple(i for i in statement.stored if i not in batch)
     if inner[: len(columns)] == columns and inner != (*rows, *columns):
         a, b, rows, columns = b, a, columns, rows
     if row in columns:
         a, b, rows, columns = b, a, columns, rows
     # the rows of a block come first in storage: a group that holds them starts with them
     return _Form(a, b, batch, _led_by(row, rows), columns, _led_by(row, summed))
+
+
+def _copies(form: _Form, statement: Statement) -> int:
+    """How many of the three matrices BLAS cannot use where they lie."""
+    left = _lies(stored_labels(form.left), form, form.rows, form.summed)
+    right = _lies(stored_labels(form.right), form, form.summed, form.columns)
+    result = _lies(statement.stored, form, form.rows, form.columns)
+    return [left, right].count(None) + (result is not False)
+
+
+def _lies(labels: Labels | None, form: _Form, first: Labels, second: Labels) -> bool | None:
+    """Whether an array with these labels is the matrix turned, False if it is the matrix, None if it is neither."""
+    if labels is None or labels[-1] in form.batch:
+        return None
+    own = tuple(i for i in form.batch if i in labels)
+    rest = tuple(i for i in labels if i not in own)
+    if labels[: len(own)] != own and len(rest) != 2:
+        return None
+    return False if rest == (*first, *second) else True if rest == (*second, *first) else None
 
 
 def _led_by(row: int | None, labels: Labels) -> Labels:
@@ -117,34 +158,30 @@ class _Products:
         return head + [pad + line for line in self.lines]
 
     def _view(
-        self, name: str, labels: Labels, first: Labels, second: Labels, result: bool = False
+        self, name: str, labels: Labels | None, first: Labels, second: Labels, result: bool = False
     ) -> str | None:
         """The array as a matrix with these groups of labels as its axes, if BLAS can use it where it lies."""
         batch, m = self.form.batch, self.statement.row
-        rest = tuple(i for i in labels if i not in batch)
-        for turned, (p, q) in ((False, (first, second)), (True, (second, first))):
-            if rest != (*p, *q) or (turned and result):
-                continue
-            leading = labels[: len(batch)] == batch
-            if labels[-1] in batch or not (leading or len(rest) == 2):
-                return None
-            parts = [self.variables[i] if i in batch else ":m" if i == m else ":" for i in labels]
-            while parts and parts[-1] == ":":
-                parts.pop()
-            text = f"{name}[{', '.join(parts)}]" if parts else name
-            if len(rest) > 2:
-                text += f".reshape(({self._count(p)}, {self._count(q)}))"
-            return text + (".T" if turned else "")
-        return None
+        turned = _lies(labels, self.form, first, second)
+        if turned is None or labels is None or (turned and result):
+            return None
+        p, q = (second, first) if turned else (first, second)
+        parts = [self.variables[i] if i in batch else ":m" if i == m else ":" for i in labels]
+        while parts and parts[-1] == ":":
+            parts.pop()
+        text = f"{name}[{', '.join(parts)}]" if parts else name
+        if len(p) > 1 or len(q) > 1:
+            text += f".reshape(({self._count(p)}, {self._count(q)}))"
+        return text + (".T" if turned else "")
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
-        labels = stored_labels(read)
-        assert labels is not None
-        name, row = self.scope.names[read.item], self.statement.row
-        found = self._view(name, labels, first, second)
+        found = self._view(self.scope.names[read.item], stored_labels(read), first, second)
         if found is not None:
             return found
-        if row in second:  # the rows of a block come first in storage, whatever the product wants
+        last = LABEL.findall(read.stored[-1])
+        row = self.statement.row
+        # the rows of a block come first in storage, whatever the product wants; neighbours are copied as neighbours
+        if row in second or (row not in first and last and int(last[0]) == first[-1]):
             return self._packed(read, second, first) + ".T"
         return self._packed(read, first, second)
 

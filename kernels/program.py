@@ -84,9 +84,10 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str], at: Mapping[Size, int]
     data_size = find_data_axis(inputs, unknowns)
     told = {s for v in inputs for s in v.shape if s.is_Symbol}
     size_inputs = tuple(s for s in symbols if s not in told)
-    planned = with_solves(plan(nodes, Lengths(data_size, at)), data_size)
+    lengths = Lengths(data_size, at)
+    planned = with_solves(plan(nodes, lengths), data_size)
     schedule = Schedule(planned, data_size, sizes)
-    if wants_rows_last(schedule):
+    if wants_rows_last(schedule, lengths):
         schedule = Schedule(planned, data_size, sizes, turned=True)
     found_stages = stages(schedule)
     names: dict[Item, str] = {}

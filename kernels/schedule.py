@@ -12,12 +12,14 @@ Nothing here is about text, buffers or numba; the statements are grouped into lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
 from ..node import Node, Variable
 from ..sizes import Size
+from .contraction import Lengths
 from .lowering import Rows, lower
 from .scalars import Sizes
 from .statements import Item, Statement, is_matrix_product
@@ -82,12 +84,16 @@ class Schedule:
                 stack.extend((r, False) for r in reversed(reads) if r not in self.level)
 
 
-def wants_rows_last(schedule: Schedule) -> bool:
+#: Rows with more entries than this are matrices for BLAS; blocks of some tens of them would leave the cache.
+_LARGE_ROW = 1024.0
+
+
+def wants_rows_last(schedule: Schedule, lengths: Lengths) -> bool:
     """Whether blocks are better stored with their rows last.
 
     They are when a row holds small arrays of its own (the deviations from every component of a mixture):
     loops over their short axes do not vectorise, loops over the rows do. Not where BLAS needs the rows
-    first.
+    first, and not where a row is known to be large.
     """
     if schedule.data_size is None:
         return False
@@ -96,6 +102,11 @@ def wants_rows_last(schedule: Schedule) -> bool:
         return False
     if any(is_matrix_product(s) for s in blocks):
         return False
+    for s in blocks:
+        if s.target.row is not None:
+            axes = [k for k in range(s.target.node.order) if k != s.target.row]
+            if math.prod(lengths.exactly(s.target.node.shape[k]) for k in axes) > _LARGE_ROW:
+                return False
     return any(s.target.row is not None and s.target.node.order > 2 and s.kind != "rows" for s in blocks)
 
 

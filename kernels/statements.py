@@ -7,6 +7,7 @@ them is `schedule`, and what they look like as text is the business of `emit`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import final
 
@@ -14,6 +15,8 @@ from ..node import Labels, Node
 from ..sizes import Size
 
 Entries = tuple[str, ...]
+#: A loop label inside an index.
+LABEL = re.compile(r"@(\d+)@")
 #: The label of a place that is read from an array of whole numbers; it has no loop.
 PICK = 900
 
@@ -108,8 +111,8 @@ def is_matrix_product(statement: Statement) -> bool:
     """Whether a contraction of two arrays has rows, columns and summed labels only: a job for BLAS."""
     if statement.kind != "sum" or len(statement.reads) != 2 or statement.template != "{0} * {1}":
         return False
-    a, b = (r.labels for r in statement.reads)
-    if a is None or b is None or len(set(a)) != len(a) or len(set(b)) != len(b):
+    a, b = ([int(i) for e in r.entries for i in LABEL.findall(e)] for r in statement.reads)
+    if len(set(a)) != len(a) or len(set(b)) != len(b):
         return False
     output, shared = set(statement.output), set(a) & set(b)
     return not shared & output and bool(shared) and bool(set(a) - shared) and bool(set(b) - shared)
