@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from .build import number
-from .node import Node
-from .operators import apply
-from .statement.arithmetic import binary, elementwise
+from .statement.conditions import indicator
 
 if TYPE_CHECKING:
     from .expression import Expression
@@ -39,7 +36,7 @@ class Constraint:
     def indicator(self) -> Expression:
         """1 where the relation holds, else 0: what a comparison is as a number, and as a condition of `np.where`."""
         declared = (*self.left.declared, *self.right.declared)
-        return type(self.left)(_indicator(self.left.node, self.relation, self.right.node), declared)
+        return type(self.left)(indicator(self.left.node, self.relation, self.right.node), declared)
 
     def __mul__(self, other: Any) -> Any:
         return self.indicator() * other
@@ -51,14 +48,3 @@ class Constraint:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return self.indicator().__array_function__(func, types, args, kwargs)
-
-
-def _indicator(left: Node, relation: str, right: Node) -> Node:
-    """1 where the relation holds, else 0, by the step function (step(0) = 0)."""
-    if relation in ("<", ">="):
-        left, right = right, left
-    difference = binary("-", left, right)
-    if relation == "==":
-        return elementwise("where", difference, number(0), number(1))
-    strict = apply("step", difference)
-    return strict if relation in ("<", ">") else binary("-", number(1), strict)

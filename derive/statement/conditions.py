@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from ..build import number
 from ..node import Node
 from ..operators import apply
 from . import arithmetic as ar
@@ -34,6 +35,19 @@ def choose(condition: Node | Comparison, x: Node, y: Node) -> Node:
     for k, sign in enumerate(condition.signs):
         chosen = _choose(condition.sides[k], sign, condition.sides[k + 1], chosen, y)
     return chosen
+
+
+def indicator(a: Node, sign: str, b: Node) -> Node:
+    """1 where the relation holds, else 0, by the step function (step(0) = 0)."""
+    if sign in ("<", "<="):
+        a, b, sign = b, a, {"<": ">", "<=": ">="}[sign]
+    one = number(1)
+    if sign in ("==", "!="):
+        equal, other = (one, number(0)) if sign == "==" else (number(0), one)
+        return ar.elementwise("where", ar.sub(a, b), other, equal)
+    if sign == ">":
+        return apply("step", ar.sub(a, b))
+    return ar.sub(one, apply("step", ar.sub(b, a)))
 
 
 def _choose(a: Node, sign: str, b: Node, x: Node, y: Node) -> Node:

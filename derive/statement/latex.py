@@ -94,6 +94,7 @@ class _Statement:
         tokens = tokenize(self.text)
         self.names.letters = {t.value for t in tokens if t.kind in ("letter", "word")}
         main, definitions = self.parts(self.names.renamed(tokens))
+        main = ll.objective(main, self.text, self.names)
         left_tokens, right, update = ll.split(main, self.text)
         left = ll.read(left_tokens, self.text, self.names, update)
         wrt = self.names.lookup(left.wrt) if left.wrt is not None else None

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from ..errors import AmbiguityError, LimitError, ParseError
 from .latex_atoms import FRACTIONS, Atoms
+from .latex_conditions import relation
 from .latex_names import Label, Name
 from .latex_tokens import Token
 from .latex_tree import Big, Called, Tree, free_labels, is_number, is_open
@@ -51,9 +52,8 @@ class Application(Atoms):
         if token.kind == "bar":
             return self.bar_opens(token)
         if token.kind == "command":
-            return not (
-                token.value in CIRCLED or token.value in CONNECTORS or token.value in ("div", "pm", "mp")
-            )
+            joins = token.value in CIRCLED or token.value in CONNECTORS or token.value in ("div", "pm", "mp")
+            return not joins and relation(token) is None
         return token.kind in ("letter", "number", "word", "declared", "open", "{")
 
     def bar_opens(self, token: Token) -> bool:
@@ -236,10 +236,10 @@ class Application(Atoms):
                 LimitError(f"more than {BIG_DEPTH} big operators within each other"), self.text, token.start
             )
         indices: tuple[str, ...] = ()
-        lower, upper = 1, None
+        lower, upper, condition = 1, None, None
         while self.token is not None and self.token.kind in ("^", "_"):
             if self.next().kind == "_":
-                indices, lower, inside = self.bounds(token)
+                indices, lower, inside, condition = self.bounds(token)
                 upper = inside or upper
             else:
                 upper = self.argument()
@@ -270,5 +270,7 @@ class Application(Atoms):
                     "put brackets around it",
                 )
         bounds = () if upper is None else (upper,)
-        data = Big(BIG[token.value], indices, lower, upper is not None)
+        if condition is not None:
+            bounds = (*bounds, condition)
+        data = Big(BIG[token.value], indices, lower, upper is not None, condition is not None)
         return Tree("big", (body, *bounds), data, token.start, body.end)

@@ -8,8 +8,8 @@ from typing import NoReturn
 import sympy
 
 from ..errors import AmbiguityError, LimitError, ParseError
+from .latex_conditions import Conditions
 from .latex_names import ACCENTS, GREEK, STYLES, Label, Name, Names
-from .latex_scripts import Scripts
 from .latex_tokens import Token
 from .latex_tree import Tree, is_number
 from .latex_words import refusal
@@ -21,7 +21,7 @@ BARS = 12
 FRACTIONS = frozenset("frac tfrac dfrac cfrac nicefrac sfrac".split())
 
 
-class Atoms(Scripts):
+class Atoms(Conditions):
     """The part of the grammar that reads one atom."""
 
     def __init__(
@@ -60,6 +60,10 @@ class Atoms(Scripts):
         """A number, a name, something in brackets, a fraction or a root."""
         token = self.next()
         start, end = token.start, token.end
+        if (token.value in ("1", "I") or token.value in ("[", "cases")) and (
+            found := self.conditional(token)
+        ):
+            return found
         if token.kind == "number":
             return Tree("number", (), sympy.Rational(token.value), start, end)
         if token.kind == "declared":
@@ -85,6 +89,19 @@ class Atoms(Scripts):
             return self.command(token)
         self.index -= 1
         self.stray()
+
+    def conditional(self, token: Token) -> Tree | None:
+        """`1[a<b]`, `I(a<b)`, `[a<b]` and cases, where one begins with this token."""
+        if token.kind == "open":
+            if token.value == "cases":
+                return self.cases(token)
+            self.index -= 1
+            if self.relation_ahead():
+                return self.indicator(token.start)
+            self.index += 1
+            return None
+        declared = token.value == "I" and self.names.lookup(Name("I")) is not None
+        return self.indicator(token.start) if not declared and self.indicator_follows() else None
 
     def letters(self, token: Token) -> Tree:
         """A letter, or the letters of a declared name that stand together."""
@@ -150,6 +167,9 @@ class Atoms(Scripts):
         """`\\mathbf W`: the letter itself; `\\mathbf 1` and `\\mathbb 1` are the vector of ones."""
         inner = self.argument()
         blackboard = token.value in ("mathbb", "mathds", "mathbbm")
+        one = is_number(inner) and inner.data == 1
+        if (one or (inner.kind == "name" and inner.data == Name("I"))) and self.indicator_follows():
+            return self.indicator(token.start)
         if is_number(inner) and token.value not in ("mathrm", "text", "mathcal"):
             if inner.data == 1:
                 return Tree("ones", (), None, token.start, inner.end)
@@ -256,16 +276,18 @@ class Atoms(Scripts):
     def norm(self, inner: Tree, token: Token) -> Tree:
         """A norm with its subscript, which may stand before or behind a power."""
         labels: tuple[Label, ...] = ()
-        exponent = None
+        exponent = weight = None
         while self.token is not None and self.token.kind in ("_", "^"):
             if self.next().kind == "_":
-                if labels:
+                if labels or weight is not None:
                     raise ParseError("a norm with two subscripts", self.text, self.place)
-                labels = self.labels()
+                weight = self.weight()
+                labels = self.labels() if weight is None else ()
             elif exponent is None:
                 exponent = self.argument()
             else:
                 raise ParseError("a norm with two powers", self.text, self.place)
         end = self.tokens[self.index - 1].end
-        tree = Tree("norm", (inner,), labels, token.start, end)
+        args = (inner,) if weight is None else (inner, weight)
+        tree = Tree("norm", args, labels, token.start, end)
         return tree if exponent is None else Tree("power", (tree, exponent), "", token.start, end)

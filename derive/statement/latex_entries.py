@@ -42,7 +42,8 @@ class Entries:
         self.local = dict(local or {})
         self.done: dict[str, Value] = {}
         self.under_way: list[str] = []
-        self.scope: dict[str, Size] = {}  # indices that run, and how far
+        self.scope: dict[str, Size] = {}  # indices that run, and over how many places
+        self.first: dict[str, int] = {}  # where they begin, counted from 0
         self.work = self.cost = 0
         self.constants: set[sympy.Expr] = set()
 
@@ -126,7 +127,7 @@ class Entries:
             if key in self.under_way:
                 raise ParseError(f"`{key}` is defined by itself", self.text, position)
             self.under_way.append(key)
-            scope, self.scope = self.scope, {}
+            scope, self.scope = self.scope, {}  # no index of the formula means anything there
             self.done[key] = self.value(self.local[key])
             self.scope = scope
             self.under_way.pop()
@@ -175,8 +176,9 @@ class Entries:
             found = self.find(marked, tree.start)
             if found is not None:
                 return found
-        x = self.spelled(base)
-        self.value(base)
+        x, value = self.spelled(base), self.value(base)
+        if value.kind in ("column", "row", "matrix"):
+            return lv.transposed(value)  # no such name is declared: nothing else can be meant
         raise AmbiguityError(
             f"`{self.text[tree.start : tree.end]}` could be the transpose, or a name of its own",
             (f"{x}.T", f"{x}_prime"),
@@ -197,12 +199,23 @@ class Entries:
             base = base.args[0]
         if base.kind == "name":
             found = self.find(base.data, base.start)
-            if found is not None:
-                return found, False
             capital = self.find(base.data.capital(), base.start)
-            if capital is not None and len(capital.core) >= 2:
+            rows = capital is not None and len(capital.core) >= 2
+            if found is not None and not (rows and self.only_rows(found, capital, tree)):
+                return found, False
+            if capital is not None and rows:
                 return capital, True
         return self.value(base), False
+
+    def only_rows(self, vector: Value, matrix: Value | None, tree: Tree) -> bool:
+        """Whether x_i can be row i of X alone, since the index runs beyond the vector x that is declared too."""
+        if tree.kind != "sub" or matrix is None or len(tree.data) != 1 or vector.kind != "column":
+            return False
+        label = tree.data[0]
+        if label.kind != "name" or label.text not in self.scope:
+            return False
+        runs = self.scope[label.text]
+        return not same_size(vector.core[0], runs) and same_size(matrix.core[0], runs)
 
     def _sub(self, tree: Tree) -> Value:
         base, labels = tree.args[0], tuple[Label, ...](tree.data)
@@ -280,16 +293,14 @@ class Entries:
                 axes = [1]
         names = list(value.indices)
         picks: dict[int, str] = {}
-        fixed: dict[int, Size] = {}
+        fixed: dict[int, Size | Span] = {}
         for axis, label in zip(axes, labels, strict=True):
             if label.kind == "all":
                 continue
             if label.kind == "name" and label.text in self.scope:
-                if not same_size(core[axis], self.scope[label.text]):
-                    raise SizeError(
-                        f"index {label.text} runs to {self.scope[label.text]}, "
-                        f"but the axis of {value.shown} has size {core[axis]}"
-                    )
+                part = self.part(label, core[axis], value)
+                if part is not None:
+                    fixed[axis] = part
                 picks[axis] = label.text
             else:
                 fixed[axis] = self.fixed(label, core[axis])
@@ -297,7 +308,7 @@ class Entries:
             n = len(value.indices)
             entries = [*(Span() for _ in range(n)), *(fixed.get(k, Span()) for k in range(len(core)))]
             node = index(value.node, entries)
-            kept = [k for k in range(len(core)) if k not in fixed]
+            kept = [k for k in range(len(core)) if k not in fixed or isinstance(fixed[k], Span)]
         else:
             node, kept = value.node, list(range(len(core)))
         label_of = {name: 1000 + k for k, name in enumerate(dict.fromkeys([*names, *picks.values()]))}
@@ -307,8 +318,25 @@ class Entries:
         kind = {0: "scalar", 1: "column", 2: "matrix"}.get(len(left), "tensor")
         return Value(found, kind, tuple(label_of))
 
+    def part(self, label: Label, size: Size, value: Value) -> Span | None:
+        """The part of an axis over which an index runs, None for all of it: i + 1 from i = 1 to n − 1."""
+        runs, start = self.scope[label.text], self.first.get(label.text, 0) + label.offset
+        if start == 0 and same_size(size, runs):
+            return None
+        stop = sympy.expand(start + runs)
+        if start < 0 or not sympy.expand(size - stop).is_nonnegative:
+            shift = f" {'+' if label.offset > 0 else '-'} {abs(label.offset)}" if label.offset else ""
+            raise SizeError(
+                f"index {label.text}{shift} runs to {stop}, but the axis of {value.shown} has size {size}"
+                if start >= 0
+                else f"index {label.text}{shift} begins at {start + 1}; entries are counted from 1"
+            )
+        return Span(sympy.Integer(start), stop)
+
     def fixed(self, label: Label, size: Size) -> Size:
         """A position, counted from 1, from a number or from the name of the last one."""
+        if label.offset:
+            raise ParseError(f"the index `{label.text}` is not bound by any sum", self.text, label.position)
         if label.kind == "number":
             if int(label.text) == 0:
                 raise ParseError("entries are counted from 1", self.text, label.position)

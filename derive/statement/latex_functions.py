@@ -35,6 +35,9 @@ def call(called: Called, args: Sequence[Value], spelled: Sequence[str]) -> Value
         return _slope(name, called.primes, args)
     if name in ("max", "min") and len(args) == 2:
         return _entrywise("maximum" if name == "max" else "minimum", args)
+    if name == "gamma" and len(args) == 1:
+        logarithm = FUNCTIONS["lgamma"](args[0].node)
+        return replace(args[0], node=FUNCTIONS["exp"](logarithm), entrywise=True)
     if name in ("kron", "dot", "outer") and len(args) == 2:
         return two_arguments(name, *args)
     operator = REGISTRY.get(name)
@@ -271,6 +274,14 @@ def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
             f"the norm with subscript {order} is not part of the language; write x^\\top A x for a weighted one"
         )
     return Value(found, "scalar", value.indices)
+
+
+def weighted_norm(value: Value, weight: Value) -> Value:
+    """‖v‖_A = √(vᵀ A v) of a vector."""
+    if value.kind != "column" or weight.kind != "matrix":
+        raise UnsupportedError(f"the norm of {value.shown} with {weight.shown} as its subscript")
+    square = lv.product(lv.transposed(value), lv.product(weight, value))
+    return replace(square, node=ar.pow(square.node, number(HALF)))
 
 
 def bars(value: Value, spelled: str) -> Value:

@@ -53,6 +53,38 @@ def split(tokens: list[Token], text: str) -> tuple[list[Token], list[Token], boo
     return left, tokens[k + 1 :], arrow
 
 
+_OPTIMA = frozenset({"min", "max", "minimize", "maximize", "minimise", "maximise"})
+
+
+def objective(tokens: list[Token], text: str, names: Names) -> list[Token]:
+    """The tokens behind `\\min_w`, `\\min_{w \\in …}`, `\\underset{w}{\\min}` over an unknown: what is optimised.
+
+    A big operator runs over an index; over a declared array it only says that the formula is an objective.
+    """
+    reader = _Reader(tokens, text, names)
+    if reader.is_("underset"):
+        reader.index += 1
+        below = reader.group(reader.index)
+        reader.skip(below)
+        word = reader.group(reader.index)
+        reader.skip(word)
+    else:
+        word = tokens[:1]
+        reader.index = 1
+        if not reader.is_("_"):
+            return tokens
+        reader.index += 1
+        below = reader.group(reader.index)
+        reader.skip(below)
+    if len(word) != 1 or word[0].value not in _OPTIMA:
+        return tokens
+    inner = _Reader(below, text, names)
+    name, labels = inner.name()
+    if name is None or inner.declared(name, labels) is None:
+        return tokens
+    return tokens[reader.index :] or tokens
+
+
 def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
     """What a left side says."""
     return _Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
@@ -181,7 +213,7 @@ class _Reader:
                     if again != wrt or again is None:
                         raise self.refuse()
             self.skip(group)
-        argument = self.function()
+        argument = self.function() if self.token is not None or wrt is None else None
         return Left("hessian" if hessian else "gradient", wrt or argument, labels)
 
     def function(self) -> Name | None:

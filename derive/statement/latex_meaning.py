@@ -28,15 +28,15 @@ from ..sizes import Size, same_size
 from . import arithmetic as ar
 from . import latex_functions as lf
 from . import latex_values as lv
-from .latex_entries import Entries
 from .latex_names import Name
+from .latex_relations import Relations
 from .latex_tree import Called, Tree, is_number
 from .latex_values import Value
 from .position import at
 
 
 @final
-class Meaning(Entries):
+class Meaning(Relations):
     """The values of all kinds of part."""
 
     # ------------------------------------------------------------ scripts
@@ -160,6 +160,8 @@ class Meaning(Entries):
         return lf.bars(self.value(tree.args[0]), self.spelled(tree.args[0]))
 
     def _norm(self, tree: Tree) -> Value:
+        if len(tree.args) == 2:
+            return lf.weighted_norm(*(self.value(a) for a in tree.args))
         return lf.norm(self.value(tree.args[0]), tree.data, self.spelled(tree.args[0]))
 
     def _inner(self, tree: Tree) -> Value:
@@ -345,20 +347,22 @@ class Meaning(Entries):
     def over(self, tree: Tree, indices: list[str]) -> Value:
         """The operator over the first index, the others inside it."""
         if not indices:
-            return self.value(tree.args[0])
+            body = self.value(tree.args[0])
+            return lv.scaled(self.value(tree.args[-1]), body) if tree.data.conditional else body
         name = indices[0]
         failure: DeriveError | None = None
         found: Value | None = None
         for size in self.candidates(tree, name):
-            outer = self.scope
+            outer, starts = self.scope, self.first
             self.scope = {**outer, name: size}
+            self.first = {**starts, name: max(0, tree.data.lower - 1)}
             try:
                 inner = self.over(tree, indices[1:])
             except SizeError as error:
                 failure = failure or error
                 continue
             finally:
-                self.scope = outer
+                self.scope, self.first = outer, starts
             other = lf.over(tree.data.operator, inner, name, size)
             if found is None:
                 found = other
@@ -388,12 +392,14 @@ class Meaning(Entries):
             size = lv.constant(bound)
             if size is None:
                 raise ParseError("the bound is not a size", self.text, tree.args[1].start)
-            if tree.data.lower == 0:
-                size = size + 1
+            size = size + 1 - tree.data.lower
             if size.is_integer is not True or size.is_nonpositive:
                 raise ParseError("the bound is not a size", self.text, tree.args[1].start)
             return [sympy.expand(size)]
-        return self.axes_of(tree.args[0], name)
+        if tree.data.lower > 1:
+            return [sympy.expand(s - tree.data.lower + 1) for s in self.axes_of(tree.args[0], name)]
+        found = self.axes_of(tree.args[0], name)
+        return found or (self.axes_of(tree.args[-1], name) if tree.data.conditional else [])
 
     def axes_of(self, body: Tree, name: str) -> list[Size]:
         """The sizes of the axes that an index picks from; a single certain one where there is one."""

@@ -87,11 +87,12 @@ class Name:
 @final
 @dataclass(frozen=True)
 class Label:
-    """One entry of a subscript: a letter or word, a number, or `:` for all."""
+    """One entry of a subscript: a letter or word, also `i+1`, a number, or `:` for all."""
 
     kind: str  # "name", "number", "all", "other"
     text: str
     position: int = 0
+    offset: int = 0
 
 
 @final
@@ -182,7 +183,7 @@ class Names:
 
     def joined(self, name: Name, labels: tuple[Label, ...]) -> str | None:
         """The declared name that a name with a subscript spells, such as w1 for w_1; or None."""
-        if name.mark or any(label.kind not in ("name", "number") for label in labels):
+        if name.mark or any(label.kind not in ("name", "number") or label.offset for label in labels):
             return None
         words = [label.text for label in labels]
         found = []

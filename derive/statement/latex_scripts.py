@@ -28,6 +28,7 @@ class Scripts(ABC):
     text: str
     names: Names
     bound: list[str]
+    rows = 0  # environments of cases that are open
 
     def __init__(self, text: str, tokens: list[Token]) -> None:
         self.text, self.index = text, 0
@@ -41,6 +42,10 @@ class Scripts(ABC):
     @abstractmethod
     def expression(self) -> Tree:
         """Terms with signs."""
+
+    @abstractmethod
+    def below(self, operator: Token, indices: list[str], count: int) -> tuple[tuple[str, ...], Tree] | None:
+        """A condition below a sum."""
 
     @abstractmethod
     def command(self, token: Token) -> Tree:
@@ -83,7 +88,9 @@ class Scripts(ABC):
         return len(self.text) if token is None else token.start
 
     def skip_breaks(self) -> None:
-        """Line breaks are harmless next to a sign."""
+        """Line breaks are harmless next to a sign, but for those between the rows of cases."""
+        if self.rows:
+            return
         mark = self.index
         while self.peek_is("break", 0):
             self.index += 1
@@ -220,6 +227,20 @@ class Scripts(ABC):
             found = Tree(kind, args, mark, base.start, stop)
         return found
 
+    def weight(self) -> Tree | None:
+        """The matrix in the subscript of a norm, as in \\|v\\|_{\\Sigma^{-1}}; None for a number, F, ∞, *."""
+        inner = self.group_tokens()
+        first = inner[0] if inner else None
+        if first is None or first.kind == "number" or first.value in ("infty", "*", "ast", "star", "tr", "2"):
+            return None
+        if (
+            first.kind in ("letter", "word")
+            and len(inner) == 1
+            and self.names.lookup(Name(first.value)) is None
+        ):
+            return None
+        return self.argument()
+
     def one_digit(self, sign: str) -> None:
         """TeX takes one digit only; more of them are meant otherwise."""
         token = self.token
@@ -304,10 +325,23 @@ class Scripts(ABC):
         if not inner:
             raise ParseError("an empty subscript", self.text, self.place)
         found: list[Label] = []
-        for token in inner:
+        for k, token in enumerate(inner):
             kind, value = token.kind, token.value
             if kind == ",":
                 continue
+            if kind in ("+", "-") and found and found[-1].kind == "name" and not found[-1].offset:
+                step = inner[k + 1] if k + 1 < len(inner) else None
+                if (
+                    step is not None
+                    and step.kind == "number"
+                    and step.value.isdigit()
+                    and len(step.value) < 6
+                ):
+                    offset = int(step.value) * (1 if kind == "+" else -1)
+                    found[-1] = Label("name", found[-1].text, found[-1].position, offset)
+                    continue
+            if kind == "number" and k and inner[k - 1].kind in ("+", "-") and found and found[-1].offset:
+                continue  # taken with its sign
             if kind == "'" and found:
                 found[-1] = Label(found[-1].kind, found[-1].text + "'", found[-1].position)
             elif kind in ("letter", "word") or (kind == "command" and value in GREEK):
@@ -323,8 +357,8 @@ class Scripts(ABC):
             raise ParseError("an empty subscript", self.text, self.place)
         return tuple(found)
 
-    def bounds(self, operator: Token) -> tuple[tuple[str, ...], int, Tree | None]:
-        """`i`, `ij`, `i,j=1`, `i=1`, `i \\in [n]` below a big operator: indices, lower bound, upper bound."""
+    def bounds(self, operator: Token) -> tuple[tuple[str, ...], int, Tree | None, Tree | None]:
+        """`i`, `ij`, `i,j=1`, `i=2`, `i \\in [n]`, `i<j` below a big operator: indices, bounds, condition."""
         inner = self.group_tokens()
         indices: list[str] = []
         k = 0
@@ -341,16 +375,19 @@ class Scripts(ABC):
             raise ParseError(f"`\\{operator.value}` without a readable index", self.text, self.place)
         if not rest:
             self.skip_group()
-            return tuple(indices), 1, None
+            return tuple(indices), 1, None, None
         values = [t.value for t in rest]
-        if values[0] == "=" and len(rest) == 2 and values[1] in ("0", "1"):
+        if values[0] == "=" and len(rest) == 2 and values[1].isdigit() and len(values[1]) < 6:
             self.skip_group()
-            return tuple(indices), int(values[1]), None
+            return tuple(indices), int(values[1]), None, None
+        restricted = self.below(operator, indices, k)
+        if restricted is not None:
+            return restricted[0], 1, None, restricted[1]
         if rest[0].kind == "command" and values[0] == "in" and len(rest) == 4 and values[1::2] == ["[", "["]:
             self.index += 1 + k + 2  # {, the indices, \in, [
             upper = self.expression()
             self.index += 2  # ], }
-            return tuple(indices), 1, upper
+            return tuple(indices), 1, upper, None
         where = self.text[inner[0].start : inner[-1].end]
         problem = UnsupportedError(
             f"`\\{operator.value}` over `{where}`: sums run over whole axes, as in i=1 to n"

@@ -103,6 +103,7 @@ _DROPPED = re.compile(r"\\(?:label|tag\*?|hspace\*?|vspace\*?|[hv]?phantom|mspac
 _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\s*\{(?:equation|align|aligned|gather|gathered|displaymath|math|split|multline|eqnarray)\*?\}"
 )
+_CASES = re.compile(r"\\(begin|end)\s*\{[dr]?cases\*?\}")
 _FENCES = (("$$", "$$"), ("$", "$"), ("\\[", "\\]"), ("\\(", "\\)"))
 
 
@@ -112,12 +113,19 @@ def tokenize(text: str) -> list[Token]:
         raise LimitError(f"the text has {len(text)} characters; the limit is {TEXT_LENGTH}")
     source = _unfenced(_ENVIRONMENT.sub(_blank, text))
     tokens: list[Token] = []
-    position, side, depth = 0, None, 0
+    position, side, depth, cases = 0, None, 0, 0
     while position < len(source):
         word = _word(source, position)
         if word is not None and side is None:
             tokens.append(word)
             position = word.end
+            continue
+        rows = _CASES.match(source, position)
+        if rows is not None and side is None:
+            kind = "open" if rows.group(1) == "begin" else "close"
+            cases += 1 if kind == "open" else -1
+            tokens.append(Token(kind, "cases", position, rows.end()))
+            position = rows.end()
             continue
         dropped = _DROPPED.match(source, position)
         match = dropped or _TOKEN.match(source, position)
@@ -127,6 +135,8 @@ def tokenize(text: str) -> list[Token]:
         kind = "space" if dropped else str(match.lastgroup)
         value = match.group()
         if kind == "space":
+            if cases > 0 and "&" in value and not dropped and not value.startswith("%"):
+                tokens.append(Token("&", "&", position + value.index("&"), end))
             position = end
             continue
         name = value[1:] if kind == "command" else ""

@@ -24,7 +24,7 @@ class Tree:
     T  invT                                   the base
     prime                                     the base
     group       the bracket                   the content
-    abs  norm   labels of the norm            the content
+    abs  norm   labels of the norm            the content, the matrix of a weighted norm
     inner                                     both sides
     sum         the signs                     the terms
     circled     the operators between         the parts
@@ -32,7 +32,9 @@ class Tree:
     chain                                     factors side by side
     frac  sqrt                                numerator, denominator; radicand, degree
     call        a `Called`                    the arguments
-    big         a `Big`                       the body, upper bounds
+    big         a `Big`                       the body, upper bounds, the condition
+    indicator   the signs                     the sides of a comparison
+    cases                                     values and conditions in turn
     plus                                      the content of ( … )_+
     """
 
@@ -65,12 +67,18 @@ class Called:
 @final
 @dataclass(frozen=True)
 class Big:
-    """`\\sum`, `\\prod`, `\\max`, `\\min` over indices; per index its lower bound and whether it has an upper."""
+    """`\\sum`, `\\prod`, `\\max`, `\\min` over indices: lower bound, whether there is an upper one, a condition."""
 
     operator: str
     indices: tuple[str, ...]
     lower: int = 1
     bounded: bool = False
+    conditional: bool = False
+
+    @property
+    def within(self) -> int:
+        """How many parts at the end of the operator stand below its indices, as its body does."""
+        return 1 if self.conditional else 0
 
 
 def free_labels(tree: Tree) -> set[str]:
@@ -83,8 +91,9 @@ def free_labels(tree: Tree) -> set[str]:
             found |= {label.text for label in part.data if label.kind == "name"} - bound
         if part.kind == "big":
             inner = bound | set(part.data.indices)
-            stack.append((part.args[0], inner))
-            stack.extend((a, bound) for a in part.args[1:])
+            count = len(part.args) - part.data.within
+            stack.extend((a, inner) for a in (part.args[0], *part.args[count:]))
+            stack.extend((a, bound) for a in part.args[1:count])
         else:
             stack.extend((a, bound) for a in part.args)
     return found

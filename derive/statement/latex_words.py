@@ -24,7 +24,7 @@ COMMAND_FUNCTIONS = {
     "logsumexp": "logsumexp",
 }
 #: Greek letters that are functions where they are applied to an argument and not declared.
-SIGMA_LIKE = {"sigma": "sigmoid"}
+SIGMA_LIKE = {"sigma": "sigmoid", "Gamma": "gamma", "psi": "digamma"}
 #: Functions of matrices: without brackets they take the whole product that follows.
 WHOLE_PRODUCT = frozenset({"tr", "det", "logdet", "vec", "diag", "inv"})
 #: Functions that mean something else than entry by entry on a square matrix.

@@ -75,6 +75,20 @@ def in_the_noise(nodes: Sequence[Node], point: Point, digits: int = 60) -> bool:
     return False
 
 
+def at_kink(nodes: Sequence[Node], point: Point, digits: int = 60) -> bool:
+    """Whether an argument is exactly where its operator has a kink: there the derivative is a convention, though
+    central differences may agree with it."""
+    kinked = [n for n in topological(nodes) if isinstance(n, Apply) and n.op in KINKED]
+    found = values([a for n in kinked for a in n.operands], point, digits) if kinked else []
+    rest = iter(found)
+    for node in kinked:
+        arguments = [np.asarray(next(rest), dtype=object) for _ in node.operands]
+        gap = arguments[0] - arguments[1] if len(arguments) == 2 else arguments[0]
+        if any(v == 0 for v in np.asarray(gap, dtype=object).flat):
+            return True
+    return False
+
+
 def harder_points(points: Points, roots: Sequence[Node]) -> Iterator[Point]:
     """Points of unusual size, and points next to thresholds; they may lie outside the domain."""
     bindings = distinct_sizes(points.symbols, points.derived, points.fixed)
@@ -188,4 +202,4 @@ def _bisect(
     return (low + high) / 2
 
 
-__all__ = ["KINKED", "harder_points", "in_the_noise", "narrower", "scaled", "thresholds"]
+__all__ = ["KINKED", "at_kink", "harder_points", "in_the_noise", "narrower", "scaled", "thresholds"]

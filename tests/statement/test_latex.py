@@ -15,6 +15,8 @@ from derive.statement.declarations import declare
 from derive.statement.latex import parse_latex_node, parse_latex_statement
 from derive.statement.text import parse_node
 
+from .corpus import Case, cases
+
 SHAPES = {
     "X": ["n", "d"],
     "w": ["d"],
@@ -212,6 +214,28 @@ FORMULAS: list[tuple[str, str, dict[str, str] | None]] = [
         None,
     ),
     (r"\|P\odot(Q-P)\|_F^2", "sumsq(P*(Q-P))", None),
+    (r"\sum_i \mathbb{1}[x_i \le z_i] c_i", "sum(where(x<=z,c,0))", None),
+    (r"\sum_i X_i \mathbf 1\{0 < x_i < z_i\}", "sum(where(0<x<z,1,0)[:,None]*X,axis=0)", None),
+    (r"\sum_i \mathbb 1_{\{x_i \neq z_i\}}[c_i > 0]", "sum(where(x!=z,where(c>0,1,0),0))", None),
+    (r"X^\top \mathbb I(Xw > y)", "X.T@where(X@w>y,1,0)", None),
+    (r"\sum_{i : x_i > z_i} X_i", "sum(where(x>z,1,0)[:,None]*X,axis=0)", None),
+    (r"\sum_{i \mid x_i \ge 0} c_i", "sum(where(x>=0,c,0))", None),
+    (r"\sum_{i<j} A_{ij} + \sum_{i \ge j} B_{ij}", "sum(triu(A,1))+sum(tril(B))", None),
+    (r"\sum_{i=1}^n x_i \sum_{j \ne i} z_j", "sum(x)*sum(z)-x@z", None),
+    (r"\sum_{i,j} \mathbb 1[i = j] A_{ij}", "tr(A)", None),
+    (r"\sum_{i=1}^{n-2} (x_{i+2}-2x_{i+1}+x_i)^2", "sumsq(x[2:]-2*x[1:-1]+x[:-2])", None),
+    (r"\sum_{t=2}^{n} X_{t-1}^\top X_t", "sum(X[:-1]*X[1:])", None),
+    (
+        r"\sum_i \begin{cases} \frac12 x_i^2 & \text{if } |x_i| \le 1, \\ |x_i|-\frac12 & \text{else} \end{cases}",
+        "sum(where(abs(x)<=1,x**2/2,abs(x)-1/2))",
+        None,
+    ),
+    (r"\begin{cases} x & x_1 > z_1 \\ -z & x_1 \le z_1 \end{cases}", "where(x[0]>z[0],x,-z)", None),
+    (r"(A+B)'x + X'^\top w", "(A+B).T@x+X@w", None),
+    (r"\log\Gamma(s) + \psi(s)", "lgamma(s)+digamma(s)", None),
+    (r"\|w-m\|_{S^{-1}}^2", "(w-m)@inv(S)@(w-m)", None),
+    (r"\min_{w \in \mathbb R^d} \|Xw-y\|^2", "sumsq(X@w-y)", None),
+    (r"\underset{w}{\text{minimize}} \; w^\top w", "sumsq(w)", None),
     (r"\operatorname{tr} A B", "tr(A@B)", None),
     (r"X_1^\top w", "X[0]@w", None),
     (r"x_1+x_n", "x[0]+x[-1]", None),
@@ -295,3 +319,30 @@ def test_sizes_by_the_expected_shape(latex: str) -> None:
     assert parse_latex_node(latex, VARIABLES, shape=shape).shape == shape
     with pytest.raises(DeriveError, match="size"):
         parse_latex_node(latex, VARIABLES)
+
+
+@pytest.mark.parametrize("case", cases("latex_formulas"), ids=lambda c: c["latex"])
+def test_spellings(case: Case) -> None:
+    """Formulas as papers write them have the values of the same formulas in the text language."""
+    declared = declare(case["declare"], case["facts"])
+    nodes = parse_latex_node(case["latex"], declared, case["symbols"]), parse_node(case["text"], declared)
+    rng = np.random.default_rng(1)
+    sizes = {"n": 5, "d": 3, "k": 4}
+    arrays = {}
+    for name, shape in case["declare"].items():
+        array = np.asarray(rng.standard_normal([sizes[s] for s in shape]))
+        if "pd" in case["facts"].get(name, ()):
+            array = array @ array.T + np.eye(len(array))
+        arrays[name] = np.abs(array) + 0.5 if array.ndim < 2 else array
+    found, expected = (
+        evaluate(
+            node,
+            {
+                **{v.name: arrays[v.name] for v in occurring(node)},
+                **{s.name: sizes[s.name] for s in size_symbols(node)},
+            },
+        )
+        for node in nodes
+    )
+    assert found.shape == expected.shape
+    assert np.allclose(found, expected, rtol=1e-10, atol=1e-12)
