@@ -23,6 +23,7 @@ from .optimality import (
     Dual,
     Lagrangian,
     Relation,
+    SecondOrder,
     closed_forms,
     dual,
     joint_closed_form,
@@ -102,6 +103,10 @@ class Problem:
     ) -> Any:
         """How far a point is from satisfying the KKT conditions; missing multipliers are fitted."""
         return kkt_residual(self.kkt(), point, merge_arrays(arrays, more))
+
+    def second_order(self, names: Any = None) -> SecondOrder:
+        """The Hessian of the Lagrangian and the tangent space; `.at(point, **data)` classifies a point."""
+        return SecondOrder(self.kkt(names))
 
     def convexity(self) -> Convexity:
         """Is the problem convex? `.status` is "convex" (with `.proof`), "not convex" or "undecided"."""

@@ -6,15 +6,18 @@ from .dual import Dual, dual
 from .kkt import KKT
 from .lagrangian import Lagrangian, Relation, lagrangian
 from .residual import Residual, kkt_residual
+from .second_order import Curvature, SecondOrder
 
 __all__ = [
     "KKT",
     "ClosedForm",
     "Conjugate",
+    "Curvature",
     "Dual",
     "Lagrangian",
     "Relation",
     "Residual",
+    "SecondOrder",
     "closed_form",
     "closed_forms",
     "conjugate",

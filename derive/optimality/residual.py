@@ -54,7 +54,7 @@ def kkt_residual(kkt: KKT, point: Mapping[str, Any], data: Mapping[str, Any]) ->
             raise DataError(f"the point has {name}, which is neither an unknown nor a multiplier")
     conditions = kkt.lagrangian.conditions
     nodes = [*kkt.stationarity.values(), *(c.residual for c in conditions)]
-    found = _Arrays(nodes, kkt, point, data)
+    found = PointInNumbers(nodes, kkt, point, data)
     given = dict(found.given)
     missing = [v for v in kkt.multipliers if v.name not in given]
     if missing:
@@ -86,7 +86,7 @@ def _least(a: Array, matrix: bool) -> float:
     return float(np.linalg.eigvalsh((a + np.swapaxes(a, -1, -2)) / 2).min() if matrix else a.min())
 
 
-class _Arrays:
+class PointInNumbers:
     """Data and point, checked and bound to sizes."""
 
     def __init__(
@@ -114,7 +114,7 @@ class _Arrays:
         return evaluate_bound(stable, arrays, self.binding)
 
 
-def _fitted(kkt: KKT, found: _Arrays, missing: list[Variable]) -> dict[str, Array]:
+def _fitted(kkt: KKT, found: PointInNumbers, missing: list[Variable]) -> dict[str, Array]:
     """The missing multipliers that fit stationarity and complementary slackness best."""
     from scipy.optimize import lsq_linear
 
