@@ -27,6 +27,11 @@ class Constraint:
 
     __repr__ = __str__
 
+    def latex(self) -> str:
+        """The relation in LaTeX."""
+        signs = {"==": "=", "<=": r"\le", ">=": r"\ge"}
+        return f"{self.left.latex(False)} {signs.get(self.relation, self.relation)} {self.right.latex(False)}"
+
     def __bool__(self) -> bool:
         raise TypeError(
             f"the constraint {self} has no truth value; compare expressions with a.same_as(b), "

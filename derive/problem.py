@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
+from . import notation
 from .constraint import Constraint
 from .convexity import Convexity, problem_convexity
 from .declaring import parse
@@ -81,6 +82,20 @@ class Problem:
         return head + "".join(f"\n  subject to {c}" for c in self.constraints)
 
     __repr__ = __str__
+
+    def latex(self) -> str:
+        """The problem in LaTeX, as one aligned block."""
+        facts = [f"{notation.latex(v)} {sign}" for v in self._over for sign in _signs(v)]
+        names = ", ".join(notation.latex(v) for v in self._over)
+        rows = [rf"\{self.sense[:3]}_{{{names}}} \quad & {self.objective.latex(named=False)}"]
+        conditions = [*(c.latex() for c in self.constraints), *facts]
+        rows += [
+            rf"{chr(92)}text{{s.t.}} \quad & {c}" if k == 0 else f"& {c}" for k, c in enumerate(conditions)
+        ]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
 
     def gradient(self) -> Any:
         """The gradient with respect to the unknowns (a list where there are several)."""
@@ -221,6 +236,22 @@ class Problem:
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""
         return plan(self._posed, sizes)
+
+
+def _signs(v: Variable) -> list[str]:
+    """What the facts say of an unknown, as relations in LaTeX."""
+    found = []
+    if "simplex" in v.facts:
+        found.append(rf"\ge 0, \; \mathbf{{1}}^\top {notation.latex(v)} = 1")
+    elif "positive" in v.facts:
+        found.append("> 0")
+    elif "nonnegative" in v.facts:
+        found.append(r"\ge 0")
+    if "pd" in v.facts:
+        found.append(r"\succ 0")
+    elif "psd" in v.facts:
+        found.append(r"\succeq 0")
+    return found
 
 
 def _with_facts(v: Variable) -> str:

@@ -76,8 +76,9 @@ def vector(rng: np.random.Generator, depth: int) -> str:
             rng.choice(["x", "p", "(x + p)", "(X @ x - y)", "(y - X @ x)", "(x - s)", "(p + r)", "p * r"])
         )
     v = vector(rng, depth - 1)
-    return str(rng.choice([f"({v})**2", f"exp({v})", f"abs({v})", f"relu({v})", f"log(1 + exp({v}))", f"(2*{v} + r)",
-                           f"({v} * {scalar(rng, 0)})", f"sqrt(1 + ({v})**2)", f"maximum({v}, {vector(rng, 0)})"]))  # fmt: skip
+    forms = [f"({v})**2", f"exp({v})", f"abs({v})", f"relu({v})", f"log(1 + exp({v}))", f"(2*{v} + r)"]
+    forms += [f"({v} * {scalar(rng, 0)})", f"sqrt(1 + ({v})**2)", f"maximum({v}, {vector(rng, 0)})"]
+    return str(rng.choice(forms))
 
 
 def outcome(text: str, rng: np.random.Generator, pairs: int = 12) -> Outcome:

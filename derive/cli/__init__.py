@@ -6,7 +6,7 @@ needs no SymPy and `derive grad` no numba. Results go to stdout, remarks and err
 A new command is a function in a module of this package; the module is named here.
 """
 
-from . import caching, checking, deriving, fits, solving  # noqa: F401  (they add their commands to the group)
+from . import caching, checking, deriving, fits, optimality, solving  # noqa: F401  (they add their commands to the group)
 from .group import main
 
 __all__ = ["main"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from .. import notation
 from ..build import inner, is_zero, negate, total
@@ -51,8 +51,8 @@ class Convexity:
     lower: Node | None = None
     upper: Node | None = None
 
-    def lines(self) -> list[str]:
-        """The verdict and its grounds, step by step."""
+    def lines(self, steps: bool = True) -> list[str]:
+        """The verdict and its grounds; the proof step by step, or its claim alone."""
         out = [self.status + (f": {self.reason}" if self.reason else "")]
         if self.domain:
             out.append("on the convex set " + ", ".join(self.domain))
@@ -61,10 +61,37 @@ class Convexity:
         if self.upper is not None:
             out.append(f"Hessian <= {notation.text(self.upper)}")
         if self.proof is not None:
-            out += self.proof.lines(1)
+            out += self.proof.lines(1) if steps else self.proof.lines(1)[:1]
         if self.counterexample is not None:
             out.append(f"  {self.counterexample}")
         return out
+
+    def record(self) -> dict[str, Any]:
+        """The verdict as plain data."""
+        bounds = {"lower": self.lower, "upper": self.upper}
+        example = self.counterexample
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "domain": list(self.domain),
+            "proof": self.proof.lines() if self.proof is not None else [],
+            **{k: notation.text(n) if n is not None else None for k, n in bounds.items()},
+            "counterexample": None if example is None else str(example),
+        }
+
+    def latex(self) -> str:
+        """Verdict, bounds of the Hessian and second derivative as one aligned block."""
+        rows = [rf"&\text{{{self.status}}}"]
+        if self.form is not None:
+            rows.append(rf"&d^\top \nabla^2 f \, d = {notation.latex(self.form, named=False)}")
+        if self.lower is not None:
+            rows.append(rf"&\nabla^2 f \succeq {notation.latex(self.lower, named=False)}")
+        if self.upper is not None:
+            rows.append(rf"&\nabla^2 f \preceq {notation.latex(self.upper, named=False)}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

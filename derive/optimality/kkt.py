@@ -9,7 +9,7 @@ They are necessary under a constraint qualification, and sufficient for a convex
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from .. import notation
 from ..build import matmul, multiply, negate, scale
@@ -102,6 +102,14 @@ class KKT:
             sized = [f"{v.name} {show_shape(v.shape)}" + _kind(v) for v in self.multipliers]
             out.append("multipliers: " + ", ".join(sized))
         return out
+
+    def record(self) -> dict[str, Any]:
+        """The conditions as plain data."""
+        found: dict[str, Any] = {
+            title: [line.text() for line in lines] for title, lines in self.groups().items() if lines
+        }
+        found["multipliers"] = {v.name: [str(s) for s in v.shape] for v in self.multipliers}
+        return found
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
