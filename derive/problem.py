@@ -31,7 +31,7 @@ from .optimality import (
     kkt_residual,
     lagrangian,
 )
-from .solving import Options, Posed, Prepared, plan, solve
+from .solving import Options, Posed, plan, prepare, solve
 
 
 @final
@@ -217,11 +217,13 @@ class Problem:
         /,
         *,
         start: Mapping[str, Any] | None = None,
+        method: str | None = None,
         **more: Any,
-    ) -> Prepared:
+    ) -> Any:
         """A solver for these data whose whole loop is compiled: `fast()` gives the minimiser, `fast(lam=0.2)` that
         for changed data, `fast.path("lam", values)` many in a row.
 
+        With method "em" it is expectation–maximisation: `fast(iterations=20)`.
         Raises `UnsupportedError` where the problem is not smooth with weights on |x| and bounds.
 
         >>> import derive as dv
@@ -231,7 +233,7 @@ class Problem:
         >>> fast()["w"].tolist(), fast(lam=7.0)["w"].tolist()
         ([1.2], [0.0])
         """
-        return Prepared(self._posed, merge_arrays(arrays, more), start)
+        return prepare(self._posed, merge_arrays(arrays, more), start, method)
 
     def plan(self, **sizes: int) -> Any:
         """The method that would be chosen for these sizes, and why."""

@@ -6,7 +6,7 @@
 from .instance import Instance
 from .options import Options
 from .posed import Posed
-from .prepared import Prepared
+from .prepared import prepare
 from .route import plan, solve
 
-__all__ = ["Instance", "Options", "Posed", "Prepared", "plan", "solve"]
+__all__ = ["Instance", "Options", "Posed", "plan", "prepare", "solve"]

@@ -14,6 +14,7 @@ from ..stable import recognise
 from ..statement.arithmetic import binary
 from .composite import Composite
 from .constrained import Constrained
+from .mixture import Mixture
 from .separable import separable
 from .squares import LeastSquares
 
@@ -98,6 +99,11 @@ class Posed:
         """The problem as smooth part, weights on |x| and bounds, if it is of that kind."""
         found = separable(self.minimised, self.unknowns, self.equalities, self.inequalities)
         return None if found is None else Composite(found, self.minimised)
+
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """The mixture likelihood that the objective is, if it is one."""
+        return None if self.relations else Mixture.of(self.minimised, self.unknowns)
 
     @cached_property
     def constrained(self) -> Constrained:

@@ -15,6 +15,7 @@ from ..errors import ArgumentError, DataError, UnsupportedError
 from ..evaluate import as_data, check_finite
 from .composite import AIM, LARGEST, SWEEPS, Composite
 from .instance import Instance
+from .mixture import PreparedMixture
 from .options import Options
 from .posed import Posed
 from .starts import default_start
@@ -149,3 +150,16 @@ class Prepared:
         return self._composite.certificate(
             self._instance, self._arrays, self._layout.pack(answer), Options(tolerance=tolerance)
         )
+
+
+def prepare(
+    posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None, method: str | None
+) -> Prepared | PreparedMixture:
+    """The prepared solver for a method; by default the one compiled whole."""
+    if method is None:
+        return Prepared(posed, data, start)
+    if method != "em":
+        raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
+    instance = Instance(posed, data, start or {})
+    point = {**default_start(posed.unknowns, instance.shapes, 0), **instance.start}
+    return PreparedMixture(instance, point)

@@ -29,6 +29,7 @@ from .starts import default_start, other_starts, random_start
 
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
 _COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set")
+_EM = ("em", "expectation-maximisation")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
 
@@ -75,6 +76,9 @@ def _once(instance: Instance, options: Options) -> Any:
         found = _composite(instance, point, options)
         if found is not None:
             return found
+        options, method = replace(options, method=None), None  # not certified: as the plan would go on
+    if method in _EM:
+        return _em(instance, point, options)
     if _for_constraints(method) is not None or (method is None and posed.is_constrained):
         try:
             return _constrained(instance, point, given, options)
@@ -178,6 +182,46 @@ def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
         posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
     result, found = posed.kernels[key].run(instance, point, options)
     return _named(result, found, posed, posed.kernels[key].plan)
+
+
+def _em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """Expectation–maximisation, then the certificate; L-BFGS covers what is left of the way."""
+    from ..kernels.optimizers.em import expectation_maximisation
+    from ..kernels.plan import Plan
+
+    mixture = instance.posed.mixture
+    if mixture is None:
+        raise ArgumentError(
+            "method em is for mixture likelihoods: logsumexp over components, with weights on the simplex, means "
+            "and positive definite covariances as the unknowns"
+        )
+    began = time.perf_counter()
+    value_gradient = mixture.bind(instance, options.backend or "numba")
+    if not mixture.is_step(instance, point, value_gradient):
+        raise UnsupportedError(
+            "the closed forms of the M-step do not maximise the bound of this statement at this start; "
+            "use method='lbfgs'"
+        )
+
+    def late(iteration: int, value: float) -> bool:
+        return options.max_time is not None and time.perf_counter() - began >= options.max_time
+
+    found, values = expectation_maximisation(
+        value_gradient,
+        point,
+        mixture.roles,
+        mixture.scale(instance),
+        tol=1e-15,
+        most=options.max_iterations,
+        watch=late,
+    )
+    left = None if options.max_time is None else max(options.max_time - (time.perf_counter() - began), 1e-3)
+    most = max(options.max_iterations - len(values) + 1, 0)
+    result = _free(instance, found, replace(options, method="lbfgs", max_iterations=most, max_time=left))
+    result.method = "em"
+    result.nit += len(values) - 1
+    result.plan = Plan("em", "a mixture likelihood: the E-step is the gradient of the log-sum-exp")
+    return result
 
 
 def _squares(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

@@ -226,3 +226,24 @@ def support_vectors(X: Array, t: Array, C: float) -> dict[str, Run]:
 
     runs: dict[str, Run] = {"liblinear": liblinear}
     return runs | (_cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
+
+
+def mixture(X: Array, start: dict[str, Array], iterations: int) -> dict[str, Run]:
+    """scikit-learn's mixture without its ridge on the covariances."""
+
+    def run() -> Any:
+        from sklearn.mixture import GaussianMixture
+
+        model = GaussianMixture(
+            len(start["pi_"]),
+            init_params="random_from_data",
+            weights_init=start["pi_"],
+            means_init=start["mu"],
+            precisions_init=start["Sigma"],  # identities
+            max_iter=iterations,
+            tol=0.0,
+            reg_covar=0.0,
+        ).fit(X)
+        return np.concatenate([np.ravel(a) for a in (model.weights_, model.means_, model.covariances_)])
+
+    return {"sklearn GaussianMixture": run}

@@ -138,6 +138,31 @@ def support_vectors(n: int, d: int) -> Case:
     return Case("SVM dual", f"{n}×{d}", objective, runs | peers.support_vectors(X, t, C))
 
 
+def mixture(n: int, d: int, k: int = 5, iterations: int = 20) -> Case:
+    """The same number of iterations of EM from the same start: full covariances, judged by the likelihood."""
+    from derive.models.gaussian_mixture import MODEL
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d)) + 3 * rng.standard_normal((k, d))[rng.integers(0, k, n)]
+    start = {"pi_": np.full(k, 1 / k), "mu": X[rng.permutation(n)[:k]], "Sigma": np.stack([np.eye(d)] * k)}
+    problem = dv.minimize(
+        MODEL.statement, over=list(MODEL.unknowns), variables=MODEL.variables, facts=MODEL.facts
+    )
+    fast = problem.prepare(X=X, start=start, method="em")
+    sizes = [(k,), (k, d), (k, d, d)]
+
+    def flat(point: dict[str, Array]) -> Array:
+        return np.concatenate([np.ravel(point[name]) for name in ("pi_", "mu", "Sigma")])
+
+    def objective(x: Array) -> float:
+        parts = np.split(x, np.cumsum([int(np.prod(s)) for s in sizes])[:-1])
+        pi_, mu, Sigma = (p.reshape(s) for p, s in zip(parts, sizes, strict=True))
+        return float(problem.objective.evaluate(X=X, pi_=pi_, mu=mu, Sigma=Sigma))
+
+    runs: dict[str, Run] = {"derive, prepared": lambda: flat(fast(iterations=iterations, tolerance=-1.0))}
+    return Case("Gaussian mixture, EM", f"{n}×{d}", objective, runs | peers.mixture(X, start, iterations))
+
+
 CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "logistic-small": (lambda: logistic(200, 10), True),
     "lasso-small": (lambda: lasso(200, 10), True),
@@ -151,6 +176,8 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "lasso-path": (lambda: path(20_000, 100), False),
     "elastic-net-path": (lambda: path(20_000, 100, 0.5), False),
     "nnls": (lambda: nonnegative(20_000, 100), False),
+    "mixture": (lambda: mixture(20_000, 8), False),
+    "mixture-large": (lambda: mixture(200_000, 8), False),
 }
 
 
