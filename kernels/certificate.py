@@ -33,6 +33,8 @@ from .oracle import VALUE, Layout, Matrix, Vector, assemble, gradient_key
 
 EPS = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-8
+#: Curvature is looked for without a Hessian where that costs no more than so many numbers read.
+PROBED = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Certificate:
     drift         : |gᵀx| / |xᵀHx|, Newton's step along x relative to x; near 1/‖x‖, not 0, when the
                     objective has no minimum and falls for ever in the direction of x
     curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
+    falls        : whether the objective falls along a direction without curvature (x³ at 0)
     gradient_norm : the plain max_i |g_i|
     where         : the unknown with the largest scaled gradient entry
     """
@@ -55,6 +58,7 @@ class Certificate:
     drift: float = 0.0
     curvature: float | None = None
     condition: float | None = None
+    falls: bool = False
     where: str = ""
     tolerance: float = TOLERANCE
 
@@ -69,8 +73,8 @@ class Certificate:
         return self.stationarity <= bound or self.at_resolution(bound)
 
     def saddle(self) -> bool:
-        """Whether the Hessian has a direction of negative curvature beyond rounding."""
-        return self.curvature is not None and self.curvature < -1e-7
+        """Whether the objective falls on both sides, or on one: curvature that is negative beyond rounding, or none."""
+        return self.falls or (self.curvature is not None and self.curvature < -1e-7)
 
     def runs_away(self) -> bool:
         """Whether the gradient vanishes only because the point runs off to infinity."""
@@ -97,6 +101,8 @@ class Certificate:
         if not self.stationary():
             at = f", largest at {self.where}" if self.where else ""
             return f"scaled gradient {self.stationarity:.1e} exceeds {self.tolerance:.0e}{at}"
+        if self.falls:
+            return "stationary, but no minimum: the objective falls along a direction in which it has no curvature"
         if self.saddle():
             return f"a saddle point: the scaled Hessian has the eigenvalue {self.curvature:.2e}"
         if self.stationarity > self.tolerance:
@@ -127,12 +133,13 @@ def certify(
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
+    probe: bool = True,
 ) -> Certificate:
     """The certificate of a point from values that the caller has recomputed.
 
     `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
     start where that is less (a far start must not make the proof easier).
-    `gradient_at` serves to measure resolution and drift; where the Hessian is given it is not needed.
+    `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given, curvature.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
@@ -147,7 +154,12 @@ def certify(
     parts = np.abs(gradient) * lengths / size
     worst = int(np.argmax(parts)) if x.size else 0
     rounding = _rounding(gradient, x, hessian, gradient_at)
-    curvature, condition = _spectrum(hessian, lengths, size) if hessian is not None else (None, None)
+    curvature, condition, flat = None, None, None
+    if hessian is not None:
+        curvature, condition, flat = _spectrum(hessian, lengths, size)
+    elif gradient_at is not None and probe and parts.max(initial=0.0) <= tolerance**0.5:
+        curvature = curvature_by_differences(gradient_at, x)
+    falls = flat is not None and gradient_at is not None and _falls(gradient_at, x, lengths * flat, size)
     return Certificate(
         value=float(value),
         gradient_norm=float(np.abs(gradient).max()),
@@ -156,17 +168,66 @@ def certify(
         drift=_drift(gradient, x, rounding, hessian, gradient_at),
         curvature=curvature,
         condition=condition,
+        falls=falls,
         where=layout.place_of(worst) if layout is not None else "",
         tolerance=tolerance,
     )
 
 
-def _spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float]:
-    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j)."""
-    values = np.linalg.eigvalsh(hessian * lengths[:, None] * lengths[None, :] / size)
+def _spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float, Vector | None]:
+    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j), and a direction without
+    curvature, if there is one."""
+    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :] / size)
     largest = float(np.abs(values).max())
     smallest = float(np.abs(values).min())
-    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf")
+    flat = vectors[:, int(np.abs(values).argmin())] if smallest <= 1e-13 * max(largest, 1e-3) else None
+    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf"), flat
+
+
+def _falls(gradient_at: Callable[[Vector], Vector], x: Vector, direction: Vector, size: float) -> bool:
+    """Whether slopes along a direction without curvature point downhill away from x."""
+    for t in (1e-2, 1e-1):
+        ahead, behind = (float(gradient_at(x + s * t * direction) @ direction) for s in (1.0, -1.0))
+        if ahead < -1e-7 * size or behind > 1e-7 * size:
+            return True
+    return False
+
+
+#: Steps of Lanczos' method; as many unknowns or fewer, and the whole spectrum is found.
+LANCZOS = 20
+
+
+def curvature_by_differences(gradient_at: Callable[[Vector], Vector], x: Vector) -> float | None:
+    """The smallest eigenvalue of the Hessian over the largest, in units of max(1, |x_i|); None if not finite.
+
+    Lanczos' method from a random vector, products by central differences of the gradient. What is negative by less
+    than the differences can tell is 0.
+    """
+    lengths = np.maximum(1.0, np.abs(x))
+    v = np.random.default_rng(0).standard_normal(x.size)
+    basis = [v / np.sqrt(v @ v)]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    for _ in range(min(x.size, LANCZOS)):
+        v = basis[-1]
+        h = 1e-4 / float(np.abs(v).max())
+        w = (gradient_at(x + h * lengths * v) - gradient_at(x - h * lengths * v)) * lengths / (2.0 * h)
+        if not np.isfinite(w).all():
+            return None
+        diagonal.append(float(w @ v))
+        for u in [*basis, *basis]:  # orthogonal to all, twice: rounding would bring them back
+            w = w - (w @ u) * u
+        norm = float(np.sqrt(w @ w))
+        if norm <= 1e-10 * max(abs(d) for d in [*diagonal, 1e-300]):
+            break
+        beside.append(norm)
+        basis.append(w / norm)
+    m = len(diagonal)
+    off = np.array(beside[: m - 1])
+    values = np.linalg.eigvalsh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    largest = float(np.abs(values).max())
+    found = float(values[0]) / largest if largest > 0.0 else 0.0
+    return found if found < -1e-5 or found > 0.0 else 0.0
 
 
 def _rounding(
@@ -263,4 +324,5 @@ def certify_statement(
         magnitude=magnitude,
         tolerance=tolerance,
         layout=layout,
+        probe=min(x.size, LANCZOS) * sum(np.size(a) for a in arrays.values()) <= PROBED,
     )

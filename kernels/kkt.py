@@ -157,6 +157,7 @@ class KktCertificate:
     curvature: float | None = None
     where: str = ""
     tolerance: float = TOLERANCE
+    drift: float = 0.0  # Newton's step along z relative to z, where the Lagrangian curves upwards along z
 
     def faults(self) -> list[str]:
         """The conditions that do not hold, in words."""
@@ -174,6 +175,11 @@ class KktCertificate:
             found.append(f"complementarity is violated by {self.complementarity:.1e}")
         if not self.mismatch <= bound:
             found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
+        if self.drift > 1e-3:
+            found.append(
+                "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
+                "add a penalty or a constraint"
+            )
         if self.curvature is not None and self.curvature < -1e-7:
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
@@ -257,6 +263,7 @@ def certify_kkt(
             where = f"equality {k}" if k < v.e.size else f"inequality {k - v.e.size}"
         mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / size
         curvature = _tangent_curvature(functions, v, z, nu, lam, lengths, size)
+        drift = _drift(functions, v, z, nu, lam, dual, noise)
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity,
@@ -267,7 +274,21 @@ def certify_kkt(
         curvature=curvature,
         where=where,
         tolerance=tolerance,
+        drift=drift,
     )
+
+
+def _drift(
+    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, dual: Vector, noise: Vector
+) -> float:
+    """|∇Lᵀz| / zᵀ∇²L z where both are beyond rounding: near 1/‖z‖, not 0, while a point runs off to infinity."""
+    reach = float(np.abs(z).max(initial=0.0))
+    if z.size > 400 or reach < 10.0:
+        return 0.0
+    along, bend = abs(float(dual @ z)), float(z @ functions.hessian(z, nu, lam) @ z)
+    if not np.isfinite(bend) or bend <= 0.0 or along <= 1e3 * float(noise @ np.abs(z)):
+        return 0.0
+    return along / bend
 
 
 def _tangent_curvature(

@@ -8,6 +8,8 @@ give all. It refines, and finds nothing: a step that is no small correction ends
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -30,8 +32,12 @@ def refine(
     *,
     digits: int = DIGITS,
     steps: int = 30,
+    exact: Mapping[str, Any] | None = None,
 ) -> Vector | None:
-    """The stationary point near x, rounded to double; None if Newton's method does not settle."""
+    """The stationary point near x, rounded to double; None if Newton's method does not settle.
+
+    `exact` holds data as they were written (decimals, fractions), which double precision would round.
+    """
     keys = [gradient_key(a) for a in layout.names]
     blocks = [k for k in nodes if k.startswith("hessian ")]
     ready = stabilise([nodes[k] for k in [*keys, *blocks]])
@@ -42,6 +48,7 @@ def refine(
     n = layout.size
     with mpmath.workdps(digits):
         point = [mpmath.mpf(float(value)) for value in x]
+        arrays = {**arrays, **{k: as_written(a) for k, a in (exact or {}).items() if k in arrays}}
         before = mpmath.inf
         for _ in range(steps):
             moved = {**arrays, **_shaped(point, layout)}
@@ -73,6 +80,19 @@ def refine(
                 return np.array([float(p) for p in point])
             before = size
     return None
+
+
+def as_written(array: Any) -> Any:
+    """Decimals and fractions as numbers of as many digits as are being used."""
+    given = np.asarray(array, dtype=object)
+    found = np.empty(given.shape, dtype=object)
+    for place in np.ndindex(given.shape):
+        value = given[place]
+        if isinstance(value, Fraction):
+            found[place] = mpmath.mpf(value.numerator) / value.denominator
+        else:
+            found[place] = mpmath.mpf(str(value) if isinstance(value, Decimal | str) else value)
+    return found
 
 
 def _flat(array: Any, size: int) -> list[Any]:

@@ -59,6 +59,12 @@ def certify_separable(
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
         curvature = _curvature(h, low, high, l1, x, lengths, size)
+        # At a bound without a slope, the way inwards must not be downhill either.
+        resting = ((x <= low) | (x >= high)) & (low < high) & (l1 == 0.0)
+        resting &= np.abs(g) * lengths <= tolerance * size
+        bends = (np.diagonal(h) * lengths**2)[resting] / max(size, float(np.abs(h).max(initial=0.0)))
+        if bends.size and bends.min() < 0.0:
+            curvature = min(float(bends.min()), 0.0 if curvature is None else curvature)
     primal = float((broken / lengths).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return KktCertificate(

@@ -43,6 +43,9 @@ def test_wrong_start(start: Any, error: Any, words: str) -> None:
         ("sum(softplus(w*y))", {"w": (), "y": ("n",)}, {"y": np.ones(3)}, "no minimum is attained"),
         ("sumsq(exp(w*y))", {"w": (), "y": ("n",)}, {"y": np.ones(3)}, "no minimum is attained"),
         ("log(-1 - w**2)", {"w": ()}, {}, "not finite at the start"),
+        ("w**3", {"w": ()}, {}, "unbounded"),
+        ("sum(w)", {"w": (2,)}, {}, "unbounded"),
+        ("norm(w, 1) - 2*sum(w)", {"w": (2,)}, {}, "unbounded"),
     ],
 )
 def test_no_minimum(objective: str, shapes: Any, data: Any, words: str) -> None:
@@ -71,6 +74,86 @@ def test_start_outside_the_domain(objective: str, optimum: float) -> None:
     result = solve(objective, {"w": ()}, {})
     assert result.success, result.message
     assert result.fun == pytest.approx(optimum, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "bfgs", "newton-cg", "nesterov"])
+def test_a_saddle_is_never_certified(name: str) -> None:
+    """Methods that see no Hessian: the certificate looks for curvature by itself, and the message names it."""
+    result = solve("sum((w**2 - 1)**2)", {"w": (2,)}, {}, start={"w": np.zeros(2)}, method=name)
+    assert not result.success and "saddle" in result.message and (result["w"] == 0).all()
+
+
+def test_factorisation_leaves_zero() -> None:
+    """u = v = 0 is a saddle of ‖A − uvᵀ‖²; the plan's method goes on from a point nearby."""
+    shapes = {"A": ("n", "m"), "u": ("n", "k"), "v": ("m", "k")}
+    problem = dv.minimize("sumsq(A - u @ v.T)", over=["u", "v"], variables=shapes)
+    zero = {"u": np.zeros((3, 1)), "v": np.zeros((2, 1))}
+    result = problem.solve(A=np.outer(np.arange(3.0), [1.0, 2.0]), start=zero, backend="numpy")
+    assert result.success and result.fun < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("objective", "fact", "conditions"),
+    [
+        ("exp(-w)", "positive", []),
+        ("1/w", "nonnegative", []),
+        ("w**2 - 3*w**2", "nonnegative", []),
+        ("w", "", ["w <= 1"]),
+    ],
+)
+def test_no_minimum_with_constraints(objective: str, fact: str, conditions: list[str]) -> None:
+    """Facts and constraints that hold nothing back."""
+    facts = {"w": (fact,)} if fact else None
+    problem = dv.minimize(objective, over="w", variables={"w": ()}, facts=facts, subject_to=conditions)
+    result = problem.solve(backend="numpy")
+    assert not result.success
+    assert "unbounded" in result.message or "no minimum is attained" in result.message
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        ["w >= 1", "sum(w) <= 1"],
+        ["sum(w) == 1", "sum(w) == 2"],
+        ["w >= 1", "w <= 0"],
+        ["sumsq(w) <= -1"],
+        ["sumsq(w) <= 1", "sum(w) >= 3"],
+    ],
+)
+def test_infeasible(conditions: list[str]) -> None:
+    """No point satisfies the constraints; the point that comes back says by how much."""
+    problem = dv.minimize("sumsq(w)", over="w", variables={"w": ("d",)}, subject_to=conditions)
+    result = problem.solve(d=2, backend="numpy")
+    assert not result.success
+    assert "infeasible" in result.message and "violated" in str(result.certificate)
+    assert np.isfinite(result["w"]).all()
+
+
+def test_an_interrupt_loses_nothing() -> None:
+    """Ctrl-C in the middle of a run: the best point so far, not certified, by every way that a problem can go."""
+    rows = {"X": X, "y": (X[:, 0] > 0.1).astype(float)}
+    for objective, conditions in (
+        ("sum(softplus(X @ w)) - y @ X @ w + sumsq(w)", []),
+        ("sumsq(y - exp(X @ w))", []),
+        ("sum(softplus(X @ w)) - y @ X @ w + sumsq(w)", ["sum(w) == 1"]),
+    ):
+
+        def interrupt(seen: Any) -> None:
+            if seen.nit == 2:
+                raise KeyboardInterrupt
+
+        problem = dv.minimize(objective, over="w", variables=SHAPES, subject_to=conditions)
+        result = problem.solve(rows, backend="numpy", callback=interrupt)
+        assert not result.success and "interrupted" in result.message
+        assert np.isfinite(result["w"]).all() and result.nit <= 3
+
+
+def test_bad_settings() -> None:
+    for wrong in ({"max_time": -1.0}, {"max_iterations": 0}, {"tolerance": 2.0}, {"starts": 0}):
+        with pytest.raises(dv.errors.ArgumentError):
+            solve("sumsq(X @ w - y)", SHAPES, DATA, **wrong)
+    with pytest.raises(DataError, match="does not hold numbers"):
+        solve("sumsq(X @ w - y)", SHAPES, DATA, start={"w": ["a", "b", "c"]})
 
 
 def test_singular_system() -> None:

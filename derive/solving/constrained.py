@@ -225,6 +225,7 @@ class Constrained:
         functions = functions_by(chosen)
         history = History()
         ended: list[str] = []
+        late: list[bool] = []  # time ran out: a point that is certified all the same is the answer
         latest = [layout.pack(point)]
 
         def watch(iteration: int, z: Any, value: float, error: float) -> bool:
@@ -234,6 +235,7 @@ class Constrained:
             latest[0] = z
             limit = settings.get("max_time")
             if limit is not None and time.perf_counter() - began >= limit:
+                late.append(True)
                 ended.append(f"not converged within max_time = {limit:g} s ({iteration} iterations)")
                 return True
             callback = settings.get("callback")
@@ -261,7 +263,7 @@ class Constrained:
             proof = certify_kkt(
                 judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
             )
-        success = proof.ok() and not ended
+        success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
         message = f"certified: {proof.reason()}" if success else self._message(answer, proof, ended, judge, z)
         result: Any = Result()
         result.update(

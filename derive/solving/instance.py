@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, final
 
 import numpy as np
@@ -21,11 +23,18 @@ class Instance:
     """
 
     def __init__(self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any]) -> None:
-        self.posed, self.data, self.start = posed, dict(data), dict(start)
+        self.posed, self.start = posed, dict(start)
+        #: Data given as decimals or fractions, for answers in many digits; elsewhere they are doubles.
+        self.exact = {k: a for k, a in data.items() if _is_exact(a)}
+        self.data = {**data, **{k: _as_doubles(k, a) for k, a in self.exact.items()}}
         self.binding = self._bind()
         self.shapes = {v.name: self.binding.shape(v.shape) for v in posed.unknowns}
         for name, value in start.items():
-            if not np.isfinite(np.asarray(value, dtype=np.float64)).all():
+            try:
+                array = np.asarray(value, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise DataError(f"the start of {name} does not hold numbers") from None
+            if not np.isfinite(array).all():
                 raise DataError(f"the start of {name} has entries that are not finite")
 
     def _bind(self) -> Binding:
@@ -66,3 +75,21 @@ class Instance:
     def count(self) -> int:
         """The number of scalar unknowns."""
         return sum(int(np.prod(s, dtype=np.int64)) for s in self.shapes.values())
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether the numbers are decimals, fractions or decimal text."""
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "OUS":
+        return False
+    array = np.asarray(value, dtype=object) if isinstance(value, list | tuple | np.ndarray) else value
+    entries = array.reshape(-1).tolist() if isinstance(array, np.ndarray) else [array]
+    kinds = {type(entry) for entry in entries}
+    return bool(kinds & {Decimal, Fraction, str}) and kinds <= {Decimal, Fraction, str, int, float}
+
+
+def _as_doubles(name: str, value: Any) -> Any:
+    array = np.asarray(value, dtype=object)
+    try:
+        return np.array([float(entry) for entry in array.reshape(-1)]).reshape(array.shape)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{name} does not hold numbers: {error}") from None

@@ -62,6 +62,12 @@ def solve(
     """The optimum on data: SciPy's result with a certificate, the unknowns by name first."""
     if options.precision not in (None, "double", "high"):
         raise ArgumentError(f"precision is 'double' or 'high', not {options.precision!r}")
+    if options.max_time is not None and not options.max_time > 0:
+        raise ArgumentError(f"max_time is a number of seconds above 0, not {options.max_time}")
+    if options.max_iterations < 1 or starts < 1:
+        raise ArgumentError("max_iterations and starts are whole numbers from 1")
+    if not 0.0 < options.tolerance < 1.0:
+        raise ArgumentError(f"tolerance is a number between 0 and 1, not {options.tolerance}")
     instance = Instance(posed, data, start or {})
     if starts > 1:
         return _best_of(instance, options, starts)
@@ -112,7 +118,30 @@ def _once(instance: Instance, options: Options) -> Any:
             if again.status != NO_VALUE:
                 result = again
                 break
+    if method is None:
+        result = _away_from_saddle(result, instance, options)
     return result if method is not None else _or_constrained(result, instance, point, options)
+
+
+def _away_from_saddle(result: Any, instance: Instance, options: Options) -> Any:
+    """The result, or where it is stationary but no minimum, that of a run from a point nearby."""
+    proof, posed = result.certificate, instance.posed
+    if result.success or result.status == INTERRUPT or not (proof.stationary() and proof.saddle()):
+        return result
+    if any(v.facts for v in posed.unknowns):
+        return result  # a point nearby might not have the facts
+    rng = np.random.default_rng(options.seed)
+    steps = {name: rng.standard_normal(np.shape(result[name])) for name in posed.names}
+    best, found = result, {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
+    for side in (0.1, -0.1):
+        size = {name: side * max(1.0, float(np.abs(x).max(initial=0.0))) for name, x in found.items()}
+        moved = {name: x + size[name] * steps[name] for name, x in found.items()}
+        again = _free(instance, moved, options)
+        if again.success:
+            return again
+        if posed.sign * again.fun < posed.sign * best.fun:
+            best = again
+    return best
 
 
 def _best_of(instance: Instance, options: Options, starts: int) -> Any:
@@ -237,6 +266,7 @@ def _squares(instance: Instance, point: Mapping[str, Any], options: Options) -> 
         options.precision,
         options.backend,
         options.method or "levenberg-marquardt",
+        instance.exact,
     )
     chosen = Plan(result.method, squares.describe() + result.pop("note"))
     return _named(result, found, instance.posed, chosen)

@@ -31,6 +31,7 @@ UNKNOWNS, ENTRIES = 100, 200_000
 CONDITION, SETTLED = 30.0, 1e-12
 SMALL, REFINED = 200_000, 30
 COMPILE_FROM = 200_000
+INTERRUPT, STOPPED = 3, 4  # the driver's status
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class LeastSquares:
         precision: str | None,
         backend: str | None,
         method: str = "levenberg-marquardt",
+        exact: Mapping[str, Any] | None = None,
     ) -> Any:
         """Solve from a start, certify; SciPy's result and the arrays of the unknowns."""
         from ..kernels.certificate import certify_statement
@@ -157,7 +159,11 @@ class LeastSquares:
             r, J = residual_jacobian(x)
             return 0.5 * float(r @ r), J.T @ r
 
+        begun = value_gradient(x0)[0]
+
         def judge(x: Any, magnitude: float) -> Any:
+            if self.linear and np.isfinite(begun):  # the gain counts from before the direct solution
+                magnitude = max(magnitude if begun > 1.0 else 0.0, min(1.0, begun), 1e-300)
             return certify_statement(
                 self.statement, arrays, layout.unpack(x), magnitude=magnitude, tolerance=settings["tol"]
             )
@@ -167,6 +173,8 @@ class LeastSquares:
         oracle = Oracle(layout.size, value_gradient, residual_jacobian=residual_jacobian, layout=layout)
         result: Any = drive(oracle, x0, method, certificate=judge, **settings)
         note = ""
+        if result.status in (INTERRUPT, STOPPED):
+            precision = "double"
         if precision is None and layout.size * amount <= SMALL and layout.size <= REFINED:
             condition = _condition(residual_jacobian(result.x)[1])
             if self.linear and condition > CONDITION:
@@ -174,7 +182,7 @@ class LeastSquares:
             elif not self.linear and result.certificate.stationarity > SETTLED:
                 precision, note = "high", "; slow convergence, so refined by Newton's method in many digits"
         if precision == "high" and np.isfinite(result.x).all():
-            better = refine(self.statement, arrays, layout, result.x)
+            better = refine(self.statement, arrays, layout, result.x, exact=exact)
             if better is not None:
                 proof = judge(better, 1.0)
                 result.x, result.certificate, result.fun = better, proof, proof.value

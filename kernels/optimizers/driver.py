@@ -261,7 +261,7 @@ def _result(
         status, message = SUCCESS, f"certified: {proof.reason()}"
     elif status == SUCCESS:
         status, message = NO_STEP, f"not certified: {proof.reason()}"
-    elif status not in (NO_MINIMUM, NO_VALUE) or proof.reason() not in message:
+    elif proof.reason() not in message:
         message = f"{message}; {proof.reason()}"
     counts = run.oracle.counts
     return _record(
