@@ -57,6 +57,7 @@ def check(
     from .verify.assumptions import read
     from .verify.kinds import check_kind, check_lines
     from .verify.style import in_style
+    from .verify.verdict import About
 
     expression = as_expression(expression)
     if claim is None:
@@ -68,11 +69,18 @@ def check(
     if words == "lines":
         steps = [_claimed(line, expression, symbols, statement.shape) for line in claim]
         found = check_lines([statement, *steps], seed, name=notation.text, assuming=conditions)[0]
-        return _worded(found, claim[0] if claim else "", symbols)
+        return _worded(
+            found,
+            claim[0] if claim else "",
+            symbols,
+            About(statement, None, "lines", None, "\n".join(map(str, claim))),
+        )
     if wrt is None and words != "value":
         raise ArgumentError("say which variable the claim is about")
     if words == "kkt":
-        return _kkt(expression, wrt, claim, subject_to, seed, conditions)
+        found = _kkt(expression, wrt, claim, subject_to, seed, conditions)
+        source = claim if isinstance(claim, str) else "\n".join(map(str, claim))
+        return dataclasses.replace(found, about=About(statement, None, "kkt", None, source))
     target = find_variable(expression, wrt) if wrt is not None else next(iter(expression.declared))
     shape = (
         (*statement.shape, *target.shape)
@@ -85,7 +93,9 @@ def check(
         return in_style(claim, node, symbols) or notation.text(node)
 
     verdict = check_kind(statement, target, stated, words, seed, name=name, assuming=conditions)
-    return _worded(verdict, claim, symbols)
+    formula = None if callable(stated) else stated
+    source = claim if isinstance(claim, str) else "" if formula is None else str(claim)
+    return _worded(verdict, claim, symbols, About(statement, target, words, formula, source))
 
 
 def check_equal(
@@ -135,13 +145,14 @@ def _kkt(expression: Expression, wrt: Any, claim: Any, subject_to: Any, seed: in
     return check_kkt(system, claim, expression.declared, seed, assuming=conditions)
 
 
-def _worded(verdict: Any, claim: Any, symbols: Mapping[str, str] | None) -> Any:
-    """The verdict with the right formula in the notation of the claim."""
+def _worded(verdict: Any, claim: Any, symbols: Mapping[str, str] | None, about: Any) -> Any:
+    """The verdict with what it is about, and the right formula in the notation of the claim."""
     from .verify.style import in_style
 
-    if verdict.right is None or verdict.formula:
-        return verdict
-    return dataclasses.replace(verdict, formula=in_style(claim, verdict.right, symbols))
+    formula = verdict.formula
+    if verdict.right is not None and not formula:
+        formula = in_style(claim, verdict.right, symbols)
+    return dataclasses.replace(verdict, formula=formula, about=about)
 
 
 def _claimed(claim: Any, known: Expression, symbols: Mapping[str, str] | None, shape: Any) -> Any:

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Arrays, Model
+from .model import Arrays, Claim, Model
 
 _COMPONENTS = 3
+_GAPS = "(X[:, None, :] - mu)"
+_LOGS = (
+    f'log(pi_) - logdet(Sigma)/2 - d/2*log(2*pi) - einsum("nka,kab,nkb->nk", {_GAPS}, inv(Sigma), {_GAPS})/2'
+)
+# The responsibilities r_nk, and S_k^{-1} (x_n - mu_k).
+_SHARES = f"softmax({_LOGS}, axis=1)"
+_WHITENED = f'einsum("kab,nkb->nka", inv(Sigma), {_GAPS})'
 
 
 def _start(arrays: Arrays, rng: np.random.Generator) -> Arrays:
@@ -45,5 +52,23 @@ MODEL = Model(
     data_set="iris",
     prepare=lambda raw: {"X": raw["X"]},
     start=_start,
+    claims=(
+        Claim("gradient", "pi_", f"-mean({_SHARES}, axis=0)/pi_"),
+        Claim("gradient", "mu", f'-einsum("nk,nka->ka", {_SHARES}, {_WHITENED})/n'),
+        Claim(
+            "gradient",
+            "Sigma",
+            f"(sum({_SHARES}, axis=0)[:, None, None]*inv(Sigma)"
+            f' - einsum("nk,nka,nkb->kab", {_SHARES}, {_WHITENED}, {_WHITENED}))/(2*n)',
+        ),
+        Claim("hessian", "pi_", f"({_SHARES}).T @ ({_SHARES})/n/outer(pi_, pi_)"),
+        Claim(
+            "hessian",
+            "mu",
+            f'(einsum("nk,kl,kab->kalb", {_SHARES}, eye(k), inv(Sigma))'
+            f' - einsum("nk,kl,nka,nlb->kalb", {_SHARES}, eye(k), {_WHITENED}, {_WHITENED})'
+            f' + einsum("nk,nl,nka,nlb->kalb", {_SHARES}, {_SHARES}, {_WHITENED}, {_WHITENED}))/n',
+        ),
+    ),
     source="Bishop, Pattern Recognition and Machine Learning, eq. 9.14",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Model, with_intercept, zeros
+from .model import Claim, Model, with_intercept, zeros
 
 MODEL = Model(
     name="least_squares",
@@ -13,5 +13,9 @@ MODEL = Model(
     data_set="longley",
     prepare=lambda raw: {"X": with_intercept(raw["X"]), "y": raw["y"]},
     start=zeros(("w", "X")),
+    claims=(
+        Claim("gradient", "w", "X.T @ (X @ w - y)"),
+        Claim("hessian", "w", "X.T @ X"),
+    ),
     source="Boyd & Vandenberghe, Convex Optimization, §1.2.1",
 )

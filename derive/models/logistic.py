@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Model, standardised, with_intercept, zeros
+from .model import Claim, Model, standardised, with_intercept, zeros
 
 MODEL = Model(
     name="logistic",
@@ -18,5 +18,9 @@ MODEL = Model(
         "lam": 1.0,
     },
     start=zeros(("w", "X")),
+    claims=(
+        Claim("gradient", "w", "X.T @ (sigmoid(X @ w) - y) + lam*w"),
+        Claim("hessian", "w", "X.T @ diag(sigmoid(X @ w)*(1 - sigmoid(X @ w))) @ X + lam*eye(d)"),
+    ),
     source="Bishop, Pattern Recognition and Machine Learning, eq. 4.90",
 )

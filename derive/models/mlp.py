@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Arrays, Model, one_hot
+from .model import Arrays, Claim, Model, one_hot
 
 ACTIVATIONS = ("tanh", "relu", "softplus")
 LOSSES = ("cross_entropy", "squared")
@@ -56,7 +56,46 @@ def mlp(layers: int = 2, activation: str = "tanh", loss: str = "cross_entropy") 
         data_set="digits",
         prepare=lambda raw: {"X": raw["X"] / 16.0, "Y": one_hot(raw["y"]), "lam": 1e-3},
         start=start,
+        claims=_textbook() if (layers, activation, loss) == (2, "tanh", "cross_entropy") else (),
         source="Goodfellow, Bengio, Courville, Deep Learning, ch. 6",
+    )
+
+
+def _textbook() -> tuple[Claim, ...]:
+    """Back-propagation through two layers, and the blocks of the Hessian on its diagonal (Bishop, §5.3 and §5.4)."""
+    hidden = "tanh(X @ W1 + b1)"
+    shares = f"softmax({hidden} @ W2 + b2, axis=1)"
+    slope = f"(1 - {hidden}**2)"
+    back = f"(({shares} - Y) @ W2.T*{slope})"
+    bend = f"(-2*{hidden}*{back})"
+    mixed = f"(({shares} @ W2.T)*{slope})"
+    return (
+        Claim("gradient", "W1", f"X.T @ {back}/n + lam*W1"),
+        Claim("gradient", "b1", f"sum({back}, axis=0)/n"),
+        Claim("gradient", "W2", f"{hidden}.T @ ({shares} - Y)/n + lam*W2"),
+        Claim("gradient", "b2", f"sum({shares} - Y, axis=0)/n"),
+        Claim(
+            "hessian",
+            "W1",
+            f'(einsum("ni,nj,na,ar,nr,br,nb->iajb", X, X, {slope}, W2, {shares}, W2, {slope})'
+            f' - einsum("ni,nj,na,nb->iajb", X, X, {mixed}, {mixed})'
+            f' + einsum("ni,nj,na,ab->iajb", X, X, {bend}, eye(d1)))/n'
+            ' + lam*einsum("ij,ab->iajb", eye(d0), eye(d1))',
+        ),
+        Claim(
+            "hessian",
+            "b1",
+            f'(einsum("na,ar,nr,br,nb->ab", {slope}, W2, {shares}, W2, {slope}) - {mixed}.T @ {mixed}'
+            f" + diag(sum({bend}, axis=0)))/n",
+        ),
+        Claim(
+            "hessian",
+            "W2",
+            f'(einsum("na,nb,nr,rs->arbs", {hidden}, {hidden}, {shares}, eye(d2))'
+            f' - einsum("na,nb,nr,ns->arbs", {hidden}, {hidden}, {shares}, {shares}))/n'
+            ' + lam*einsum("ab,rs->arbs", eye(d1), eye(d2))',
+        ),
+        Claim("hessian", "b2", f"(diag(sum({shares}, axis=0)) - ({shares}).T @ {shares})/n"),
     )
 
 

@@ -16,6 +16,16 @@ Arrays = dict[str, Any]
 
 @final
 @dataclass(frozen=True)
+class Claim:
+    """A textbook result of a model: the gradient or the Hessian in one unknown, in the text language."""
+
+    kind: str
+    wrt: str
+    formula: str
+
+
+@final
+@dataclass(frozen=True)
 class Model:
     """One model, stated once.
 
@@ -28,6 +38,7 @@ class Model:
     source     textbook and equation
     data_set   the shipped data set of the demo
     prepare    raw columns of the data set → arrays for the data variables (with units and scaling documented)
+    claims     textbook derivatives, which the checker proves
     start      arrays, random generator → a start point for the unknowns
     """
 
@@ -41,6 +52,7 @@ class Model:
     start: Callable[[Arrays, np.random.Generator], Arrays]
     source: str
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
 
     def expression(self) -> Expression:
         """The statement as an expression."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Arrays, Model, standardised
+from .model import Arrays, Claim, Model, standardised
 
 
 def _start(arrays: Arrays, rng: np.random.Generator) -> Arrays:
@@ -21,5 +21,15 @@ MODEL = Model(
     data_set="wine",
     prepare=lambda raw: {"X": standardised(raw["X"])},
     start=_start,
+    claims=(
+        Claim("gradient", "W", "(X.T @ X @ W @ W.T @ W + W @ W.T @ X.T @ X @ W - 2*X.T @ X @ W)/n"),
+        Claim(
+            "hessian",
+            "W",
+            '(einsum("ab,sr->arbs", X.T @ X, W.T @ W) + einsum("as,br->arbs", X.T @ X @ W, W)'
+            ' + einsum("ab,rs->arbs", X.T @ X @ W @ W.T + W @ W.T @ X.T @ X - 2*X.T @ X, eye(r))'
+            ' + einsum("ab,sr->arbs", eye(d), W.T @ X.T @ X @ W) + einsum("as,br->arbs", W, X.T @ X @ W))/n',
+        ),
+    ),
     source="Deisenroth, Faisal, Ong, Mathematics for Machine Learning, eq. 10.29",
 )

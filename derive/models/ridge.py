@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Model, standardised, zeros
+from .model import Claim, Model, standardised, zeros
 
 MODEL = Model(
     name="ridge",
@@ -14,5 +14,9 @@ MODEL = Model(
     data_set="diabetes",
     prepare=lambda raw: {"X": standardised(raw["X"]), "y": raw["y"] - raw["y"].mean(), "lam": 10.0},
     start=zeros(("w", "X")),
+    claims=(
+        Claim("gradient", "w", "X.T @ (X @ w - y) + lam*w"),
+        Claim("hessian", "w", "X.T @ X + lam*eye(d)"),
+    ),
     source="Bishop, Pattern Recognition and Machine Learning, eq. 3.27",
 )

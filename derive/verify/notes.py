@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from ..statement.text import parse_node
 from .assumptions import read as read_assumptions
 from .check import check_same
 from .kinds import KINDS, check_kind
-from .verdict import Verdict
+from .style import in_style, is_latex
+from .verdict import About, Verdict
 
 SUFFIXES = (".dv", ".txt", ".md", ".markdown", ".tex")
 _LONGEST = 100 * TEXT_LENGTH
@@ -87,6 +88,7 @@ class _Page:
     assuming: list[str] = field(default_factory=list)
     objective: str | None = None
     before: Node | None = None  # the last line of a derivation
+    claimed: Node | None = None  # the claim at hand
 
     def names(self) -> dict[str, Variable]:
         return dict(declare(self.shapes, self.facts))
@@ -215,10 +217,20 @@ def _claim(page: _Page, head: str, rest: str, d: Directive, source: str, seed: i
         raise DeclarationError("a claim needs an objective before it")
     formula = formula.strip() or _displayed(source, d.end)
     try:
-        verdict = _verdict(page, kind, wrt, formula, seed)
+        verdict = _styled(_verdict(page, kind, wrt, formula, seed), page, kind, wrt, formula)
     except DeriveError as error:
         verdict = Verdict("unsupported", str(error))
     return Result(d.line, kind, wrt, formula, verdict)
+
+
+def _styled(verdict: Verdict, page: _Page, kind: str, wrt: str, formula: str) -> Verdict:
+    """With what it is about, and the right formula in the notation of the claim."""
+    names = page.names()
+    objective = recognise(formula_node(page.objective or "", names, page.symbols))
+    words = in_style(formula, verdict.right, page.symbols) if verdict.right is not None else ""
+    node = page.claimed
+    about = About(objective, names.get(wrt), kind, node, formula)
+    return replace(verdict, formula=words, about=about)
 
 
 def _verdict(page: _Page, kind: str, wrt: str, formula: str, seed: int) -> Verdict:
@@ -227,13 +239,13 @@ def _verdict(page: _Page, kind: str, wrt: str, formula: str, seed: int) -> Verdi
     conditions = read_assumptions(page.assuming, names)
     if kind == "line":
         before = page.before if page.before is not None else objective
-        node = formula_node(formula, names, page.symbols, before.shape)
+        page.claimed = node = formula_node(formula, names, page.symbols, before.shape)
         page.before = node
         return check_same(node, before, seed, assuming=conditions, subject="the line before")
     if kind not in KINDS:
         raise DeclarationError(f"a claim is of one of the kinds {', '.join(KINDS)}, not {kind!r}")
     if kind == "value":
-        node = formula_node(formula, names, page.symbols, objective.shape)
+        page.claimed = node = formula_node(formula, names, page.symbols, objective.shape)
         return check_same(node, objective, seed, assuming=conditions, subject="the objective")
     if wrt not in names:
         raise DeclarationError(f"no variable is called {wrt!r}; write `claim {kind} w: …`")
@@ -241,7 +253,7 @@ def _verdict(page: _Page, kind: str, wrt: str, formula: str, seed: int) -> Verdi
     shape = target.shape * 2 if kind == "hessian" else target.shape
     if kind == "jacobian":
         shape = (*objective.shape, *target.shape)
-    node = formula_node(formula, names, page.symbols, shape)
+    page.claimed = node = formula_node(formula, names, page.symbols, shape)
     return check_kind(objective, target, node, kind, seed, assuming=conditions)
 
 
@@ -251,7 +263,7 @@ def formula_node(
     """A formula in the text language, or in LaTeX where it looks like that."""
     from ..statement.latex import parse_latex_node
 
-    if any(sign in text for sign in "\\^$"):
+    if is_latex(text):
         return parse_latex_node(text, names, symbols, shape=shape)
     try:
         return parse_node(text, names)
@@ -260,6 +272,20 @@ def formula_node(
             return parse_latex_node(text, names, symbols, shape=shape)
         except DeriveError:
             raise error from None
+
+
+def html_page(results: Iterable[Result], title: str) -> str:
+    """A self-contained HTML page: the table of verdicts, then each with its formulas."""
+    from .page import page
+
+    return page([(f"line {r.line}: {r.kind} {r.wrt}".strip(), r.verdict) for r in results], title)
+
+
+def latex_page(results: Iterable[Result]) -> str:
+    """The verdicts as a LaTeX document."""
+    body = [f"\\paragraph{{Line {r.line}: {r.kind} {r.wrt}}}\n{r.verdict.latex()}" for r in results]
+    head = "\\documentclass{article}\n\\usepackage{amsmath,amssymb}\n\\begin{document}\n"
+    return head + "\n".join(body) + "\n\\end{document}\n"
 
 
 def summary(results: Iterable[Result]) -> str:
@@ -295,4 +321,14 @@ def exit_status(results: Iterable[Result]) -> int:
     return 1 if "refuted" in found else 2 if "unsupported" in found else 0
 
 
-__all__ = ["SUFFIXES", "Result", "check_file", "check_text", "exit_status", "formula_node", "summary"]
+__all__ = [
+    "SUFFIXES",
+    "Result",
+    "check_file",
+    "check_text",
+    "exit_status",
+    "formula_node",
+    "html_page",
+    "latex_page",
+    "summary",
+]

@@ -11,7 +11,8 @@ import numpy as np
 import sympy
 
 from ..domains import Array
-from ..node import Node
+from ..errors import UnsupportedError
+from ..node import Node, Variable
 from .numbers import largest, relative_gap
 
 Status = Literal["proved", "refuted", "agrees", "unsupported"]
@@ -85,11 +86,23 @@ class Counterexample:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a verdict is about: the claim as a formula (None for a function) and as it was written."""
+
+    objective: Node
+    wrt: Variable | None
+    kind: str
+    claim: Node | None
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer to "is this formula the derivative?".
 
     status   "proved", "refuted", "agrees" (equal wherever tried, not proved) or "unsupported"
     reason   one sentence
+    about    the claim, for reports
     right    what the claim should be, as derived, and `formula` the same in the notation of the claim
     """
 
@@ -99,6 +112,7 @@ class Verdict:
     diagnosis: Diagnosis | None = None
     right: Node | None = None
     formula: str = ""
+    about: About | None = None
 
     @property
     def ok(self) -> bool:
@@ -113,8 +127,39 @@ class Verdict:
             "reason": self.reason,
             "diagnosis": None if found is None else {"kind": found.kind, "sentence": found.sentence},
             "right": self.formula or None,
+            "claim": None if self.about is None else self.about.source,
+            "kind": None if self.about is None else self.about.kind,
+            "wrt": None if self.about is None or self.about.wrt is None else self.about.wrt.name,
             "counterexample": None if example is None else example.record(),
         }
+
+    def latex(self) -> str:
+        """The verdict as a block of LaTeX (for amsmath)."""
+        from .latex_report import report
+
+        return report(self)
+
+    def html(self, title: str = "Checked derivation") -> str:
+        """The verdict as a self-contained HTML page."""
+        from .page import page
+
+        return page([(title, self)], title)
+
+    def plot(self, axes: Any = None) -> Any:
+        """The Taylor remainders of claimed and right gradient, log–log, on Matplotlib axes; the axes are returned.
+
+        Raises `UnsupportedError` where the claim is no gradient given as a formula.
+        """
+        from .page import draw, remainders
+
+        found = remainders(self)
+        if found is None:
+            raise UnsupportedError("only the verdict on a gradient given as a formula has a plot")
+        if axes is None:
+            from matplotlib.figure import Figure
+
+            axes = Figure(figsize=(5.2, 3.2), layout="constrained").subplots()
+        return draw(axes, found)
 
     def __str__(self) -> str:
         lines = [f"{self.status}: {self.reason}"]
