@@ -69,6 +69,45 @@ class GradientReport:
         """Whether nothing speaks against the gradient."""
         return self.status != "refuted"
 
+    def plot(self, axes: Any = None) -> Any:
+        """The Taylor remainder against the step, log–log, on Matplotlib axes; the axes are returned."""
+        if axes is None:
+            from matplotlib.figure import Figure
+
+            axes = Figure(figsize=(5.2, 3.2), layout="constrained").subplots()
+        shown = [(h, r) for h, r in zip(self.steps, self.remainders, strict=True) if r > 0 and np.isfinite(r)]
+        if shown:
+            order = f", order {self.slope:.2f}" if self.slope == self.slope else ""
+            axes.loglog(*zip(*shown, strict=True), marker="o", markersize=3, label=f"Taylor remainder{order}")
+            (h, r), steps = shown[0], [step for step, _ in shown]
+            axes.loglog(steps, [r * (s / h) ** 2 for s in steps], "k--", linewidth=0.8, label="h²")
+            axes.legend(fontsize=8)
+        axes.set_xlabel("step h")
+        axes.set_ylabel("Taylor remainder")
+        return axes
+
+    def record(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "method": self.method,
+            "orders": [s if s == s else None for s in (self.slope, self.slope_quadratic)],
+            "steps": list(self.steps),
+            "remainders": list(self.remainders),
+            "evaluations": self.evaluations,
+            "worst": [
+                {
+                    "index": None if e.index is None else list(e.index),
+                    "claimed": e.claimed,
+                    "measured": e.measured,
+                    "uncertainty": e.uncertainty,
+                    "status": e.status,
+                }
+                for e in self.worst
+            ],
+        }
+
     def __str__(self) -> str:
         lines = [f"{self.status}: {self.reason}"]
         if self.slope == self.slope:

@@ -43,6 +43,8 @@ code { background: #f3f5f7; padding: 0 .2rem; }
 _REPLACED = (
     *((rf"\{side}{name}", sign) for side in "lr" for name, sign in (("Vert", r"\|"), ("vert", "|"))),
     *((word, "") for word in (r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\!", r"\displaystyle")),
+    (r"^\top", r"^{\mathsf{T}}"),  # Matplotlib spaces a bare \top like a relation
+    (r"^{\top}", r"^{\mathsf{T}}"),
     (r"\tfrac", r"\frac"),
     (r"\dfrac", r"\frac"),
     (r"\succeq", r"\succcurlyeq"),
@@ -94,7 +96,7 @@ def _section(heading: str, v: Verdict) -> str:
         parts.append(f"<p>Claim {formula or f'<code>{html.escape(about.source)}</code>'}</p>")
     if v.status == "refuted" and v.right is not None:
         parts.append(f"<p>Right {_node(v.right)}</p>")
-    parts.append(f"<p>{html.escape(v.reason)}.</p>")
+    parts.append(f"<p>{html.escape(v.reason[:1].upper() + v.reason[1:])}.</p>")
     if v.diagnosis is not None:
         parts.append(
             f"<p><b>Diagnosis ({html.escape(v.diagnosis.kind)}).</b> {html.escape(str(v.diagnosis))}</p>"

@@ -11,6 +11,7 @@ from derive.errors import ArgumentError, UnsupportedError
 
 NAMES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": (), "eta": ()}
 RIDGE = dv.parse("sumsq(X @ w - y)/2 + lam/2*sumsq(w)", variables=NAMES, facts={"lam": ("positive",)})
+LOSS = dv.parse("sumsq(X @ w - y)/2", variables=NAMES)
 CROSS = dv.parse("-sum(y*log(softmax(z)))", variables={"y": ("k",), "z": ("k",)})
 QUADRATIC = dv.parse("dot(x, A@x)", variables={"x": ("n",), "A": ("n", "n")})
 GRADIENT = "(X.T@(X@w - y) + lam*w)"
@@ -30,7 +31,6 @@ GRADIENT = "(X.T@(X@w - y) + lam*w)"
         ("step", f"w - inv(X.T@X + lam*eye(d))@{GRADIENT}", "refuted", "objective"),
         ("hessian", "X.T@X + lam*eye(d)", "proved", None),
         ("value", "(w@(X.T@X)@w - 2*y@X@w + y@y)/2 + lam*sum(w**2)/2", "proved", None),
-        ("kkt", "w", "unsupported", None),
     ],
 )
 def test_kinds(kind: str, claim: str, status: str, diagnosed: str | None) -> None:
@@ -89,3 +89,63 @@ def test_equal_expressions() -> None:
     assert dv.check_equal("A @ B", "B @ A", variables={"A": ("n", "n"), "B": ("n", "n")}).status == "refuted"
     with pytest.raises(ArgumentError):
         dv.check_equal(x, lambda x: x)
+
+
+KKT = ["X.T @ (X @ w - y) - mu == 0", "w >= 0", "mu >= 0", "mu*w == 0"]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        KKT,
+        ["2*mu == 2*X.T @ (X @ w - y)", "0 <= w", "mu >= 0", "mu @ w == 0"],
+        "\n".join(reversed(KKT)),
+    ],
+    ids=["as derived", "moved about", "text, in another order"],
+)
+def test_kkt_systems(claim: object) -> None:
+    found = dv.check(LOSS, "w", claim=claim, kind="kkt", subject_to=["w >= 0"])
+    assert found.status == "proved", found
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        (KKT[:3], "missing condition"),
+        ([KKT[0].replace("- mu", "+ mu"), *KKT[1:]], "sign"),
+        ([KKT[0].replace("- y", "+ y"), *KKT[1:]], "sign"),
+        ([*KKT[:2], "mu <= 0", KKT[3]], "sign"),
+        ([*KKT, "sum(w) == 1"], "extra condition"),
+    ],
+)
+def test_wrong_kkt_systems(claim: list[str], kind: str) -> None:
+    found = dv.check(LOSS, "w", claim=claim, kind="kkt", subject_to=["w >= 0"])
+    assert found.status == "refuted"
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind == kind, found
+
+
+def test_the_multiplier_of_an_equation_has_either_sign() -> None:
+    for sign in "+-":
+        claim = [f"X.T @ (X @ w - y) {sign} nu == 0", "sum(w) == 1"]
+        assert dv.check(LOSS, "w", claim=claim, kind="kkt", subject_to="sum(w) == 1").status == "proved"
+
+
+def test_em_updates_are_stationary_points() -> None:
+    """The M-step of a mixture: weights on the simplex, means, with the responsibilities R held fixed."""
+    shapes = {"R": ("n", "k"), "X": ("n", "d"), "mu": ("k", "d"), "p": ("k",)}
+    facts = {"R": ("simplex",), "p": ("simplex", "positive")}
+    weights = dv.parse("-sum(R @ log(p))", variables=shapes, facts=facts)
+    means = dv.parse("sum(R*sum((X[:, None, :] - mu)**2, axis=2))/2", variables=shapes, facts=facts)
+    assert dv.check(weights, "p", claim="mean(R, axis=0)", kind="update").status == "proved"
+    assert dv.check(weights, "p", claim="sum(R, axis=0)/k", kind="update").status == "refuted"
+    assert dv.check(means, "mu", claim="R.T @ X/sum(R, axis=0)[:, None]", kind="update").status == "proved"
+    assert dv.check(means, "mu", claim="R.T @ X/n", kind="update").status == "refuted"
+
+
+def test_index_notation() -> None:
+    for claim, status in (
+        (r"\frac{\partial f}{\partial w_j} = \sum_i X_{ij}(\sum_k X_{ik}w_k - y_i)", "proved"),
+        (r"\frac{\partial f}{\partial w_j} = \sum_i X_{ij}(\sum_k X_{ik}w_k + y_i)", "refuted"),
+    ):
+        assert dv.check(LOSS, "w", claim=claim).status == status
