@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import sympy
@@ -97,6 +98,11 @@ def all_cases() -> Iterator[Case]:
         order = case["order"]
         derive = {1: gradient, 2: hessian, "jacobian": jacobian}[order]
         yield Case(case["id"], node, wrt, order, derive(node, wrt))
+
+
+@cache
+def _cases() -> tuple[Case, ...]:
+    return tuple(all_cases())
 
 
 def mutants(case: Case) -> Iterator[tuple[str, Node]]:
@@ -247,6 +253,20 @@ class Score:
         """The share of right diagnoses."""
         return sum(self.diagnosed.values()) / max(1, sum(self.total.values()))
 
+    def merge(self, other: Score) -> None:
+        """Add the counts of another part of the campaign."""
+        for counts, more in (
+            (self.total, other.total),
+            (self.diagnosed, other.diagnosed),
+            (self.right, other.right),
+        ):
+            counts.update(more)
+        self.missed += other.missed
+        self.wrong_words += other.wrong_words
+        self.accused += other.accused
+        self.times += other.times
+        self.slowest = max(self.slowest, other.slowest)
+
     def spoiled(self, case: Case, kind: str, claim: Node) -> None:
         if not differs(claim, case):
             return
@@ -305,7 +325,7 @@ def campaign(
     """Check `every`-th mutant of every `step`-th case (from `skip` on) whose derivative is not too heavy."""
     score = Score()
     count = 0
-    for k, case in enumerate(all_cases()):
+    for k, case in enumerate(_cases()):
         if k % step != skip or case.right.weight > heaviest:
             continue
         for claim in dict.fromkeys((case.right, simplify(case.right), expand(case.right, 60))):
@@ -319,10 +339,25 @@ def campaign(
     return score
 
 
+def main() -> None:
+    """The whole campaign, or every K-th case from J on (`--step K --skip J`), with `--pairs` of slips."""
+    words = sys.argv[1:]
+    step, skip = (
+        int(words[words.index(f) + 1]) if f in words else d for f, d in (("--step", 1), ("--skip", 0))
+    )
+    start_time = time.process_time()
+    score = Score()
+    for k in range(skip, len(_cases()), step):
+        score.merge(campaign(step=10**6, skip=k, pairs="--pairs" in words))
+        if k % 20 == skip % 20 and sys.stderr.isatty():
+            print(f"{k} cases: {sum(score.total.values())} claims", file=sys.stderr)
+        if "--part" in words and k % 10 == skip % 10:
+            print(score.report(), flush=True)
+    if "-v" in words:
+        print("\n".join([*score.missed, *score.accused, *score.wrong_words]))
+    print(score.report())
+    print(f"{time.process_time() - start_time:.0f} s of process time")
+
+
 if __name__ == "__main__":
-    start_time = time.perf_counter()
-    result = campaign(pairs="--pairs" in sys.argv)
-    if "-v" in sys.argv:
-        print("\n".join([*result.missed, *result.accused, *result.wrong_words]))
-    print(result.report())
-    print(f"{time.perf_counter() - start_time:.0f} s")
+    main()
