@@ -398,16 +398,20 @@ def random_data(statement: Statement, seed: int) -> dict[str, Any]:
     named = [*statement.data.values(), *statement.unknowns.values()]
     names = list(dict.fromkeys(s for shape in named for s in shape if isinstance(s, str)))
     others = [s for s in names if s != statement.rows]
+    others = others if seed % 2 == 0 else others[::-1]
     sizes = {**{s: 2 + k % 4 for k, s in enumerate(others)}, statement.rows: 24}
+    if seed >= 4:  # few rows, as constraints need them
+        sizes = {**{s: 5 + k % 4 for k, s in enumerate(others)}, statement.rows: 3}
     found: dict[str, Any] = {s: sizes[s] for s in names if s not in statement.data}
-    for name, shape in shapes_in_numbers(statement.data, sizes).items():
-        found[name] = random_array(shape, statement.facts.get(name, ()), rng, seed % 4)
+    for k, (name, shape) in enumerate(shapes_in_numbers(statement.data, sizes).items()):
+        kind = seed % 4 if k > 0 else 0
+        found[name] = random_array(shape, statement.facts.get(name, ()), rng, kind)
     told = {s for name in statement.data for s in statement.data[name]}
     return {name: value for name, value in found.items() if name in statement.data or name not in told}
 
 
 def random_array(shape: tuple[int, ...], facts: tuple[str, ...], rng: Any, kind: int) -> Any:
-    """Numbers with the facts; where there are none, normal, or (vectors) positive, 0 or 1, or ±1."""
+    """Numbers with the facts; where there are none, normal, positive, labels (0 or 1, one per row), or ±1."""
     noise = rng.standard_normal(shape)
     if "simplex" in facts:
         return np.exp(noise) / np.exp(noise).sum(axis=-1, keepdims=True)
@@ -415,12 +419,19 @@ def random_array(shape: tuple[int, ...], facts: tuple[str, ...], rng: Any, kind:
         return noise @ np.swapaxes(noise, -1, -2) / shape[-1] + np.eye(shape[-1])
     if "integer" in facts:
         return rng.integers(0, 2, shape).astype(float)
-    if {"positive", "nonnegative"} & set(facts) or (kind == 1 and len(shape) == 1):
+    if (
+        {"positive", "nonnegative"} & set(facts)
+        or (kind > 0 and not shape)
+        or (kind == 1 and len(shape) == 1)
+    ):
         return 0.1 + rng.random(shape)
     if "symmetric" in facts:
         return (noise + np.swapaxes(noise, -1, -2)) / 2
-    if kind in (2, 3) and len(shape) == 1:
-        return (noise > 0) * 1.0 if kind == 2 else np.where(noise > 0, 1.0, -1.0)
+    if kind == 2 and shape:
+        largest = noise.max(axis=-1, keepdims=True) if len(shape) > 1 else np.maximum(noise, 0.0)
+        return (noise == largest) * 1.0
+    if kind == 3 and len(shape) == 1:
+        return np.where(noise > 0, 1.0, -1.0)
     return noise
 
 
