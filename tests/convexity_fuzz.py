@@ -115,7 +115,9 @@ def outcome(text: str, rng: np.random.Generator, pairs: int = 12) -> Outcome:
             m = mpmath.nan
         if not (mpmath.isfinite(m) and mpmath.im(m) == 0):
             return Outcome(text, "convex", f"the segment leaves the domain between {ends}")
-        if m > (a + b) / 2 + mpmath.mpf(10) ** -18 * (1 + abs(a) + abs(b)):
+        with mpmath.workdps(30):
+            above = m > (a + b) / 2 + mpmath.mpf(10) ** -18 * (1 + abs(a) + abs(b))
+        if above:
             return Outcome(text, "convex", f"chord {mpmath.nstr((a + b) / 2 - m, 5)} between {ends}")
     return Outcome(text, "convex")
 

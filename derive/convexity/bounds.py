@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import sympy
 
-from ..build import Factor, add, einsum, is_zero, negate
+from ..build import Factor, add, constant_value, einsum, is_zero, negate, power, split_power
 from ..differentiate import gradient, jacobian
-from ..node import Apply, Einsum, Node, Variable, depends_on, ones, variables
+from ..node import Apply, Einsum, Node, Sum, Variable, depends_on, ones, variables
 from ..operators import apply
 from ..simplify import expand, simplify
 from ..sizes import ONE
 from .forms import flat, prove_form
-from .signs import Prover
+from .signs import Prover, Term
 
 _AT_MOST_ONE = frozenset({"sigmoid", "softmax", "max_share"})
 
@@ -26,6 +26,7 @@ def hessian_bounds(form: Node, unknown: Variable, direction: Variable) -> tuple[
     """(lower, upper), each a matrix over the axes of the unknown twice, or None where none was found."""
     view = expand(form)
     terms = flat(view)
+    terms = _logistic_pairs(terms)
     fixed = [(c, t) for c, t in terms if not depends_on(t, unknown)]
     rest = [(c, t) for c, t in terms if depends_on(t, unknown)]
     if any(v.name.startswith("_kink") for v in variables(form)):
@@ -46,9 +47,42 @@ def hessian_bounds(form: Node, unknown: Variable, direction: Variable) -> tuple[
     return lower, _matrix(add(above, ()), direction)
 
 
+def _logistic_pairs(terms: list[Term]) -> list[Term]:
+    """c σ r − c σ² r as c σ(z) σ(−z) r."""
+    found = list(terms)
+    for c, t in terms:
+        factors = list(zip(t.operands, t.inputs, strict=True)) if isinstance(t, Einsum) else []
+        for k, (node, labels) in enumerate(factors):
+            if not (isinstance(node, Apply) and node.op == "sigmoid" and (c, t) in found):
+                continue
+            output = t.output if isinstance(t, Einsum) else ()
+            others = [f for j, f in enumerate(factors) if j != k]
+            squared = einsum([*others, (power(node, sympy.Integer(2)), labels)], output)
+            if (-c, squared) in found:
+                mirror = apply("sigmoid", negate(node.operands[0]))
+                found.remove((c, t))
+                found.remove((-c, squared))
+                found.append((c, einsum([*factors, (mirror, labels)], output)))
+                break
+    return found
+
+
 def _matrix(form: Node, direction: Variable) -> Node:
     """The matrix of a quadratic form."""
     return simplify(add([(sympy.S.Half, jacobian(gradient(form, direction), direction))]))
+
+
+def _largest(prover: Prover, node: Node) -> sympy.Expr | None:
+    """The largest value of (c + u)⁻ᵖ with u ≥ 0 and c > 0, which is c⁻ᵖ."""
+    base, exponent = split_power(node)
+    if not (exponent.is_number and exponent < 0 and isinstance(base, Sum)):
+        return None
+    numbers = [(c, constant_value(t)) for c, t in base.terms]
+    least = sum((c * k for c, k in numbers if k is not None), sympy.S.Zero)
+    rest = [(c, t) for (c, t), (_, k) in zip(base.terms, numbers, strict=True) if k is None]
+    if not least.is_positive or not all(c.is_nonnegative and prover.prove(t) for c, t in rest):
+        return None
+    return least**exponent
 
 
 def _bounded(prover: Prover, term: Node, unknown: Variable) -> tuple[sympy.Expr, Node] | None:
@@ -62,6 +96,10 @@ def _bounded(prover: Prover, term: Node, unknown: Variable) -> tuple[sympy.Expr,
     waiting = list(weights)
     while waiting:
         node, labels = waiting.pop()
+        largest = _largest(prover, node)
+        if largest is not None:
+            scale = scale * largest
+            continue
         if not (isinstance(node, Apply) and node.op in _AT_MOST_ONE):
             return None
         if node.op == "sigmoid":

@@ -8,13 +8,17 @@ matrix, so that matrix unknowns, several unknowns and compositions need no rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
+
 from .. import notation
 from ..build import inner, is_zero, negate, total
-from ..node import Node, Variable, variable, variables
+from ..evaluate import evaluate
+from ..node import Node, Variable, size_symbols, variable, variables
+from ..sizes import Binding
 from ..stable import recognise
 from ..statement.arithmetic import sub
 from .bounds import hessian_bounds
@@ -57,14 +61,45 @@ class Convexity:
         if self.domain:
             out.append("on the convex set " + ", ".join(self.domain))
         if self.lower is not None:
-            out.append(f"Hessian >= {notation.text(self.lower)}")
+            out.append(f"Hessian >= {_shown(self.lower)}")
         if self.upper is not None:
-            out.append(f"Hessian <= {notation.text(self.upper)}")
+            out.append(f"Hessian <= {_shown(self.upper)}")
         if self.proof is not None:
             out += self.proof.lines(1) if steps else self.proof.lines(1)[:1]
         if self.counterexample is not None:
             out.append(f"  {self.counterexample}")
         return out
+
+    def constants(
+        self, arrays: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> tuple[float | None, float | None]:
+        """(λ_min(lower), λ_max(upper)) on data: strong convexity, and the Lipschitz constant of the gradient.
+
+        None stands for a bound that was not found.
+
+        >>> import derive as dv
+        >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+        >>> dv.minimize(loss, over="w").convexity().constants(X=[[3.0, 0.0], [0.0, 2.0]])
+        (4.0, 9.0)
+        """
+        data = {**(arrays or {}), **more}
+        bounds = [n for n in (self.lower, self.upper) if n is not None]
+        whole = bounds if self.form is None else [self.form, *bounds]
+        binding = Binding({s: int(data[s.name]) for s in size_symbols(*whole) if s.name in data})
+        for v in variables(*whole):
+            if v.name in data:
+                binding.learn(v.name, v.shape, np.shape(data[v.name]))
+        sizes = {s.name: n for s, n in binding.values.items()}
+        found: list[float | None] = []
+        for node, pick in ((self.lower, min), (self.upper, max)):
+            if node is None:
+                found.append(None)
+                continue
+            names = {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}
+            matrix = evaluate(node, {k: a for k, a in {**sizes, **data}.items() if k in names})
+            size = int(np.sqrt(matrix.size))
+            found.append(float(pick(np.linalg.eigvalsh(matrix.reshape(size, size)))))
+        return found[0], found[1]
 
     def record(self) -> dict[str, Any]:
         """The verdict as plain data."""
@@ -99,6 +134,11 @@ class Convexity:
     __repr__ = __str__
 
 
+def _shown(bound: Node) -> str:
+    """A bound as text, one of more than two axes in index notation."""
+    return notation.text(bound) if bound.order <= 2 else notation.lines(bound)[0]
+
+
 def convexity(
     objective: Node, unknowns: Sequence[Variable], *, seed: int = 0, look: bool = True, compose: bool = True
 ) -> Convexity:
@@ -125,7 +165,7 @@ def convexity(
         if proof is not None:
             because = "the second derivative along every direction d is nonnegative"
             bounds: tuple[Node | None, Node | None] = (None, None)
-            if look and len(unknowns) == 1 and unknowns[0].order == 1:
+            if look and len(unknowns) == 1 and unknowns[0].order <= 2:
                 bounds = hessian_bounds(form, unknowns[0], directions[unknowns[0]])
             return Convexity("convex", because, proof, None, form, domain, *bounds)
     except Undecided as found:

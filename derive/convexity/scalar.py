@@ -44,7 +44,7 @@ def _refuted(e: sympy.Expr) -> bool:
 
 def _forms(e: sympy.Expr) -> list[sympy.Expr]:
     found = [e]
-    if sympy.count_ops(e) > 100:
+    if sympy.count_ops(e) > 70:
         return found
     exponential = (
         e.rewrite(sympy.exp) if e.has(sympy.functions.elementary.hyperbolic.HyperbolicFunction) else e
@@ -103,13 +103,22 @@ def _polynomial(e: sympy.Expr, strict: bool) -> bool:
     return bool(roots == 0 and p.eval(1) > 0)
 
 
+def _determinant(m: sympy.Matrix) -> sympy.Expr:
+    """The determinant of a matrix of size 1 to 3, as it stands: SymPy's cancels on the way, which may take minutes."""
+    if m.shape[0] == 1:
+        return m[0, 0]
+    if m.shape[0] == 2:
+        return m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+    return sum((-1) ** k * m[0, k] * _determinant(m.minor_submatrix(0, k)) for k in range(3))
+
+
 def psd(matrix: sympy.Matrix) -> bool:
     """Whether all principal minors are provably ≥ 0, which is equivalent to psd for symmetric matrices."""
     n = matrix.shape[0]
     if n > 3:
         return False
     return all(
-        nonnegative(sympy.together(matrix.extract(list(rows), list(rows)).det()))
+        nonnegative(_determinant(matrix.extract(list(rows), list(rows))))
         for k in range(1, n + 1)
         for rows in itertools.combinations(range(n), k)
     )

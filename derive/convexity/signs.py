@@ -23,6 +23,8 @@ from .grams import grams
 from .scalar import nonnegative, psd
 
 Term = tuple[sympy.Expr, Node]
+#: Operators with values in [−1, 1] and in [0, 1].
+_AT_MOST_ONE = frozenset("sign tanh erf sin cos sigmoid step softmax max_share".split())
 _KEEPS_SIGN = frozenset("sinh tanh arctan arcsinh erf expm1 log1p arcsin arctanh cumsum slice take".split())
 
 
@@ -101,6 +103,8 @@ class Prover:
                     if len(found) == 1 and node.coefficients[0] == 1
                     else done("a sum of such", *found)
                 )
+            if not strict and self._outweighed(list(node.terms)):
+                return done("what may be negative is at most as large as the number before it")
         if isinstance(node, Einsum):
             parts = [self.prove(o, strict) for o in node.operands]
             if all(p is not None for p in parts):
@@ -138,6 +142,19 @@ class Prover:
             found.append(step)
         return found if some or not strict else None
 
+    def _outweighed(self, terms: list[Term]) -> bool:
+        """c + Σ cᵢ tᵢ with |tᵢ| ≤ 1 and c ≥ Σ |cᵢ|, up to terms that are nonnegative."""
+        least = sympy.S.Zero
+        for c, t in terms:
+            number = constant_value(t)
+            if number is not None:
+                least += c * number
+            elif isinstance(t, Apply) and t.op in _AT_MOST_ONE and c.is_number:
+                least -= abs(c)
+            elif not (c.is_nonnegative and self.prove(t)):
+                return False
+        return bool(least.is_nonnegative)
+
     def opposite(self, node: Node) -> Step | None:
         """A proof that every entry is ≤ 0."""
         below = self._below(node)
@@ -145,6 +162,10 @@ class Prover:
             return below
         if isinstance(node, Sum) or any(isinstance(o, Sum) for o in node.operands):
             negative = add([(sympy.S.NegativeOne, node)], node.shape)
+            if isinstance(node, Sum) and self._outweighed([(-c, t) for c, t in node.terms]):
+                return Step(
+                    self.say(negative), "what may be negative is at most as large as the number before it"
+                )
             if isinstance(node, Einsum):  # −Σ(a − b)c as Σ(b − a)c
                 for k, o in enumerate(node.operands):
                     if isinstance(o, Sum):
@@ -215,21 +236,12 @@ class Prover:
 
     def _quadratic(self, e: sympy.Expr, d: list[sympy.Symbol]) -> bool:
         """A quadratic form in the directions by its principal minors."""
-        try:
-            p = sympy.Poly(sympy.expand(e), *d)
-        except sympy.PolynomialError:
+        slopes = [sympy.diff(e, x) for x in d]
+        origin = dict.fromkeys(d, sympy.S.Zero)
+        matrix = sympy.Matrix([[sympy.diff(s, x) / 2 for x in d] for s in slopes])
+        if matrix.free_symbols & set(d) or any(s.xreplace(origin) != 0 for s in slopes):
             return False
-        rest = sympy.S.Zero
-        matrix = sympy.zeros(len(d), len(d))
-        for powers, c in p.terms():
-            where = [k for k, m in enumerate(powers) for _ in range(m)]
-            if not where:
-                rest += c
-            elif len(where) == 2:
-                matrix[where[0], where[1]] += c / 2
-                matrix[where[1], where[0]] += c / 2
-            else:
-                return False
+        rest = e.xreplace(origin)
         if rest != 0 and not nonnegative(rest):
             return False
         return psd(matrix)
