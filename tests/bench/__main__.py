@@ -1,7 +1,9 @@
 """`python -m tests.bench`: how long deriving, printing and kernels take, and how long results are in print.
 
-Prints the tables and writes them to docs/benchmarks.md, with the machine they were measured on.
-Nothing here is asserted but correctness: a kernel is timed only after it agreed with NumPy to 1e-9.
+Prints the tables and writes them to docs/benchmarks.md, with the machine they were measured on and the targets.
+Nothing here is asserted but correctness: a kernel is timed only after it agreed with all peers to 1e-9.
+Everything runs in this one process on one thread; the table with all threads is made by a second process, because
+libraries read their number of threads once.
 """
 
 from __future__ import annotations
@@ -13,19 +15,23 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import deriving, kernels, lengths, solvers
+from . import compute, deriving, everybody, kernels, lengths, rows, solvers, targets
 from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "docs" / "benchmarks.md"
 PARTS = {
     "deriving": deriving.table,
-    "kernels": kernels.table,
+    "rows": rows.table,
+    "compute": compute.table,
+    "models": kernels.table,
     "hessians": kernels.hessians,
     "threads": kernels.threads,
+    "all-threads": everybody.table,
     "growth": kernels.growth,
     "lengths": lengths.table,
     "solvers": solvers.table,
+    "targets": targets.table,
 }
 
 
@@ -37,10 +43,11 @@ def machine() -> str:
         name = next(line.split(":", 1)[1].strip() for line in cpu.splitlines() if "model name" in line)
     except (OSError, StopIteration):
         pass
-    installed = [p for p in kernels.peers.PEERS if p not in kernels.peers.missing()]
+    installed = sorted({p for p in kernels.peers.PACKAGES.values() if kernels.peers.is_installed(p)})
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy", *installed))
     python = platform.python_version()
-    return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; one thread unless said otherwise."
+    settings = ", ".join(f"{k}={os.environ[k]}" for k in sorted(os.environ) if k.endswith("_NUM_THREADS"))
+    return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}. {settings} unless said otherwise."
 
 
 def main() -> int:
@@ -61,7 +68,7 @@ def main() -> int:
                 "",
                 machine(),
                 "",
-                *(t.markdown() for t in tables),
+                *(t.markdown() for t in [tables[-1], *tables[:-1]]),
             ]
         )
         temporary = OUT.with_suffix(".tmp")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import peers
-from .table import Table, duration
+from .table import RESULTS, Table, duration
 
 Arrays = dict[str, Any]
 Call = Callable[[], Sequence[Any]]
@@ -50,6 +50,8 @@ def _lse(xp: Any, z: Any, axis: int) -> Any:
         from jax.nn import logsumexp
 
         return logsumexp(z, axis=axis)
+    if xp.__name__ == "pytensor":
+        return xp.logsumexp(z, axis=axis)
     from autograd.scipy.special import logsumexp
 
     return logsumexp(z, axis=axis)
@@ -433,12 +435,17 @@ def outputs(case: Case) -> dict[str, Any]:
     return {"value": f, **{f"gradient {u}": g for u, g in zip(case.unknowns, slopes, strict=True)}}
 
 
-def ours(case: Case, arrays: Arrays) -> tuple[Call, float]:
-    """A bound kernel, and the seconds that its first call took."""
+def kernel(case: Case) -> Any:
+    """The compiled statement, without data."""
     import derive as dv
 
     found = outputs(case)
-    compiled = dv.compile(found["hessian"], structured=True) if case.structured else dv.compile(found)
+    return dv.compile(found["hessian"], structured=True) if case.structured else dv.compile(found)
+
+
+def ours(case: Case, arrays: Arrays) -> tuple[Call, float]:
+    """A bound kernel, and the seconds that its first call took."""
+    compiled = kernel(case)
     point = {k: arrays[k] for k in case.unknowns}
     began = time.process_time()
     bound: Any = compiled.bind({k: a for k, a in arrays.items() if k not in point})
@@ -476,7 +483,7 @@ def by_torch(case: Case, arrays: Arrays) -> Call:
     import torch
     from torch.func import grad, hessian, jvp
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(peers.THREADS)
     if case.kind == "gradient":
         return peers._torch(case.objective, arrays, case.unknowns)
     given = {k: torch.as_tensor(a) for k, a in arrays.items() if k not in (*case.unknowns, "t")}
@@ -505,13 +512,50 @@ def by_autograd(case: Case, arrays: Arrays) -> Call:
     return lambda: [product(arrays[name], arrays["t"])]
 
 
-MAKERS = {"jax": by_jax, "torch": by_torch, "autograd": by_autograd}
+def by_torch_compiled(case: Case, arrays: Arrays) -> Call:
+    if case.kind != "gradient":
+        raise NotImplementedError("torch.compile of second derivatives")
+    return peers._torch_compiled(case.objective, arrays, case.unknowns)
 
 
-def calls(case: Case, arrays: Arrays) -> dict[str, Call]:
+def by_pytensor(case: Case, arrays: Arrays) -> Call:
+    if case.kind != "gradient":
+        raise NotImplementedError("second derivatives by PyTensor")
+    return peers._pytensor(case.objective, arrays, case.unknowns)
+
+
+MAKERS = {
+    "jax": by_jax,
+    "torch": by_torch,
+    "torch.compile": by_torch_compiled,
+    "autograd": by_autograd,
+    "pytensor": by_pytensor,
+}
+#: Peers that could not do a case, and why.
+FAILED: dict[str, set[str]] = {}
+
+
+def remark() -> str:
+    """Who is missing, for the text below a table."""
+    absent = peers.missing()
+    text = f" Not installed, so not compared: {', '.join(absent)}." if absent else ""
+    failed = "; ".join(f"{peer} ({', '.join(sorted(cases))})" for peer, cases in sorted(FAILED.items()))
+    return text + (f" Not able to do a case as it is written here: {failed}." if failed else "")
+
+
+def calls(case: Case, arrays: Arrays, wanted: Sequence[str] = tuple(MAKERS)) -> dict[str, Call]:
     """The installed peers, ready to be called with nothing."""
     absent = [*peers.missing(), *case.skip]
-    found = {peer: make(case, arrays) for peer, make in MAKERS.items() if peer not in absent}
+    found: dict[str, Call] = {}
+    for peer, make in MAKERS.items():
+        if peer in wanted and peer not in absent:
+            try:
+                call = make(case, arrays)
+                call()
+            except Exception:
+                FAILED.setdefault(peer, set()).add(case.name)
+            else:
+                found[peer] = call
     if case.plain is not None:
         plain = case.plain
         found["NumPy"] = lambda: plain(**arrays)
@@ -538,6 +582,7 @@ def table(quick: bool, only: str = "") -> Table:
             everybody["floor"] = lambda f=floor, a=arrays: f(**a)  # type: ignore[misc]
         found = interleaved({"ours": mine, **everybody}, 0.3 if quick else 2.0, time.process_time)
         ratios = [f"{found[c] / found['ours']:.2f}" if c in found else "–" for c in [*columns, "floor"]]
+        RESULTS[f"{case.name} {case.size}"] = found
         best = min(found[c] for c in columns if c in found)
         best_text = f"{best / found['ours']:.2f}"
         rows.append([case.name, case.size, duration(found["ours"]), *ratios, best_text, f"{first:.1f} s"])
@@ -546,5 +591,5 @@ def table(quick: bool, only: str = "") -> Table:
         ["case", "size", "kernel", *columns, "products alone", "best peer", "first call"],
         rows,
         "Medians of processor time on one thread, calls taking turns, data bound beforehand, results equal to 1e-9. "
-        "`products alone`: the matrix products of value and gradient by NumPy, nothing else.",
+        f"`products alone`: the matrix products of value and gradient by NumPy, nothing else.{remark()}",
     )

@@ -1,4 +1,4 @@
-"""Value and gradient by a bound kernel against NumPy, automatic differentiation and loops written by hand.
+"""The models at the sizes of their data sets, threads, and growth with the number of rows.
 
 The NumPy forms are written as one would by hand, with the obvious intermediates shared.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import handwritten, peers
-from .table import Table, duration
+from . import peers
+from .table import RESULTS, Table, duration
 
 Arrays = dict[str, Any]
 
@@ -114,23 +114,14 @@ def _network(n: int, a: int, b: int, c: int) -> Arrays:
 def cases() -> list[tuple[str, str, Arrays]]:
     """Model, size in words, arrays."""
     rng = np.random.default_rng(0)
-    found: list[tuple[str, str, Arrays]] = []
-    for n, d in ((200, 10), (20_000, 100)):
-        size = f"{n} × {d}"
-        found.append(("least_squares", size, _linear(n, d, 0, False, False)))
-        found.append(("ridge", size, _linear(n, d, 1, True, False)))
-        found.append(("logistic", size, _linear(n, d, 2, True, True)))
-    found.append(("least_squares", "200000 × 100", _linear(200_000, 100, 0, False, False)))
-    found.append(("logistic", "200000 × 100", _linear(200_000, 100, 2, True, True)))
-    found.append(("logistic", "20000 × 1000", _linear(20_000, 1000, 2, True, True)))
-    found.append(("gaussian_mixture", "150 × 4, k = 3", _mixture(150, 4, 3)))
-    found.append(("gaussian_mixture", "50000 × 8, k = 5", _mixture(50_000, 8, 5)))
-    found.append(("mlp", "1797, 64-16-10", _network(1797, 64, 16, 10)))
-    found.append(("mlp", "10000, 64-128-10", _network(10_000, 64, 128, 10)))
-    for n, d, r in ((178, 13, 2), (5_000, 50, 5)):
-        found.append(("pca", f"{n} × {d}, r = {r}", {
-            "X": rng.standard_normal((n, d)), "W": rng.standard_normal((d, r)) / np.sqrt(d)
-        }))  # fmt: skip
+    found: list[tuple[str, str, Arrays]] = [
+        ("ridge", "442 × 10", _linear(442, 10, 1, True, False)),
+        ("logistic", "569 × 30", _linear(569, 30, 2, True, True)),
+        ("gaussian_mixture", "150 × 4, k = 3", _mixture(150, 4, 3)),
+        ("mlp", "1797, 64-16-10", _network(1797, 64, 16, 10)),
+    ]
+    W = rng.standard_normal((13, 2)) / np.sqrt(13)
+    found.append(("pca", "178 × 13, r = 2", {"X": rng.standard_normal((178, 13)), "W": W}))
     return found
 
 
@@ -184,15 +175,12 @@ def table(quick: bool) -> Table:
     """One row per model and size: the kernel's time, and everybody else's as a multiple of it."""
     from derive.models import get
 
-    hand = handwritten.yardsticks()
-    columns = ["NumPy", *peers.PEERS, "by hand"]
+    columns = ["NumPy", "jax", "torch", "autograd"]
     rows = []
     for name, size, arrays in cases():
         ours, first = bound_kernel(name, arrays)
         calls: dict[str, Callable[[], Any]] = {"NumPy": lambda f=PLAIN[name], a=arrays: f(**a)}
-        calls.update(peers.calls(name, arrays, list(get(name).unknowns)))
-        if name in hand:
-            calls["by hand"] = lambda f=hand[name], a=arrays: f(**a)
+        calls.update(peers.calls(name, arrays, list(get(name).unknowns), columns))
         for other, call in calls.items():
             agree(list(ours().values()), call(), f"{name}, {other}")
         found = interleaved({"ours": ours, **calls}, 0.2 if quick else 1.5, time.process_time)
@@ -201,11 +189,11 @@ def table(quick: bool) -> Table:
     absent = peers.missing()
     note = f" Not installed, so not compared: {', '.join(absent)}." if absent else ""
     return Table(
-        "Value and gradient: everybody's time as a multiple of the kernel's",
+        "Models at the sizes of their data: everybody's time as a multiple of the kernel's",
         ["model", "size", "kernel", *columns, "first call"],
         rows,
         "Medians of processor time on one thread, calls taking turns, data bound beforehand, results equal to 1e-9. "
-        "`by hand`: numba loops written for this one problem. The first call compiles, unless the kernel is in "
+        "The first call compiles, unless the kernel is in "
         f"the cache.{note}",
     )
 
@@ -234,6 +222,7 @@ def hessians(quick: bool) -> Table:
         "dsyrk": lambda: scipy.linalg.blas.dsyrk(1.0, columns, lower=1),
     }
     found = interleaved(calls, 0.5 if quick else 3.0, time.process_time)
+    RESULTS["dsyrk 20000 × 200"] = found
     row = ["logistic", "20000 × 200", duration(found["ours"])]
     row += [f"{found[name] / found['ours']:.2f}" for name in ("NumPy", "dsyrk")]
     return Table(
@@ -246,29 +235,44 @@ def hessians(quick: bool) -> Table:
 
 def threads(quick: bool) -> Table:
     """Two threads against one; the results have the same bits."""
-    rows = []
-    for name, size, arrays in (
-        ("logistic", "200000 × 100", _linear(200_000, 100, 2, True, True)),
-        ("gaussian_mixture", "50000 × 8, k = 5", _mixture(50_000, 8, 5)),
-        ("mlp", "10000, 64-128-10", _network(10_000, 64, 128, 10)),
-    ):
-        one, two = bound_kernel(name, arrays)[0], bound_kernel(name, arrays, 2)[0]
-        for a, b in zip(one().values(), two().values(), strict=True):
+    from . import compute, rows
+
+    chosen = (
+        "logistic 200000 × 100",
+        "logistic 20000 × 1000",
+        "softmax regression",
+        "network",
+        "mixture, variances",
+        "PCA",
+    )
+    rows_ = []
+    for case in [*rows.cases(), *compute.CASES]:
+        if not (f"{case.name} {case.size}" in chosen or (case.name in chosen and case.kind == "gradient")):
+            continue
+        arrays = case.arrays()
+        point = {k: a for k, a in arrays.items() if k in case.unknowns}
+        one = compute.kernel(case).bind({k: a for k, a in arrays.items() if k not in point})
+        two = one.kernel.bind(one.arrays, threads=2)
+        for a, b in zip(one(point).values(), two(point).values(), strict=True):
             if not np.array_equal(a, b):
-                raise AssertionError(f"{name}: two threads and one differ")
-        found = interleaved({"one": one, "two": two}, 0.5 if quick else 3.0, time.perf_counter)
-        rows.append([name, size, duration(found["one"]), f"{found['one'] / found['two']:.2f}"])
+                raise AssertionError(f"{case.name}: two threads and one differ")
+        calls = {"one": lambda f=one, p=point: f(p), "two": lambda f=two, p=point: f(p)}
+        found = interleaved(calls, 0.5 if quick else 2.0, time.perf_counter)
+        RESULTS[f"threads, {case.name} {case.size}"] = found
+        rows_.append(
+            [f"{case.name}, {case.size}", duration(found["one"]), f"{found['one'] / found['two']:.2f}"]
+        )
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return Table(
         "Two threads against one (wall time)",
-        ["model", "size", "one thread", "one / two"],
-        rows,
+        ["case", "one thread", "one / two"],
+        rows_,
         f"The same results, bit for bit. {load:.1f} processes were running on {os.cpu_count()} cores: with more "
         "processes than cores a second thread gains little.",
     )
 
 
-def _peak(reset: bool = False) -> float | None:
+def peak(reset: bool = False) -> float | None:
     """The most memory this process has had at once, in MB, since the last reset; None where nobody tells."""
     try:
         if reset:
@@ -284,9 +288,9 @@ def growth(quick: bool) -> Table:
     rows = []
     for n in (1_000, 10_000, 100_000, 1_000_000):
         ours, _ = bound_kernel("logistic", _linear(n, 20, 4, True, True))
-        before = _peak(reset=True)
+        before = peak(reset=True)
         found = interleaved({"ours": ours}, 0.1 if quick else 0.5, time.process_time)["ours"]
-        after = _peak()
+        after = peak()
         extra = "–" if before is None or after is None else f"{after - before:.1f} MB"
         rows.append([f"{n}", duration(found), f"{1e9 * found / n:.2f} ns", extra])
     return Table(

@@ -1,4 +1,5 @@
-"""The same values and gradients by automatic differentiation: JAX, PyTorch, HIPS autograd, where installed.
+"""The same values and gradients by automatic differentiation: JAX, PyTorch as it is and compiled, HIPS autograd,
+PyTensor, where installed.
 
 The objectives are written once over a namespace with NumPy's names, as a user of those libraries would.
 """
@@ -7,11 +8,24 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 Call = Callable[[], Sequence[Any]]
-PEERS = ("jax", "torch", "autograd")
+#: Threads for everybody: what the environment of this process says, so that one setting holds for all.
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
+#: Peers, and the package that each needs.
+PACKAGES = {
+    "jax": "jax",
+    "torch": "torch",
+    "torch.compile": "torch",
+    "autograd": "autograd",
+    "pytensor": "pytensor",
+}
+PEERS = tuple(PACKAGES)
 
 
 def least_squares(xp: Any, X: Any, y: Any, w: Any) -> Any:
@@ -52,9 +66,13 @@ OBJECTIVES: dict[str, Callable[..., Any]] = {
 }
 
 
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def missing() -> list[str]:
     """Peers that are not installed."""
-    return [name for name in PEERS if importlib.util.find_spec(name) is None]
+    return [name for name, package in PACKAGES.items() if not is_installed(package)]
 
 
 def _jax(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Call:
@@ -75,7 +93,7 @@ def _jax(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Cal
 def _torch(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Call:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     given = {k: torch.as_tensor(a, dtype=torch.float64) for k, a in arrays.items()}
     point = [given[u].requires_grad_() for u in unknowns]
 
@@ -84,6 +102,52 @@ def _torch(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> C
         return [value.detach(), *torch.autograd.grad(value, point)]
 
     return call
+
+
+def _torch_compiled(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Call:
+    import torch
+
+    torch.set_num_threads(THREADS)
+    given = {k: torch.as_tensor(a, dtype=torch.float64) for k, a in arrays.items()}
+    point = [given[u].requires_grad_() for u in unknowns]
+    compiled = torch.compile(lambda given: objective(torch, **given))
+
+    def call() -> Sequence[Any]:
+        value = compiled(given)
+        return [value.detach(), *torch.autograd.grad(value, point)]
+
+    return call
+
+
+class _PyTensorNames:
+    """NumPy's names for PyTensor's functions."""
+
+    __name__ = "pytensor"
+
+    def __getattr__(self, name: str) -> Any:
+        import pytensor.tensor as pt
+
+        return getattr(pt, name)
+
+    def logaddexp(self, a: Any, b: Any) -> Any:
+        """log(eᵃ + eᵇ), which there is only as softplus."""
+        import pytensor.tensor as pt
+
+        return a + pt.softplus(b - a)
+
+
+def _pytensor(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Call:
+    import pytensor
+    import pytensor.tensor as pt
+
+    point = {u: pt.tensor(u, dtype="float64", shape=arrays[u].shape) for u in unknowns}
+    data = {k: pytensor.shared(np.asarray(a, dtype=float)) for k, a in arrays.items() if k not in point}
+    value = objective(_PyTensorNames(), **point, **data)
+    slopes = pt.grad(value, list(point.values()))
+    inputs = [pytensor.In(p, borrow=True) for p in point.values()]
+    function = pytensor.function(inputs, [value, *slopes], mode="NUMBA")
+    given = [arrays[u] for u in unknowns]
+    return lambda: function(*given)
 
 
 def _autograd(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -> Call:
@@ -100,10 +164,20 @@ def _autograd(objective: Any, arrays: dict[str, Any], unknowns: Sequence[str]) -
     return call
 
 
-def calls(name: str, arrays: dict[str, Any], unknowns: Sequence[str]) -> dict[str, Call]:
-    """The installed peers, ready to be called with nothing."""
-    makers = {"jax": _jax, "torch": _torch, "autograd": _autograd}
+def calls(
+    name: str, arrays: dict[str, Any], unknowns: Sequence[str], wanted: Sequence[str] = PEERS
+) -> dict[str, Call]:
+    """The installed ones among some peers, ready to be called with nothing."""
+    makers = {
+        "jax": _jax,
+        "torch": _torch,
+        "torch.compile": _torch_compiled,
+        "autograd": _autograd,
+        "pytensor": _pytensor,
+    }
     absent = missing()
     return {
-        peer: make(OBJECTIVES[name], arrays, unknowns) for peer, make in makers.items() if peer not in absent
+        peer: make(OBJECTIVES[name], arrays, unknowns)
+        for peer, make in makers.items()
+        if peer in wanted and peer not in absent
     }
