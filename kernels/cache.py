@@ -148,7 +148,29 @@ def _import(name: str, path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
+    for function in vars(module).values():
+        _guard(function)
     return module
+
+
+def _guard(function: Any) -> None:
+    """Compiled code that cannot be read back (a full disk, a stroke of bad luck) is compiled again.
+
+    numba writes its files in one stroke, but trusts what it finds.
+    """
+    kept = getattr(function, "_cache", None)
+    if not hasattr(kept, "load_overload"):
+        return
+    read = kept.load_overload
+
+    def load_overload(signature: Any, context: Any) -> Any:
+        try:
+            return read(signature, context)
+        except Exception:
+            kept.flush()
+            return None
+
+    kept.load_overload = load_overload
 
 
 def cache_info() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Kernels written by hand for one problem each: the yardstick for generated code.
 
 Logistic regression and least squares read the data once, in blocks of 32 rows, four rows at a time; where rows are
-long, the products of one block share a loop with those of the block before. The elementary functions are the library's own, so that loops are compared and not polynomials.
+long, the products of one block share a loop with those of the block before. The elementary functions are the
+library's own, so that loops are compared and not polynomials.
 """
 
 from __future__ import annotations

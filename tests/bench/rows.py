@@ -107,7 +107,8 @@ def table(quick: bool) -> Table:
             "first call",
         ],
         rows,
-        "Value and gradient. Medians of processor time on one thread, calls taking turns, data bound beforehand, results "
-        "equal to 1e-9. `by hand`: numba loops written for this one problem. `memory`: what a call adds to the most that "
-        f"the process has had. The first call compiles, unless the kernel is in the cache.{compute.remark()}",
+        "Value and gradient. Medians of processor time on one thread, calls taking turns, data bound beforehand, "
+        "results equal to 1e-9. `by hand`: numba loops written for this one problem. `memory`: what a call adds to the "
+        "most that the process has had. The first call compiles, unless the kernel is in the cache. PyTensor: "
+        f"mode NUMBA.{compute.remark()}",
     )

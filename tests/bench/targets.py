@@ -102,7 +102,8 @@ def table(quick: bool) -> Table:
         "Targets",
         ["case", "against", "wanted", "this run", ""],
         rows,
-        f"{len(rows)} lines, {missed} missed. `best peer` is the quickest among NumPy by hand, JAX, PyTorch, torch.compile, "
-        "autograd and PyTensor. Ratios of medians within this run; a call on small data takes about as long as entering "
-        "compiled code and making its results, whatever is computed, which bounds what least squares can gain there.",
+        f"{len(rows)} lines, {missed} missed. `best peer` is the quickest among NumPy by hand, JAX, PyTorch, "
+        "torch.compile, autograd and PyTensor. Ratios of medians within this run. A call on small data takes about as "
+        "long as entering compiled code and making its results, whatever is computed: that bounds what least squares "
+        "can gain there.",
     )

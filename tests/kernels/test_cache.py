@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,47 @@ def test_info_and_clear(folder: Path) -> None:
     assert cache_clear() == 2
     assert cache_info()["kernels"] == 0
     assert (folder / "notes.txt").exists()
+
+
+COMPILED = '''"""A compiled test kernel."""
+
+from derive.kernels.special import compiled
+
+
+@compiled
+def evaluate(x):
+    """One more."""
+    return x + 1.0
+'''
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_compiled_code_is_compiled_again(folder: Path, suffix: str) -> None:
+    """numba's own files, cut short or garbled, cost a compilation and nothing else."""
+    assert load(COMPILED).evaluate(1.0) == 2.0
+    (place,) = (folder / "__pycache__").glob(f"*.{suffix}")
+    whole = place.read_bytes()
+    for damage in (whole[: len(whole) // 2], b"", b"garbage"):
+        place.write_bytes(damage)
+        forget()
+        assert load(COMPILED).evaluate(1.0) == 2.0
+        forget()
+        module = load(COMPILED)
+        assert module.evaluate(1.0) == 2.0
+        assert sum(module.evaluate.stats.cache_hits.values()) == 1  # written anew
+
+
+def test_a_killed_process_leaves_no_corrupt_cache(folder: Path) -> None:
+    """Killed while it compiles or writes: the next process gets the right result."""
+    program = f"from derive.kernels.cache import load; print('go', flush=True); print(load({COMPILED!r}).evaluate(1.0))"
+    for wait in (0.0, 0.05, 0.3):
+        victim = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, env=dict(os.environ)
+        )
+        assert victim.stdout is not None
+        victim.stdout.readline()
+        time.sleep(wait)
+        victim.kill()
+        victim.communicate()
+    assert load(COMPILED).evaluate(1.0) == 2.0
+    assert file_of(folder, COMPILED).read_text() == COMPILED
