@@ -15,7 +15,6 @@ Nothing here decides what is computed where; that is in `schedule` and `program`
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
 
@@ -113,12 +112,15 @@ def _numbered(name: str) -> tuple[str, int]:
     return name[0], int(name[1:])
 
 
+_TARGETS = re.compile(r"^ *([\w, ()]+?) [-+]?= ", re.M)
+_NAMES = re.compile(r"\b[vn]\d+\b")
+
+
 def _free_names(text: str) -> list[str]:
-    """The names `v…` and `n…` that the lines read and do not assign."""
-    tree = ast.parse(text)
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and re.fullmatch(r"[vn]\d+", n.id)]
-    stored = {n.id for n in found if isinstance(n.ctx, ast.Store)}
-    return sorted({n.id for n in found} - stored)
+    """The names `v…` and `n…` that the lines read and do not assign: lines of our own, one assignment each."""
+    code = re.sub("#.*", "", text)
+    stored = {name for targets in _TARGETS.findall(code) for name in _NAMES.findall(targets)}
+    return sorted(set(_NAMES.findall(code)) - stored)
 
 
 class _Module:
@@ -129,6 +131,7 @@ class _Module:
         self.driver: list[str] = []
         self.passed: set[str] = set()
         self._block = ""
+        self._places: dict[tuple[Item, ...], list[tuple[Item, str, str]]] = {}
 
     def text(self, library: str) -> str:
         program = self.program
@@ -306,6 +309,9 @@ class _Module:
 
     def _offsets(self, sums: Sequence[Item]) -> list[tuple[Item, str, str]]:
         """(item, text of its first place in `acc`, text of its length)."""
+        known = self._places.get(tuple(sums))
+        if known is not None:
+            return known
         found = []
         start: Size = product(())
         start = start - 1
@@ -313,6 +319,7 @@ class _Module:
             count = product(item.node.shape)
             found.append((item, self._size(start), self._size(start + count)))
             start = start + count
+        self._places[tuple(sums)] = found
         return found
 
     def _unpacked(self, sums: Sequence[Item], whole: bool) -> list[str]:

@@ -32,6 +32,7 @@ class Sizes:
 
     def __init__(self, symbols: Iterable[sympy.Symbol]) -> None:
         self.names = {s: f"n{k}" for k, s in enumerate(sorted(symbols, key=lambda s: s.name))}
+        self._texts: dict[Size, str] = {}
         self._own = {s: sympy.Symbol(name, integer=True, positive=True) for s, name in self.names.items()}
 
     def text(self, value: sympy.Expr) -> str:
@@ -42,8 +43,10 @@ class Sizes:
         """A whole number over sizes."""
         if value.is_Integer:
             return str(int(value))
-        text = self.text(sympy.expand(value))
-        return f"int({text})" if "/" in text.replace("//", "") else text
+        if value not in self._texts:
+            text = self.text(sympy.expand(value))
+            self._texts[value] = f"int({text})" if "/" in text.replace("//", "") else text
+        return self._texts[value]
 
 
 def coefficient(value: sympy.Expr, sizes: Sizes) -> str:

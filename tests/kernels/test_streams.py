@@ -12,6 +12,7 @@ from derive.errors import DataError
 from derive.kernels.bound import Bound
 from derive.kernels.compile import compile_nodes
 from derive.kernels.streams import CHUNK_ROWS
+from tests.kernels.statements import OBJECTIVES, derivatives, draw
 
 
 def _kernel(dtype=np.float64, backend="numba"):
@@ -134,3 +135,16 @@ def test_statements_that_look_further_still_copy():
     bound = kernel.bind(X=np.asfortranarray(X), y=y)
     assert isinstance(bound, Bound)
     np.testing.assert_allclose(bound(w=w)["value"], loss.evaluate(X=X, y=y, w=w), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["mixture", "network", "principal_components", "normalised"])
+def test_objectives_in_any_order(name):
+    """Where a pass reads its data by rows alone, Fortran order gives the bits of row order; else it is converted."""
+    objective = OBJECTIVES[name]()
+    unknowns = [v.name for v in objective[1]]
+    kernel = compile_nodes(derivatives(objective, second=False), unknowns=unknowns)
+    arrays = draw(kernel.nodes, n=2 * CHUNK_ROWS + 45, d=3, k=2, h=4)
+    point = {u: arrays.pop(u) for u in unknowns if u in arrays}
+    expected = kernel.bind(arrays)(point)
+    turned = {k: np.asfortranarray(a) if isinstance(a, np.ndarray) else a for k, a in arrays.items()}
+    _same(kernel.bind(turned)(point), expected)
