@@ -164,6 +164,15 @@ def _simple(coefficient: Coefficient) -> bool:
     return bool(coefficient.is_Rational or coefficient.is_Symbol or sympy.count_ops(coefficient) <= 12)
 
 
+def _is_nonzero(c: Coefficient) -> bool:
+    return bool(c.p != 0 if c.is_Rational else c.is_nonzero)
+
+
+def _is_nonnegative(c: Coefficient) -> bool:
+    """Whether it is ≥ 0; of a fraction read off, as SymPy deduces all there is to know of every new number."""
+    return bool(c.p >= 0 if c.is_Rational else c.is_nonnegative)
+
+
 def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
     """What is known of a weighted sum from its terms."""
     if not all(_simple(c) for c, _ in terms):
@@ -173,9 +182,9 @@ def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
     # SymPy is asked last: a first question about a coefficient takes it a tenth of a millisecond.
     if "integer" in found and all(is_whole(c) for c, _ in terms):
         keep.add("integer")
-    if len(terms) == 1 and found & {"invertible", "nonzero"} and terms[0][0].is_nonzero:
+    if len(terms) == 1 and found & {"invertible", "nonzero"} and _is_nonzero(terms[0][0]):
         keep |= found & {"invertible", "nonzero"}
-    if found & {"nonnegative", "psd"} and all(c.is_nonnegative for c, _ in terms):
+    if found & {"nonnegative", "psd"} and all(_is_nonnegative(c) for c, _ in terms):
         keep |= found & {"nonnegative", "psd"}
         if any("positive" in n.facts for _, n in terms) and "nonnegative" in found:
             keep |= {"positive", "nonzero"}

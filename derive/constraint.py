@@ -48,8 +48,27 @@ class Constraint:
 
     __rmul__ = __mul__
 
+    def __and__(self, other: Any) -> Any:
+        """1 where both hold, as NumPy joins masks."""
+        return self.indicator() * _mask(other)
+
+    def __or__(self, other: Any) -> Any:
+        """1 where one of them holds."""
+        return 1 - (1 - self.indicator()) * (1 - _mask(other))
+
+    def __invert__(self) -> Any:
+        """1 where it does not hold."""
+        return 1 - self.indicator()
+
+    __rand__, __ror__ = __and__, __or__
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return self.indicator().__array_ufunc__(ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return self.indicator().__array_function__(func, types, args, kwargs)
+
+
+def _mask(value: Any) -> Any:
+    """A condition as numbers; what is made of conditions is that already."""
+    return value.indicator() if isinstance(value, Constraint) else value

@@ -146,11 +146,14 @@ class Expression(ArrayMethods):
         """The arrays that occur; those of the statement that dropped out are passed over, others refused."""
         known = {v.name for v in self._declared} | {s.name for v in self._declared for s in _symbols(v)}
         kept = {k: a for k, a in data.items() if k in wanted or k not in known}
+        missing = wanted - kept.keys()
+        if not any(v.name in data and {s.name for s in _symbols(v)} & missing for v in self._declared):
+            return kept
         shown = Binding()
-        for v in self._declared:
-            if v.name in data and v.name not in kept and {s.name for s in _symbols(v)} & wanted - kept.keys():
+        for v in (*self._declared, *self._declared):  # twice: a size such as h*d waits for d
+            if v.name in data:
                 shown.learn(v.name, v.shape, np.shape(data[v.name]))
-        return {**{s.name: n for s, n in shown.values.items() if s.name in wanted}, **kept}
+        return {**{s.name: n for s, n in shown.values.items() if s.name in missing}, **kept}
 
     # ------------------------------------------------------------ algebra
 
@@ -197,6 +200,9 @@ class Expression(ArrayMethods):
 
     def __rpow__(self, other: Any) -> Any:
         return self._binary("**", other, True)
+
+    def __abs__(self) -> Any:
+        return call("abs", self)
 
     def __neg__(self) -> Expression:
         return -1 * self  # type: ignore[no-any-return]

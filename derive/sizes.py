@@ -8,6 +8,7 @@ are SymPy expressions over the same symbols, so that `1/(2*n)` and `sqrt(d)` sta
 from __future__ import annotations
 
 import keyword
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -174,7 +175,11 @@ def as_coefficient(value: object) -> Coefficient:
 
 def digits_of(value: Coefficient) -> int:
     """Decimal digits of the largest whole number inside a coefficient."""
-    return max((len(str(abs(i.p))) for i in value.atoms(sympy.Integer)), default=1)
+    bits = max((abs(i.p).bit_length() for i in value.atoms(sympy.Integer)), default=1)
+    rational = value if value.is_Rational else None
+    if rational is not None:
+        bits = max(abs(rational.p).bit_length(), rational.q.bit_length())
+    return max(1, math.ceil(bits * math.log10(2)))  # Python itself writes no number of more than 4300 digits
 
 
 def check_digits(value: Coefficient) -> Coefficient:

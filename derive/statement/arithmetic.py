@@ -13,7 +13,7 @@ from typing import final
 import sympy
 
 from ..build import add as weighted_sum
-from ..build import constant_value, einsum, full, is_zero, negate, scale, split_scale
+from ..build import constant_value, einsum, full, is_zero, negate, scale, split_power, split_scale
 from ..build import power as constant_power
 from ..errors import ArgumentError, LimitError, SizeError
 from ..limits import DIGITS, EXPONENT
@@ -144,7 +144,11 @@ def pow(a: Node, b: Node) -> Node:
     constant = constant_value(base)
     if constant is not None:
         return scale(_constant_power(constant, exponent), full(shape))
-    return checked(constant_power(base, exponent))
+    found = checked(constant_power(base, exponent))
+    _, merged = split_power(split_scale(found)[1])
+    if merged.is_number and abs(merged) > EXPONENT:
+        raise LimitError(f"powers of powers make an exponent beyond ±{EXPONENT}")
+    return found
 
 
 def _constant_power(base: Coefficient, exponent: Coefficient) -> Coefficient:

@@ -34,6 +34,7 @@ for _name, _ours in (
     ("amax", "max"),
     ("min", "min"),
     ("amin", "min"),
+    ("prod", "prod"),
 ):
     NUMPY[_name] = _reduction(_ours)
 
@@ -245,6 +246,13 @@ def _count(a: Node, axis: int | None = None) -> Size:
 
 @numpy_function("copy", "real")
 def _same(a: Node) -> Node:
+    return a
+
+
+@numpy_function("diff")
+def _diff(a: Node, n: int = 1, axis: int = -1) -> Node:
+    for _ in range(n):
+        a = call("diff", a, axis=axis)
     return a
 
 

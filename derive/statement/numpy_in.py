@@ -18,6 +18,7 @@ from ..operators import apply
 from ..sizes import HALF
 from . import arithmetic as ar
 from . import numpy_linalg  # noqa: F401  (its functions register themselves)
+from .conditions import choose
 from .functions import FUNCTIONS
 from .numpy_arrays import outer
 from .numpy_table import LINALG, NUMPY, Meaning, as_node, call
@@ -57,16 +58,20 @@ _COMPOSED: dict[str, Meaning] = {
     "positive": lambda x: x,
     "conjugate": lambda x: x,
     "reciprocal": lambda x: ar.div(number(1), x),
+    "cbrt": lambda x: ar.mul(apply("sign", x), ar.pow(apply("abs", x), number(sympy.Rational(1, 3)))),
     "exp2": lambda x: ar.pow(number(2), x),
     "log2": lambda x: scale(1 / sympy.log(2), apply("log", x)),
     "log10": lambda x: scale(1 / sympy.log(10), apply("log", x)),
     "hypot": lambda x, y: ar.pow(ar.add(ar.pow(x, number(2)), ar.pow(y, number(2))), number(HALF)),
     "log_expit": lambda x: ar.neg(apply("softplus", ar.neg(x))),
     "heaviside": lambda x, h: _heaviside(x, h),
+    "logical_and": lambda x, y: choose(x, choose(y, number(1), number(0)), number(0)),
+    "logical_or": lambda x, y: choose(x, number(1), choose(y, number(1), number(0))),
+    "logical_not": lambda x: choose(x, number(0), number(1)),
     "vecdot": lambda a, b: call("sum", ar.mul(a, b), axis=-1),
 }
 #: Reductions by a ufunc, `np.add.reduce(X)`; NumPy takes axis 0 when none is given.
-_REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
+_REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
 
 
 def ufunc(name: str, method: str, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Node:

@@ -16,7 +16,6 @@ from ..sizes import (
     as_size,
     product,
 )
-from . import arithmetic as ar
 from .indexing import Span, index
 from .numpy_table import as_node, call, numpy_function
 from .shapes import reshaped
@@ -108,7 +107,45 @@ def _expand_dims(a: Node, axis: Any) -> Node:
 @numpy_function("broadcast_to")
 def _broadcast_to(array: Any, shape: Any) -> Node:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    return ar.broadcast_to(as_node(array), tuple(as_size(s) for s in sizes))
+    return call("broadcast_to", as_node(array), tuple(as_size(s) for s in sizes))
+
+
+@numpy_function("flip")
+def _flip(m: Node, axis: Any = None) -> Node:
+    return call("flip", m, axis=axis)
+
+
+@numpy_function("flipud")
+def _flipud(m: Node) -> Node:
+    return call("flip", m, axis=0)
+
+
+@numpy_function("fliplr")
+def _fliplr(m: Node) -> Node:
+    return call("flip", m, axis=1)
+
+
+@numpy_function("roll")
+def _roll(a: Node, shift: Any, axis: Any = None) -> Node:
+    if isinstance(shift, tuple | list) or (axis is None and a.order != 1):
+        raise UnsupportedError("np.roll of several axes at once has no symbolic form; name one axis")
+    return call("roll", a, shift, axis=-1 if axis is None else axis)
+
+
+@numpy_function("pad")
+def _pad(array: Node, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Node:
+    """Zeros around: one number for all sides, or (before, after) for all axes or per axis."""
+    if mode != "constant" or constant_values != 0:
+        raise UnsupportedError("np.pad with anything but zeros has no symbolic form")
+    widths = pad_width if isinstance(pad_width, tuple | list) else (pad_width, pad_width)
+    if len(widths) == 1:
+        widths = widths[0] if isinstance(widths[0], tuple | list) else (widths[0], widths[0])
+    pairs = list(widths) if isinstance(widths[0], tuple | list) else [widths] * array.order
+    if len(pairs) != array.order or any(len(p) != 2 for p in pairs):
+        raise UnsupportedError("np.pad: the widths do not name each axis")
+    for axis, (before, after) in enumerate(pairs):
+        array = call("pad", array, before, after, axis=axis)
+    return array
 
 
 @numpy_function("concatenate")

@@ -30,7 +30,18 @@ from ..errors import LimitError, SizeError, UnsupportedError
 from ..node import Node, Variable, delta, ones, variable
 from ..operators import apply
 from ..operators.scalar import _FUNCTIONS as ENTRYWISE
-from ..sizes import ONE, Shape, Size, as_coefficient, as_size, same_shape, same_size, show_shape, size_symbol
+from ..sizes import (
+    ONE,
+    Shape,
+    Size,
+    as_coefficient,
+    as_size,
+    check_digits,
+    same_shape,
+    same_size,
+    show_shape,
+    size_symbol,
+)
 from . import arithmetic as ar
 from .declarations import check_facts, check_variable_name
 from .indexing import Span
@@ -161,7 +172,7 @@ class _Reader:
     def number(self, e: sympy.Expr) -> Labelled:
         if e.is_finite is not True or e.is_real is not True:
             raise UnsupportedError(f"{e} is not a real number")
-        return Labelled(number(as_coefficient(e)))
+        return Labelled(number(check_digits(as_coefficient(e))))
 
     # ------------------------------------------------------------ scalars
 
@@ -517,7 +528,10 @@ def _all() -> Span:
 
 
 def _short(e: Any) -> str:
-    text = str(e)
+    try:
+        text = str(e)
+    except ValueError:  # a number of thousands of digits
+        text = type(e).__name__
     return text if len(text) <= 80 else text[:77] + "…"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+import sympy
 
-from derive import differentiate
+from derive import differentiate, from_sympy
 from derive.errors import DeclarationError, DeriveError, ParseError, SizeError, UnknownNameError
 from derive.statement.declarations import declare
+from derive.statement.latex import parse_latex_node
 from derive.statement.text import parse_node
 
 from .corpus import Case, cases
@@ -99,6 +101,19 @@ def test_bad_input_is_refused(case: Case) -> None:
         "lgamma(" * 150 + "10**9" + ")" * 150 + "[",
         "eye(10**10)",
         "n**n**n**n**10**9",
+        "(" * 60 + "t + 1" + ")**2" * 60,
+        "+".join(f"1/{k}" for k in range(2, 3000)),
+        "*".join(f"sqrt({k})" for k in range(2, 3000)),
+        "where(" + "t < " * 5000 + "t, t, t)",
+        "where(t > 0, " * 300 + "t" + ", t)" * 300,
+        "ones(" + ", ".join(["n"] * 9) + ")",
+        "reshape(t, 10**30)",
+        'einsum("' + "a" * 50000 + '", X)',
+        'einsum("' + "..." * 5000 + '", X)',
+        "matrix_power(X.T @ X, 10**9)",
+        "X" + ".T" * 60000,
+        "sum(" + "t, " * 30000 + "t)",
+        "X[..., 0, ..., 0]",
     ],
     ids=lambda text: text[:20],
 )
@@ -109,6 +124,58 @@ def test_bombs(text: str) -> None:
     with pytest.raises(DeriveError):
         parse_node(text, variables)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\frac{1}{" * 5000 + "w" + "}" * 5000,
+        "{" * 10000 + "w" + "}" * 10000,
+        "w" + "^{w" * 3000 + "}" * 3000,
+        r"\sum_i" * 5000 + "w_i",
+        "|" * 9999,
+        r"\def\x{\x\x}\x",
+        r"\input{/etc/passwd}",
+        r"\begin{cases}" * 500,
+        r"\mathbb{1}[" * 1000 + "w<1" + "]" * 1000,
+        r"9^{9^{9^{9}}}\sum_i w_i",
+        r"\sum_{i=1}^{10^{30}} w_i",
+        r"\sum_{i=100000000000}^{d} w_i",
+        r"\sum_i w_{i+99999999}",
+        r"\sum_{i : i : i} w_i",
+        r"\sum_{i < } w_i",
+        r"R, \; R = Q, \; Q = R",
+        "w\x00",
+    ],
+    ids=lambda text: text[:20].replace("\x00", "NUL"),
+)
+def test_bombs_in_latex(text: str) -> None:
+    """The same for formulas in LaTeX."""
+    variables = declare({"w": ["d"]})
+    began = time.process_time()
+    with pytest.raises(DeriveError):
+        parse_latex_node(text, variables)
+    assert time.process_time() - began < 2
+
+
+def test_bombs_in_sympy() -> None:
+    """Numbers of thousands of digits, and what is no real array, are refused by name."""
+    w = sympy.Symbol("w")
+    f = sympy.Function("f")
+    bad = [
+        sympy.Integer(10) ** 5000 * w,
+        sympy.Float("1e4000") * w,
+        f(sympy.Integer(10) ** 5000),
+        sympy.Integral(w, w),
+        sympy.zoo * w,
+        sympy.nan,
+        sympy.I * w,
+        sympy.Interval(0, 1),
+        sympy.true,
+    ]
+    for expression in bad:
+        with pytest.raises(DeriveError):
+            from_sympy(expression)
 
 
 @pytest.mark.parametrize("name", ["lgamma", "digamma", "trigamma"])
