@@ -6,6 +6,7 @@ Slow and plain on purpose; kernels are checked against it. `bind` checks data at
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -69,14 +70,31 @@ def planned(roots: Sequence[Node], binding: Binding, domain: Domain) -> Evaluato
                 done.append(arrays[operation])
             else:
                 done.append(operation([done[k] for k in operands]))
-        return [done[k] for k in wanted]
+        found = [done[k] for k in wanted]
+        return [
+            a if a.flags.writeable else a.copy() for a in found
+        ]  # constants are kept, and stay as they are
 
     return evaluate
 
 
 def run(roots: Sequence[Node], arrays: Mapping[str, Array], binding: Binding, domain: Domain) -> list[Array]:
     """Evaluate the nodes. `arrays` holds one array of the domain per variable name."""
-    return planned(roots, binding, domain)(arrays)
+    if not isinstance(domain, Float):
+        return planned(roots, binding, domain)(arrays)
+    return _plan(tuple(roots), tuple(binding.values.items()), domain.dtype)(arrays)
+
+
+@lru_cache(maxsize=32)
+def _plan(roots: tuple[Node, ...], sizes: tuple[tuple[sympy.Symbol, int], ...], dtype: Any) -> Evaluator:
+    """The plans of late: solvers and certificates evaluate the same nodes at one point after another."""
+    return planned(roots, Binding(dict(sizes)), Float(dtype))
+
+
+def _kept(constant: Array) -> Array:
+    """The constant, safe from whoever gets it as a result."""
+    constant.flags.writeable = False
+    return constant
 
 
 def value_of(
@@ -92,10 +110,10 @@ def value_of(
 def _operation(node: Node, binding: Binding, domain: Domain) -> Any:
     """What a node does to its operands."""
     if isinstance(node, Ones):
-        constant = domain.array(np.ones(binding.shape(node.shape), dtype=int))
+        constant = _kept(domain.array(np.ones(binding.shape(node.shape), dtype=int)))
         return lambda operands: constant
     if isinstance(node, Delta):
-        constant = domain.array(np.eye(*binding.shape(node.shape), dtype=int))
+        constant = _kept(domain.array(np.eye(*binding.shape(node.shape), dtype=int)))
         return lambda operands: constant
     if isinstance(node, Sum):
         return _weighted(node, binding, domain)

@@ -9,6 +9,7 @@ before evaluation and compilation, never before printing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import sympy
 
@@ -268,4 +269,10 @@ def recognise(root: Node) -> Node:
 
 def stabilise(roots: Sequence[Node]) -> list[Node]:
     """The expressions in the form in which they are computed."""
-    return transform(roots, _rewriter(RECOGNISE + NUMERIC))
+    return list(_stabilised(tuple(roots)))
+
+
+@lru_cache(maxsize=64)
+def _stabilised(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Kept for a while, because every certificate asks for the same again."""
+    return tuple(transform(roots, _rewriter(RECOGNISE + NUMERIC)))
