@@ -187,6 +187,7 @@ class Constrained:
         from ..kernels.kkt import certify_kkt, functions_of
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers import quadratic_program as qp
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
 
@@ -198,7 +199,8 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
-        rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
+        counts = [sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in shapes.values()]
+        rows = sum(counts)
         if layout.size > LARGEST or rows > 2 * LARGEST:
             raise UnsupportedError(
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
@@ -245,10 +247,20 @@ class Constrained:
                 callback(seen)
             return False
 
+        answer: Any = None
         with np.errstate(all="ignore"):
             try:
                 most = min(settings["max_iterations"], record.most)
-                answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
+                watched = settings.get("callback") is not None
+                if (
+                    method == "interior-point"
+                    and self.quadratic
+                    and not watched
+                    and qp.fits(layout.size, *counts)
+                ):
+                    answer = qp.solve(functions, latest[0], watch=watch)
+                if answer is None or answer.status != ip.CONVERGED:
+                    answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
                 answer = ip.polish(functions, answer)
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
