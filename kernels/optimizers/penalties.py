@@ -1,0 +1,172 @@
+"""Penalties and simple sets as records: value, proximal map, optimality distance.
+
+For   minimise f(x) + φ(x)   a method needs   prox_{tφ}(v) = argmin_u ½‖u − v‖² + tφ(u),   and a certificate the
+distance of −∇f(x) to the subdifferential ∂φ(x), which is zero at an optimum and nowhere else. A set is the penalty that
+is 0 on it and infinite outside. A new one is added here and nowhere else; the tests find it in `PENALTIES`.
+Source: Parikh & Boyd, Proximal Algorithms, Foundations and Trends in Optimization 1 (2014), ch. 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..oracle import Array
+
+Vector = Array
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """φ with its parameters still to be given: each function takes them last, by position.
+
+    value(x, …)          φ(x)
+    prox(v, t, …)        the proximal map of tφ
+    distance(g, x, …)    entry by entry, how far −g is from ∂φ(x)
+    """
+
+    name: str
+    formula: str
+    value: Callable[..., float]
+    prox: Callable[..., Vector]
+    distance: Callable[..., Vector]
+
+    def of(self, *parameters: Any) -> Penalty:
+        """The penalty with its parameters."""
+        bound = {f: _last(getattr(self, f), parameters) for f in ("value", "prox", "distance")}
+        return Penalty(self.name, self.formula, bound["value"], bound["prox"], bound["distance"])
+
+
+def _last(function: Callable[..., Any], parameters: tuple[Any, ...]) -> Callable[..., Any]:
+    return partial(lambda *first: function(*first, *parameters))
+
+
+def soft(v: Vector, threshold: Any) -> Vector:
+    """sign(v) max(|v| − threshold, 0)"""
+    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0))
+
+
+def _box_distance(g: Vector, x: Vector, low: Any, high: Any) -> Vector:
+    upward = np.where(x < high, np.maximum(-g, 0.0), 0.0)
+    return np.maximum(upward, np.where(x > low, np.maximum(g, 0.0), 0.0))
+
+
+def _inside(x: Vector, low: Any, high: Any) -> float:
+    return 0.0 if bool(((x >= low) & (x <= high)).all()) else np.inf
+
+
+def _norm1_distance(g: Vector, x: Vector, weight: Any) -> Vector:
+    away = np.abs(g + weight * np.sign(x))
+    return np.where(x != 0.0, away, np.maximum(np.abs(g) - weight, 0.0))
+
+
+def _norms(x: Vector) -> Vector:
+    """The Euclidean norm of each group: rows of a matrix, or all of a vector."""
+    return np.asarray(np.sqrt((x * x).sum(axis=-1, keepdims=True)))
+
+
+def _group_distance(g: Vector, x: Vector, weight: Any) -> Vector:
+    size = _norms(x)
+    away = np.abs(g + weight * x / np.maximum(size, TINY))
+    length = np.maximum(_norms(g), TINY)
+    return np.where(size > 0.0, away, np.abs(g) * np.maximum(1.0 - weight / length, 0.0))
+
+
+def onto_simplex(v: Vector, total: float) -> Vector:
+    """The nearest point with entries ≥ 0 that sum to `total`, along the last axis."""
+    falling = -np.sort(-v, axis=-1)
+    excess = np.cumsum(falling, axis=-1) - total
+    count = np.arange(1, v.shape[-1] + 1)
+    last = (falling - excess / count > 0.0).sum(axis=-1, keepdims=True)
+    shift = np.take_along_axis(excess, last - 1, axis=-1) / last
+    return np.asarray(np.maximum(v - shift, 0.0))
+
+
+def _simplex_distance(g: Vector, x: Vector, total: float) -> Vector:
+    """On the support g is constant, elsewhere it is not less."""
+    held = x > 0.0
+    level = (np.where(held, g, 0.0).sum(axis=-1, keepdims=True)) / held.sum(axis=-1, keepdims=True)
+    return np.where(held, np.abs(g - level), np.maximum(level - g, 0.0))
+
+
+def _on_simplex(x: Vector, total: float) -> float:
+    near = np.abs(x.sum(axis=-1) - total).max() <= 1e-9 * max(total, 1.0)
+    return 0.0 if near and bool((x >= 0.0).all()) else np.inf
+
+
+def _separable_value(x: Vector, weight: Any, low: Any, high: Any) -> float:
+    return float((weight * np.abs(x)).sum()) + _inside(x, low, high)
+
+
+def _separable_distance(g: Vector, x: Vector, weight: Any, low: Any, high: Any) -> Vector:
+    left, right = g + np.where(x > 0, weight, -weight), g + np.where(x < 0, -weight, weight)
+    upward = np.where(x < high, np.maximum(-right, 0.0), 0.0)
+    return np.maximum(upward, np.where(x > low, np.maximum(left, 0.0), 0.0))
+
+
+PENALTIES: dict[str, Penalty] = {
+    p.name: p
+    for p in (
+        Penalty(
+            "norm1",
+            "Σ λᵢ|xᵢ|",
+            lambda x, weight: float((weight * np.abs(x)).sum()),
+            lambda v, t, weight: soft(v, t * weight),
+            _norm1_distance,
+        ),
+        Penalty(
+            "squared-norm",
+            "½λ‖x‖²",
+            lambda x, weight: float(0.5 * (weight * x * x).sum()),
+            lambda v, t, weight: v / (1.0 + t * weight),
+            lambda g, x, weight: np.abs(g + weight * x),
+        ),
+        Penalty(
+            "elastic-net",
+            "Σ λ|xᵢ| + ½μ‖x‖²",
+            lambda x, first, second: float((first * np.abs(x)).sum() + 0.5 * (second * x * x).sum()),
+            lambda v, t, first, second: soft(v, t * first) / (1.0 + t * second),
+            lambda g, x, first, second: _norm1_distance(g + second * x, x, first),
+        ),
+        Penalty(
+            "group",
+            "λ Σ ‖row‖₂",
+            lambda x, weight: float((weight * _norms(x)).sum()),
+            lambda v, t, weight: v * np.maximum(1.0 - t * weight / np.maximum(_norms(v), TINY), 0.0),
+            _group_distance,
+        ),
+        Penalty(
+            "box",
+            "low ≤ x ≤ high",
+            _inside,
+            lambda v, t, low, high: np.clip(v, low, high),
+            _box_distance,
+        ),
+        Penalty(
+            "nonnegative",
+            "x ≥ 0",
+            lambda x: _inside(x, 0.0, np.inf),
+            lambda v, t: np.maximum(v, 0.0),
+            lambda g, x: _box_distance(g, x, 0.0, np.inf),
+        ),
+        Penalty(
+            "simplex",
+            "x ≥ 0, Σ xᵢ = r",
+            _on_simplex,
+            lambda v, t, total: onto_simplex(v, total),
+            _simplex_distance,
+        ),
+        Penalty(
+            "separable",
+            "Σ λᵢ|xᵢ|, low ≤ x ≤ high",
+            _separable_value,
+            lambda v, t, weight, low, high: np.clip(soft(v, t * weight), low, high),
+            _separable_distance,
+        ),
+    )
+}
