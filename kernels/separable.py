@@ -16,6 +16,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import EPS, NAN, KktCertificate
+from .optimizers.penalties import PENALTIES
 from .oracle import Layout, Matrix, Vector
 
 
@@ -23,14 +24,6 @@ def slopes(g: Vector, l1: Vector, x: Vector) -> tuple[Vector, Vector]:
     """The one-sided derivatives of f + Σ λ|x|: to the left and to the right."""
     sign = np.sign(x)
     return g + np.where(sign > 0, l1, -l1), g + np.where(sign < 0, -l1, l1)
-
-
-def distance(g: Vector, l1: Vector, low: Vector, high: Vector, x: Vector) -> Vector:
-    """How far 0 is from the subdifferential, entry by entry."""
-    left, right = slopes(g, l1, x)
-    upward = np.where(x < high, np.maximum(-right, 0.0), 0.0)
-    downward = np.where(x > low, np.maximum(left, 0.0), 0.0)
-    return np.maximum(upward, downward)
 
 
 def certify_separable(
@@ -53,7 +46,7 @@ def certify_separable(
         return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
     size = max(abs(total), 1.0)
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
-    gaps = distance(g, l1, low, high, x)
+    gaps = PENALTIES["separable"].distance(g, x, l1, low, high)
     lengths = np.maximum(1.0, np.abs(x))
     curvature = None
     if h is not None:

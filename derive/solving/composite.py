@@ -33,6 +33,8 @@ LARGEST = 1500
 COMPILE_FROM = 200_000
 #: The loop stops where its next step would gain less than this share of the objective.
 AIM = 1e-9
+#: Names for the accelerated proximal gradient, and its iterations at most.
+FIRST_ORDER, ITERATIONS = ("fista", "proximal-gradient", "ista"), 50_000
 #: Sweeps of coordinate descent at most.
 SWEEPS = 5000
 
@@ -127,16 +129,19 @@ class Composite:
         made: Any = instance.posed.remembered(key, lambda: Layout.of(instance.shapes))
         return made
 
-    def judge(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], Any]:
-        """Value, gradient, Hessian and the statement's own value at a point, by the interpreter."""
+    def judge(
+        self, instance: Instance, arrays: Mapping[str, Any], second: bool = True
+    ) -> Callable[[Any], Any]:
+        """Value, gradient, Hessian (None without `second`) and the statement's own value, by the interpreter."""
         from ..kernels.oracle import VALUE, gradient_key
 
         layout = self.layout(instance)
-        key = ("judge", tuple(sorted(instance.sizes.items())))
+        key = ("judge", second, tuple(sorted(instance.sizes.items())))
+        ready = {k: node for k, node in self._ready.items() if second or k not in self.blocks}
         evaluate = instance.posed.remembered(
-            key, lambda: planned(list(self._ready.values()), instance.binding, Float())
+            key, lambda: planned(list(ready.values()), instance.binding, Float())
         )
-        names = list(self._ready)
+        names = list(ready)
         whole = f"hessian {layout.names[0]} {layout.names[0]}"
         single = len(layout.names) == 1
 
@@ -147,6 +152,8 @@ class Composite:
                 n = layout.size
                 return np.nan, np.full(n, np.nan), np.full((n, n), np.nan), np.nan
             found = dict(zip(names, values, strict=True))
+            if not second:
+                return float(found[VALUE]), self._gradient(layout, found), None, float(found["stated"])
             if single:
                 g = np.asarray(found[gradient_key(layout.names[0])]).reshape(-1)
                 block = found.get(whole)
@@ -294,6 +301,28 @@ class Composite:
 
         return whole_newton
 
+    def _first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """FISTA, in the form of `_loop`."""
+        from ..kernels.optimizers.fista import fista
+        from ..kernels.optimizers.penalties import PENALTIES
+
+        layout = self.layout(instance)
+        if compiled:
+            if self._sampled is None:
+                self._sampled = Sampled(self.structure.smooth, self.unknowns, instance.posed.given)
+            value_gradient = self._sampled.bind_first(instance, arrays, layout)
+        else:
+
+            def value_gradient(x: Any) -> tuple[float, Any]:
+                f, g, _, _ = judge(x)
+                return f, g
+
+        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            penalty = PENALTIES["separable"].of(l1, low, high)
+            return fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS)
+
+        return loop
+
     # ---------------------------------------------------------------- solving
 
     def run(self, instance: Instance, point: Mapping[str, Any], options: Options) -> tuple[Any, Any] | None:
@@ -304,9 +333,14 @@ class Composite:
             l1, low, high, each = self.entries(instance, arrays)
             if (l1 < 0).any() or (low > high).any():
                 return None
-            judge = self.judge(instance, arrays)
+            first_order = options.method in FIRST_ORDER or layout.size > LARGEST
+            judge = self.judge(instance, arrays, not first_order)
             large = options.backend is None and instance.amount >= COMPILE_FROM
-            loop = self._loop(instance, arrays, judge, options.backend == "numba" or large)
+            compiled = options.backend == "numba" or large
+            if first_order:
+                loop = self._first_order(instance, arrays, judge, compiled)
+            else:
+                loop = self._loop(instance, arrays, judge, compiled)
             x = layout.pack(point)
             found = self._certified(loop, judge, x, l1, low, high, options, layout)
         if found is None:
@@ -314,7 +348,7 @@ class Composite:
         x, proof, slope, steps, evaluations = found
         history = _history(proof, slope, evaluations, began)
         result = _result(x, proof, slope, steps, evaluations, history)
-        result.method = self.method
+        result.method = "fista" if first_order else self.method
         if not self.structure.is_plain:
             result.multipliers = self._multipliers(layout, slope, l1, x, each)
         return result, layout.unpack(x)
@@ -357,7 +391,8 @@ class Composite:
         if self.structure.is_plain:
             gain = first - f
             size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
-            return certify(f, g, x, hessian=h, magnitude=size, tolerance=tolerance, layout=layout), g
+            near = {"hessian": h} if h is not None else {"gradient_at": lambda point: judge(point)[1]}
+            return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
         proof: Any = certify_separable(
             f,
             g,

@@ -28,7 +28,7 @@ from .posed import Posed
 from .starts import default_start, other_starts, random_start
 
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
-_COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set")
+_COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set", "fista", "proximal-gradient", "ista")
 _EM = ("em", "expectation-maximisation")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
@@ -40,11 +40,12 @@ def plan(posed: Posed, sizes: Mapping[str, int]) -> Any:
     binding = Binding({s: sizes[s.name] for s in posed.symbols if s.name in sizes})
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
     composite = posed.composite
-    if composite is not None and _count(shapes) <= LARGEST:
+    if composite is not None:
+        few = _count(shapes) <= LARGEST
+        if few and (posed.squares is None or not composite.structure.is_plain):
+            return Plan(composite.method, composite.describe())
         if not composite.structure.is_plain:
-            return Plan(composite.method, composite.describe())
-        if posed.squares is None:
-            return Plan(composite.method, composite.describe())
+            return Plan("fista", "weights on |x| or bounds, and too many unknowns for a Hessian")
     if posed.is_constrained:
         return Plan("interior-point", posed.constrained.describe())
     if posed.squares is not None and posed.squares.fits(binding):
@@ -176,9 +177,11 @@ def _suits_composite(instance: Instance, options: Options) -> bool:
     posed = instance.posed
     if options.callback is not None or options.progress or options.max_time is not None:
         return False
-    if options.precision == "high" or instance.count > LARGEST or posed.composite is None:
+    if options.precision == "high" or posed.composite is None:
         return False
-    return not (posed.composite.structure.is_plain and posed.squares is not None)
+    if posed.composite.structure.is_plain:
+        return posed.squares is None and instance.count <= LARGEST
+    return True
 
 
 def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
@@ -193,7 +196,7 @@ def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -
     if options.checkpoint is not None and options.method is None:
         return None
     _no_checkpoint(options)
-    made = composite.run(instance, point, replace(options, method=None))
+    made = composite.run(instance, point, options)
     if made is None:
         return None
     result, found = made

@@ -36,7 +36,8 @@ class Sampled:
         self.share = variable("_share", (), ["positive"])
         self.objective = objective
         self.scaled = None if self.rows is None else self._scaled()
-        self._kernels: tuple[Any, Any] | None = None
+        self._first: Any = None
+        self._second: Any = None
 
     def _scaled(self) -> Node | None:
         """The objective with its data terms multiplied by the share; None where they are of several kinds."""
@@ -65,9 +66,9 @@ class Sampled:
 
     def bind(self, instance: Instance, arrays: Mapping[str, Any], layout: Any, m: int) -> tuple[Any, Any]:
         """`value_gradient(x)` on all rows and `sampled_hessian(x, rough)`, rough from a quarter of the m rows."""
-        from ..kernels.oracle import VALUE, assemble, gradient_key, hessian_key
+        from ..kernels.oracle import assemble, hessian_key
 
-        first, second = self._compiled()
+        second = self._second_kernel()
         n = int(instance.binding.values[self.rows])
 
         def part(m: int) -> dict[str, Any]:
@@ -82,18 +83,10 @@ class Sampled:
 
         names = layout.names
         sizes = {k: n for k, n in instance.sizes.items() if k != str(self.rows)}
-        value_gradient, hessian, rough_hessian = (
-            kernel.bind({k: a for k, a in {**sizes, **given}.items() if k in _wanted(kernel)})
-            for kernel, given in ((first, dict(arrays)), (second, part(m)), (second, part(m // 4)))
+        hessian, rough_hessian = (
+            second.bind({k: a for k, a in {**sizes, **part(rows)}.items() if k in _wanted(second)})
+            for rows in (m, m // 4)
         )
-        single = len(names) == 1 and len(layout.shapes[0]) == 1
-
-        def both(x: Any) -> tuple[float, Any]:
-            if single:
-                out = value_gradient({names[0]: x})
-                return float(out[VALUE]), out[gradient_key(names[0])]
-            out = value_gradient(layout.unpack(x))
-            return float(out[VALUE]), np.concatenate([np.ravel(out[gradient_key(a)]) for a in names])
 
         def sampled(x: Any, rough: bool) -> Any:
             found = dict((rough_hessian if rough else hessian)(layout.unpack(x)))
@@ -104,18 +97,32 @@ class Sampled:
                         found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
             return assemble(layout, found)
 
-        return both, sampled
+        return self.bind_first(instance, arrays, layout), sampled
 
-    def _compiled(self) -> tuple[Any, Any]:
+    def bind_first(self, instance: Instance, arrays: Mapping[str, Any], layout: Any) -> Any:
+        """`value_gradient(x)` on all rows."""
+        kernel = self._first_kernel()
+        given = {**instance.sizes, **arrays}
+        return _flat(kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)}), layout)
+
+    def _first_kernel(self) -> Any:
         from ..kernels.compile import compile_nodes
-        from ..kernels.oracle import VALUE, gradient_key, hessian_key
+        from ..kernels.oracle import VALUE, gradient_key
 
-        if self._kernels is None:
-            assert self.scaled is not None
+        if self._first is None:
             names = [v.name for v in self.unknowns]
             slopes = gradients(self.objective, self.unknowns)
             outputs = {VALUE: self.objective}
             outputs |= {gradient_key(a): g for a, g in zip(names, slopes, strict=True)}
+            self._first = compile_nodes(outputs, unknowns=names)
+        return self._first
+
+    def _second_kernel(self) -> Any:
+        from ..kernels.compile import compile_nodes
+        from ..kernels.oracle import hessian_key
+
+        if self._second is None:
+            assert self.scaled is not None
             blocks = {}
             rates = gradients(self.scaled, self.unknowns)
             for i, v in enumerate(self.unknowns):
@@ -123,8 +130,26 @@ class Sampled:
                     block = jacobian(rates[i], u)
                     if not is_zero(block):
                         blocks[hessian_key(v.name, u.name)] = block
-            self._kernels = compile_nodes(outputs, unknowns=names), compile_nodes(blocks, unknowns=names)
-        return self._kernels
+            self._second = compile_nodes(blocks, unknowns=[v.name for v in self.unknowns])
+        return self._second
+
+
+def _flat(value_gradient: Any, layout: Any) -> Any:
+    """Value and gradient as a function of the flat vector."""
+    from ..kernels.oracle import VALUE, gradient_key
+
+    names = layout.names
+    first = names[0]
+    single = len(names) == 1 and len(layout.shapes[0]) == 1
+
+    def both(x: Any) -> tuple[float, Any]:
+        if single:
+            out = value_gradient({first: x})
+            return float(out[VALUE]), out[gradient_key(first)]
+        out = value_gradient(layout.unpack(x))
+        return float(out[VALUE]), np.concatenate([np.ravel(out[gradient_key(a)]) for a in names])
+
+    return both
 
 
 def _rows(given: tuple[Variable, ...]) -> Any:

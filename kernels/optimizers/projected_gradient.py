@@ -32,6 +32,7 @@ from .interior_point import (
     Values,
     Vector,
 )
+from .penalties import onto_simplex
 
 DELTA = 1e-4
 RECENT = 10
@@ -53,14 +54,6 @@ class Simple:
         for places, total in self.groups:
             found[places] = onto_simplex(x[places], total)
         return found
-
-
-def onto_simplex(x: Vector, total: float) -> Vector:
-    """The nearest point with entries ≥ 0 that sum to `total`."""
-    falling = np.sort(x)[::-1]
-    shifts = (np.cumsum(falling) - total) / np.arange(1, x.size + 1)
-    last = int(np.flatnonzero(falling > shifts)[-1])
-    return np.asarray(np.maximum(x - shifts[last], 0.0))
 
 
 def read_off(v: Values, z: Vector) -> Simple:
