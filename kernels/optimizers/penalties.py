@@ -62,7 +62,7 @@ def _inside(x: Vector, low: Any, high: Any) -> float:
 
 def _norm1_distance(g: Vector, x: Vector, weight: Any) -> Vector:
     away = np.abs(g + weight * np.sign(x))
-    return np.where(x != 0.0, away, np.maximum(np.abs(g) - weight, 0.0))
+    return np.asarray(np.where(x != 0.0, away, np.maximum(np.abs(g) - weight, 0.0)))
 
 
 def _norms(x: Vector) -> Vector:
@@ -74,7 +74,7 @@ def _group_distance(g: Vector, x: Vector, weight: Any) -> Vector:
     size = _norms(x)
     away = np.abs(g + weight * x / np.maximum(size, TINY))
     length = np.maximum(_norms(g), TINY)
-    return np.where(size > 0.0, away, np.abs(g) * np.maximum(1.0 - weight / length, 0.0))
+    return np.asarray(np.where(size > 0.0, away, np.abs(g) * np.maximum(1.0 - weight / length, 0.0)))
 
 
 def onto_simplex(v: Vector, total: float) -> Vector:
@@ -91,7 +91,7 @@ def _simplex_distance(g: Vector, x: Vector, total: float) -> Vector:
     """On the support g is constant, elsewhere it is not less."""
     held = x > 0.0
     level = (np.where(held, g, 0.0).sum(axis=-1, keepdims=True)) / held.sum(axis=-1, keepdims=True)
-    return np.where(held, np.abs(g - level), np.maximum(level - g, 0.0))
+    return np.asarray(np.where(held, np.abs(g - level), np.maximum(level - g, 0.0)))
 
 
 def _on_simplex(x: Vector, total: float) -> float:

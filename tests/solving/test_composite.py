@@ -125,7 +125,9 @@ def test_multipliers_of_bounds() -> None:
 
 def test_maximum() -> None:
     """A concave quadratic within bounds is maximised."""
-    p = dv.maximize("sum(w) - sumsq(w)", over="w", subject_to=["w <= c"], variables={"w": ("d",), "c": ("d",)})
+    p = dv.maximize(
+        "sum(w) - sumsq(w)", over="w", subject_to=["w <= c"], variables={"w": ("d",), "c": ("d",)}
+    )
     found = p.solve(c=[0.25, 2.0, -1.0], backend="numpy")
     assert found.success
     assert found["w"].tolist() == [0.25, 0.5, -1.0]
