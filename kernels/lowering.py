@@ -122,7 +122,8 @@ class Lowering:
                 factor += f"{coefficient(node.coefficients[0], self.rows.sizes)} * "
                 node = node.operands[0]
             elif isinstance(node, Apply) and node.op == "windows":
-                node, entries = node.operands[0], through_windows(self, node, entries)
+                entries = through_windows(self, node, entries)
+                node = node.operands[0]
             else:
                 break
         if isinstance(node, Ones):

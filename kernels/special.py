@@ -405,13 +405,13 @@ def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
     `np.dot` is the same call behind checks that cost a tenth of a second of compile time each; the shapes here
     are right by construction.
     """
-    return types.void(left, right, out), lambda *parts: _gemm(*parts, keep=0.0)
+    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, 0.0)
 
 
 @intrinsic
 def gemm_add(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
     """out += left · right, likewise."""
-    return types.void(left, right, out), lambda *parts: _gemm(*parts, keep=1.0)
+    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, 1.0)
 
 
 @intrinsic
