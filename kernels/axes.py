@@ -110,7 +110,12 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
     entry = _entry(first, variables, scope)
     names = {op: scope.declare_target(s) for op, s in statements.items()}
     block = scope.block or ""
-    turned = scope.scratch([*(scope.size(first.sizes[i]) for i in along), block])
+    softmax = statements.get("softmax")
+    in_place = softmax is not None and softmax.target.turned and softmax.target.node.order == 1 + len(along)
+    if softmax is not None and in_place:
+        turned = names["softmax"]
+    else:
+        turned = scope.scratch([*(scope.size(first.sizes[i]) for i in along), block])
     top, total = scope.scratch([block]), scope.scratch([block])
     r = variables[row]
     cell = f"{turned}[{', '.join(variables[i] for i in (*along, row))}]"
@@ -137,7 +142,7 @@ def _turned(statements: dict[str, Statement], scope: Scope) -> list[str]:
     if "softmax" in statements:
         target = _target(statements["softmax"], first, variables, names["softmax"])
         lines += each_row(f"{total}[{r}] = 1.0 / {total}[{r}]")
-        lines += each_entry(f"{target} = {cell} * {total}[{r}]")
+        lines += each_entry(f"{target} *= {total}[{r}]" if in_place else f"{target} = {cell} * {total}[{r}]")
     return lines
 
 

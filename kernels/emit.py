@@ -436,7 +436,7 @@ class _Module:
             if item not in self.program.used:
                 continue  # it lives in a register
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
-        if any(item.turned for item in sweep.buffers):
+        if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
             return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
         room = 65536 if scope.uses_dot else 4096
         if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself

@@ -15,7 +15,7 @@ import sympy
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
 from ..operators import Elementwise, lookup
-from ..sizes import Size, same_size
+from ..sizes import Shape, Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first
 from .lowering_access import RULES, through_windows
@@ -31,12 +31,20 @@ _NUMERIC_AXES = ("logsumexp", "softmax", "max", "min", "max_share", "min_share")
 class Rows:
     """Which axes run over the rows of the data, and what can be computed from a block of them."""
 
-    def __init__(self, data_size: Size | None, sizes: Sizes, turned: bool = False) -> None:
+    def __init__(
+        self,
+        data_size: Size | None,
+        sizes: Sizes,
+        turned: bool = False,
+        classes: frozenset[Shape] = frozenset(),
+    ) -> None:
         self.data_size, self.sizes, self.turned = data_size, sizes, turned
+        self.classes = classes  # shapes of rows by classes: these blocks are stored with their rows last
 
     def block(self, node: Node, axis: int) -> Item:
         """The item for a block of rows along that axis."""
-        return Item(node, axis, self.turned)
+        by_class = axis == 0 and node.shape in self.classes and not isinstance(node, Variable)
+        return Item(node, axis, self.turned or by_class)
 
     def is_row(self, node: Node, axis: int) -> bool:
         return self.data_size is not None and same_size(node.shape[axis], self.data_size)
@@ -148,7 +156,7 @@ class Lowering:
         axis = places[0]
         if not self.rows.is_row(node, axis) or not self.rows.blockable(node, axis):
             return Item(node)
-        return Item(node, axis, self.rows.turned)
+        return self.rows.block(node, axis)
 
     def whole(self, node: Node, axis: int | None) -> Item:
         """An operand that must be stored as an array of its own, not looked through."""

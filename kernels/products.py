@@ -61,7 +61,9 @@ def _matrix_form(statement: Statement) -> _Form | None:
         return None
     a, b = statement.reads
     la, lb = _labels_of(a), _labels_of(b)
-    if la is None or lb is None or a.item.turned or b.item.turned or statement.target.turned:
+    if la is None or lb is None:
+        return None
+    if any(i.turned and i.node.order > 2 for i in (a.item, b.item, statement.target)):
         return None
     row = statement.row
     for read, labels in ((a, stored_labels(a)), (b, stored_labels(b))):
@@ -98,7 +100,7 @@ def _arranged(
     inner = tuple(i for i in statement.stored if i not in batch)
     if inner[: len(columns)] == columns and inner != (*rows, *columns):
         a, b, rows, columns = b, a, columns, rows
-    if row in columns:
+    if row in columns and not statement.target.turned:
         a, b, rows, columns = b, a, columns, rows
     # the rows of a block come first in storage: a group that holds them starts with them
     return _Form(a, b, batch, _led_by(row, rows), columns, _led_by(row, summed))

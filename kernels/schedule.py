@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from ..node import Node, Variable
-from ..sizes import Size
+from ..node import Apply, Node, Variable, topological
+from ..sizes import Shape, Size
 from .contraction import Lengths
 from .lowering import Rows, lower
 from .scalars import Sizes
@@ -44,6 +44,21 @@ def find_data_axis(wanted: Iterable[Variable], unknowns: Sequence[str]) -> Size 
     return min(candidates, key=lambda s: (-votes[s], str(s)), default=None)
 
 
+def shapes_by_class(outputs: Iterable[Node], data_size: Size | None) -> frozenset[Shape]:
+    """The shapes (rows, classes) of what softmax and log-sum-exp work along.
+
+    Classes are few: loops over them do not vectorise, loops over the rows do, so blocks of these shapes are stored
+    with their rows last. BLAS takes them either way.
+    """
+    found = set()
+    for node in topological(outputs):
+        if isinstance(node, Apply) and node.op in ("softmax", "logsumexp") and node.param("axes") == (1,):
+            shape = node.operands[0].shape
+            if len(shape) == 2 and shape[0] == data_size and shape[1] != data_size:
+                found.add(shape)
+    return frozenset(found)
+
+
 class Schedule:
     """All statements behind some outputs, their items in order, and their levels."""
 
@@ -51,7 +66,7 @@ class Schedule:
         self, outputs: Sequence[Node], data_size: Size | None, sizes: Sizes, turned: bool = False
     ) -> None:
         self.data_size = data_size
-        self.rows = Rows(data_size, sizes, turned)
+        self.rows = Rows(data_size, sizes, turned, shapes_by_class(outputs, data_size))
         self.statements: dict[Item, Statement] = {}
         self.level: dict[Item, int] = {}
         self.order: list[Item] = []
