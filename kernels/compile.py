@@ -250,7 +250,11 @@ class Kernel:
         known = {name: v for name, v in self.variables.items() if name not in self.unknowns}
         lazy = {k: as_rows(k, a) for k, a in given.items() if k in known and is_lazy(a)}
         plain = {**given, **{k: stand_in(a) for k, a in lazy.items()}}
-        size = None if self.backend != "numba" else find_data_axis(self.variables.values(), self.unknowns)
+        size = (
+            None
+            if self.backend != "numba"
+            else find_data_axis(self.variables.values(), self.unknowns, self.nodes.values())
+        )
         rows = [k for k, v in known.items() if size is not None and v.order and v.shape[0] == size]
         rows = [k for k in rows if k in lazy or isinstance(given.get(k), np.ndarray)]
         arrays, binding = bind(known.values(), plain, sizes=self.symbols, dtype=self.dtype, rows=rows)
@@ -284,7 +288,7 @@ class Kernel:
 
     def _compressed(self, arrays: Mapping[str, Array]) -> dict[str, Array] | None:
         """The data behind a common triangular factor, if no result changes."""
-        rows = find_data_axis(self.variables.values(), self.unknowns)
+        rows = find_data_axis(self.variables.values(), self.unknowns, self.nodes.values())
         if not compressible(list(self.nodes.values()), arrays.keys(), rows) or rows is None:
             return None
         axes = {name: v.shape.index(rows) for name, v in self.variables.items() if rows in v.shape}

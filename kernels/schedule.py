@@ -25,16 +25,18 @@ from .scalars import Sizes
 from .statements import Item, Statement, is_matrix_product
 
 
-def find_data_axis(wanted: Iterable[Variable], unknowns: Sequence[str]) -> Size | None:
+def find_data_axis(
+    wanted: Iterable[Variable], unknowns: Sequence[str], results: Iterable[Node] = ()
+) -> Size | None:
     """The size of the rows: that of the first axis of the largest data arrays.
 
     Every data array votes for its axes with four to the power of its order, less for axes that are not the
-    first; unknowns, and directions of their shape, hardly vote. Numbers stand for rows only when nothing
-    symbolic does.
+    first; unknowns, and what has the shape of one or of a result (a gradient tells what its variable is), hardly
+    vote. Numbers stand for rows only when nothing symbolic does.
     """
     votes: dict[Size, float] = {}
     wanted = list(wanted)
-    moving = {v.shape for v in wanted if v.name in unknowns}
+    moving = {v.shape for v in wanted if v.name in unknowns} | {node.shape for node in results}
     for v in wanted:
         weight = 4.0**v.order if v.shape not in moving else 0.01 * v.order
         for k, size in enumerate(v.shape):

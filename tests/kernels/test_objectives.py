@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from derive.kernels.compile import compile_nodes
-from tests.kernels.statements import OBJECTIVES, assert_close, derivatives, draw, reference
+from tests.kernels.statements import OBJECTIVES, assert_close, derivatives, draw, n, reference
 
 SIZES = [
     {"n": 7, "d": 3, "k": 2, "p": 4, "h": 5},
@@ -50,6 +50,13 @@ def test_number_of_passes(name: str) -> None:
     f, unknowns = OBJECTIVES[name]()
     program = compile_nodes({"value": f}, unknowns=[v.name for v in unknowns]).program
     assert sum(step.sweep is not None for step in program.steps) == PASSES.get(name, 1)
+
+
+@pytest.mark.parametrize("name", ["mixture", "network", "logistic"])
+def test_gradients_tell_what_is_no_data(name: str) -> None:
+    """The rows are those of the data, also where nobody said which variables are unknown."""
+    outputs = derivatives(OBJECTIVES[name](), second=False)
+    assert compile_nodes(outputs).program.data_size is n
 
 
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 255, 256, 257, 300])
