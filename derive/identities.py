@@ -360,8 +360,59 @@ def distribute_powers(node: Node) -> Node | None:
     return None
 
 
+def inverse_of_multiple(node: Node) -> Node | None:
+    """(t A)⁻¹ -> A⁻¹ / t, for a scalar t"""
+    if not isinstance(node, Apply) or node.op != "inv" or node.order != 2:
+        return None
+    product = node.operands[0]
+    if not isinstance(product, Einsum):
+        return None
+    factors = list(zip(product.operands, product.inputs, strict=True))
+    scalars = [o for o, labels in factors if not labels]
+    rest = [f for f in factors if f[1]]
+    if not scalars or not rest:
+        return None
+    inverse = apply("inv", einsum(rest, product.output))
+    return einsum([*((power(s, sympy.S.NegativeOne), ()) for s in scalars), (inverse, (0, 1))], (0, 1))
+
+
+def branches_together(node: Node) -> Node | None:
+    """where(c, a, 0) x + where(c, 0, b) y -> where(c, a x, b y)"""
+    if not isinstance(node, Sum) or not node.order or len(node.operands) > 6:
+        return None
+    axes = tuple(range(node.order))
+    whole = full(node.shape)
+    by_condition: dict[Node, list[tuple[int, list[Node]]]] = {}
+    for k, term in enumerate(node.operands):
+        product = isinstance(term, Einsum)
+        factors = list(zip(term.operands, term.inputs, strict=True)) if product else [(term, axes)]
+        output = term.output if product else axes
+        for j, (mask, labels) in enumerate(factors):
+            if not isinstance(mask, Apply) or mask.op != "where" or labels != output:
+                continue
+            condition, *branches = mask.operands
+            if sum(map(is_zero, branches)) == 1:
+                rest = [*factors[:j], *factors[j + 1 :], (whole, output)]
+                pair = [einsum([*rest, (b, output)], output) for b in branches]
+                by_condition.setdefault(condition, []).append((k, pair))
+                break
+    for condition, found in by_condition.items():
+        if len(found) < 2:
+            continue
+        sides = (
+            add([(node.coefficients[k], pair[side]) for k, pair in found], node.shape) for side in (0, 1)
+        )
+        taken = {k for k, _ in found}
+        others = [t for k, t in enumerate(node.terms) if k not in taken]
+        return add([*others, (sympy.S.One, apply("where", condition, *sides))], node.shape)
+    return None
+
+
 def total_of_terms(node: Node) -> Node | None:
-    """Σᵢ (a (v − v̄) + b)ᵢ -> Σᵢ bᵢ, where summed over an axis of its own some term of a sum vanishes"""
+    """Σᵢ (a (v − v̄) + b)ᵢ -> Σᵢ bᵢ, where summed over an axis of its own some term of a sum vanishes
+
+    or becomes a number: Σ A ∘ (A⁻¹ − B) -> n − Σ A ∘ B.
+    """
     if not isinstance(node, Einsum):
         return None
     factors = list(zip(node.operands, node.inputs, strict=True))
@@ -369,23 +420,45 @@ def total_of_terms(node: Node) -> Node | None:
         if not isinstance(inner, Sum) or len(inner.operands) > 4:
             continue
         elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
-        if elsewhere.issuperset(labels):
-            continue
         rest = factors[:k] + factors[k + 1 :]
+        if elsewhere.issuperset(labels) and not any(_inverts(t, o) for t in inner.operands for o, _ in rest):
+            continue
         pieces = []
         vanished = False
         for c, t in inner.terms:
             piece = einsum([(t, labels), *rest], node.output, _open_all)
-            piece = distribute_broadcast(piece) or total_of_terms(piece) or piece
-            vanished = vanished or is_zero(piece)
+            piece = distribute_broadcast(piece) or total_of_terms(piece) or _inverses_gone(piece)
+            vanished = vanished or is_zero(piece) or (bool(rest) and not _has_arrays(piece))
             pieces.append((c, piece))
         if vanished:
             return add(pieces, node.shape)
     return None
 
 
+def _has_arrays(node: Node) -> bool:
+    """Whether the node is more than numbers, sizes, ones and scalars."""
+    core = split_scale(node)[1]
+    factors = core.operands if isinstance(core, Einsum) else (core,)
+    return any((o.order and not isinstance(o, Ones)) or isinstance(o, Sum) for o in factors)
+
+
+def _inverts(node: Node, matrix: Node) -> bool:
+    """Whether the node is A⁻¹ for that A, perhaps times scalars."""
+    factors = node.operands if isinstance(node, Einsum) else (node,)
+    return any(isinstance(o, Apply) and o.op == "inv" and o.operands[0] is matrix for o in factors)
+
+
+def _inverses_gone(node: Node) -> Node:
+    """The product with every A⁻¹ A taken out."""
+    while (better := inverse_times_matrix(node)) is not None:
+        node = better
+    return node
+
+
 RULES: tuple[Rule, ...] = (
     inverse_times_matrix,
+    inverse_of_multiple,
+    branches_together,
     softmax_sums_to_one,
     distribute_broadcast,
     distribute_deltas,

@@ -28,8 +28,9 @@ def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
                 return current
         return current
 
+    global _known
     if len(_known) > _MOST_KNOWN:
-        _known.clear()
+        _known = {}  # not cleared: another thread may be in the midst of it
     memo = _known if rules is RULES else {}
     for _ in range(4):
         (better,) = transform([root], rewrite, memo)

@@ -50,6 +50,9 @@ IDENTITIES = [
     ("simplex_sums_to_one", "x * sum(p)", "x"),
     ("distribute_powers", "s * (1 - 1 / s ** 2)", "s - 1 / s"),
     ("total_of_terms", "sum(a * (x - mean(x)) + y)", "sum(y)"),
+    ("total_of_terms", "sum(S * (inv(S) / a - outer(x, x)))", "n / a - x @ S @ x"),
+    ("inverse_of_multiple", "inv(a * A) @ x", "inv(A) @ x / a"),
+    ("branches_together", "where(x, 2, 0) * y + where(x, 0, a) * z", "where(x, 2 * y, a * z)"),
 ]
 
 

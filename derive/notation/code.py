@@ -23,6 +23,7 @@ from ..stable import stabilise
 from .broadcasting import with_broadcasting
 from .costs import ATOM, POWER, below, quotient, spread_key, stands_bare, starts_negative
 from .dialects import DIALECTS, HELPERS, Dialect
+from .makers import transpose
 from .matrix import _tree, to_tree
 from .naming import _fresh
 from .numerals import in_product, number_text
@@ -330,6 +331,8 @@ class _Function:
             words[0] = self.wrap(args[0], POWER)
         if name == "gelu":
             words[0] = self.wrap(args[0], ATOM)
+        if name == "vec":
+            return self.function("reshape", [self.expression(transpose(args[0]))], shape="(-1,)")
         if name == "reshape":
             return self.function(
                 name,

@@ -62,6 +62,7 @@ def _common(m: str, axis: str) -> dict[str, str]:
         "tr": f"{m}.trace({{0}})",
         "diag": f"{m}.diag({{0}})",
         "outer": f"{m}.outer({{0}}, {{1}})",
+        "kron": f"{m}.kron({{0}}, {{1}})",
         "tril": f"{m}.tril({{0}}, {{k}})",
         "cumsum": f"{m}.cumsum({{0}}, {{axis_value}})",
         "reshape": f"{m}.reshape({{0}}, {{shape}})",

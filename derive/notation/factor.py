@@ -16,6 +16,60 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
 
     `constants` are scalars that broadcast; they take no part in factoring.
     """
+    found = _factored(terms, constants)
+    for other in (_multiplied_out(terms, constants), _over_one_denominator(terms, constants)):
+        if other is not None:
+            order = max((t.order for t in terms), default=0)
+            again = _factored([t for t in other if t.order == order], [t for t in other if t.order != order])
+            if again.cost < found.cost and again.order == found.order:
+                found = again
+    return found
+
+
+def _collected(terms: list[Tree]) -> list[Tree]:
+    """The terms of a sum, like ones collected."""
+    whole = total(terms)
+    return list(whole.args) if whole.op == "sum" else [] if whole.op == "zero" else [whole]
+
+
+def _multiplied_out(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:
+    """e (log P − 1) + e -> e log P: products of sums opened, where terms then fall together."""
+    opened: list[Tree] = []
+    for t in terms:
+        c, nums, dens = parts(t)
+        at = next((k for k, x in enumerate(nums) if x.op == "sum" and len(x.args) <= 4), None)
+        if at is None or (len(nums) == 1 and c == 1 and not dens):
+            opened.append(t)
+        else:
+            opened += [mul(c, [*nums[:at], a, *nums[at + 1 :]], dens) for a in nums[at].args]
+    if len(opened) == len(terms) or len(opened) > 12:
+        return None
+    found = _collected([*opened, *constants])
+    return found if len(found) < len(opened) + len(constants) else None
+
+
+def _over_one_denominator(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:
+    """1 − u/(1 + u) -> 1/(1 + u): another term brought over a denominator, where terms then fall together."""
+    every = [*terms, *constants]
+    if len(every) > 4:
+        return None
+    for k, t in enumerate(every):
+        c, nums, dens = parts(t)
+        for j, below in enumerate(dens):
+            if below.op != "sum" or len(below.args) > 4:
+                continue
+            rest = mul(c, nums, [*dens[:j], *dens[j + 1 :]])
+            for m, other in enumerate(every):
+                if m == k or parts(other)[2]:
+                    continue
+                above = _collected([rest, *(mul(ONE, [other, a]) for a in below.args)])
+                if 0 < len(above) < 1 + len(below.args):
+                    merged = mul(ONE, [total(above)], [below])
+                    return [merged, *(x for i, x in enumerate(every) if i not in (k, m))]
+    return None
+
+
+def _factored(terms: list[Tree], constants: list[Tree]) -> Tree:
     opened = total(terms)
     current = list(opened.args) if opened.op == "sum" else [opened]
     if len(current) > 12:  # quadratic in the number of terms
@@ -68,12 +122,14 @@ def _identity_left(terms: list[Tree]) -> list[Tree]:
 
 def rearranged(t: Tree) -> Tree:
     """A product that holds a short sum, multiplied out and factored anew, where that is shorter."""
+    if t.cost > 150:
+        return t
+    best = _divided(t)
     c, nums, dens = parts(t)
     at = next((k for k, x in enumerate(nums) if x.op == "chain" and x.order == t.order), None)
-    if at is None or t.cost > 150:
-        return t
+    if at is None:
+        return best
     product = nums[at]
-    best = t
     for k, f in enumerate(product.args):
         if f.op != "sum" or len(f.args) > 3:
             continue
@@ -81,6 +137,29 @@ def rearranged(t: Tree) -> Tree:
         found = mul(c, [*nums[:at], shortest(pieces, []), *nums[at + 1 :]], dens)
         if found.cost < best.cost:
             best = found
+    return best
+
+
+def _divided(t: Tree) -> Tree:
+    """(a − b) / (c a) -> (1 − b/a) / c, where that is shorter."""
+    c, nums, dens = parts(t)
+    best = t
+    for k, f in enumerate(nums):
+        if f.op != "sum" or len(f.args) > 3:
+            continue
+        for j, below in enumerate(dens):
+            if below not in {x for a in f.args for x in parts(a)[1]}:
+                continue
+            pieces = []
+            for a in f.args:
+                ca, na, da = parts(a)
+                held = below in na
+                pieces.append(
+                    mul(ca, [x for x in na if x is not below] if held else na, da if held else [*da, below])
+                )
+            found = mul(c, [*nums[:k], total(pieces), *nums[k + 1 :]], [*dens[:j], *dens[j + 1 :]])
+            if found.cost < best.cost and found.order == t.order:
+                best = found
     return best
 
 
@@ -189,9 +268,17 @@ def _elementwise(
         mul(cb, _without(nb, nums), _without(db, dens)),
     )
     if rest_a.order == rest_b.order or max(t.order for t in (*nums, *dens)) == order:
-        inner = total([rest_a, rest_b])
+        rest = [rest_a, rest_b]
+        inner = total(rest)
+        if any(d.op == "sum" for x in rest for d in parts(x)[2]):
+            one = _over_one_denominator(rest, [])
+            inner = (
+                inner
+                if one is None
+                else min(inner, total(one), key=lambda t: (t.order != inner.order, t.cost))
+            )
         if inner.op != "zero":
-            found.append(mul(ONE, [*nums, inner], dens))
+            found.append(mul(ONE, [*nums, _common(inner)], dens))
     return found
 
 

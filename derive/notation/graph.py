@@ -10,8 +10,8 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
-from .makers import chain, even, mul, outer, transpose
-from .tree import Tree, call, make, parts, rendering
+from .makers import chain, even, mul, outer, squared_norm, total, transpose
+from .tree import Tree, call, make, num, parts, rendering
 
 Labels = tuple[int, ...]
 
@@ -95,7 +95,10 @@ class Graph:
                         rendering.lengths[t] = self.sizes[label] * self.sizes[other]
                 self.scalars.append(found)
                 return
-            self.vectors.setdefault(other, []).append(_matrix_times(transpose(matrix), weight))
+            product = _matrix_times(transpose(matrix), weight)
+            if weight is None:
+                rendering.lengths[product] = self.sizes[label]
+            self.vectors.setdefault(other, []).append(product)
             return
         (left, a), (right, b) = oriented
         between = [make("diag", mul(ONE, weight), order=2)] if weight else []
@@ -188,7 +191,17 @@ def _diagonal(t: Tree) -> Tree:
         )
     if t.op == "T":
         return _diagonal(t.args[0])
-    return make("diagonal", t, order=1)
+    found = make("diagonal", t, order=1)
+    half, odd = divmod(len(t.args), 2)
+    if (
+        t.op == "chain"
+        and not odd
+        and all(transpose(f) is t.args[-1 - k] for k, f in enumerate(t.args[:half]))
+    ):
+        square = make("pow", chain(*t.args[:half]), num(sympy.Integer(2)), order=2)  # (M Mᵀ)ᵢᵢ = Σⱼ Mᵢⱼ²
+        rows = call("sum", square, data=[("axis", 1)], order=1)
+        return min(found, rows, key=lambda x: x.cost)
+    return found
 
 
 def _trace(t: Tree) -> Tree:
@@ -198,19 +211,27 @@ def _trace(t: Tree) -> Tree:
         return mul(c, [*[x for x in nums if not x.order], _trace(inner[0])], dens)
     if t.op == "T":
         return _trace(t.args[0])
-    return call("tr", _shortest_rotation(t))
+    whole = call("tr", _shortest_rotation(t))
+    if t.op == "sum" and any(parts(a)[1][-1:] and parts(a)[1][-1].op == "outer" for a in t.args):
+        split = total([_trace(a) for a in t.args])  # tr(A − u uᵀ) = tr A − uᵀu
+        return split if split.cost < whole.cost else whole
+    if t.op == "outer":
+        return _contract(list(t.args))
+    return whole
 
 
 def _shortest_rotation(t: Tree) -> Tree:
-    """tr is invariant under rotation of a product: take the one with the fewest transposes."""
+    """tr is invariant under rotation of a product: the one with the fewest transposes, Wᵀ A W where there is such."""
     if t.op != "chain":
         return t
-    best = t
-    for k in range(1, len(t.args)):
-        turned = chain(*t.args[k:], *t.args[:k])
-        if turned.cost < best.cost:
-            best = turned
-    return best
+    turned = [chain(*t.args[k:], *t.args[:k]) for k in range(len(t.args))]
+    back = [transpose(f) for f in reversed(t.args)]
+    turned += [chain(*back[k:], *back[:k]) for k in range(len(back))]
+
+    def key(x: Tree) -> tuple[int, bool]:
+        return x.cost, not (x.op == "chain" and x.args[0].op == "T" and x.args[0].args[0] is x.args[-1])
+
+    return min(turned, key=key)
 
 
 def _contract(vectors: list[Tree]) -> Tree:
@@ -245,12 +266,9 @@ def _dot(a: Tree, b: Tree) -> Tree:
 def sum_tree(v: Tree) -> Tree:
     """The sum of the entries of a vector or matrix."""
     if v.op == "diagonal":
-        return call("tr", v.args[0])
+        return _trace(v.args[0])
     if v.op == "pow" and v.args[1].op == "num" and v.args[1].data == 2:
-        base = even(v.args[0])
-        if base.op == "var" and base.order == 1:
-            return chain(base, base)
-        return call("sumsq", base)
+        return squared_norm(v.args[0])
     return call("sum", v)
 
 
@@ -260,7 +278,13 @@ def sum_all(matrix: Tree) -> Tree:
     tensors = [t for t in nums if t.order]
     under = [t for t in dens if t.order]
     front, below = [t for t in nums if not t.order], [t for t in dens if not t.order]
-    return mul(c, [*front, sum_tree(mul(ONE, tensors, under))], below)
+    found = sum_tree(mul(ONE, tensors, under))
+    if len(tensors) == 2 and not under:  # Σ Aᵢⱼ Bᵢⱼ = tr(Aᵀ B), where there are products or inverses anyway
+        a, b = tensors
+        traces = [_trace(chain(transpose(a), b)), _trace(chain(transpose(b), a))]
+        algebraic = any(t.op == "chain" or (t.op == "call" and t.data[0] == "inv") for t in tensors)
+        found = min([found, *traces], key=lambda t: 2 * t.cost + (t is found and algebraic))
+    return mul(c, [*front, found], below)
 
 
 def _matrix_times(matrix: Tree, weight: list[Tree] | None) -> Tree:

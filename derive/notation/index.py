@@ -350,7 +350,7 @@ def _all_ones(t: Tree) -> bool:
 def _entrywise(name: str) -> bool:
     """Whether a function works entry by entry, as every elementwise operator does."""
     return isinstance(REGISTRY.get(name), Elementwise) or (
-        name not in REGISTRY and name not in ("norm", "kron")
+        name not in REGISTRY and name not in ("norm", "kron", "vec")
     )
 
 

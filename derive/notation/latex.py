@@ -48,7 +48,7 @@ def _latex_level(t: Tree) -> int:
         return PRODUCT
     if t.op == "mul":
         return PRODUCT
-    if t.op == "call" and t.data[0] == "sum" and not _is_one_norm(t):
+    if t.op == "call" and (t.data[0] == "kron" or (t.data[0] == "sum" and not _is_one_norm(t))):
         return PRODUCT
     if t.op == "call" and t.data[0] == "logdet":
         return PRODUCT
@@ -210,7 +210,9 @@ def _product(t: Tree) -> str:
     if len(tensors) == 1 and not below and p == 1 and under and not scalars and not behind:
         bottom = [number(q)] if q != 1 else []
         bottom += [_factor(a) for a in under] if bottom or len(under) > 1 else [_write(under[0])]
-        return f"{sign}\\frac{{{_write(tensors[0])}}}{{{' '.join(bottom)}}}"
+        top = _write(tensors[0])
+        if "\\frac" not in top:  # no fraction within a fraction: 1/s (a − b/c)
+            return f"{sign}\\frac{{{top}}}{{{' '.join(bottom)}}}"
     front = _fraction(p, q, scalars, under, bool(tensors or below or behind))
     alone = len(behind) == 1 and not tensors and not below  # λ/2 wᵀw needs no parentheses
     words = [_write(a) if alone and a.op == "chain" else _factor(a) for a in behind]
@@ -333,6 +335,11 @@ def _call(t: Tree) -> str:
         case "sum":
             matrix = transpose(args[0]) if axis == 0 else args[0]
             return f"{_wrap(matrix, POWER)} \\mathbf{{1}}"
+        case "mean" if axis in (0, 1) and args[0].order == 2:
+            over = "rows" if axis == 0 else "columns"
+            return f"\\operatorname{{mean}}_{{\\mathrm{{{over}}}}}{bracket(_write(args[0]))}"
+        case "kron":
+            return " \\otimes ".join(_wrap(a, POWER) for a in args)
         case "tr":
             return f"\\operatorname{{tr}}{bracket(_write(args[0]))}"
         case "inv":

@@ -128,6 +128,8 @@ def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]
             below.remove(t)
     below = _clear_fractions(_gathered(below))
     above, below = _clear_in_products(_gathered(above), below)
+    if below:
+        above, below = _quotients_of_roots(above, below)
     above.sort(key=lambda t: (t.order > 0, t.op != "var"))  # y ∘ f(x), not f(x) ∘ y
     below.sort(key=lambda t: t.order > 0)
     if order and any(t.op == "ones" for t in above) and sum(bool(t.order) for t in (*above, *below)) > 1:
@@ -141,19 +143,32 @@ def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]
     return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
 
 
+def _quotients_of_roots(above: list[Tree], below: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    """√a / √b -> √(a/b)"""
+    for a in above:
+        for b in below:
+            if a.op == b.op == "call" and a.data == b.data == ("sqrt", ()) and a.order == b.order:
+                root = call("sqrt", mul(ONE, [a.args[0]], [b.args[0]]), order=a.order)
+                return [root if t is a else t for t in above], [t for t in below if t is not b]
+    return above, below
+
+
 def _means(coefficient: sympy.Expr, above: list[Tree]) -> tuple[sympy.Expr, list[Tree]]:
     """A sum over its number of terms as a mean, a mean times it as a sum."""
     for k, t in enumerate(above):
-        if t.op != "call" or t.data not in (("sum", ()), ("mean", ())):
+        if t.op == "spread":
+            coefficient, inner = _means(coefficient, [t.args[0]])
+            above = [*above[:k], make("spread", *inner, data=t.data, order=t.order), *above[k + 1 :]]
+        if t.op != "call" or t.data[0] not in ("sum", "mean"):
             continue
         name = "mean" if t.data[0] == "sum" else "sum"
-        length = rendering.lengths.get(call("sum", *t.args))
+        length = rendering.lengths.get(call("sum", *t.args, data=t.data[1], order=t.order))
         if length is None:
             continue
         rest = tidy(coefficient * length if name == "mean" else coefficient / length)
         new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(coefficient)[0].free_symbols
         if number_cost(rest) < number_cost(coefficient) and not new:
-            return rest, [*above[:k], call(name, *t.args), *above[k + 1 :]]
+            return rest, [*above[:k], call(name, *t.args, data=t.data[1], order=t.order), *above[k + 1 :]]
     return coefficient, above
 
 
@@ -164,24 +179,38 @@ def _gathered(items: list[Tree]) -> list[Tree]:
     return unpowers(powers(items))
 
 
-def powers(items: list[Tree]) -> dict[Tree, int]:
-    """Factors with their whole-number exponents."""
-    found: dict[Tree, int] = {}
+def powers(items: list[Tree]) -> dict[Tree, sympy.Rational]:
+    """Factors with their exponents, roots included."""
+    found: dict[Tree, sympy.Rational] = {}
     for t in items:
-        base, k = t, 1
-        if t.op == "pow" and t.args[1].op == "num" and t.args[1].data.is_Integer and t.args[1].data > 0:
-            base, k = t.args[0], int(t.args[1].data)
+        base, k = t, sympy.S.One
+        if t.op == "pow" and t.args[1].op == "num" and t.args[1].data.is_Rational and t.args[1].data > 0:
+            base, k = t.args[0], t.args[1].data
+        elif t.op == "call" and t.data[0] == "sqrt":
+            base, k = t.args[0], sympy.S.Half
         found[base] = found.get(base, 0) + k
     return found
 
 
-def unpowers(exponents: dict[Tree, int]) -> list[Tree]:
+def unpowers(exponents: dict[Tree, sympy.Rational]) -> list[Tree]:
     """The factors again."""
-    return [
-        t if k == 1 else make("pow", t, num(sympy.Integer(k)), order=t.order)
-        for t, k in exponents.items()
-        if k > 0
-    ]
+    return [_power(t, k) for t, k in exponents.items() if k > 0]
+
+
+def _power(base: Tree, exponent: sympy.Rational) -> Tree:
+    if exponent == 1:
+        return base
+    if exponent == sympy.S.Half:
+        return call("sqrt", base, order=base.order)
+    if exponent == 2 and base.op == "call" and base.data[0] == "norm":
+        return squared_norm(base.args[0])
+    return make("pow", base, num(exponent), order=base.order)
+
+
+def squared_norm(v: Tree) -> Tree:
+    """The sum of the squares of the entries: x @ x for a named vector."""
+    v = even(v)
+    return make("chain", v, v) if v.op == "var" and v.order == 1 else call("sumsq", v)
 
 
 def outer(u: Tree, v: Tree) -> Tree:
@@ -264,6 +293,22 @@ def _absorb_sign(
     return coefficient, above, below
 
 
+def _matrices_first(terms: list[Tree]) -> list[Tree]:
+    """t B + A -> A + t B,  λ I + K -> K + λ I"""
+    kinds = []
+    for t in terms:
+        _, nums, dens = parts(t)
+        tensors = [x for x in nums if x.order]
+        multiple = len(tensors) == 1 and not dens and all(x.op in ("var", "eye") for x in nums)
+        kinds.append((t.op if t is tensors[0] else "multiple", tensors[0].op) if multiple else ("", ""))
+    if kinds[0] == ("multiple", "var"):
+        bare = [t for t, kind in zip(terms, kinds, strict=True) if kind == ("var", "var")]
+        terms, kinds = zip(
+            *sorted(zip(terms, kinds, strict=True), key=lambda x: x[0] not in bare), strict=True
+        )
+    return [t for _, t in sorted(zip(kinds, terms, strict=True), key=lambda x: x[0][1] == "eye")]
+
+
 def flip(t: Tree) -> Tree | None:
     """−t written without a minus in front, or None."""
     if t in rendering.kept:
@@ -280,6 +325,8 @@ def flip(t: Tree) -> Tree | None:
         for k, f in enumerate(t.args):
             if f.order == 1 and len(t.args) > 1 and t.args[-1 - k] is f:
                 continue  # vᵀ A v stays as it is
+            if f.order == 2 and any(transpose(x) is f for j, x in enumerate(t.args) if j != k):
+                continue  # and so does Aᵀ A
             flipped = flip(f)
             if flipped is not None and flipped.cost <= f.cost:
                 return make("chain", *t.args[:k], flipped, *t.args[k + 1 :], order=t.order)
@@ -296,6 +343,11 @@ def flip(t: Tree) -> Tree | None:
     if t.op in ("T", "diag", "diagonal"):
         inner = flip(t.args[0])
         return make(t.op, inner, order=t.order) if inner is not None else None
+    if t.op == "outer" and t.args[0] is not t.args[1]:
+        for k, f in enumerate(t.args):
+            flipped = flip(f)
+            if flipped is not None and flipped.cost <= f.cost:
+                return outer(flipped, t.args[1]) if k == 0 else outer(t.args[0], flipped)
     if t.op == "call" and t.data[0] in ("sum", "mean", "tr"):
         inner = flip(t.args[0])
         return make("call", inner, data=t.data, order=t.order) if inner is not None else None
@@ -343,6 +395,8 @@ def _total(*terms: Tree) -> Tree:
         return make("zero", order=order)
     if len(kept) == 1:
         return kept[0]
+    if order == 2:
+        kept = _matrices_first(kept)
     first = next(
         (k for k, t in enumerate(kept) if t.op == "num" and t.data.is_number and t.data > 0),
         next((k for k, t in enumerate(kept) if not is_negative(parts(t)[0])), 0),

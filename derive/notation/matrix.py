@@ -33,8 +33,8 @@ from ..sizes import ONE
 from . import factor
 from .broadcasting import with_broadcasting
 from .graph import Graph, Labels
-from .makers import even, mul
-from .numerals import number_text, without_pi
+from .makers import even, mul, transpose
+from .numerals import count, number_text, without_pi
 from .orientation import both_ways
 from .tree import Tree, call, make, num, parts, rendering, var
 
@@ -182,9 +182,11 @@ def _scalar_broadcast(node: Einsum, tree: Tree) -> Tree | None:
 def _application(node: Apply, operands: list[Tree]) -> Tree:
     if node.op == "power":
         return power_tree(node, operands[0])
+    operator = lookup(node.op)
+    if len(operands) > 1 and (node.op == "pow" or isinstance(operator, Elementwise)):
+        operands = _scalars_bare(node, operands)
     if node.op == "pow":
         return make("pow", operands[0], operands[1], order=node.order)
-    operator = lookup(node.op)
     if isinstance(operator, Elementwise):
         numbers = [num(v) for _, v in node.params]  # polygamma(2, x)
         if operator.even:
@@ -197,7 +199,7 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         )
         return call(node.op, *operands, data=settings, order=node.order)
     if node.op == "reshape":
-        return call("reshape", *operands, *(num(s) for s in node.param("shape")), order=node.order)
+        return _reshaped(operands[0], node)
     if node.op == "slice":
         return make("index", operands[0], data=_index_text(node), order=node.order)
     if node.op == "concatenate":
@@ -206,6 +208,51 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call("place", *operands, data=_place_settings(node), order=node.order)
     settings = [(k, v) for k, v in node.params]
     return call(node.op, *operands, data=settings, order=node.order)
+
+
+def _scalars_bare(node: Apply, operands: list[Tree]) -> list[Tree]:
+    """max(0, X), not max(0 · 1 1ᵀ, X): arguments that are repeated scalars, where another carries the shape."""
+    if not node.order:
+        return operands
+    bare = [_repeated_scalar(t) for t in operands]
+    if all(b is not None for b in bare):
+        return operands
+    return [t if b is None else b for t, b in zip(operands, bare, strict=True)]
+
+
+def _repeated_scalar(t: Tree) -> Tree | None:
+    """The scalar, where the tree is one that is repeated along all axes."""
+    if t.op == "zeros":
+        return num(sympy.S.Zero)
+    c, nums, dens = parts(t)
+    front = [x for x in nums if x.op != "ones"]
+    return mul(c, front, dens) if all(not x.order for x in (*front, *dens)) else None
+
+
+def _reshaped(inner: Tree, node: Apply) -> Tree:
+    """A reshape; the Kronecker product and the columns of a matrix one below the other have names."""
+    shape = node.param("shape")
+    c, nums, dens = parts(inner)
+    plain = call("reshape", inner, *(num(s) for s in shape), order=node.order)
+    if dens or len(nums) != 1:
+        return plain
+    body, before = nums[0], node.operands[0].shape
+    found: Tree | None = None
+    if body.op == "einsum" and len(body.args) == 2 and len(before) == 4 and node.order == 2:
+        inputs, output = body.data.split("->")
+        places = [tuple(output.index(i) for i in letters) for letters in inputs.split(",")]
+        if {tuple(sorted(p)) for p in places} == {(0, 2), (1, 3)} and shape == tuple(
+            sympy.expand(a * b) for a, b in zip(before[::2], before[1::2], strict=True)
+        ):
+            turned = [transpose(t) if p[0] > p[1] else t for p, t in zip(places, body.args, strict=True)]
+            left, right = turned if 0 in places[0] else turned[::-1]
+            found = call("kron", left, right, order=2)
+    elif node.order == 1 and len(before) == 2:
+        if body.op == "outer":
+            found = call("kron", *body.args, order=1)
+        else:
+            found = call("vec", transpose(body), order=1)
+    return plain if found is None else min(plain, mul(c, [found]), key=lambda t: t.cost)
 
 
 def _place_settings(node: Apply) -> list[tuple[str, str]]:
@@ -223,7 +270,7 @@ def _index_text(node: Apply) -> str:
     words = []
     for entry, size in zip(node.param("index"), node.operands[0].shape, strict=True):
         if entry[0] == "at":
-            words.append(number_text(entry[1]))
+            words.append(_position(entry[1], size))
             continue
         _, start, count, step = entry
         stop = sympy.expand(start + count * step)
@@ -231,9 +278,16 @@ def _index_text(node: Apply) -> str:
         open_end = count == (to_the_end if abs(step) == 1 else sympy.ceiling(to_the_end / abs(step)))
         first = 0 if step > 0 else sympy.expand(size - 1)
         text = ("" if start == first else number_text(start)) + ":"
-        text += "" if open_end else number_text(stop)
+        text += "" if open_end else _position(stop, size)
         words.append(text + (f":{number_text(step)}" if step != 1 else ""))
     return ", ".join(words)
+
+
+def _position(at: sympy.Expr, size: sympy.Expr) -> str:
+    """A place along an axis, counted from the end where that is shorter: −1, not n − 1."""
+    text = number_text(at)
+    from_end = sympy.expand(at - size)
+    return number_text(from_end) if count(text) > 2 and from_end.is_Integer and from_end < 0 else text
 
 
 def power_tree(node: Apply, base: Tree) -> Tree:

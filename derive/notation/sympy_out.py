@@ -180,6 +180,8 @@ class _Writer:
                 return sympy.sqrt(ma.Trace(x.T * x))
             case "tr":
                 return ma.Trace(x)
+            case "kron" if t.order == 2:
+                return sympy.KroneckerProduct(*(self.write(a) for a in t.args))
             case "inv":
                 return ma.Inverse(x)
             case "det":

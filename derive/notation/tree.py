@@ -39,15 +39,12 @@ class Tree:
         return f"<{write(self)}>"
 
 
-_made: dict[Any, Tree] = {}
-
-
 def make(op: str, *args: Tree, data: Any = None, order: int = 0) -> Tree:
     """The tree of that kind; equal trees are one object."""
     key = (op, args, data, order)
-    found = _made.get(key)
+    found = rendering.made.get(key)
     if found is None:
-        found = _made[key] = Tree(op, args, data, order)
+        found = rendering.made[key] = Tree(op, args, data, order)
     return found
 
 
@@ -81,6 +78,7 @@ class Rendering(threading.local):
     """What is known of the trees of the expression that is being rendered, one record per thread.
 
     symmetric   trees that are known to be symmetric, from the facts on the nodes
+    made        all trees, by kind and parts: equal trees are one object
     lengths     the number of terms of each `sum(…)`: a sum over its number of terms is a mean
     data_size   the size of the data axis; it is summed over last
     kept        differences that stand in the result both ways round; they are not turned round again
@@ -90,6 +88,7 @@ class Rendering(threading.local):
     """
 
     def __init__(self) -> None:
+        self.made: dict[Any, Tree] = {}
         self.symmetric: set[Tree] = set()
         self.lengths: dict[Tree, sympy.Expr] = {}
         self.data_size: sympy.Expr | None = None
@@ -102,8 +101,8 @@ class Rendering(threading.local):
         """Forget the last expression."""
         self.symmetric, self.lengths, self.data_size = set(), {}, data_size
         self.kept, self.transposes, self.sizes, self.results = kept or set(), {}, {}, {}
-        if len(_made) > 50_000 and kept is None:
-            _made.clear()  # never while an expression is rendered: equal trees must stay one object
+        if len(self.made) > 50_000 and kept is None:
+            self.made = {}  # never while an expression is rendered: equal trees must stay one object
 
     def once(self, maker: Callable[..., Tree], *args: Any) -> Tree:
         """maker(*args), worked out once while no sum becomes known as a mean."""

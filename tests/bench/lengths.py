@@ -10,7 +10,8 @@ from typing import Any
 
 from .table import Table
 
-CASES = Path(__file__).resolve().parents[1] / "data" / "textbook.json"
+DATA = Path(__file__).resolve().parents[1] / "data"
+CASES = [DATA / "textbook.json", DATA / "results.json"]
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\.T\b|\*\*|\S")
 
 
@@ -30,7 +31,7 @@ def printed(case: dict[str, Any]) -> str:
 
 def ratios() -> dict[str, float]:
     """By case: our tokens over the fewest."""
-    cases = json.loads(CASES.read_text(encoding="utf-8"))
+    cases = [case for path in CASES for case in json.loads(path.read_text(encoding="utf-8"))]
     return {case["id"]: tokens(printed(case)) / case["tokens_min"] for case in cases}
 
 

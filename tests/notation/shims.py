@@ -37,7 +37,7 @@ def torch() -> dict[str, ModuleType]:
     """`torch`, which has no reductions over all axes for softmax, logsumexp."""
     module = ModuleType("torch")
     same = "exp log log1p expm1 sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh sqrt abs sign"
-    same += " maximum minimum where trace diag outer tril reshape einsum zeros ones eye"
+    same += " maximum minimum where trace diag outer tril kron reshape einsum zeros ones eye"
     for name in same.split():
         setattr(module, name, getattr(np, name))
     module.__dict__.update(

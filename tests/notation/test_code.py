@@ -154,7 +154,7 @@ def gradient(X, w, y):
 '''
     )
     normal = dv.parse("inv(X.T @ X + lam * eye(d)) @ X.T @ y", variables={**shapes, "lam": ()})
-    assert "np.linalg.solve(lam * np.eye(d) + X.T @ X, X.T @ y)" in dv.code(normal)
+    assert "np.linalg.solve(X.T @ X + lam * np.eye(d), X.T @ y)" in dv.code(normal)
 
 
 def test_stable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Results are as short in print as a textbook's, over the sample of results with their textbook forms."""
+"""Results are as short in print as a textbook's, over 421 results with their textbook forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import derive as dv
 from tests.fuzz.round_trip import TOKEN
 from tests.statement.corpus import Case, cases, draw
 
-CASES = cases("textbook")
+CASES = [*cases("textbook"), *cases("results")]
 
 
 def derived(case: Case) -> dv.Expression:
@@ -33,9 +33,9 @@ def test_most_are_as_short() -> None:
     found = sorted(ratios().items(), key=lambda item: -item[1])
     values = [ratio for _, ratio in found]
     worst = ", ".join(f"{name} {ratio:.2f}" for name, ratio in found[:8])
-    assert sum(v <= 1.25 for v in values) >= 0.95 * len(values), worst
+    assert sum(v <= 1.25 for v in values) >= 0.98 * len(values), worst
     assert statistics.median(values) <= 1.0, worst
-    assert statistics.mean(values) <= 1.01, worst
+    assert statistics.mean(values) <= 1.005, worst
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])

@@ -47,7 +47,7 @@ def _draw(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
             return np.abs(normal) + 0.5
         case "symmetric":
             return (normal + normal.T) / 2
-        case "psd":
+        case "psd" | "pd":
             return normal @ normal.T / shape[0] + np.eye(shape[0])
         case "integer":
             return np.asarray(rng.integers(0, 6, shape), dtype=float)

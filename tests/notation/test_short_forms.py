@@ -1,0 +1,71 @@
+"""Short forms of sums, products, slices and reshapes: what is stated, and what is printed for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from derive import notation
+from derive.statement.declarations import declare
+from derive.statement.text import parse_node
+from tests.test_identities import equal
+
+VARIABLES = declare(
+    {
+        **{name: ["n", "n"] for name in "AK"},
+        **{name: ["n", "d"] for name in "XZ"},
+        **{name: ["n"] for name in "xyu"},
+        "B": ["d", "k"],
+        "S": ["n", "n"],
+        "p": ["n"],
+        "q": ["n"],
+        "t": [],
+        "s": [],
+    },
+    {"p": ["positive"], "q": ["positive"], "S": ["pd"], "s": ["positive"]},
+)
+FORMS = [
+    # sums
+    ("1 - u ** 2 / (1 + u ** 2)", "1 / (1 + u ** 2)"),
+    ("s * (log(p) - 1) + x + s", "s * log(p) + x"),
+    ("t * A + K", "K + t * A"),
+    ("s * eye(n) + K", "K + s * eye(n)"),
+    ("eye(n) - K", "eye(n) - K"),
+    ("x / sqrt(s) - y / s ** (3 / 2)", "(x - y / s) / sqrt(s)"),
+    # quotients
+    ("(sqrt(p) - sqrt(q)) / (2 * sqrt(p))", "(1 - sqrt(q / p)) / 2"),
+    ("norm(X) ** 2", "sumsq(X)"),
+    # traces
+    ("tr(A - outer(x, y))", "tr(A) - y @ x"),
+    ("tr(X.T @ A @ X)", "tr(X.T @ A @ X)"),
+    ("sum(A * inv(K).T)", "tr(inv(K) @ A)"),
+    ("diag(X @ X.T)", "sum(X ** 2, axis=1)"),
+    # signs
+    ("-(X - Z).T @ (X - Z)", "-(X - Z).T @ (X - Z)"),
+    ("-(x - y) @ S @ (x - y)", "-(x - y) @ S @ (x - y)"),
+    # repeated scalars
+    ("abs(x) ** ((t - 1) * ones(n))", "abs(x) ** (t - 1)"),
+    ("maximum(zeros(n), x)", "maximum(0, x)"),
+    ("where(x, ones(n), y)", "where(x, 1, y)"),
+    # means
+    ("X - sum(X, axis=0) / n", "X - mean(X, axis=0)"),
+    # slices
+    ("x[:n-1]", "x[:-1]"),
+    ("x[n-1]", "x[-1]"),
+    ("x[1:n-2]", "x[1:-2]"),
+    ("x[:4]", "x[:4]"),
+    # reshapes
+    ("kron(A, B)", "kron(A, B)"),
+    ("kron(A.T, 2 * B)", "2 * kron(A.T, B)"),
+    ("kron(x, u)", "kron(x, u)"),
+    ("vec(X)", "vec(X)"),
+    ("vec(B.T)", "vec(B.T)"),
+    ("reshape(X, d, n)", "reshape(X, d, n)"),
+]
+
+
+@pytest.mark.parametrize(("stated", "printed"), FORMS, ids=[stated for stated, _ in FORMS])
+def test_form(stated: str, printed: str) -> None:
+    """The short form, and equal numbers."""
+    node = parse_node(stated, VARIABLES)
+    assert notation.text(node) == printed
+    assert equal(node, parse_node(printed, VARIABLES))
