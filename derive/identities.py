@@ -384,9 +384,9 @@ def branches_together(node: Node) -> Node | None:
     whole = full(node.shape)
     by_condition: dict[Node, list[tuple[int, list[Node]]]] = {}
     for k, term in enumerate(node.operands):
-        product = isinstance(term, Einsum)
-        factors = list(zip(term.operands, term.inputs, strict=True)) if product else [(term, axes)]
-        output = term.output if product else axes
+        factors, output = [(term, axes)], axes
+        if isinstance(term, Einsum):
+            factors, output = list(zip(term.operands, term.inputs, strict=True)), term.output
         for j, (mask, labels) in enumerate(factors):
             if not isinstance(mask, Apply) or mask.op != "where" or labels != output:
                 continue

@@ -10,6 +10,7 @@ from ..errors import LimitError
 from ..node import Node, size_symbols, variables
 from . import index
 from .code import code
+from .kronecker import commutation, kronecker, uses
 from .latex import latex as _latex
 from .matrix import to_tree
 from .names import latex_name
@@ -53,8 +54,14 @@ def latex(node: Node, named: bool = True) -> str:
     tree = to_tree(node)
     if not named:
         return _latex(tree)
-    found = with_names(tree, _taken(node))
+    taken = _taken(node)
+    found = with_names(tree, taken)
     words = _latex(found.main)
+    matrix = _as_matrix(found.main, taken)
+    if matrix is not None:
+        words += f" \\quad\\text{{or, on }} \\operatorname{{vec}},\\quad {_latex(matrix)}"
+        if uses(matrix, name := commutation(taken)):
+            words += f" \\text{{ with }} {name} \\operatorname{{vec}}(V) = \\operatorname{{vec}}(V^\\top)"
     if found.where:
         parts = [f"{_left(latex_name(name), t, '_{', '}', ' ')} = {_latex(t)}" for name, t in found.where]
         words += " \\quad\\text{where } " + ",\\; ".join(parts)
@@ -65,11 +72,21 @@ def latex(node: Node, named: bool = True) -> str:
 def lines(node: Node) -> list[str]:
     """The expression for the terminal: index notation where matrix notation does not reach, repeated parts named."""
     tree = to_tree(node)
-    found = with_names(tree, _taken(node))
+    taken = _taken(node)
+    found = with_names(tree, taken)
     out = [_plain(found.main)]
+    matrix = _as_matrix(found.main, taken)
+    if matrix is not None:
+        behind = f"  with {name} @ vec(V) = vec(V.T)" if uses(matrix, name := commutation(taken)) else ""
+        out.append(f"  or, on vec, {write(matrix)}{behind}")
     for k, (name, t) in enumerate(found.where):
         out.append(f"  {'     ' if k else 'where'} {_left(name, t, '[', ']', ',')} = {_plain(t)}")
     return out
+
+
+def _as_matrix(tree: Tree, taken: set[str]) -> Tree | None:
+    """A result of order four as a matrix, if it has a Kronecker form."""
+    return kronecker(tree, commutation(taken))
 
 
 def _plain(tree: Tree) -> str:

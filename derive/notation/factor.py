@@ -237,10 +237,30 @@ def _merges(a: Tree, b: Tree) -> list[Tree]:
         for p in forms_a:
             for q in forms_b:
                 found += _matrix_factors(mul(ca, sa[0], da), p, mul(cb, sb[0], db), q)
+        if x.op == y.op == "einsum":
+            found += _same_pattern(mul(ca, sa[0], da), x, mul(cb, sb[0], db), y)
         if x.op == "T" and y.op == "T" and x is not y:
             inner = shortest([mul(ca, [*sa[0], x.args[0]], da), mul(cb, [*sb[0], y.args[0]], db)], [])
             found.append(transpose(inner))
     return found
+
+
+def _same_pattern(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
+    """Aᵢₖ Dⱼₗ + Bᵢₖ Dⱼₗ -> (A + B)ᵢₖ Dⱼₗ"""
+    inputs, output = a.data.split("->")
+    letters = inputs.split(",")
+    other_inputs, other_output = b.data.split("->")
+    others = dict(zip(other_inputs.split(","), b.args, strict=True))
+    if output != other_output or len(others) != len(b.args) or sorted(letters) != sorted(others):
+        return []
+    differ = [k for k, word in enumerate(letters) if others[word] is not a.args[k]]
+    if len(differ) != 1:
+        return []
+    k = differ[0]
+    inner = shortest([mul(ONE, [sa, a.args[k]]), mul(ONE, [sb, others[letters[k]]])], [])
+    if inner.op in ("zero", "num") or inner.order != a.args[k].order:
+        return []
+    return [make("einsum", *a.args[:k], inner, *a.args[k + 1 :], data=a.data, order=a.order)]
 
 
 def _forms(t: Tree) -> list[Tree]:

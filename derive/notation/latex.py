@@ -338,8 +338,9 @@ def _call(t: Tree) -> str:
         case "mean" if axis in (0, 1) and args[0].order == 2:
             over = "rows" if axis == 0 else "columns"
             return f"\\operatorname{{mean}}_{{\\mathrm{{{over}}}}}{bracket(_write(args[0]))}"
-        case "kron":
-            return " \\otimes ".join(_wrap(a, POWER) for a in args)
+        case "kron":  # sizes of identities show in the size of the whole
+            words = [f"I_{{{number(a.data[0])}}}" if a.op == "eye" else _wrap(a, POWER) for a in args]
+            return " \\otimes ".join(words)
         case "tr":
             return f"\\operatorname{{tr}}{bracket(_write(args[0]))}"
         case "inv":

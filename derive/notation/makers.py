@@ -295,18 +295,18 @@ def _absorb_sign(
 
 def _matrices_first(terms: list[Tree]) -> list[Tree]:
     """t B + A -> A + t B,  λ I + K -> K + λ I"""
-    kinds = []
-    for t in terms:
-        _, nums, dens = parts(t)
-        tensors = [x for x in nums if x.order]
-        multiple = len(tensors) == 1 and not dens and all(x.op in ("var", "eye") for x in nums)
-        kinds.append((t.op if t is tensors[0] else "multiple", tensors[0].op) if multiple else ("", ""))
-    if kinds[0] == ("multiple", "var"):
-        bare = [t for t, kind in zip(terms, kinds, strict=True) if kind == ("var", "var")]
-        terms, kinds = zip(
-            *sorted(zip(terms, kinds, strict=True), key=lambda x: x[0] not in bare), strict=True
-        )
-    return [t for _, t in sorted(zip(kinds, terms, strict=True), key=lambda x: x[0][1] == "eye")]
+    alone = [_multiple(t) for t in terms]
+    if alone[0] is not None and alone[0].op == "var" and alone[0] is not terms[0]:
+        terms = sorted(terms, key=lambda t: t.op != "var")
+    return sorted(terms, key=lambda t: _multiple(t) is not None and "eye" in (x.op for x in parts(t)[1]))
+
+
+def _multiple(t: Tree) -> Tree | None:
+    """A named matrix or the identity, when the tree is it times named scalars."""
+    _, nums, dens = parts(t)
+    if dens or not all(x.op in ("var", "eye") for x in nums):
+        return None
+    return next((x for x in nums if x.order), None)
 
 
 def flip(t: Tree) -> Tree | None:

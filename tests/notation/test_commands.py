@@ -21,7 +21,9 @@ GREEK = (
     "phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell"
 )
 FUNCTIONS = "exp log det max min sin cos tan sinh cosh tanh arcsin arccos arctan sum"
-MARKS = "top odot oslash cdot lVert rVert lvert rvert lceil rceil lfloor rfloor left right quad frac sqrt"
+MARKS = (
+    "top odot oslash otimes cdot lVert rVert lvert rvert lceil rceil lfloor rfloor left right quad frac sqrt"
+)
 FONTS = "mathbf mathrm operatorname text"
 KNOWN = {*f"{GREEK} {FUNCTIONS} {MARKS} {FONTS}".split()}
 CASES = [*cases("textbook"), *cases("gradients")]
