@@ -22,7 +22,8 @@ from ..sizes import Shape, check_name, show_shape
 from ..stable import stabilise
 from .broadcasting import with_broadcasting
 from .costs import ATOM, POWER, below, quotient, spread_key, stands_bare, starts_negative
-from .dialects import DIALECTS, HELPERS, Dialect
+from .dialects import DIALECTS, Dialect
+from .helpers import HELPERS
 from .makers import transpose
 from .matrix import _tree, to_tree
 from .naming import _fresh
@@ -57,7 +58,7 @@ class _Function:
         self.arguments = variables(self.root)
         self.symbols = {s.name: s for s in size_symbols(self.root)}
         self.used = {v.name for v in self.arguments} | set(self.symbols)
-        reserved = {*keyword.kwlist, *dialect.imports, *HELPERS, name}
+        reserved = {*keyword.kwlist, *dialect.imports, *HELPERS[dialect.name], name}
         self.safe: dict[str, str] = {}
         for word in sorted(self.used):
             new = word
@@ -67,6 +68,10 @@ class _Function:
         self.used |= set(self.safe.values()) | reserved
         self.imports: set[str] = set()
         self.helpers: set[str] = set()
+        #: New arrays have the dtype of the first argument, where the target does not see to it by itself.
+        arrays = [v for v in self.arguments if v.order] or self.arguments
+        dtype = f"{self.safe[arrays[0].name]}.dtype" if arrays else "torch.float64"
+        self.like = f", dtype={dtype}" if dialect.name == "torch" else ""
         self.sizes: set[str] = set()
 
     # ------------------------------------------------------------ statements
@@ -82,13 +87,7 @@ class _Function:
         text = [f"def {self.name}({signature}):", *self.docstring(), *head, *body]
         for helper in sorted(self.helpers):
             self.imports.add(self.dialect.module)
-            words = {w: f"{self.dialect.module}.{w}" for w in ("max", "min", "sum")}
-            if self.dialect.name == "torch":
-                words |= {"max": "torch.amax", "min": "torch.amin"}
-            cast = "torch.Tensor.double" if self.dialect.name == "torch" else f"{self.dialect.module}.float64"
-            keep = "keepdim" if self.dialect.name == "torch" else "keepdims"
-            written = HELPERS[helper].format(cast=cast, axis=self.dialect.axis, keepdims=keep, **words)
-            text = [written, "", "", *text]
+            text = [HELPERS[self.dialect.name][helper], "", "", *text]
         order = [m for m in ("math", "jax", "jnp", "np", "torch", "special") if m in self.imports]
         imports = [self.dialect.imports[m] for m in order]
         return "\n".join([*imports, *(["", ""] if imports else []), *text]) + "\n"
@@ -187,9 +186,10 @@ class _Function:
         for module in self.dialect.imports:
             if re.search(rf"(?<![\w.]){module}\.", template):
                 self.imports.add(module)
-        if name in HELPERS:
+        if name in HELPERS[self.dialect.name]:
             self.helpers.add(name)
         settings.setdefault("axis", "")
+        settings.setdefault("like", self.like)
         text = template.format(*given, all=", ".join(given), **settings)
         return f"({text})" if name == "gelu" and " * " in text else text
 
@@ -251,12 +251,26 @@ class _Function:
                 key = spread_key(t.data)
                 return f"{self.wrap(args[0], ATOM)}[{key}]" if key else self.expression(args[0])
             case "index":
-                return f"{self.wrap(args[0], ATOM)}[{self.in_python(t.data)}]"
+                return self.index(t)
             case "einsum":
                 return self.function("einsum", [self.expression(a) for a in args], spec=f'"{t.data}"')
             case "call":
                 return self.call(t)
         raise UnsupportedError(f"{t.op} has no form in {self.dialect.name} source")
+
+    def index(self, t: Tree) -> str:
+        array, key = self.wrap(t.args[0], ATOM), str(t.data)
+        entries = key.split(", ")
+        turned = [
+            k for k, e in enumerate(entries) if e.count(":") == 2 and e.rpartition(":")[2].startswith("-")
+        ]
+        if turned and self.dialect.name == "torch":  # which has no negative steps
+            if any(entries[k] != "::-1" for k in turned):
+                raise UnsupportedError(f"the slice [{key}] has no form in torch source")
+            self.imports.add("torch")
+            array = f"torch.flip({array}, {tuple(turned)})"
+            key = ", ".join(":" if k in turned else e for k, e in enumerate(entries))
+        return array if set(key) <= set(":, ") else f"{array}[{self.in_python(key)}]"
 
     def sum(self, t: Tree) -> str:
         text = self.expression(t.args[0])
@@ -342,16 +356,21 @@ class _Function:
         if "axis" not in given and f"{name} all" in self.dialect.functions:
             return self.function(f"{name} all", [self.wrap(args[0], ATOM)])
         if name == "cumsum" and given.get("reverse"):
-            raise UnsupportedError(f"a reversed cumsum has no form in {self.dialect.name} source")
-        if name in ("maximum", "minimum", "where") and self.dialect.name == "torch":
-            words = [f"torch.tensor({w})" if a.op == "num" else w for w, a in zip(words, args, strict=True)]
+            name = "cumsum reverse"
+        if name in ("maximum", "minimum", "where") and "number" in self.dialect.functions:
+            words = [
+                self.function("number", [w]) if a.op == "num" else w for w, a in zip(words, args, strict=True)
+            ]
+        words += [self.in_python(str(value)) for key, value in settings if not key]
+        sizes = {key: self.number(given[key]) for key in ("size", "stride") if key in given}
         return self.function(
             name,
             words,
             axis=self.axis_text(given),
             axis_value=given.get("axis"),
-            k=given.get("k"),
-            order=given.get("order"),
+            k=given.get("k", 0),
+            size=sizes.get("size"),
+            stride=f", stride={sizes['stride']}" if "stride" in sizes else "",
         )
 
     def axis_text(self, settings: Mapping[str, Any]) -> str:

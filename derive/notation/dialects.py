@@ -5,18 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
-#: Helpers that are put in front of a function that needs them.
-HELPERS = {
-    "max_share": '''def max_share(x, {axis}=None):
-    """1/k at each of the k largest entries, else 0: a subgradient of the largest entry."""
-    hits = {cast}(x == {max}(x, {axis}={axis}, {keepdims}=True))
-    return hits / {sum}(hits, {axis}={axis}, {keepdims}=True)''',
-    "min_share": '''def min_share(x, {axis}=None):
-    """1/k at each of the k smallest entries, else 0: a subgradient of the smallest entry."""
-    hits = {cast}(x == {min}(x, {axis}={axis}, {keepdims}=True))
-    return hits / {sum}(hits, {axis}={axis}, {keepdims}=True)''',
-}
-
 
 @final
 @dataclass(frozen=True)
@@ -53,6 +41,11 @@ def _common(m: str, axis: str) -> dict[str, str]:
         "min": f"{m}.min({{0}}{{axis}})",
         "max_share": "max_share({0}{axis})",
         "min_share": "min_share({0}{axis})",
+        "take": "take({0}, {1}, axis={axis_value})",
+        "scatter_add": "scatter_add({0}, {1}, axis={axis_value}, size={size})",
+        "windows": "windows({0}, axis={axis_value}, size={size}{stride})",
+        "overlap_add": "overlap_add({0}, axis={axis_value}, size={size}{stride})",
+        "place": "place({all})",
         "norm": f"{m}.linalg.norm({{0}})",
         "inv": f"{m}.linalg.inv({{0}})",
         "det": f"{m}.linalg.det({{0}})",
@@ -65,11 +58,14 @@ def _common(m: str, axis: str) -> dict[str, str]:
         "kron": f"{m}.kron({{0}}, {{1}})",
         "tril": f"{m}.tril({{0}}, {{k}})",
         "cumsum": f"{m}.cumsum({{0}}, {{axis_value}})",
+        "cumsum reverse": "{m}.flip({m}.cumsum({m}.flip({{0}}, {at}), {{axis_value}}), {at})".format(
+            m=m, at="({axis_value},)"
+        ),
         "reshape": f"{m}.reshape({{0}}, {{shape}})",
         "concatenate": f"{m}.concatenate(({{all}}), {axis}={{axis_value}})",
-        "ones": f"{m}.ones({{shape}})",
-        "zeros": f"{m}.zeros({{shape}})",
-        "eye": f"{m}.eye({{0}})",
+        "ones": f"{m}.ones({{shape}}{{like}})",
+        "zeros": f"{m}.zeros({{shape}}{{like}})",
+        "eye": f"{m}.eye({{0}}{{like}})",
         "einsum": f"{m}.einsum({{spec}}, {{all}})",
         "pow": f"{m}.power({{0}}, {{1}})",
     }
@@ -92,7 +88,7 @@ NUMPY = Dialect(
         "lgamma": "special.gammaln({0})",
         "digamma": "special.digamma({0})",
         "trigamma": "special.polygamma(1, {0})",
-        "polygamma": "special.polygamma({order}, {0})",
+        "polygamma": "special.polygamma({0}, {1})",
         "softmax": "special.softmax({0}{axis})",
         "logsumexp": "special.logsumexp({0}{axis})",
     },
@@ -119,9 +115,10 @@ JAX = Dialect(
         "lgamma": "special.gammaln({0})",
         "digamma": "special.digamma({0})",
         "trigamma": "special.polygamma(1, {0})",
-        "polygamma": "special.polygamma({order}, {0})",
+        "polygamma": "special.polygamma({0}, {1})",
         "softmax": "jax.nn.softmax({0}{axis})",
         "softmax all": "jax.nn.softmax({0}, axis=None)",
+        "cholesky": "jnp.linalg.cholesky({0}, symmetrize_input=False)",
         "logsumexp": "special.logsumexp({0}{axis})",
     },
 )
@@ -142,7 +139,7 @@ TORCH = Dialect(
         "lgamma": "torch.lgamma({0})",
         "digamma": "torch.digamma({0})",
         "trigamma": "torch.polygamma(1, {0})",
-        "polygamma": "torch.polygamma({order}, {0})",
+        "polygamma": "torch.polygamma({0}, {1})",
         "softmax": "torch.softmax({0}{axis})",
         "softmax all": "torch.softmax({0}.reshape(-1), dim=0).reshape({0}.shape)",
         "logsumexp": "torch.logsumexp({0}{axis})",
@@ -151,6 +148,8 @@ TORCH = Dialect(
         "min": "torch.amin({0}{axis})",
         "concatenate": "torch.cat(({all}), dim={axis_value})",
         "pow": "torch.pow({0}, {1})",
+        "step": "torch.asarray({0} > 0{like})",
+        "number": "torch.tensor({0}{like})",
     },
 )
 

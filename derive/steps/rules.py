@@ -34,6 +34,11 @@ PRODUCT = (
     "d(u * v) = du * v + u * dv",
     "\\mathrm{d}(u v) = \\mathrm{d}u \\, v + u \\, \\mathrm{d}v",
 )
+QUOTIENT = (
+    "quotient rule",
+    "d(u / v) = (du - u * dv / v) / v",
+    "\\mathrm{d}(u / v) = (\\mathrm{d}u - u \\, \\mathrm{d}v / v) / v",
+)
 
 
 @final
@@ -65,7 +70,8 @@ class Rules:
         if isinstance(node, Einsum):
             active = [o for o in node.operands if o in self.names.active]
             if len(active) > 1:
-                return PRODUCT
+                divided = any(split_power(o)[1] == -1 for o in active)
+                return QUOTIENT if divided and len(active) == 2 else PRODUCT
             base, exponent = split_power(active[0])
             if len(node.operands) == 1 and exponent == 2 and not node.order:
                 return self.identity(
@@ -153,8 +159,10 @@ class Rules:
                     (power(self.names.shown(base), exponent - 1), labels),
                     (self.names.differential(base), labels),
                 ]
-            else:
+            elif operand in self.names.names or operand is self.names.wrt:
                 factors.append((self.names.differential(operand), labels))
+            else:
+                factors.append((self.linear(operand), labels))
         return scale(coefficient, einsum(factors, node.output))
 
     def through(self, node: Apply, index: int) -> Node:

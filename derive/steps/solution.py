@@ -14,7 +14,7 @@ from ..operators import rebuild
 from ..sizes import HALF
 from .names import Names
 from .records import Derivation, Line, Step
-from .rules import Rule, Rules
+from .rules import LINEARITY, Rule, Rules
 
 
 def derive_steps(root: Node, wrt: Variable) -> Derivation:
@@ -56,6 +56,8 @@ class _Solution:
             if not batch:
                 break
             rule, replacements = batch
+            if rule is LINEARITY:
+                rule = self.substituted(replacements) or rule
             current = transform([current], rebuild, dict(replacements))[0]
             advance(rule, self.names.line(df, df_latex, current))
         self.read_off(current, df, df_latex, advance)
@@ -132,6 +134,20 @@ class _Solution:
             ):
                 found[v] = self.rules.expand(node)
         return rule, found
+
+    def substituted(self, replacements: dict[Node, Node]) -> Rule | None:
+        """The rule by which differentials of named parts go: not that they are linear, but what they are."""
+        named = {
+            v.name: name
+            for node, v in self.names.differentials.items()
+            if (name := self.names.names.get(node))
+        }
+        pairs = [(v, d) for v, d in replacements.items() if isinstance(v, Variable) and v.name in named]
+        if len(pairs) < len(replacements) or len(pairs) > 2:
+            return None
+        text = ", ".join(f"{v.name} = {notation.text(d)}" for v, d in pairs)
+        latex = ",\\; ".join(f"{self.names.latex(v)} = {self.names.latex(d)}" for v, d in pairs)
+        return LINEARITY[0], text, latex
 
     def uses(self, user: Node, node: Node) -> bool:
         """Whether the differential of `user` will bring up that of `node` again."""

@@ -20,6 +20,10 @@ def jax() -> dict[str, ModuleType]:
         softmax=special.softmax,
         gelu=lambda x, approximate: x * special.ndtr(x),
     )
+    arrays.linalg = SimpleNamespace(  # type: ignore[attr-defined]
+        **{k: v for k, v in vars(np.linalg).items() if not k.startswith("__")}
+        | {"cholesky": lambda x, symmetrize_input: np.linalg.cholesky(x)}
+    )
     scipy.special = special  # type: ignore[attr-defined]
     package.numpy, package.scipy = arrays, scipy  # type: ignore[attr-defined]
     return {"jax": package, "jax.numpy": arrays, "jax.scipy": scipy}
@@ -37,10 +41,11 @@ def torch() -> dict[str, ModuleType]:
     """`torch`, which has no reductions over all axes for softmax, logsumexp."""
     module = ModuleType("torch")
     same = "exp log log1p expm1 sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh sqrt abs sign"
-    same += " maximum minimum where trace diag outer tril kron reshape einsum zeros ones eye"
+    same += " maximum minimum where trace diag outer tril kron reshape einsum zeros ones eye asarray flip"
     for name in same.split():
         setattr(module, name, getattr(np, name))
     module.__dict__.update(
+        float64=np.float64,
         sum=_along(np.sum),
         mean=_along(np.mean),
         amax=_along(np.max),
@@ -59,7 +64,6 @@ def torch() -> dict[str, ModuleType]:
         cat=lambda arrays, dim: np.concatenate(arrays, axis=dim),
         cumsum=np.cumsum,
         tensor=np.asarray,
-        Tensor=SimpleNamespace(double=lambda x: x.astype(float)),
         nn=SimpleNamespace(
             functional=SimpleNamespace(
                 softplus=lambda x: np.logaddexp(0, x), gelu=lambda x: x * special.ndtr(x)
