@@ -351,7 +351,8 @@ def as_expression(value: Any, declared: Iterable[Variable] = ()) -> Expression:
     known = tuple(declared)
     node = _as_node(value, known)
     if node is None:
-        raise ArgumentError(f"{value!r} is not an expression or a number")
+        hint = "; dv.parse reads text" if isinstance(value, str) else ""
+        raise ArgumentError(f"{value!r} is not an expression or a number{hint}")
     return Expression(node, known)
 
 

@@ -25,6 +25,7 @@ from .build import (
 )
 from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, topological, transform
 from .operators import apply, rebuild
+from .sizes import product
 
 Rule = Callable[[Node], Node | None]
 
@@ -136,6 +137,18 @@ def softmax_sums_to_one(node: Node) -> Node | None:
             bare = [(ones((s.shape[labels.index(i)],)), (i,)) for i in kept]
             return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
     return None
+
+
+def softmax_of_equal_entries(node: Node) -> Node | None:
+    """softmax(c 1) -> 1/n,  log-sum-exp(c 1) -> c + log n"""
+    if not isinstance(node, Apply) or node.op not in ("softmax", "logsumexp"):
+        return None
+    inside = node.operands[0]
+    value = constant_value(inside)
+    if value is None:
+        return None
+    count = product(inside.shape[k] for k in node.param("axes"))
+    return scale(1 / count if node.op == "softmax" else value + sympy.log(count), full(node.shape))
 
 
 def double_logistic_is_tanh(node: Node) -> Node | None:
@@ -460,6 +473,7 @@ RULES: tuple[Rule, ...] = (
     inverse_of_multiple,
     branches_together,
     softmax_sums_to_one,
+    softmax_of_equal_entries,
     distribute_broadcast,
     distribute_deltas,
     permute_terms,

@@ -11,9 +11,10 @@ import sympy
 
 from . import differentiate, notation
 from .build import add
-from .errors import ArgumentError, DeclarationError, DeriveError, UnsupportedError
+from .errors import ArgumentError, DeclarationError, DeriveError, SizeError, UnsupportedError
 from .expression import Expression, as_expression, merge_arrays
-from .node import Variable, variable
+from .node import Node, Variable, variable
+from .sizes import Shape, same_shape, show_shape
 from .stable import recognise
 from .statement.arithmetic import broadcast_to
 from .statement.declarations import declare
@@ -29,6 +30,8 @@ def find_variable(expression: Expression, wanted: Any) -> Variable:
     if isinstance(wanted, sympy.Symbol | sympy.MatrixSymbol | sympy.IndexedBase):
         wanted = str(wanted.name)
     names = {v.name: v for v in expression.declared}
+    if wanted is None:
+        raise ArgumentError(f"say which variable is meant; the statement has {', '.join(names) or 'none'}")
     if wanted in names:
         return names[wanted]
     close = difflib.get_close_matches(str(wanted), names, n=1)
@@ -94,8 +97,10 @@ def hessian(expression: Expression, wrt: Any) -> Any:
     return table if _several(wrt) else table[0][0]
 
 
-def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
+def hvp(expression: Any, wrt: Any, direction: Any) -> Any:
     """Hessian times a direction, without the Hessian; the shape of the variable.
+
+    For a list of variables, a list of directions gives the list of the products.
 
     >>> import derive as dv
     >>> A, x, v = dv.matrix("A", "m", "n"), dv.vector("x", "n"), dv.vector("v", "n")
@@ -103,25 +108,78 @@ def hvp(expression: Expression, wrt: Any, direction: Expression) -> Expression:
     A.T @ A @ v
     """
     expression = as_expression(expression)
-    target = find_variable(expression, wrt)
-    found = differentiate.hvp(recognise(expression.node), target, direction.node)
-    return Expression(found, (*expression.declared, *direction.declared))
+    targets, directions = _directions(expression, wrt, direction, "direction")
+    slopes = differentiate.gradients(recognise(expression.node), targets)
+    results = [_along(slope, targets, directions, expression) for slope in slopes]
+    return results if _several(wrt) else results[0]
 
 
-def jvp(expression: Expression, wrt: Any, tangent: Expression) -> Expression:
-    """Jacobian times a tangent; the shape of the expression."""
+def jvp(expression: Any, wrt: Any, tangent: Any) -> Expression:
+    """Jacobian times a tangent; the shape of the expression. Several variables have a tangent each.
+
+    >>> import derive as dv
+    >>> x, v = dv.vector("x", "n"), dv.vector("v", "n")
+    >>> dv.jvp(dv.exp(x), x, v)
+    v * exp(x)
+    """
     expression = as_expression(expression)
-    target = find_variable(expression, wrt)
-    found = differentiate.jvp(recognise(expression.node), target, tangent.node)
-    return Expression(found, (*expression.declared, *tangent.declared))
+    targets, tangents = _directions(expression, wrt, tangent, "tangent")
+    return _along(recognise(expression.node), targets, tangents, expression)
 
 
-def vjp(expression: Expression, wrt: Any, cotangent: Expression) -> Expression:
-    """Cotangent times Jacobian; the shape of the variable."""
+def vjp(expression: Any, wrt: Any, cotangent: Any) -> Any:
+    """Cotangent times Jacobian; the shape of the variable, or a list for several.
+
+    >>> import derive as dv
+    >>> x, u = dv.vector("x", "n"), dv.vector("u", "n")
+    >>> dv.vjp(dv.exp(x), x, u)
+    u * exp(x)
+    """
     expression = as_expression(expression)
-    target = find_variable(expression, wrt)
-    found = differentiate.vjp(recognise(expression.node), target, cotangent.node)
-    return Expression(found, (*expression.declared, *cotangent.declared))
+    known = _of_shape(cotangent, expression.shape, expression, "the cotangent", "the expression")
+    declared = (*expression.declared, *known.declared)
+    node = recognise(expression.node)
+    results = [
+        Expression(differentiate.vjp(node, find_variable(expression, w), known.node), declared)
+        for w in (wrt if _several(wrt) else [wrt])
+    ]
+    return results if _several(wrt) else results[0]
+
+
+def _directions(
+    expression: Expression, wrt: Any, directions: Any, word: str
+) -> tuple[list[Variable], list[Expression]]:
+    """The variables, and a direction of the shape of each."""
+    if _several(wrt) != _several(directions) or (_several(wrt) and len(wrt) != len(directions)):
+        raise ArgumentError(f"give one {word} for each variable: a list of variables takes a list as long")
+    targets = [find_variable(expression, w) for w in (wrt if _several(wrt) else [wrt])]
+    given = directions if _several(directions) else [directions]
+    return targets, [
+        _of_shape(d, v.shape, expression, f"the {word}", v.name) for d, v in zip(given, targets, strict=True)
+    ]
+
+
+def _of_shape(value: Any, shape: Shape, known: Expression, word: str, like: str) -> Expression:
+    """A value of that shape; a number stands for an array filled with it."""
+    found = as_expression(value, known.declared)
+    if found.ndim == 0 and shape:
+        return Expression(broadcast_to(found.node, shape), found.declared)
+    if not same_shape(found.shape, shape):
+        raise SizeError(
+            f"{word} {found} has sizes {show_shape(found.shape)}, but {like} has {show_shape(shape)}"
+        )
+    return found
+
+
+def _along(
+    node: Node, targets: Sequence[Variable], directions: Sequence[Expression], source: Expression
+) -> Expression:
+    """The derivative of a node along directions of several variables."""
+    terms = [
+        (sympy.S.One, differentiate.jvp(node, v, d.node)) for v, d in zip(targets, directions, strict=True)
+    ]
+    declared = (*source.declared, *(v for d in directions for v in d.declared))
+    return Expression(add(terms, node.shape), declared)
 
 
 def derivation(expression: Any, wrt: Any) -> Derivation:
@@ -178,8 +236,8 @@ def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
     if order not in (0, 1, 2):
         raise ArgumentError(f"an expansion is made to order 0, 1 or 2, not {order!r}")
     w = find_variable(expression, wrt)
-    point = as_expression(at, expression.declared)
-    centre = broadcast_to(point.node, w.shape)
+    point = _of_shape(at, w.shape, expression, "the point", w.name)
+    centre = point.node
     step = variable("_step", w.shape, w.facts & {"symmetric"})
     node = recognise(expression.node)
     terms = [(sympy.S.One, node)]

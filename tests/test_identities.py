@@ -35,6 +35,8 @@ VARIABLES = declare(
 IDENTITIES = [
     ("inverse_times_matrix", "inv(A) @ A @ x + y", "x + y"),
     ("softmax_sums_to_one", "sum(softmax(X, axis=1), axis=1) * x", "x"),
+    ("softmax_of_equal_entries", "softmax(a * zeros(n) + 2)", "ones(n) / n"),
+    ("softmax_of_equal_entries", "logsumexp(zeros(n))", "log(n)"),
     ("distribute_broadcast", "sum(x - mean(x))", "0"),
     ("double_logistic_is_tanh", "2 * sigmoid(2 * x) - 1", "tanh(x)"),
     ("one_minus_sigmoid_of_negative", "1 - sigmoid(-x)", "sigmoid(x)"),

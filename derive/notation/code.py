@@ -367,7 +367,7 @@ class _Function:
             name,
             words,
             axis=self.axis_text(given),
-            axis_value=given.get("axis"),
+            axis_value=given.get("axis", 0),
             k=given.get("k", 0),
             size=sizes.get("size"),
             stride=f", stride={sizes['stride']}" if "stride" in sizes else "",

@@ -15,6 +15,7 @@ from ..sizes import ONE
 from .names import latex_name
 from .numerals import is_negative, number_text
 from .tree import Tree, make, parts
+from .whole_arrays import head
 
 FREE = "ijklpqrs"
 BOUND = "mnhuvwtabcdefg"
@@ -299,7 +300,10 @@ class _Writer:
         if self.plain:
             return f"{name}({', '.join([inside, *words])})[{','.join(indices)}]"
         below = f"_{{\\mathrm{{{', '.join(words)}}}}}" if words else ""
-        return f"{self.head(name, [])}{below}({inside})_{{{' '.join(indices)}}}"
+        special = head(t) or self.head(name, []) + below
+        if name == "reshape":
+            inside = self.array(t.args[0])
+        return f"{special}({inside})_{{{' '.join(indices)}}}"
 
     def head(self, name: str, under: Sequence[str]) -> str:
         where = "_{" + " ".join(under) + "}" if under else ""

@@ -11,11 +11,13 @@ import re
 import sympy
 
 from ..operators import REGISTRY, Elementwise
+from ..sizes import ONE
 from . import index
 from .costs import ATOM, POWER, PRODUCT, SUM, quotient
 from .makers import mul, transpose
 from .names import latex_name
 from .tree import Tree, make, parts, rendering
+from .whole_arrays import axis_label, head, picked, stacked
 
 _BRACKETS = ("\\left(", "\\right)")
 
@@ -105,9 +107,14 @@ def _write(t: Tree) -> str:
         case "call":
             return _call(t)
         case "index":
-            array = _wrap(args[0], ATOM)
-            return f"{f'{{{array}}}' if '_' in array else array}_{{[{t.data}]}}"
+            return f"{_array(args[0])}_{{[{t.data}]}}"
     raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
+
+
+def _array(a: Tree) -> str:
+    """What takes a subscript."""
+    text = _wrap(a, ATOM)
+    return f"{{{text}}}" if "_" in text or "^" in text else text
 
 
 def _transposed(a: Tree) -> str:
@@ -142,6 +149,10 @@ def _matrix_power(f: Tree, exponent: int) -> str:
 
 def _outer(u: Tree, v: Tree) -> str:
     """u vᵀ; a product A u in front needs no parentheses, one behind is transposed where that is no longer."""
+    if u.op == "ones" and u.data == (ONE,):  # a row on its own
+        return _row(v)
+    if v.op == "ones" and v.data == (ONE,):
+        return _write(u)
     left = _write(u) if _is_column(u) else _wrap(u, POWER)
     if _is_column(v):
         turned = [transpose(f) for f in reversed(v.args[:-1])]
@@ -335,9 +346,14 @@ def _call(t: Tree) -> str:
         case "sum":
             matrix = transpose(args[0]) if axis == 0 else args[0]
             return f"{_wrap(matrix, POWER)} \\mathbf{{1}}"
-        case "mean" if axis in (0, 1) and args[0].order == 2:
-            over = "rows" if axis == 0 else "columns"
-            return f"\\operatorname{{mean}}_{{\\mathrm{{{over}}}}}{bracket(_write(args[0]))}"
+        case "take" | "scatter_add":
+            return picked(t, _write, _array)
+        case "concatenate" if t.order < 3:
+            return stacked(t, _write)
+        case "where":
+            mask = args[0]
+            truth = f"{_write(mask.args[0])} > 0" if mask.data == ("step", ()) else f"{_write(mask)} \\neq 0"
+            return f"\\operatorname{{where}}{bracket(', '.join([truth, *map(_write, args[1:])]))}"
         case "kron":  # sizes of identities show in the size of the whole
             words = [f"I_{{{number(a.data[0])}}}" if a.op == "eye" else _wrap(a, POWER) for a in args]
             return " \\otimes ".join(words)
@@ -362,22 +378,20 @@ def _call(t: Tree) -> str:
         return operator.latex.format(*words[len(named) :], **named)
     inside = ", ".join(_write(a) for a in args)
     if isinstance(operator, Elementwise) and operator.arity == 1:
-        head, rest = operator.latex.split("{0}")[0], operator.latex.split("{0}")[-1]
-        if head.endswith("(") and rest == ")":
-            return head[:-1] + bracket(inside)
+        front, rest = operator.latex.split("{0}")[0], operator.latex.split("{0}")[-1]
+        if front.endswith("(") and rest == ")":
+            return front[:-1] + bracket(inside)
         return operator.latex.replace("{0}", inside)
     if isinstance(operator, Elementwise):
         words = [_write(a) for a in args]  # in one sweep: an argument may hold `{1}` itself
         return re.sub(r"\{(\d)\}", lambda found: words[int(found[1])], operator.latex)
-    where = (
-        {None: "", 0: "_{\\mathrm{col}}", 1: "_{\\mathrm{row}}"}.get(axis, f"_{{{axis}}}")
-        if args[0].order == 2
-        else ""
-    )
-    if isinstance(axis, int) and args[0].order > 2:
-        where = f"_{{\\mathrm{{axis}}\\,{axis}}}"
+    special = head(t)
+    if special is not None:
+        return f"{special}{bracket(inside if name != 'reshape' else _write(args[0]))}"
+    label = axis_label(axis, args[0].order)
+    where = f"_{{{label}}}" if label else ""
     if operator is not None and any(key not in ("axis", "") for key, _ in settings):
         words = [f"{key}={value}" for key, value in settings if key]
         where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
-    head = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
-    return f"{head}{where}{bracket(inside)}"
+    word = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
+    return f"{word}{where}{bracket(inside)}"

@@ -7,6 +7,8 @@ prints as an `einsum` (text) or with an explicit sum (index notation).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
 
 import sympy
 
@@ -206,7 +208,8 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call("concatenate", *operands, data=[("axis", node.param("axis"))], order=node.order)
     if node.op == "place":
         return call("place", *operands, data=_place_settings(node), order=node.order)
-    settings = [(k, v) for k, v in node.params]
+    default = {"tril": ("k", 0), "cumsum": ("axis", 0) if node.order == 1 else None}.get(node.op)
+    settings = [pair for pair in node.params if pair != default]
     return call(node.op, *operands, data=settings, order=node.order)
 
 
@@ -255,32 +258,50 @@ def _reshaped(inner: Tree, node: Apply) -> Tree:
     return plain if found is None else min(plain, mul(c, [found]), key=lambda t: t.cost)
 
 
-def _place_settings(node: Apply) -> list[tuple[str, str]]:
+@final
+@dataclass(frozen=True)
+class Entry:
+    """Where something is placed along an axis: (start, count, step) as an argument, a slice in LaTeX."""
+
+    argument: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.argument
+
+
+def _place_settings(node: Apply) -> list[tuple[str, object]]:
     """The shape, then per axis a position or (start, count, step), as arguments without names."""
 
     def bracketed(values: Sequence[sympy.Expr]) -> str:
         return f"({', '.join(number_text(v) for v in values)}{',' if len(values) == 1 else ''})"
 
-    entries = [number_text(e[1]) if e[0] == "at" else bracketed(e[1:]) for e in node.param("index")]
-    return [("", words) for words in (bracketed(node.param("shape")), *entries)]
+    shape, index = node.param("shape"), node.param("index")
+    entries = [
+        Entry(number_text(e[1]) if e[0] == "at" else bracketed(e[1:]), _slice_text(e, size))
+        for e, size in zip(index, shape, strict=True)
+    ]
+    return [("", bracketed(shape)), *(("", e) for e in entries)]
 
 
 def _index_text(node: Apply) -> str:
     """A slice as it is written between brackets."""
-    words = []
-    for entry, size in zip(node.param("index"), node.operands[0].shape, strict=True):
-        if entry[0] == "at":
-            words.append(_position(entry[1], size))
-            continue
-        _, start, count, step = entry
-        stop = sympy.expand(start + count * step)
-        to_the_end = sympy.expand(size - start if step > 0 else start + 1)
-        open_end = count == (to_the_end if abs(step) == 1 else sympy.ceiling(to_the_end / abs(step)))
-        first = 0 if step > 0 else sympy.expand(size - 1)
-        text = ("" if start == first else number_text(start)) + ":"
-        text += "" if open_end else _position(stop, size)
-        words.append(text + (f":{number_text(step)}" if step != 1 else ""))
-    return ", ".join(words)
+    pairs = zip(node.param("index"), node.operands[0].shape, strict=True)
+    return ", ".join(_slice_text(entry, size) for entry, size in pairs)
+
+
+def _slice_text(entry: tuple[Any, ...], size: sympy.Expr) -> str:
+    """One entry of an index: a position, or start:stop:step."""
+    if entry[0] == "at":
+        return _position(entry[1], size)
+    _, start, count, step = entry
+    stop = sympy.expand(start + count * step)
+    to_the_end = sympy.expand(size - start if step > 0 else start + 1)
+    open_end = count == (to_the_end if abs(step) == 1 else sympy.ceiling(to_the_end / abs(step)))
+    first = 0 if step > 0 else sympy.expand(size - 1)
+    text = ("" if start == first else _position(start, size)) + ":"
+    text += "" if open_end else _position(stop, size)
+    return text + (f":{number_text(step)}" if step != 1 else "")
 
 
 def _position(at: sympy.Expr, size: sympy.Expr) -> str:

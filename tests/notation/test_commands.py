@@ -33,7 +33,7 @@ def check(latex: str) -> None:
     """Raise `AssertionError` with the reason when the string cannot be set."""
     unknown = set(re.findall(r"\\([A-Za-z]+)", latex)) - KNOWN
     assert not unknown, f"unknown {unknown} in {latex}"
-    assert set(re.findall(r"\\([^A-Za-z])", latex)) <= set(",; {}"), latex
+    assert set(re.findall(r"\\([^A-Za-z])", latex)) <= set(",; {}\\"), latex
     assert latex.count(r"\left") == latex.count(r"\right"), latex
     assert "{}" not in latex.replace("]_{}", "").replace("{}^", ""), f"an empty box in {latex}"
     assert latex.isascii(), latex
