@@ -22,7 +22,8 @@ GREEK = (
 )
 FUNCTIONS = "exp log det max min sin cos tan sinh cosh tanh arcsin arccos arctan sum"
 MARKS = (
-    "top odot oslash otimes cdot lVert rVert lvert rvert lceil rceil lfloor rfloor left right quad frac sqrt"
+    "times neq partial begin end top odot oslash otimes cdot lVert rVert lvert rvert lceil rceil lfloor rfloor "
+    "left right quad frac sqrt"
 )
 FONTS = "mathbf mathrm operatorname text"
 KNOWN = {*f"{GREEK} {FUNCTIONS} {MARKS} {FONTS}".split()}
