@@ -158,7 +158,7 @@ def _guard(function: Any) -> None:
 
     numba writes its files in one stroke, but trusts what it finds.
     """
-    kept = getattr(function, "_cache", None)
+    kept: Any = getattr(function, "_cache", None)
     if not hasattr(kept, "load_overload"):
         return
     read = kept.load_overload

@@ -21,12 +21,13 @@ def fenced(language: str) -> list[str]:
 
 def test_first_screen(capsys: pytest.CaptureFixture[str]) -> None:
     """State ridge, print the gradient, fit, refute: the output is the one shown, character by character."""
-    first, second = fenced("python")
+    first, *others = fenced("python")
     (shown,) = fenced("text")
     names: dict[str, object] = {"__name__": "readme"}
     exec(compile(first, "README.md", "exec"), names)
     assert capsys.readouterr().out == shown
-    exec(compile(second, "README.md", "exec"), names)  # the other ways in and out
+    for block in others:
+        exec(compile(block, "README.md", "exec"), names)
     assert "X.T @ (X @ w - y)" in capsys.readouterr().out
 
 
