@@ -30,6 +30,7 @@ from .optimality import (
     joint_closed_form,
     kkt_residual,
     lagrangian,
+    without_facts,
 )
 from .solving import Options, Posed, plan, prepare, solve
 
@@ -86,6 +87,9 @@ class Problem:
     def latex(self) -> str:
         """The problem in LaTeX, as one aligned block."""
         facts = [f"{notation.latex(v)} {sign}" for v in self._over for sign in _signs(v)]
+        for v in self._over:
+            if "orthogonal" in v.facts:
+                facts.append(rf"{notation.latex(v)}^\top {notation.latex(v)} = I")
         names = ", ".join(notation.latex(v) for v in self._over)
         rows = [rf"\{self.sense[:3]}_{{{names}}} \quad & {self.objective.latex(named=False)}"]
         conditions = [*(c.latex() for c in self.constraints), *facts]
@@ -107,7 +111,9 @@ class Problem:
 
     def lagrangian(self, names: Any = None) -> Expression:
         """The Lagrangian with one multiplier per constraint; `names` names them."""
-        return Expression(self._lagrangian(names).node, self.objective.declared)
+        node = without_facts(self._lagrangian(names).node)
+        named = {v.name for v in variables(node)}
+        return Expression(node, [v for v in self.objective.declared if v.name not in named])
 
     def kkt(self, names: Any = None) -> KKT:
         """The Karush–Kuhn–Tucker conditions: `str()`, `.lines()`, `.latex()`."""

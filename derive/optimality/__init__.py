@@ -3,7 +3,7 @@
 from .closed_form import ClosedForm, closed_form, closed_forms, evaluate_closed_form, joint_closed_form
 from .conjugate import Conjugate, conjugate
 from .dual import Dual, dual
-from .kkt import KKT
+from .kkt import KKT, without_facts
 from .lagrangian import Lagrangian, Relation, lagrangian
 from .residual import Residual, kkt_residual
 from .second_order import Curvature, SecondOrder
@@ -26,4 +26,5 @@ __all__ = [
     "joint_closed_form",
     "kkt_residual",
     "lagrangian",
+    "without_facts",
 ]

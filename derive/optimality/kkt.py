@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from .. import notation
-from ..build import matmul, multiply, negate, scale
-from ..differentiate import gradients
-from ..node import Node, Variable
+from ..build import add, matmul, multiply, negate, scale, split_scale
+from ..differentiate import gradients, substitute
+from ..node import Node, Sum, Variable, variable, variables
+from ..simplify import simplify
 from ..sizes import show_shape
 from ..stable import recognise
+from .affine import flat_terms
 from .lagrangian import MINUS, Condition, Lagrangian
 
 
@@ -77,7 +79,9 @@ class KKT:
         """The conditions under their names."""
         conditions = self.lagrangian.conditions
         return {
-            "stationarity": [Line(g, "==", None, f"in {v.name}") for v, g in self.stationarity.items()],
+            "stationarity": [
+                Line(_unsigned(g), "==", None, f"in {v.name}") for v, g in self.stationarity.items()
+            ],
             "primal feasibility": [_primal(c) for c in conditions],
             "dual feasibility": [
                 Line(c.multiplier, "⪰" if c.kind == "psd" else ">=")
@@ -128,6 +132,12 @@ class KKT:
         return f"$\\displaystyle {self.latex()}$"
 
 
+def _unsigned(slope: Node) -> Node:
+    """−a = 0 as a = 0."""
+    c, core = split_scale(simplify(slope))
+    return scale(-c, core) if c.is_number and c < 0 and not isinstance(core, Sum) else slope
+
+
 def _kind(v: Variable) -> str:
     return " symmetric" if "symmetric" in v.facts and "psd" not in v.facts and v.order else ""
 
@@ -139,7 +149,23 @@ def _primal(c: Condition) -> Line:
         return Line(c.residual, "≻" if "pd" in c.residual.facts else ">")
     if c.kind == "psd":
         return Line(c.residual, "⪰")
-    return Line(scale(MINUS, c.residual), ">=") if c.kind == "<=" else Line(c.residual, c.kind)
+    if c.kind == "<=":
+        return Line(scale(MINUS, c.residual), ">=")
+    # A fact such as Σp = 1 would be used to simplify its own statement: it is shown of an array without facts.
+    bare = without_facts(c.residual)
+    terms = flat_terms(bare)
+    left = [(k, t) for k, t in terms if variables(t)]
+    right = [(-k, t) for k, t in terms if not variables(t)]
+    return Line(add(left, bare.shape), c.kind, add(right, bare.shape) if right else None)
+
+
+def without_facts(node: Node) -> Node:
+    """The expression with arrays of the same names that are not known to lie on a simplex or to be orthogonal."""
+    new: dict[Node, Node] = {}
+    for v in variables(node):
+        if v.facts & {"simplex", "orthogonal"}:
+            new[v] = variable(v.name, v.shape, v.facts - {"simplex", "orthogonal"})
+    return substitute(node, new) if new else node
 
 
 def _slackness(c: Condition) -> Node:
