@@ -11,7 +11,7 @@ import sympy
 
 from ..build import add, einsum, power, scale, split_scale
 from ..differentiate import substitute
-from ..node import Apply, Node, Variable, depends_on, topological, transform
+from ..node import Apply, Node, Ones, Variable, depends_on, topological, transform
 from ..operators import apply, rebuild
 from ..simplify import expand, simplify
 from ..sizes import ONE
@@ -29,8 +29,10 @@ def exponents_opened(root: Node, v: Variable) -> Node:
             return new
         terms = flat_terms(expand(new.operands[0]))
         moving = [(c, t) for c, t in terms if depends_on(t, v)]
-        if len(moving) != 1 or any(depends_on(n, v) and n is not v for n, _ in factors_of(moving[0][1])):
-            return new
+        if len(moving) != 1 or any(
+            n is not v and not isinstance(n, Ones) for n, _ in factors_of(moving[0][1])
+        ):
+            return new  # v is weighted entry by entry: the exponential does not split
         fixed = add([(c, t) for c, t in terms if not depends_on(t, v)], new.shape)
         plain = tuple(range(new.order))
         scaled = apply("exp", scale(moving[0][0], v))

@@ -72,6 +72,7 @@ def data(stated: dv.Problem, seed: int = 0) -> dict[str, Any]:
         found[name] = np.abs(a) + 0.2 if "positive" in facts else a
     found["lam"], found["mu"], found["C"] = 0.3, 0.7, 0.8
     found["h"] = found["A"] @ np.full(3, 1 / 3)
+    found["b"] = float(np.mean(found["q"]) * 0.7 + 0.3 * found["q"].max())
     found["c"] = found["A"].T @ np.array([-1.0, -0.5]) + np.array([0.1, 0.2, 0.3])
     if "1 - y*" in str(stated) or "y * (X" in str(stated):
         found["y"] = np.sign(found["y"])
@@ -103,6 +104,12 @@ DUALS = [
         "x",
         ["A @ x == h", "sum(x) == 1"],
         "maximize -logsumexp(-A.T @ nu_1 - c) - nu_1 @ h\n  over nu_1",
+    ),
+    (
+        "sum(x*log(x))",
+        "x",
+        ["q @ x == b", "sum(x) == 1"],
+        "maximize -logsumexp(-nu_1 * q) - nu_1 * b\n  over nu_1",
     ),
     (
         "sumsq(X @ w - y)/2 + lam/2*sumsq(w)",
