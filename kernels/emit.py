@@ -468,7 +468,7 @@ class _Module:
         for item in sweep.written:
             number = self.names[item][1:]
             add(f"w{number} = np.empty({self._shape(item.node.shape)}, np.{self.dtype})")
-        add(f"rows = max(2048, -(-{n} // 64))")
+        add(f"rows = max(1024, -(-{n} // 64))")
         add(f"chunks = -(-{n} // rows)")
         # Explicit loops: array expressions would cost a second of compile time for their error messages.
         add(f"width = {room}")

@@ -22,7 +22,7 @@ from ..node import Variable
 from .threads import combined, mapped
 
 #: Rows per chunk at least, and chunks at most; the generated driver says the same.
-CHUNK_ROWS, CHUNKS = 2048, 64
+CHUNK_ROWS, CHUNKS = 1024, 64
 #: Entries of the widest array in a span.
 SPAN = 1 << 17
 
