@@ -230,7 +230,8 @@ class Problem:
         for changed data, `fast.path("lam", values)` many in a row.
 
         With method "em" it is expectation–maximisation: `fast(iterations=20)`.
-        Raises `UnsupportedError` where the problem is not smooth with weights on |x| and bounds.
+        Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, a quadratic program
+        or, for "em", a mixture likelihood.
 
         >>> import derive as dv
         >>> text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"

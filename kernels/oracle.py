@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,17 +66,17 @@ class Layout:
         """The layout of unknowns in the order of the mapping."""
         return Layout(tuple(shapes), tuple(tuple(int(k) for k in s) for s in shapes.values()))
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """The number of entries of each unknown."""
         return tuple(int(np.prod(s, dtype=np.int64)) for s in self.shapes)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of entries of all unknowns together."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def slices(self) -> dict[str, slice]:
         """The place of each unknown."""
         ends = np.cumsum((0, *self.sizes))

@@ -184,7 +184,7 @@ class Constrained:
         method: str = "interior-point",
     ) -> Any:
         """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
-        from ..kernels.kkt import certify_kkt, functions_of
+        from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers import quadratic_program as qp
@@ -217,12 +217,7 @@ class Constrained:
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
 
         def functions_by(backend: str) -> Any:
-            first, slopes, second = (
-                self._evaluator(part, arrays, filled, backend) for part in ("first", "slopes", "second")
-            )
-            return functions_of(
-                layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic
-            )
+            return self._functions(layout, shapes, arrays, filled, backend)
 
         functions = functions_by(chosen)
         history = History()
@@ -292,6 +287,40 @@ class Constrained:
             time=time.perf_counter() - began,
         )
         return result, found
+
+    def _functions(
+        self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
+    ) -> Any:
+        """The solver's view of the problem on data."""
+        from ..kernels.kkt import functions_of
+
+        first, slopes, second = (
+            self._evaluator(part, arrays, filled, backend) for part in ("first", "slopes", "second")
+        )
+        return functions_of(
+            layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic
+        )
+
+    def program(
+        self, arrays: Mapping[str, Any], binding: Binding, start: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """Of a quadratic program: the layout, a start, and H, g, E, e, C, c; see `quadratic_program`."""
+        from ..kernels.oracle import Layout
+
+        layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
+        shapes = {
+            kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
+            for kind, nodes in self.conditions.items()
+        }
+        self._check_slopes(arrays, binding)
+        point = self._start(arrays, binding, self.free.backward(start), False)
+        filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
+        functions = self._functions(layout, shapes, arrays, filled, "numpy")
+        z = layout.pack(point)
+        v = functions.values(z)
+        H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
+        E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
+        return layout, z, (H, v.g - H @ z, E, v.e - E @ z, C, v.c - C @ z)
 
     def _kept(self, z: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> Any:
         from ..kernels.optimizers import interior_point as ip

@@ -25,15 +25,9 @@ from .starts import default_start
 class Prepared:
     """Compiled code from data to minimiser; see `Problem.prepare`."""
 
-    def __init__(self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None) -> None:
-        self._instance = Instance(posed, data, start or {})
-        composite = posed.composite
-        if composite is None or self._instance.count > LARGEST:
-            raise UnsupportedError(
-                "only smooth objectives with weights on |x| and bounds, and at most "
-                f"{LARGEST} unknowns, have a solver that is compiled whole; use solve(backend='numba')"
-            )
-        self._composite: Composite = composite
+    def __init__(self, instance: Instance, composite: Composite) -> None:
+        self._instance, self._composite = instance, composite
+        posed = instance.posed
         self._layout = composite.layout(self._instance)
         first = default_start(posed.unknowns, self._instance.shapes, 0)
         self._start = self._layout.pack({**first, **self._instance.start})
@@ -62,7 +56,7 @@ class Prepared:
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if mapping is not None or changed:
-            self._change({**(mapping or {}), **changed})
+            self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
         x = self._start if start is None else self._layout.pack(start)
         x = self._solve(x, tolerance)
         if self._single is not None:
@@ -75,19 +69,6 @@ class Prepared:
         if found[self._status] != 0:
             raise DataError("the prepared solver does not converge here; `solve` finds out why")
         return found[0]
-
-    def _change(self, changed: Mapping[str, Any]) -> None:
-        arrays = dict(self._arrays)
-        known = {v.name: v for v in self._instance.posed.given}
-        for name, value in changed.items():
-            if name not in known:
-                raise DataError(f"{name} is no data of this problem: {', '.join(known)}")
-            array = as_data(name, value, known[name].order)
-            check_finite(name, array)
-            if array.shape != arrays[name].shape:
-                raise DataError(f"{name} has shape {array.shape}, not {arrays[name].shape} as when prepared")
-            arrays[name] = array
-        self._bind(arrays)
 
     def path(
         self,
@@ -152,14 +133,77 @@ class Prepared:
         )
 
 
+@final
+class PreparedProgram:
+    """A quadratic program whose matrices are evaluated once; each call solves it in compiled code."""
+
+    def __init__(self, instance: Instance) -> None:
+        from ..kernels.optimizers.quadratic_program import fits
+
+        derived = instance.posed.constrained
+        if not derived.quadratic:
+            raise UnsupportedError(_REMEDY)
+        self._instance, self._derived = instance, derived
+        self._bind(instance.numbers)
+        size = self._layout.size
+        if not fits(size, self._parts[3].size, self._parts[5].size):
+            raise UnsupportedError(f"a program of {size} unknowns (slacks included) is too large; use solve")
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        instance = self._instance
+        self._arrays = arrays
+        start = default_start(instance.posed.unknowns, instance.shapes, 0)
+        with np.errstate(all="ignore"):
+            self._layout, self._start, self._parts = self._derived.program(arrays, instance.binding, start)
+
+    def __call__(
+        self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
+    ) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        from ..kernels.optimizers.quadratic_program import program
+
+        if mapping is not None or changed:
+            self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        z, _, _, status, _ = program(*self._parts, self._start, tolerance, 100)
+        if status != 0:
+            raise DataError("the prepared solver does not converge here; `solve` finds out why")
+        return dict(self._derived.free.forward(self._layout.unpack(z)))
+
+
+#: What to do where nothing can be compiled whole.
+_REMEDY = (
+    "only smooth objectives with weights on |x| and bounds, quadratic programs and mixture likelihoods (method='em') "
+    "have a solver that is compiled whole; use solve(backend='numba')"
+)
+
+
+def _changed(instance: Instance, arrays: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with some arrays replaced by others of the same shape, checked."""
+    found = dict(arrays)
+    known = {v.name: v for v in instance.posed.given}
+    for name, value in changed.items():
+        if name not in known:
+            raise DataError(f"{name} is no data of this problem: {', '.join(known)}")
+        array = as_data(name, value, known[name].order)
+        check_finite(name, array)
+        if array.shape != found[name].shape:
+            raise DataError(f"{name} has shape {array.shape}, not {found[name].shape} as when prepared")
+        found[name] = array
+    return found
+
+
 def prepare(
     posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None, method: str | None
-) -> Prepared | PreparedMixture:
+) -> Prepared | PreparedMixture | PreparedProgram:
     """The prepared solver for a method; by default the one compiled whole."""
-    if method is None:
-        return Prepared(posed, data, start)
-    if method != "em":
-        raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
     instance = Instance(posed, data, start or {})
-    point = {**default_start(posed.unknowns, instance.shapes, 0), **instance.start}
-    return PreparedMixture(instance, point)
+    if method == "em":
+        point = {**default_start(posed.unknowns, instance.shapes, 0), **instance.start}
+        return PreparedMixture(instance, point)
+    if method is not None:
+        raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
+    if posed.composite is not None and instance.count <= LARGEST:
+        return Prepared(instance, posed.composite)
+    if posed.is_constrained:
+        return PreparedProgram(instance)
+    raise UnsupportedError(_REMEDY)

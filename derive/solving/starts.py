@@ -14,7 +14,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 def default_start(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> dict[str, Any]:
     """Zero for vectors; small random numbers for matrices, where zero is often a saddle; inside constraints."""
-    rng = np.random.default_rng(seed)
+    rng: np.random.Generator | None = None
     found: dict[str, Any] = {}
     for v in unknowns:
         shape = shapes[v.name]
@@ -27,6 +27,7 @@ def default_start(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> di
         elif v.order <= 1:
             found[v.name] = np.zeros(shape)
         else:
+            rng = rng or np.random.default_rng(seed)
             found[v.name] = rng.standard_normal(shape) / np.sqrt(shape[-2])
             if "symmetric" in v.facts:
                 found[v.name] = (found[v.name] + np.swapaxes(found[v.name], -1, -2)) / 2

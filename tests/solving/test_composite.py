@@ -164,7 +164,29 @@ def test_prepared_newton() -> None:
     np.testing.assert_allclose(fast()["w"], best["w"], atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [
+        ("sumsq(X @ w - y)/2", ("w >= 0", "sum(w) == 1")),
+        ("sum(abs(X @ w - y)) + lam*sumsq(w)", ()),
+        ("sumsq(w - c)", ("w[1:] >= w[:-1]",)),
+        ("dot(c, w)", ("abs(w) <= 2", "X @ w <= abs(y)")),
+    ],
+)
+def test_prepared_programs(text: str, conditions: Any) -> None:
+    """Quadratic and linear programs, kinks as slacks included: the answers of `solve`."""
+    data = {"X": X, "y": Y, "lam": 0.7, "c": np.linspace(1.0, -1.0, D) ** 3}
+    problem = posed(text, *conditions)
+    given = {k: v for k, v in data.items() if k in {v.name for v in problem._posed.given}}
+    best = problem.solve(given, backend="numpy")
+    fast = problem.prepare(given)
+    assert best.success
+    assert problem.objective.evaluate({**given, "w": fast()["w"]}) == pytest.approx(
+        best.fun, rel=1e-8, abs=1e-9
+    )
+
+
 def test_what_cannot_be_prepared() -> None:
     """Constraints of other kinds are refused with the remedy."""
     with pytest.raises(UnsupportedError, match="use solve"):
-        posed("sumsq(X @ w - y)", "sum(w) == 1").prepare(X=X, y=Y)
+        posed("sumsq(X @ w - y)", "sumsq(w) <= 1").prepare(X=X, y=Y)
