@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,3 +192,11 @@ def test_what_cannot_be_prepared() -> None:
     """Constraints of other kinds are refused with the remedy."""
     with pytest.raises(UnsupportedError, match="use solve"):
         posed("sumsq(X @ w - y)", "sumsq(w) <= 1").prepare(X=X, y=Y)
+
+
+def test_the_page_on_solving() -> None:
+    """The examples of docs/solving.md run."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "solving.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert tried > 5
+    assert failed == 0
