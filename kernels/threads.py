@@ -6,6 +6,7 @@ chunk is.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -33,9 +34,30 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="derive")
 
 
-def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> Iterator[Array]:
-    """The results in the order of the items, whoever computed them. An error in one is raised here."""
-    return _pool(threads, os.getpid()).map(task, items)
+def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> list[Array]:
+    """The results in the order of the items, whoever computed them. An error in one is raised here.
+
+    The caller works too. Whoever is done takes the next item: a task per item would cost more than a short chunk.
+    """
+    todo = list(items)
+    results: list[Array | None] = [None] * len(todo)
+    turns = itertools.count()  # taking the next number is one step of the interpreter: no two get the same
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        while not failed and (k := next(turns)) < len(todo):
+            try:
+                results[k] = task(todo[k])
+            except BaseException as error:
+                failed.append(error)
+
+    others = [_pool(threads, os.getpid()).submit(work) for _ in range(min(threads, len(todo)) - 1)]
+    work()
+    for other in others:
+        other.result()
+    if failed:
+        raise failed[0]
+    return [r for r in results if r is not None]
 
 
 def combined(parts: Iterable[Array], count: int | None = None) -> Array:
