@@ -218,7 +218,7 @@ class _Attempt:
         largest = self.stated.sense == "minimize"
         shown = [r for r in (_tidy(r) for r in relations) if r is not None]
         slopes = {alpha: simplify(gradient(self.named.objective, z)) for z, alpha in self.maps.items()}
-        named: dict[Node, Node] = {**self.named.named}
+        named: dict[Node, Node] = dict[Node, Node](list(self.named.named.items()))
         back = {alpha: substitute(s, named) for alpha, s in slopes.items()}
         return Dual(
             value if largest else simplify(negate(value)),

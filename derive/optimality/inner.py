@@ -37,8 +37,8 @@ from ..convexity.signs import Prover
 from ..convexity.splitting import fresh_name
 from ..differentiate import gradient, substitute
 from ..errors import UnsupportedError
-from ..node import Apply, Einsum, Labels, Node, Ones, Variable, depends_on, ones, variable
-from ..operators import apply
+from ..node import Apply, Einsum, Labels, Node, Ones, Variable, depends_on, ones, transform, variable
+from ..operators import apply, rebuild
 from ..operators.scalar import to_node
 from ..simplify import simplify
 from ..sizes import ONE
@@ -256,9 +256,26 @@ def _by_formula(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
         half = scale(-sympy.S.Half, einsum([(b, labels), (best, labels)], ()))
         value = add([(ONE, substitute(whole, {v: zero(v.shape)})), (ONE, half)], ())
     else:
-        value = simplify(canonical(substitute(whole, {v: best})))
+        value = simplify(_lengths(canonical(substitute(whole, {v: best}))))
     conditions = (form.condition,) if form.condition else ()
     return Inner(value, (), best, conditions, f"minimised at {v.name} = {notation.text(best)}")
+
+
+def _lengths(root: Node) -> Node:
+    """x sign(x) -> |x| for numbers, which is x where x ≥ 0."""
+
+    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
+        new = rebuild(node, operands)
+        if not isinstance(new, Einsum) or new.order or any(ls for ls in new.inputs):
+            return new
+        for n in new.operands:
+            sign = apply("sign", n)
+            if sign in new.operands:
+                rest = [(o, ()) for o in new.operands if o is not n and o is not sign]
+                return einsum([*rest, (apply("abs", n), ())], ())
+        return new
+
+    return transform([root], rewrite)[0]
 
 
 def parts(terms: Sequence[tuple[sympy.Expr, Node]], v: Variable) -> tuple[Terms, Node, Terms]:

@@ -109,7 +109,7 @@ DUALS = [
         "sum(x*log(x))",
         "x",
         ["q @ x == b", "sum(x) == 1"],
-        "maximize -logsumexp(-nu_1 * q) - nu_1 * b\n  over nu_1",
+        "maximize -logsumexp(-nu_1 * q) - b * nu_1\n  over nu_1",
     ),
     (
         "sumsq(X @ w - y)/2 + lam/2*sumsq(w)",
@@ -160,7 +160,7 @@ DUALS = [
         "-logdet(S)",
         "S",
         ["tr(M @ S) <= 1"],
-        "maximize d - logdet(inv(M) / lambda_1) - lambda_1\n  over lambda_1 (nonnegative)",
+        "maximize d * log(lambda_1) - lambda_1 + logdet(M) + d\n  over lambda_1 (nonnegative)",
     ),
 ]
 
