@@ -34,7 +34,7 @@ RIDGE = dv.minimize(
     variables={"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()},
     facts={"lam": ("nonnegative",)},
 )
-SETTINGS: dict[str, dict[str, Any]] = {"MLPClassifier": {"max_iterations": 40}}
+SETTINGS: dict[str, dict[str, Any]] = {"MLPClassifier": {"max_iterations": 15}}
 ALL = [e(**SETTINGS.get(e.__name__, {})) for e in ESTIMATORS] + [dv.estimator(RIDGE, lam=0.1)]
 
 

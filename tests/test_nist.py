@@ -50,11 +50,10 @@ def test_linear(name: str) -> None:
 def test_nonlinear(name: str) -> None:
     """Nonlinear regression, from both starts."""
     case = read("nonlinear", name)
-    for start in case.starts:
-        result = fit(case, start)
+    for start, precision in zip(case.starts, ("high", None), strict=True):
+        result = fit(case, start, precision=precision)
         assert result.success, result.message
-        assert digits(case, result) >= 8
-        assert digits(case, fit(case, start, precision="high")) >= 10
+        assert digits(case, result) >= (8 if precision is None else 10)
 
 
 SATURATION = np.array([[1, 109], [2, 149], [3, 149], [5, 191], [7, 213], [10, 224.0]])
@@ -129,7 +128,7 @@ def test_hard_fits(name: str) -> None:
     problem = dv.minimize(f"sumsq(y - ({model}))", over=names, variables=shapes)
     right = None
     for start in reversed(starts):
-        for precision, wanted in (("high", 1e-10), (None, 1e-8)):
+        for precision, wanted in (("high", 1e-10), (None, 1e-8))[right is not None :]:
             given = dict(zip(names, start, strict=True))
             result = problem.solve(x=x, y=y, start=given, precision=precision)
             assert result.success, result.message

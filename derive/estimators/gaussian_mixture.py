@@ -46,7 +46,7 @@ X[:, None, :] - mu, inv(Sigma), X[:, None, :] - mu)/2, axis=1)) + reg/2*einsum("
         if k > 1:
             label = kmeans2(Z, k, minit="++", seed=rng)[1]
         whole = np.cov(Z, rowvar=False, bias=True).reshape(Z.shape[1], -1)
-        floor = (0.01 + self.reg) * np.eye(Z.shape[1])
+        floor = ((0.01 if k > 1 else 0.0) + self.reg) * np.eye(Z.shape[1])
         groups = [Z[label == j] for j in range(k)]
         start = {
             "pi_": np.array([max(len(g), 1) for g in groups]) / sum(max(len(g), 1) for g in groups),

@@ -103,11 +103,9 @@ SQUARES = stated("sumsq(y - sin(X @ w))", "X y w")
 CASES = {
     "logistic": LOGISTIC,
     "lasso": LASSO,
-    "ridge": stated("sumsq(X @ w - y)/(2*n) + lam/2*sumsq(w)", "X y w lam"),
     "nonnegative": stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= 0"]),
     "simplex": stated("sumsq(X @ w - y)", "X y w", {"w": ("simplex",)}),
     "equality": stated("sumsq(X @ w - y)", "X y w", subject_to=["sum(w) == 1", "w[0] <= 1/4"]),
-    "infinity": stated("max(abs(X @ w - y))", "X y w"),
 }
 OTHERS = {
     "normal": dv.maximize(
@@ -139,10 +137,10 @@ def test_the_answer_is_that_of_solve(name: str) -> None:
         np.testing.assert_allclose(found.unknowns[unknown], expected[unknown], rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", BEGIN)
-def test_every_optimizer_has_its_file(name: str) -> None:
-    """The registered methods that have a standalone form."""
-    assert name in METHODS
+@pytest.mark.parametrize("name", sorted({begin: name for name, begin in BEGIN.items()}.values()))
+def test_optimizers_have_files(name: str) -> None:
+    """One method of each way to begin; all that have a standalone form are registered."""
+    assert set(BEGIN) <= set(METHODS)
     squares = METHODS[name].needs == {"residual_jacobian"}
     space = loaded(dv.codegen(SQUARES if squares else LOGISTIC, method=name))
     data = {"X": X, "y": np.sin(X @ [0.3, 0.0, -0.4])} if squares else {**DATA, "y": DATA["y"] > 0}
