@@ -25,7 +25,7 @@ from ..verify.check import check_same
 from ..verify.numbers import NotFinite, values
 from ..verify.points import Points
 from ..verify.ratios import DIGITS, one_formula, ratios
-from ..verify.verdict import Diagnosis, Verdict
+from ..verify.verdict import Diagnosis, Status, Verdict
 from .kkt import KKT, Line
 
 MINUS = sympy.S.NegativeOne
@@ -135,7 +135,7 @@ def _compare(
             wrong.append(condition)
     count = len(wrong) + len(left)
     if not count:
-        status = "proved" if proved else "agrees"
+        status: Status = "proved" if proved else "agrees"
         how = "each is proved to be a derived one" if proved else "each agrees with a derived one"
         return Verdict(status, f"the claim has all {len(derived)} KKT conditions; {how}"), 0
     return _refuted(wrong, left, seed, assuming), count

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..build import add, einsum, full, power
 from ..node import Apply, Delta, Einsum, Labels, Node, Ones, Sum, delta
-from ..sizes import ONE
+from ..sizes import ONE, Coefficient
 
 Factors = list[tuple[Node, Labels]]
 Pattern = list[tuple[Node, Labels]]
@@ -76,7 +76,7 @@ def _pattern(term: Node) -> tuple[Pattern, list[int]]:
     ], ends
 
 
-def _chosen(terms: Sequence[tuple[object, Node]]) -> tuple[object, Node] | None:
+def _chosen(terms: Sequence[tuple[Coefficient, Node]]) -> tuple[Coefficient, Node] | None:
     """The first term that is neither the identity nor a multiple of it."""
     for c, t in terms:
         bare = isinstance(t, Ones | Delta) or (
@@ -97,7 +97,7 @@ def inverse_of_sum(node: Node) -> Node | None:
             continue
         i, j = labels
         matrix = inverse.operands[0]
-        chosen: tuple[object, Node] | None = None
+        chosen: tuple[Coefficient, Node] | None = None
         if isinstance(matrix, Sum):
             chosen = _chosen(matrix.terms)
         elif isinstance(matrix, Einsum) and matrix.summed:
@@ -106,7 +106,7 @@ def inverse_of_sum(node: Node) -> Node | None:
             continue
         c, term = chosen
         pattern, (first, second) = _pattern(term)
-        rest_of_sum = add([(ONE, matrix), (-c, term)])  # type: ignore[operator, list-item]
+        rest_of_sum = add([(ONE, matrix), (-c, term)])
         # M⁻¹[i, j] T[j, e], T[e, i] M⁻¹[i, j]; for a symmetric M the sides of the inverse are the same.
         tries = [(first, j, second, i), (second, i, first, j)]
         if "symmetric" in matrix.facts:
@@ -123,7 +123,7 @@ def inverse_of_sum(node: Node) -> Node | None:
             tie = (at, end) if near == first else (end, at)
             whole = einsum([*left, (delta(matrix.shape[0]), (other, end))], node.output)
             part = einsum([*left, factors[k], (rest_of_sum, tie)], node.output)
-            return add([(1 / c, whole), (-1 / c, part)], node.shape)  # type: ignore[operator, list-item]
+            return add([(1 / c, whole), (-1 / c, part)], node.shape)
     return None
 
 
@@ -161,9 +161,9 @@ def reciprocal_of_sum(node: Node) -> Node | None:
         left = [f for m, f in enumerate(factors) if m not in found[0] and m != k]
         bare = [(full((s,)), (i,)) for i, s in zip(labels, base.shape, strict=True)]
         whole = einsum([*left, (power(base, e + 1), labels), *bare], node.output)
-        rest_of_sum = add([(ONE, base), (-c, term)], base.shape)  # type: ignore[operator, list-item]
+        rest_of_sum = add([(ONE, base), (-c, term)], base.shape)
         part = einsum([*left, factors[k], (rest_of_sum, labels)], node.output)
-        return add([(1 / c, whole), (-1 / c, part)], node.shape)  # type: ignore[operator, list-item]
+        return add([(1 / c, whole), (-1 / c, part)], node.shape)
     return None
 
 
