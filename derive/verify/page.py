@@ -11,6 +11,7 @@ import html
 import io
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -20,6 +21,7 @@ from ..domains import Array
 from ..errors import DeriveError
 from ..node import Node, Variable
 from ..notation import latex
+from .loglog import svg
 from .numbers import NotFinite
 from .points import Points
 from .style import is_latex
@@ -103,7 +105,7 @@ def _section(heading: str, v: Verdict) -> str:
         )
     if v.counterexample is not None:
         parts.append(_counterexample(v.counterexample))
-    plot = remainders(v)
+    plot = remainders(v, digits=30)
     if plot is not None:
         parts.append(_plot(plot))
     return "\n".join(parts)
@@ -149,6 +151,7 @@ def _node(node: Node | None) -> str:
         return ""
 
 
+@lru_cache(maxsize=4096)
 def _formula(source: str) -> str:
     """The formula as a picture, or its source where it cannot be drawn."""
     from matplotlib.font_manager import FontProperties
@@ -182,8 +185,8 @@ def _image(data: bytes, kind: str, text: str, style: str) -> str:
 Remainders = tuple[tuple[float, ...], list[tuple[str, tuple[float, ...], float]]]
 
 
-def remainders(v: Verdict) -> Remainders | None:
-    """|f(x + hv) − f(x) − h⟨g, v⟩| for the claimed and the right gradient, step by step, in 50 digits."""
+def remainders(v: Verdict, digits: int = 50) -> Remainders | None:
+    """|f(x + hv) − f(x) − h⟨g, v⟩| for the claimed and the right gradient, step by step."""
     about = v.about
     if about is None or about.kind != "gradient" or about.claim is None or v.right is None:
         return None
@@ -195,7 +198,7 @@ def remainders(v: Verdict) -> Remainders | None:
         if point is None:
             return None
         for name, node in (("claimed", about.claim), ("right", v.right)):
-            sweep = taylor_sweep(about.objective, node, about.wrt, point.arrays, point.binding, digits=50)
+            sweep = taylor_sweep(about.objective, node, about.wrt, point.arrays, point.binding, digits=digits)
             curves.append((name, sweep.errors, sweep.slope))
     except (DeriveError, NotFinite, mpmath.libmp.NoConvergence):
         return None
@@ -218,17 +221,12 @@ def draw(axes: Any, found: Remainders) -> Any:
 
 
 def _plot(found: Remainders) -> str:
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    out = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "derive"}):
-        figure = Figure(figsize=(5.2, 3.2), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.subplots(), found)
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return "<p>" + _image(out.getvalue(), "svg+xml", "Taylor remainder against step size", "plot") + "</p>"
+    steps, curves = found
+    named = []
+    for name, errors, slope in curves:
+        order = f", order {slope:.2f}" if slope == slope else ""
+        named.append((name + order, list(zip(steps, errors, strict=True))))
+    return f"<p>{svg(named, 'step h', 'Taylor remainder')}</p>"
 
 
 __all__ = ["draw", "page", "remainders"]
