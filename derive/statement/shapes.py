@@ -57,8 +57,9 @@ def reshape(A: Node, *sizes: tuple[Size | None, ...]) -> Node:
         raise ArgumentError("reshape: only one size can be left open")
     for k in left_open:
         rest = product(size for size in wanted if size is not None)
-        wanted[k] = sympy.cancel(product(A.shape) / rest)
-        if wanted[k].is_integer is not True:
+        size = sympy.cancel(product(A.shape) / rest)
+        wanted[k] = size
+        if size.is_integer is not True:
             raise SizeError(
                 f"reshape: {show_shape(A.shape)} has {product(A.shape)} entries, not a multiple of {rest}"
             )
