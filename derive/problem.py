@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from . import notation
+from .build import negate
 from .constraint import Constraint
 from .convexity import Convexity, problem_convexity
 from .declaring import parse
@@ -30,8 +31,10 @@ from .optimality import (
     joint_closed_form,
     kkt_residual,
     lagrangian,
+    surrogate,
     without_facts,
 )
+from .simplify import simplify
 from .solving import Options, Posed, plan, prepare, solve
 
 
@@ -144,6 +147,19 @@ class Problem:
         """
         find = joint_closed_form if joint else closed_forms
         return {v.name: c for v, c in find(self._lagrangian(None)).items()}
+
+    def expectation(self) -> tuple[Problem, dict[str, Expression]]:
+        """The steps of EM: the M-step as a problem, and the responsibilities (the E-step) by name.
+
+        The responsibilities are the gradient of the log-sum-exp in the objective; with them for data, the M-step has
+        closed forms where the statement has none.
+        """
+        found = surrogate(self._posed.minimised, self._over)
+        node = found.objective if self.sense == "minimize" else simplify(negate(found.objective))
+        declared = (*self.objective.declared, *found.responsibilities)
+        step = Problem(Expression(node, declared), self._over, self.constraints, self.sense)
+        shares = {v.name: Expression(n, self.objective.declared) for v, n in found.responsibilities.items()}
+        return step, shares
 
     def dual(self, kernels: Mapping[str, str] | None = None, names: Any = ()) -> Problem:
         """The Lagrange dual: a problem of its own, whose `derivation` holds the steps and the way back.

@@ -7,6 +7,7 @@ from .kkt import KKT, without_facts
 from .lagrangian import Lagrangian, Relation, lagrangian
 from .residual import Residual, kkt_residual
 from .second_order import Curvature, SecondOrder
+from .surrogate import Surrogate, surrogate
 
 __all__ = [
     "KKT",
@@ -18,6 +19,7 @@ __all__ = [
     "Relation",
     "Residual",
     "SecondOrder",
+    "Surrogate",
     "closed_form",
     "closed_forms",
     "conjugate",
@@ -26,5 +28,6 @@ __all__ = [
     "joint_closed_form",
     "kkt_residual",
     "lagrangian",
+    "surrogate",
     "without_facts",
 ]
