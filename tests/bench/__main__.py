@@ -50,6 +50,24 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}. {settings} unless said otherwise."
 
 
+def write(tables: list[Table], whole: bool) -> None:
+    """All tables, targets first; of a part of them only their sections, if the rest is from the same machine."""
+    head = f"# Benchmarks\n\nWritten by `make bench`.\n\n{machine()}\n"
+    sections: dict[str, str] = {}
+    if not whole:
+        before, *rest = OUT.read_text(encoding="utf-8").split("\n## ")
+        if before.strip() != head.strip():
+            print("not written: the file is from another machine or other versions; run all parts")
+            return
+        sections = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in rest}
+    sections.update({t.title: t.markdown() for t in tables})
+    order = sorted(sections, key=lambda title: title != "Targets")
+    temporary = OUT.with_suffix(".tmp")
+    temporary.write_text("\n".join([head, *(sections[title] for title in order)]), encoding="utf-8")
+    temporary.replace(OUT)
+    print(f"written: {OUT.relative_to(ROOT)}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("what", nargs="*", choices=[*PARTS, []], default=[])
@@ -59,22 +77,8 @@ def main() -> int:
     for name in options.what or PARTS:
         tables.append(PARTS[name](options.quick))
         print(tables[-1].text(), flush=True)
-    if not options.quick and not options.what:
-        text = "\n".join(
-            [
-                "# Benchmarks",
-                "",
-                "Written by `make bench`.",
-                "",
-                machine(),
-                "",
-                *(t.markdown() for t in [tables[-1], *tables[:-1]]),
-            ]
-        )
-        temporary = OUT.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(OUT)
-        print(f"written: {OUT.relative_to(ROOT)}")
+    if not options.quick:
+        write(tables, whole=not options.what)
     return 0
 
 
