@@ -219,6 +219,7 @@ class Kernel:
         *,
         threads: int = 1,
         moments: bool = False,
+        convert: bool = False,
         **data: Any,
     ) -> Bound:
         """Data, sizes and facts checked once; the unknowns are left to the calls.
@@ -227,6 +228,8 @@ class Kernel:
                  same, bit for bit, for any number.
         moments  data that enter only through sums of squares and products are compressed first, at the price
                  of some tens of evaluations (`Bound.setup_seconds`); `Bound.moments` says whether they were
+        convert  arrays in memory that compiled code cannot read as they are (Fortran order, strides, another kind of
+                 number) are converted once; else block by block at each call, without a copy of the data
         """
         began = time.perf_counter()
         given = self._split(mapping, data)
@@ -235,12 +238,17 @@ class Kernel:
             raise DataError(
                 f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind"
             )
-        bound = self._bound(given, threads, moments)
+        bound = self._bound(given, threads, moments, convert=convert)
         bound.setup_seconds = time.perf_counter() - began
         return bound
 
     def _bound(
-        self, given: Mapping[str, Any], threads: int = 1, moments: bool = False, check: bool = True
+        self,
+        given: Mapping[str, Any],
+        threads: int = 1,
+        moments: bool = False,
+        check: bool = True,
+        convert: bool = False,
     ) -> Bound:
         """Arrays of rows stay as they are, in memory, in a file or in Dask; all others are converted.
 
@@ -269,7 +277,7 @@ class Kernel:
             for k in rows:
                 if k not in blocks or (check and k not in lazy):
                     check_entries(known[k], arrays[k])
-                if k not in blocks:
+                if k not in blocks or (convert and k not in lazy and not isinstance(arrays[k], np.memmap)):
                     arrays[k] = np.require(arrays[k], self.dtype, ["C", "A"])
         small = self._compressed(arrays) if moments and not lazy else None
         if small is not None:

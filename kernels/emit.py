@@ -27,7 +27,7 @@ from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .statements import Item
 from .symmetric import gram_lines
-from .tiles import lag_of
+from .tiles import carried, lag_of
 
 _HEADER = '''"""Generated kernel: {summary}."""
 
@@ -151,6 +151,10 @@ class _Module:
         parts += faces
         constants = [f"INTO = {tuple(self._into())!r}  # the results that evaluate_into takes arrays for"]
         if faces:
+            (sweep,) = (step.sweep for step in program.steps if step.sweep is not None)
+            told = carried(sweep)
+            places = tuple(k for k, v in enumerate(program.inputs) if v in told)
+            constants.append(f"CARRIES = {places!r}  # the inputs of which every entry is in a sum")
             constants.append(
                 f"BLOCKS = {self._block_arrays()!r}  # the inputs that may be given block by block"
             )

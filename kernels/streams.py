@@ -3,7 +3,8 @@
 The rows are cut into the same chunks as in compiled code. The sums over one chunk are `chunk_sums`, whoever has the
 rows: the caller, a thread of a pool, or a worker of a cluster (`cluster`); they are added in the same tree
 (`threads.combined`). A chunk is read in spans of a few blocks: a span that is not what compiled code reads (other
-order, other kind of number, strides) is copied, and checked while it is in cache. So memory is bounded by the
+order, other kind of number, strides) is copied, and checked while it is in cache. An array whose rows are added up
+with weights needs no look: a sum that is finite had no entries that were not. So memory is bounded by the
 span, whatever the number of rows, and all results have the same bits.
 """
 
@@ -89,11 +90,18 @@ def chunk_sums(
     """
     width, block = module.room(*sizes, *inputs)
     acc: Array = np.zeros(width)
-    if not checks and all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+    told = {k: v for k, v in (checks or {}).items() if k in module.CARRIES and not v.facts}
+    direct = {k: v for k, v in (checks or {}).items() if k not in told}
+    if all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+        for k, v in direct.items():
+            check_entries(v, inputs[k][lo:hi], first=first + lo)
         module.part(lo, hi, acc, state, *sizes, *inputs)
-        return acc
-    for count, found in spans(module, lo, hi, inputs, dtype, block, checks or {}, first):
-        module.part(0, count, acc, state, *sizes, *found)
+    else:
+        for count, found in spans(module, lo, hi, inputs, dtype, block, direct, first):
+            module.part(0, count, acc, state, *sizes, *found)
+    if told and not np.isfinite(acc).all():  # an entry, or an overflow
+        for k, v in told.items():
+            check_entries(v, inputs[k][lo:hi], first=first + lo)
     return acc
 
 

@@ -160,6 +160,21 @@ def lag_of(sweep: Pass) -> Lag | None:
     return Lag(dot, add, by.block, by.vector, weights.vector)
 
 
+def carried(sweep: Pass) -> set[Variable]:
+    """The data whose every entry is in a sum, times the weight of its row: one that is not finite shows there."""
+    found: set[Variable] = set()
+    for nest in sweep.nests:
+        for statement in nest.statements:
+            labels = _row_and_column(statement)
+            product = None if labels is None else _plain_product(statement, *labels)
+            if product is None or labels is None or not statement.accumulates:
+                continue
+            item = product.block.item
+            if tuple(statement.stored) == labels[1:] and isinstance(item.node, Variable) and item.row == 0:
+                found.add(item.node)
+    return found
+
+
 def _row_and_column(statement: Statement) -> tuple[int, int] | None:
     """The two labels of a contraction of a block of rows stored first."""
     others = [i for i in statement.sizes if i != statement.row]

@@ -169,7 +169,7 @@ class Constrained:
         kernel = self._kernels[key]
         known = {v for v in kernel.variables if v not in kernel.unknowns}
         sizes = {s.name for s in kernel.symbols}
-        bound = kernel.bind({k: a for k, a in data.items() if k in known or k in sizes})
+        bound = kernel.bind({k: a for k, a in data.items() if k in known or k in sizes}, convert=True)
         wanted = set(kernel.unknowns)
         return lambda unknowns: bound({k: a for k, a in unknowns.items() if k in wanted})
 

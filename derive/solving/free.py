@@ -63,7 +63,7 @@ class Free:
             known = {v for v in kernel.variables if v not in kernel.unknowns}
             wanted = {s.name for s in kernel.symbols} - known
             given = {k: a for k, a in data.items() if k in known}
-            return kernel.bind({**{k: n for k, n in sizes.items() if k in wanted}, **given})
+            return kernel.bind({**{k: n for k, n in sizes.items() if k in wanted}, **given}, convert=True)
 
         value_gradient = bound(self.value_gradient)
         settings = dict(options.driver())

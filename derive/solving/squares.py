@@ -206,7 +206,7 @@ class LeastSquares:
         kernel = self._kernels[backend]
         wanted = set(kernel.unknowns)
         known = (set(kernel.variables) - wanted) | {s.name for s in kernel.symbols}
-        bound = kernel.bind({k: a for k, a in data.items() if k in known})
+        bound = kernel.bind({k: a for k, a in data.items() if k in known}, convert=True)
         return lambda unknowns: bound({k: a for k, a in unknowns.items() if k in wanted})
 
 

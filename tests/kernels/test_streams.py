@@ -99,6 +99,15 @@ def test_threads_share_the_path(kernels):
     _same(kernel.bind(X=X, y=y, lam=0.5, threads=3)(w=w), expected)
 
 
+def test_conversion_on_request(kernels):
+    """For many calls, data in memory are converted once; a file is not read into memory."""
+    X, y, w = _data(500, 5)
+    kernel = kernels[np.float64]
+    bound = kernel.bind(X=np.asfortranarray(X), y=y, lam=0.5, convert=True)
+    assert bound.arrays["X"].flags.c_contiguous
+    _same(bound(w=w), kernel.bind(X=X, y=y, lam=0.5)(w=w))
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_entries_are_checked_on_the_way(kernels, order):
     """A call without binding names the array, row and column of an entry that is not finite, late rows too."""
