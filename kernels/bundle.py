@@ -19,7 +19,6 @@ from typing import Any, final
 from derive.errors import UnsupportedError
 
 _LIBRARIES = ("numpy", "scipy", "math", "time", "numba", "argparse", "sys", "os", "tempfile", "warnings")
-_FROM = ("typing", "collections.abc", "dataclasses", "pathlib")
 
 
 @final
@@ -72,7 +71,7 @@ class Bundle:
             self._import_module(name, value)
         elif isinstance(value, FunctionType | type) and value.__module__.startswith("derive."):
             self._define(name, value)
-        elif getattr(value, "__module__", "") in _FROM and getattr(value, "__name__", "") == name:
+        elif _is_standard(value) and getattr(value, "__name__", "") == name:
             self.imports.add(f"from {value.__module__} import {name}")
         elif isinstance(value, GenericAlias) or str(value).startswith(("typing.", "collections.abc.")):
             self._alias(name, value)
@@ -151,3 +150,9 @@ def _without_decorators(source: str) -> str:
     start = next(k for k, line in enumerate(lines) if line.startswith(("def ", "class ")))
     kept = [line for line in lines[:start] if line.startswith("@dataclass")]
     return "\n".join([*kept, *lines[start:]])
+
+
+def _is_standard(value: Any) -> bool:
+    """Whether a class or function is of the standard library."""
+    home = getattr(value, "__module__", None) or ""
+    return home.split(".")[0] in sys.stdlib_module_names and home != "builtins"

@@ -109,7 +109,7 @@ def test_elimination() -> None:
 
     @njit
     def run(a, columns):  # type: ignore[no-untyped-def]
-        work, inverse = np.empty(a.shape), np.empty(a.shape)
+        work, inverse = np.empty(a.shape), np.eye(a.shape[0])
         det, logarithm = special.eliminate(a, work, inverse, columns)
         return det, logarithm, inverse
 
