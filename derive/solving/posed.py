@@ -14,6 +14,7 @@ from ..stable import recognise
 from ..statement.arithmetic import binary
 from .composite import Composite
 from .constrained import Constrained
+from .loops import Loops
 from .mixture import Mixture
 from .separable import separable
 from .squares import LeastSquares
@@ -99,6 +100,12 @@ class Posed:
         """The problem as smooth part, weights on |x| and bounds, if it is of that kind."""
         found = separable(self.minimised, self.unknowns, self.equalities, self.inequalities)
         return None if found is None else Composite(found, self.minimised)
+
+    @cached_property
+    def loops(self) -> Loops:
+        """The loops of a composite problem, with what has been compiled for them."""
+        assert self.composite is not None
+        return Loops(self.composite)
 
     @cached_property
     def mixture(self) -> Mixture | None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError, UnsupportedError
 from ..evaluate import as_data, check_finite
-from .composite import AIM, LARGEST, SWEEPS, Composite
+from .answer import certificate
+from .composite import LARGEST
 from .instance import Instance
+from .loops import AIM, STEPS, SWEEPS, Loops
 from .mixture import PreparedMixture
-from .options import Options
 from .posed import Posed
 from .starts import default_start
 
@@ -25,23 +26,24 @@ from .starts import default_start
 class Prepared:
     """Compiled code from data to minimiser; see `Problem.prepare`."""
 
-    def __init__(self, instance: Instance, composite: Composite) -> None:
-        self._instance, self._composite = instance, composite
+    def __init__(self, instance: Instance, loops: Loops) -> None:
+        composite = loops.composite
+        self._instance, self._loops, self._composite = instance, loops, composite
         posed = instance.posed
         self._layout = composite.layout(self._instance)
         first = default_start(posed.unknowns, self._instance.shapes, 0)
         self._start = self._layout.pack({**first, **self._instance.start})
         vector = len(self._layout.names) == 1 and len(self._layout.shapes[0]) == 1
         self._single = self._layout.names[0] if vector else None
-        self._most = SWEEPS if composite.quadratic else 100
+        self._most = SWEEPS if composite.quadratic else STEPS
         self._moving_limits = composite.limit_names
         self._slopes: dict[str, Any] = {}
         self._bind(self._instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
-        sampled = self._composite.sampling(self._instance, arrays)
-        self._loop = sampled or self._composite.compiled(self._instance, arrays)
+        sampled = self._loops.sampling(self._instance, arrays)
+        self._loop = sampled or self._loops.compiled(self._instance, arrays)
         self._status = 2 if sampled is not None else 1 if self._composite.quadratic else 3
         self._limits = self._composite.entries(self._instance, arrays)[:3]
 
@@ -119,7 +121,7 @@ class Prepared:
         zero, one = ({**self._arrays, name: np.asarray(t)} for t in (0.0, 1.0))
         l1, low, high = composite.entries(instance, zero)[:3]
         step = composite.entries(instance, one)[0] - l1
-        g, h = composite.moments_compiled(instance, zero)
+        g, h = self._loops.moments_compiled(instance, zero)
         h1, g1 = composite.moments(instance, zero, slopes)
         table, status = path(numbers, (h, h1), (g, g1), (l1, step), low, high, x, tolerance, self._most)
         if status != 0:
@@ -128,8 +130,8 @@ class Prepared:
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter."""
-        return self._composite.certificate(
-            self._instance, self._arrays, self._layout.pack(answer), Options(tolerance=tolerance)
+        return certificate(
+            self._composite, self._instance, self._arrays, self._layout.pack(answer), tolerance
         )
 
 
@@ -203,7 +205,7 @@ def prepare(
     if method is not None:
         raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
     if posed.composite is not None and instance.count <= LARGEST:
-        return Prepared(instance, posed.composite)
+        return Prepared(instance, posed.loops)
     if posed.is_constrained:
         return PreparedProgram(instance)
     raise UnsupportedError(_REMEDY)

@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import ArgumentError, UnsupportedError
 from ..reparametrise import reparametrise
 from ..sizes import Binding
+from .answer import FIRST_ORDER, solve_composite
 from .composite import LARGEST
 from .free import Free
 from .instance import Instance
@@ -28,7 +29,7 @@ from .posed import Posed
 from .starts import default_start, other_starts, random_start
 
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
-_COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set", "fista", "proximal-gradient", "ista")
+_COMPOSITE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
 _EM = ("em", "expectation-maximisation")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
@@ -196,7 +197,7 @@ def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -
     if options.checkpoint is not None and options.method is None:
         return None
     _no_checkpoint(options)
-    made = composite.run(instance, point, options)
+    made = solve_composite(instance.posed.loops, instance, point, options)
     if made is None:
         return None
     result, found = made

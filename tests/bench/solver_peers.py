@@ -247,3 +247,24 @@ def mixture(X: Array, start: dict[str, Array], iterations: int) -> dict[str, Run
         return np.concatenate([np.ravel(a) for a in (model.weights_, model.means_, model.covariances_)])
 
     return {"sklearn GaussianMixture": run}
+
+
+def program(name: str, data: dict[str, Any]) -> dict[str, Run]:
+    """CVXPY on the same quadratic program."""
+    X, y, t, Q, K, mu, C = (data[k] for k in ("X", "y", "t", "Q", "K", "mu", "C"))
+
+    def build(cp: Any) -> tuple[Any, Any]:
+        n, d = X.shape
+        w = cp.Variable(n if name == "svm" else d)
+        goal, conditions = {
+            "simplex": lambda: (0.5 * cp.sum_squares(X @ w - y), [w >= 0, cp.sum(w) == 1]),
+            "portfolio": lambda: (cp.quad_form(w, cp.psd_wrap(Q)) - mu @ w, [w >= 0, cp.sum(w) == 1]),
+            "svm": lambda: (
+                0.5 * cp.quad_form(cp.multiply(w, t), cp.psd_wrap(K)) - cp.sum(w),
+                [w >= 0, w <= C, w @ t == 0],
+            ),
+            "absolute": lambda: (cp.norm1(X @ w - y) + 0.5 * cp.sum_squares(w), []),
+        }[name]()
+        return cp.Problem(cp.Minimize(goal), conditions), w
+
+    return _cvxpy(build, ("CLARABEL", "OSQP"))

@@ -137,6 +137,54 @@ def support_vectors(n: int, d: int) -> Case:
     return Case("SVM dual", f"{n}×{d}", objective, runs | peers.support_vectors(X, t, C))
 
 
+def program(name: str, n: int, d: int) -> Case:
+    """Quadratic programs: a fit on the simplex, a portfolio, the SVM dual with intercept, least absolute deviations."""
+    X, y, t = regression(n, d)
+    Q = np.cov(X, rowvar=False)
+    K = X @ X.T + 0.5 * np.eye(n)
+    mu = 0.1 * np.abs(X).mean(axis=0)
+    shapes = {**SHAPES, "Q": ("d", "d"), "K": ("n", "n"), "mu": ("d",)}
+    data = {"X": X, "y": y, "t": t, "Q": Q, "K": K, "mu": mu, "C": 0.1}
+    simplex = ["w >= 0", "sum(w) == 1"]
+    over, text, conditions, facts = {
+        "simplex": ("w", "sumsq(X @ w - y)/2", simplex, {}),
+        "portfolio": ("w", "dot(w, Q @ w) - dot(mu, w)", simplex, {"Q": ("psd",)}),
+        "svm": (
+            "a",
+            "dot(a*t, K @ (a*t))/2 - sum(a)",
+            ["a >= 0", "a <= C", "dot(a, t) == 0"],
+            {"K": ("psd",)},
+        ),
+        "absolute": ("w", "sum(abs(X @ w - y)) + sumsq(w)/2", [], {}),
+    }[name]
+    words = (
+        " ".join([text, *conditions])
+        .replace("(", " ")
+        .replace("*", " ")
+        .replace(")", " ")
+        .replace(",", " ")
+        .split()
+    )
+    given = {k: v for k, v in data.items() if k in words}
+    problem = dv.minimize(
+        text,
+        over=over,
+        subject_to=conditions,
+        variables={k: shapes[k] for k in [*given, over]},
+        facts=facts,
+    )
+    fast = problem.prepare(given)
+
+    def objective(x: Array) -> float:
+        return float(problem.objective.evaluate({**given, over: x}))
+
+    runs: dict[str, Run] = {
+        "derive, prepared": lambda: fast()[over],
+        "derive, solve + certificate": lambda: problem.solve(given)[over],
+    }
+    return Case(f"program: {name}", f"{n}×{d}", objective, runs | peers.program(name, data))
+
+
 def mixture(n: int, d: int, k: int = 5, iterations: int = 20) -> Case:
     """The same number of iterations of EM from the same start: full covariances, judged by the likelihood."""
     from derive.models.gaussian_mixture import MODEL
@@ -168,6 +216,10 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "nnls-small": (lambda: nonnegative(200, 10), True),
     "svm-small": (lambda: support_vectors(200, 10), True),
     "lasso-path-small": (lambda: path(200, 10), True),
+    "program-simplex": (lambda: program("simplex", 200, 10), True),
+    "program-portfolio": (lambda: program("portfolio", 200, 10), True),
+    "program-svm": (lambda: program("svm", 100, 10), True),
+    "program-absolute": (lambda: program("absolute", 100, 10), True),
     "logistic": (lambda: logistic(20_000, 100), False),
     "logistic-large": (lambda: logistic(200_000, 100), False),
     "logistic-ill": (lambda: logistic(20_000, 100, 1e6), False),

@@ -1,0 +1,149 @@
+"""From a loop to a certified answer of a separable problem.
+
+The loop's point counts for nothing until the interpreter has found the conditions of an optimum satisfied there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .composite import LARGEST, Composite
+from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, Loops
+from .options import Options
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+#: Names for the accelerated proximal gradient.
+FIRST_ORDER = ("fista", "proximal-gradient", "ista")
+
+
+def solve_composite(
+    loops: Loops, instance: Instance, point: Mapping[str, Any], options: Options
+) -> tuple[Any, Any] | None:
+    """SciPy's result and the arrays of the unknowns; None where this way does not reach the optimum."""
+    began = time.perf_counter()
+    composite, arrays = loops.composite, instance.numbers
+    layout = composite.layout(instance)
+    first_order = options.method in FIRST_ORDER or layout.size > LARGEST
+    with np.errstate(all="ignore"):
+        l1, low, high, each = composite.entries(instance, arrays)
+        if (l1 < 0).any() or (low > high).any():
+            return None
+        judge = composite.judge(instance, arrays, not first_order)
+        large = options.backend is None and instance.amount >= COMPILE_FROM
+        made = loops.first_order if first_order else loops.second_order
+        loop = made(instance, arrays, judge, options.backend == "numba" or large)
+        found = _certified(composite, loop, judge, layout.pack(point), (l1, low, high), options, layout)
+    if found is None:
+        return None
+    x, proof, slope, steps, evaluations = found
+    result = _result(x, proof, slope, steps, evaluations, _history(proof, slope, evaluations, began))
+    result.method = "fista" if first_order else composite.method
+    if not composite.structure.is_plain:
+        result.multipliers = _multipliers(composite, layout, slope, l1, x, each)
+    return result, layout.unpack(x)
+
+
+def certificate(
+    composite: Composite, instance: Instance, arrays: Mapping[str, Any], x: Any, tolerance: float
+) -> Any:
+    """The certificate of a point."""
+    with np.errstate(all="ignore"):
+        limits = composite.entries(instance, arrays)[:3]
+        judge = composite.judge(instance, arrays)
+        return _proof(composite, judge, x, limits, np.inf, tolerance, composite.layout(instance))[0]
+
+
+def _certified(
+    composite: Composite, loop: Any, judge: Any, x: Any, limits: Any, options: Options, layout: Any
+) -> Any:
+    """The loop, twice if need be, until the interpreter agrees: (x, certificate, gradient, steps, evaluations)."""
+    steps = evaluations = 0
+    most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
+    first = None
+    for aim in (AIM, AIM**2):
+        x, begun, status, count, tried = loop(x, *limits, aim, most)
+        first = begun if first is None else first
+        steps, evaluations = steps + count, evaluations + tried
+        if status != 0:
+            return None
+        proof, g = _proof(composite, judge, x, limits, first, options.tolerance, layout)
+        if proof.ok():
+            return x, proof, g, steps, evaluations
+    return None
+
+
+def _proof(
+    composite: Composite, judge: Any, x: Any, limits: Any, first: float, tolerance: float, layout: Any
+) -> tuple[Any, Any]:
+    """The certificate, and the gradient."""
+    from ..kernels.certificate import certify
+    from ..kernels.separable import certify_separable
+
+    f, g, h, stated = judge(x)
+    if composite.structure.is_plain:
+        gain = first - f
+        size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
+        near = {"hessian": h} if h is not None else {"gradient_at": lambda point: judge(point)[1]}
+        return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
+    l1, low, high = limits
+    proof: Any = certify_separable(
+        f, g, h, l1, low, high, x, statement_value=stated, tolerance=tolerance, layout=layout
+    )
+    return proof, g
+
+
+def _multipliers(
+    composite: Composite, layout: Any, g: Any, l1: Any, x: Any, each: list[tuple[Any, Any]]
+) -> dict[str, list[Any]]:
+    """One nonnegative array per bound, zero where it is not active."""
+    from ..kernels.separable import slopes
+
+    left, right = slopes(g, l1, x)
+    found = []
+    for bound, (rate, edge) in zip(composite.structure.bounds, each, strict=True):
+        place = layout.slices[bound.unknown.name]
+        shape = layout.shapes[layout.names.index(bound.unknown.name)]
+        slope = np.where(rate > 0, np.maximum(right[place], 0.0), np.maximum(-left[place], 0.0))
+        with np.errstate(all="ignore"):
+            found.append(np.where(x[place] == edge, slope / np.abs(rate), 0.0).reshape(shape))
+    return {"equality": [], "inequality": found}
+
+
+def _history(proof: Any, slope: Any, evaluations: int, began: float) -> Any:
+    from ..kernels.optimizers.result import History
+
+    history = History()
+    history.objective.append(proof.value)
+    history.scaled_gradient.append(proof.stationarity)
+    history.gradient_norm.append(float(np.abs(slope).max()))
+    history.time.append(time.perf_counter() - began)
+    history.evaluations.append(evaluations)
+    return history
+
+
+def _result(x: Any, proof: Any, slope: Any, steps: int, evaluations: int, history: Any) -> Any:
+    from ..kernels.optimizers.result import Result
+
+    result: Any = Result()
+    result.update(
+        x=x,
+        fun=proof.value,
+        jac=slope,
+        nit=steps,
+        nfev=evaluations,
+        njev=evaluations,
+        nhev=evaluations,
+        status=0,
+        message=f"certified: {proof.reason()}",
+        success=True,
+        certificate=proof,
+        history=history,
+        time=history.time[-1],
+    )
+    return result

@@ -1,0 +1,153 @@
+"""The loops that solve a separable problem: interpreted, compiled whole, with sampled Hessians, first-order.
+
+All have the form (x, λ, low, high, tolerance, most steps) -> (x, F at the start, status, steps, evaluations), status 0
+saying that the loop is content. A constant Hessian takes one step, by coordinate descent and exact solves on the free
+entries. Small problems are evaluated by the interpreter, for compiling a kernel takes longer than solving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from .composite import Composite
+from .sampled import Sampled
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+#: Above this many numbers in the data kernels are compiled.
+COMPILE_FROM = 200_000
+#: A loop stops where its next step would gain less than this share of the objective.
+AIM = 1e-9
+#: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
+SWEEPS, STEPS, ITERATIONS = 5000, 100, 50_000
+
+
+@final
+class Loops:
+    """The loops of one problem, with what has been compiled for them."""
+
+    def __init__(self, composite: Composite) -> None:
+        self.composite = composite
+        self._wholes: dict[Any, Any] = {}
+        self._sampled: Sampled | None = None
+
+    def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """The loop compiled whole, on data: x, λ, low, high, tolerance, most steps to what the loop returns."""
+        from ..kernels.whole import NEWTON, QUADRATIC, Whole
+
+        layout = self.composite.layout(instance)
+        orders = tuple(len(s) for s in layout.shapes)
+        if orders not in self._wholes:
+            loop = QUADRATIC if self.composite.quadratic else NEWTON
+            self._wholes[orders] = Whole(self._compiled_kernel(), layout, loop)
+        return self._wholes[orders].bind(arrays, instance.binding, layout)
+
+    def moments_compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Gradient at 0 and Hessian of a quadratic, by the compiled kernel."""
+        self.compiled(instance, arrays)
+        layout = self.composite.layout(instance)
+        whole = self._wholes[tuple(len(s) for s in layout.shapes)]
+        found: tuple[Any, Any] = whole.moments(arrays, instance.binding, layout)
+        return found
+
+    def _compiled_kernel(self) -> Any:
+        """Value, gradient and Hessian at x; of a quadratic, gradient at 0 and Hessian."""
+        from ..kernels.compile import compile_nodes
+
+        if not self.composite.quadratic:
+            return compile_nodes(
+                {**self.composite.outputs, **self.composite.blocks},
+                unknowns=[v.name for v in self.composite.unknowns],
+            )
+        return compile_nodes(self.composite.at_zero())
+
+    def sampling(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None."""
+        from ..kernels.optimizers.sampled_newton import sampled_newton
+
+        if self.composite.quadratic or not self.composite.structure.is_plain:
+            return None
+        if self._sampled is None:
+            self._sampled = Sampled(
+                self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
+            )
+        count = self._sampled.count(instance)
+        if count is None:
+            return None
+        layout = self.composite.layout(instance)
+        both, sampled = self._sampled.bind(instance, arrays, layout, count)
+
+        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            x, _, first, *rest = sampled_newton(both, sampled, x, tol, most)
+            return x, first, *rest
+
+        return loop
+
+    def second_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """The loop as `(x, λ, low, high, tolerance, most) -> (x, F at the start, status, steps, evaluations)`."""
+        from ..kernels.optimizers.proximal_newton import proximal_newton
+        from ..kernels.optimizers.quadratic import minimum
+
+        if not compiled and self.composite.quadratic:
+
+            def once(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+                f, g, h, _ = judge(x)
+                found = x.copy()
+                if not (np.isfinite(g).all() and np.isfinite(h).all()):
+                    return found, f, 3, 1, 1
+                status = minimum(h, g - h @ x, l1, low, high, found, tol, most)
+                return found, f + float(l1 @ np.abs(x)), status, 1, 1
+
+            return once
+        if not compiled:
+
+            def newton(*leading: Any) -> Any:
+                x, _, first, *rest = proximal_newton(lambda x: judge(x)[:3], *leading)
+                return x, first, *rest
+
+            return newton
+        sampled = self.sampling(instance, arrays)
+        if sampled is not None:
+            return sampled
+        whole = self.compiled(instance, arrays)
+        if self.composite.quadratic:
+
+            def whole_once(*leading: Any) -> Any:
+                x, status = whole(*leading)
+                return x, np.inf, status, 1, 1
+
+            return whole_once
+
+        def whole_newton(*leading: Any) -> Any:
+            x, _, first, *rest = whole(*leading)
+            return x, first, *rest
+
+        return whole_newton
+
+    def first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """FISTA, in the form of `_loop`."""
+        from ..kernels.optimizers.fista import fista
+        from ..kernels.optimizers.penalties import PENALTIES
+
+        layout = self.composite.layout(instance)
+        if compiled:
+            if self._sampled is None:
+                self._sampled = Sampled(
+                    self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
+                )
+            value_gradient = self._sampled.bind_first(instance, arrays, layout)
+        else:
+
+            def value_gradient(x: Any) -> tuple[float, Any]:
+                f, g, _, _ = judge(x)
+                return f, g
+
+        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            penalty = PENALTIES["separable"].of(l1, low, high)
+            return fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS)
+
+        return loop
