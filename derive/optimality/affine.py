@@ -69,7 +69,8 @@ class Affine:
             return ""
         if self.side in ("left", "right") and definite(self.matrix):
             return ""
-        what = notation.text(bare(self.matrix))
+        c, core = split_scale(simplify(self.matrix))
+        what = notation.text(core if c.is_nonzero else scale(c, core))
         if self.side in ("scalar", "entries"):
             return f"{what} != 0"
         return f"{what} is invertible"

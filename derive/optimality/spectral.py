@@ -204,7 +204,16 @@ def _direction(case: Case, slope: Node, metric: Node | None) -> ClosedForm:
     if metric is not None and not definite(metric):
         conditions.append(f"{notation.text(metric)} is positive definite")
     why = "the objective is linear on the feasible set (Cauchy–Schwarz)"
-    return ClosedForm(case.unknown, solution, slope, " and ".join(conditions), why, None, case.fixed)
+    return ClosedForm(
+        case.unknown,
+        solution,
+        slope,
+        " and ".join(conditions),
+        why,
+        None,
+        case.fixed,
+        kind="a minimum over all that satisfy the constraint",
+    )
 
 
 def _procrustes(case: Case, slope: Node) -> ClosedForm:
