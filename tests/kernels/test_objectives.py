@@ -37,7 +37,8 @@ def test_compiled(name: str) -> None:
     unknowns = [v.name for v in objective[1]]
     kernel = compile_nodes(outputs, unknowns=unknowns)
     interpreter = compile_nodes(outputs, unknowns=unknowns, backend="numpy")
-    for numbers in (*SIZES, {"n": 5001, "d": 4, "k": 3, "h": 6}):
+    around = [{"n": rows, "d": 4, "k": 3, "h": 6} for rows in (63, 64, 65, 255, 256, 257, 1023, 1025, 5001)]
+    for numbers in (*SIZES, *around):
         data = draw(outputs, **numbers)
         found, wanted = kernel(data), interpreter(data)
         for key in outputs:
