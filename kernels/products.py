@@ -300,9 +300,12 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
         tail[kept].append(f"{target} {'+=' if statement.accumulates else '='} total")
     else:
         if not statement.accumulates:
-            head += loops(statement, statement.stored, scope)
-            zeroed = ", ".join(f"i{k}" for k in range(len(statement.stored)))
-            head.append("    " * len(statement.stored) + f"{name}[{zeroed}] = 0.0")
+            shared = next(k for k, i in enumerate(order) if i not in statement.output)
+            rest = tuple(i for i in statement.stored if i not in order[:shared])
+            zeroed = variables | {i: f"i{depth + k}" for k, i in enumerate(rest)}
+            lines[shared] += loops(statement, rest, scope, depth)
+            place = ", ".join(zeroed[i] for i in statement.stored)
+            lines[shared].append("    " * len(rest) + f"{name}[{place}] = 0.0")
         lines[depth].append(f"{target} += {value}")
     out = head
     for level in range(depth + 1):
