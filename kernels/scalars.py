@@ -23,7 +23,20 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         return f"(-((-({self._print(top)})) // ({self._print(bottom)})))"
 
 
+@final
+class _Coefficients(_Printer):
+    """Powers in floating point: compiled, a whole number to the power −n is 0, and a high power overflows."""
+
+    def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
+        base, exponent = expr.args
+        if exponent.is_Number and abs(exponent) <= 2:
+            return str(super()._print_Pow(expr, rational))
+        text = repr(float(base)) if base.is_number else f"float({self._print(base)})"
+        return f"({text}) ** ({self._print(exponent)})"
+
+
 _printer = _Printer({"fully_qualified_modules": True})
+_coefficients = _Coefficients({"fully_qualified_modules": True})
 
 
 @final
@@ -38,6 +51,10 @@ class Sizes:
     def text(self, value: sympy.Expr) -> str:
         """Any formula over sizes."""
         return str(_printer.doprint(value.xreplace(self._own)))
+
+    def real(self, value: sympy.Expr) -> str:
+        """Any formula over sizes, as a coefficient."""
+        return str(_coefficients.doprint(value.xreplace(self._own)))
 
     def integer(self, value: Size) -> str:
         """A whole number over sizes."""
@@ -54,7 +71,7 @@ def coefficient(value: sympy.Expr, sizes: Sizes) -> str:
     if not value.free_symbols:
         text = repr(float(value))
         return f"({text})" if text.startswith("-") else text
-    return f"({sizes.text(value)})"
+    return f"({sizes.real(value)})"
 
 
 def power_text(x: str, exponent: sympy.Expr) -> str:
