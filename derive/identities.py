@@ -438,10 +438,11 @@ def total_of_terms(node: Node) -> Node | None:
             continue
         pieces = []
         vanished = False
+        among_arrays = any(o.order for o, _ in rest)
         for c, t in inner.terms:
             piece = einsum([(t, labels), *rest], node.output, _open_all)
             piece = distribute_broadcast(piece) or total_of_terms(piece) or _inverses_gone(piece)
-            vanished = vanished or is_zero(piece) or (bool(rest) and not _has_arrays(piece))
+            vanished = vanished or is_zero(piece) or (among_arrays and not _has_arrays(piece))
             pieces.append((c, piece))
         if vanished:
             return add(pieces, node.shape)

@@ -25,7 +25,7 @@ from .costs import ATOM, POWER, below, quotient, spread_key, stands_bare, starts
 from .dialects import DIALECTS, Dialect
 from .helpers import HELPERS
 from .makers import transpose
-from .matrix import _tree, to_tree
+from .matrix import _tree, data_axis, to_tree
 from .naming import _fresh
 from .numerals import in_product, number_text
 from .text import write as write_text
@@ -111,8 +111,7 @@ class _Function:
         for node in order:
             for operand in node.operands:
                 users[operand] = users.get(operand, 0) + 1
-        firsts = [n.shape[0] for n in order if isinstance(n, Variable) and n.order]
-        rendering.start(max(firsts, key=firsts.count) if firsts else None)
+        rendering.start(data_axis([self.root]))
         trees: dict[Node, Tree] = {}
         lines: list[tuple[str, Tree]] = []
         for node in order:

@@ -19,6 +19,8 @@ from .names import latex_name
 from .tree import Tree, make, parts, rendering
 from .whole_arrays import axis_label, head, picked, stacked
 
+#: 2 𝟏[z > 0], which would read as 21
+_ONE_AFTER_DIGIT = re.compile(r"(\d) (\\mathbf\{1\}\[)")
 _BRACKETS = ("\\left(", "\\right)")
 
 
@@ -26,7 +28,7 @@ def latex(t: Tree) -> str:
     """The tree in LaTeX; index notation where matrix notation does not reach."""
     if index.needed(t):
         return index.latex(t)
-    return _write(t)
+    return _ONE_AFTER_DIGIT.sub(r"\1 \\, \2", _write(t))
 
 
 def number(value: sympy.Expr) -> str:
@@ -170,6 +172,8 @@ def _is_tall(a: Tree) -> bool:
     """Whether a scalar stands behind a fraction rather than in it."""
     if a.op == "pow":
         return _is_tall(a.args[0]) or a.args[0].op == "sum"
+    if a.op == "sum":
+        return "\\frac" in _write(a)  # no fraction within a fraction
     return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 

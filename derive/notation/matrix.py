@@ -6,7 +6,8 @@ prints as an `einsum` (text) or with an explicit sum (index notation).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -48,8 +49,7 @@ def to_tree(root: Node) -> Tree:
     node = simplify(root)
     if "pi" in {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}:
         node = _pi_written_out(node)
-    firsts = [n.shape[0] for n in topological([node]) if isinstance(n, Variable) and n.order]
-    data_size = max(firsts, key=firsts.count) if firsts else None
+    data_size = data_axis([node])
     rendering.start(data_size)
     tree = _trees(node)
     kept = both_ways(tree)
@@ -61,6 +61,12 @@ def to_tree(root: Node) -> Tree:
         rendering.start(data_size)
         tree = _trees(node)
     return with_broadcasting(tree)
+
+
+def data_axis(roots: Iterable[Node]) -> sympy.Expr | None:
+    """The size that most arrays have first: that of the data."""
+    firsts = Counter(v.shape[0] for v in topological(roots) if isinstance(v, Variable) and v.order)
+    return max(firsts, key=lambda size: firsts[size]) if firsts else None
 
 
 def _trees(root: Node) -> Tree:

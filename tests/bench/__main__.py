@@ -15,13 +15,14 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import compute, deriving, everybody, kernels, lengths, rows, solvers, targets
+from . import compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets
 from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "docs" / "benchmarks.md"
 PARTS = {
     "deriving": deriving.table,
+    "depth": depth.table,
     "rows": rows.table,
     "compute": compute.table,
     "models": kernels.table,

@@ -31,6 +31,7 @@ FORMS = [
     ("s * eye(n) + K", "K + s * eye(n)"),
     ("eye(n) - K", "eye(n) - K"),
     ("x / sqrt(s) - y / s ** (3 / 2)", "(x - y / s) / sqrt(s)"),
+    ("sum(x - t) / s ** 2", "sum(x - t) / s ** 2"),
     # quotients
     ("(sqrt(p) - sqrt(q)) / (2 * sqrt(p))", "(1 - sqrt(q / p)) / 2"),
     ("norm(X) ** 2", "sumsq(X)"),
