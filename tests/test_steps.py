@@ -157,6 +157,22 @@ def test_text_and_latex(name: str) -> None:
     assert len(re.findall(r"\\left(?![a-z])", latex)) == len(re.findall(r"\\right(?![a-z])", latex))
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_no_line_twice(name: str) -> None:
+    """A rule changes the line it is applied to, and no line comes back."""
+    found, _, _ = worked(CASES[name])
+    rows = [(step.after.left, step.after.text) for step in found.steps]
+    assert len(set(rows)) == len(rows)
+
+
+def test_quotients_and_forms() -> None:
+    """The Rayleigh quotient by the quotient rule; both halves of wᵀ A w in one step."""
+    found, _, _ = worked(CASES["Rayleigh quotient"])
+    rules = [step.rule for step in found.steps]
+    assert rules[:3] == ["quotient rule", "squared norm", "product rule"]
+    assert found.steps[2].after.text == "2 * (w @ A @ dw - (w @ dw) * (w @ A @ w) / s) / s"
+
+
 def test_ridge_reads_like_a_textbook() -> None:
     """The worked solution of ridge regression, whole."""
     found, _, _ = worked(CASES["ridge"])
@@ -164,6 +180,7 @@ def test_ridge_reads_like_a_textbook() -> None:
     assert rules[:4] == ["linearity", "squared norm", "linearity", "collect dw"]
     assert [line.text for line in found.where] == ["X @ w - y"]
     assert found.steps[1].identity == "d(u @ u) = 2 * u @ du"
+    assert found.steps[2].identity == "dr = X @ dw"
     assert found.steps[3].after.text == "(X.T @ r + lam * w) @ dw"
     assert found.result.text == "X.T @ (X @ w - y) + lam * w"
 

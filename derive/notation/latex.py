@@ -39,7 +39,11 @@ def number(value: sympy.Expr) -> str:
 
 def bracket(text: str) -> str:
     """The text in parentheses, as large as it needs."""
-    return f"\\left({text}\\right)" if "\\frac" in text or "\\sum" in text else f"({text})"
+    return (
+        f"\\left({text}\\right)"
+        if any(word in text for word in ("\\frac", "\\sum", "\\begin"))
+        else f"({text})"
+    )
 
 
 def _wrap(t: Tree, level: int) -> str:
