@@ -245,6 +245,24 @@ def reshape_of_ones(node: Node) -> Node | None:
     return einsum([(inner, labels), *new], tuple(range(node.order)))
 
 
+def reshape_undone(node: Node) -> Node | None:
+    """reshape(reshape(A)) -> A or one reshape; reshape(c 1) -> c 1; reshape(I) -> δᵢₖ δⱼₗ"""
+    if not isinstance(node, Apply) or node.op != "reshape":
+        return None
+    c, inner = split_scale(node.operands[0])
+    value = constant_value(inner)
+    if value is not None:
+        return scale(c * value, full(node.shape))
+    if isinstance(inner, Delta) and node.order == 4 and node.shape[:2] == node.shape[2:]:
+        p, q = node.shape[:2]
+        return scale(c, einsum([(delta(p), (0, 2)), (delta(q), (1, 3))], (0, 1, 2, 3)))
+    if isinstance(inner, Apply) and inner.op == "reshape":
+        first = inner.operands[0]
+        same = first.shape == node.shape
+        return scale(c, first if same else apply("reshape", first, **dict(node.params)))
+    return None
+
+
 def sinh_over_cosh(node: Node) -> Node | None:
     """sinh(z) / cosh(z) -> tanh(z)"""
     return _pair_of_factors(node, "sinh", "cosh", lambda z, k: (apply("tanh", z), k + 1) if k <= -1 else None)
@@ -484,6 +502,7 @@ RULES: tuple[Rule, ...] = (
     exp_of_log,
     sign_squared,
     reshape_of_ones,
+    reshape_undone,
     sinh_over_cosh,
     relu_times_step,
     inverse_of_product,
