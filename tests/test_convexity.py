@@ -167,7 +167,7 @@ def test_fuzz() -> None:
         outcome(scalar(np.random.default_rng([7, k]), 2), np.random.default_rng(k), 4) for k in range(60)
     ]
     assert not [f for f in found if f.violation]
-    assert sum(f.status == "convex" for f in found) >= 5
+    assert sum(f.status == "convex" for f in found) >= 3
 
 
 def test_the_table_of_the_docs() -> None:

@@ -73,7 +73,7 @@ class SecondOrder:
     >>> conditions = dv.minimize(loss, over="w", subject_to=["w @ w == 1"]).second_order()
     >>> print(conditions)
     Hessian of the Lagrangian
-      2 * (nu_1 * eye(d) + C)    (in w, w)
+      2 * (C + nu_1 * eye(d))    (in w, w)
     tangent space
       2 * w @ d_w == 0
     >>> conditions.at({"w": [0.0, 1.0]}, C=[[2.0, 0.0], [0.0, 1.0]]).status

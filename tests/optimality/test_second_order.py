@@ -34,11 +34,11 @@ def test_text_and_latex() -> None:
     conditions = sphere().second_order()
     assert conditions.lines() == [
         "Hessian of the Lagrangian",
-        "  2 * (nu_1 * eye(d) + C)    (in w, w)",
+        "  2 * (C + nu_1 * eye(d))    (in w, w)",
         "tangent space",
         "  2 * w @ d_w == 0",
     ]
-    assert r"\nabla^2_{w w} L &= 2 (\nu_{1} I + C)" in conditions.latex()
+    assert r"\nabla^2_{w w} L &= 2 (C + \nu_{1} I)" in conditions.latex()
 
 
 def test_active_inequalities_leave_the_tangent_space() -> None:
