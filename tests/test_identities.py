@@ -45,7 +45,7 @@ IDENTITIES = [
     ("reshape_of_ones", "reshape(x, n, 1)", "outer(x, ones(1))"),
     ("reshape_undone", "reshape(reshape(X, d, n), n, d) + X", "2 * X"),
     ("reshape_undone", "reshape(ones(n, d), d, n) * W", "W"),
-    ("reshape_undone", "sum(kron(A, S)) * x", "sum(A) * sum(S) * x"),
+    ("reshape_undone", 'einsum("ijkl->ik", reshape(eye(n * d), n, d, n, d)) @ x', "d * x"),
     ("sinh_over_cosh", "sinh(x) / cosh(x)", "tanh(x)"),
     ("relu_times_step", "relu(x) * step(x)", "relu(x)"),
     ("relu_times_step", "step(x) ** 2", "step(x)"),
