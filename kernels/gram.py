@@ -9,6 +9,7 @@ is in `symmetric`.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import final
 
@@ -79,3 +80,27 @@ def rows_first(statement: Statement) -> bool:
         r.item.node.order == 0 or (r.item.row == 0 and r.labels == (statement.row,))
         for r in statement.reads[1:]
     )
+
+
+def symmetric_labels(node: Einsum) -> tuple[int, int] | None:
+    """Two labels of the result that may be exchanged: Σᵢ rᵢₖ xᵢₖₐ xᵢₖ_b is symmetric in a and b."""
+    factors: list[tuple[Node, Labels]] = []
+    todo = list(zip(node.operands, node.inputs, strict=True))
+    while todo:
+        operand, labels = todo.pop()
+        if isinstance(operand, Einsum) and not operand.summed:
+            todo += [
+                (o, tuple(labels[i] for i in ls))
+                for o, ls in zip(operand.operands, operand.inputs, strict=True)
+            ]
+        else:
+            factors.append((operand, labels))
+    sizes = node.label_sizes()
+    for a in node.output:
+        for b in node.output[a + 1 :]:
+            if sizes[a] == sizes[b]:
+                swap = {a: b, b: a}
+                turned = [(o, tuple(swap.get(i, i) for i in ls)) for o, ls in factors]
+                if Counter(turned) == Counter(factors):
+                    return a, b
+    return None

@@ -17,7 +17,7 @@ from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
 from ..operators import Elementwise, lookup
 from ..sizes import Shape, Size, same_size
 from .contraction import view_of
-from .gram import gram_sides, rows_first
+from .gram import gram_sides, rows_first, symmetric_labels
 from .lowering_access import RULES, through_windows
 from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
@@ -238,7 +238,8 @@ class Lowering:
         texts = [t for t in texts if t != "1.0"] or ["1.0"]
         kind = "sum" if node.summed else "map"
         note = "product" if kind == "map" else "contraction"
-        return self.make(kind, " * ".join(texts), note, accumulates=accumulates)
+        pair = symmetric_labels(node) if accumulates and self.rows.turned and node.order > 1 else None
+        return self.make(kind, " * ".join(texts), note, accumulates=accumulates, symmetric=pair)
 
     def _gram(self, node: Einsum) -> Statement | None:
         """Σᵢ sᵢ xᵢ xᵢᵀ over the data, read block by block."""

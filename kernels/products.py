@@ -274,6 +274,9 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
         order[: len(statement.stored)]
     ) == set(statement.stored)
     depth = len(order)
+    pair = statement.symmetric if scalar else None
+    if pair is not None and order.index(pair[0]) > order.index(pair[1]):
+        pair = pair[::-1]  # the loop over the second is the inner one, and ends at the first
     lines: list[list[str]] = [[] for _ in range(depth + 1)]
     texts = []
     for k, read in enumerate(statement.reads):
@@ -298,6 +301,10 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
         lines[kept].append("total = 0.0")
         lines[depth].append(f"total += {value}")
         tail[kept].append(f"{target} {'+=' if statement.accumulates else '='} total")
+        if pair is not None:
+            a, b = (variables[i] for i in pair)
+            swapped = ", ".join({a: b, b: a}.get(variables[i], variables[i]) for i in statement.stored)
+            tail[kept] += [f"if {b} < {a}:", f"    {name}[{swapped}] += total"]
     else:
         if not statement.accumulates:
             shared = next(k for k, i in enumerate(order) if i not in statement.output)
@@ -311,7 +318,10 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
     for level in range(depth + 1):
         out += ["    " * level + line for line in lines[level]]
         if level < depth:
-            out.append("    " * level + f"for i{level} in range({scope.extent(statement, order[level])}):")
+            extent = scope.extent(statement, order[level])
+            if pair is not None and order[level] == pair[1]:
+                extent = f"{variables[pair[0]]} + 1"
+            out.append("    " * level + f"for i{level} in range({extent}):")
     for level in range(depth, -1, -1):
         out += ["    " * level + line for line in tail[level]]
     return out

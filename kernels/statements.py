@@ -84,6 +84,7 @@ class Statement:
     op: str = ""
     axes: Labels = ()  # labels along which an axis operator works
     accumulates: bool = False
+    symmetric: tuple[int, int] | None = None  # two labels of the result that may be exchanged
     place: str = ""  # where a gather reads or a scatter adds, on the axis that it is about
 
     @property
