@@ -21,6 +21,8 @@ from .interior_point import CONVERGED, LIMIT, Answer, Functions
 
 #: Unknowns and equalities, and inequalities, up to which the compiled code is used.
 LARGEST, ROWS = 250, 2000
+#: What is accepted where rounding stops the iteration before the tolerance is met.
+NEAR = 1e-8
 
 
 @compiled
@@ -129,10 +131,22 @@ def program(
             return z, nu, lam, 1, it
         ratio = lam / s
         k = H + C.T @ (ratio.reshape((m, 1)) * C)
-        for i in range(n):
-            k[i, i] += delta + 1e-15 * k[i, i]
-        if not factor(k):
-            return z, nu, lam, 1, it
+        plain, shift, definite = k.copy(), 1e-15, False
+        for _ in range(4):  # rounding makes K indefinite where λ/s is huge
+            for i in range(n):
+                k[i, i] += delta + shift * k[i, i]
+            definite = factor(k)
+            if definite:
+                break
+            k[:, :] = plain
+            shift *= 30.0
+        if not definite:  # as far as rounding allows: good enough, or not
+            near = (
+                np.max(np.abs(rd)) <= NEAR * size
+                and worst <= NEAR * reach
+                and gap <= NEAR * (1.0 + abs(value))
+            )
+            return z, nu, lam, 0 if near else 1, it
         half = np.empty((e.size, n))
         schur = np.empty((e.size, e.size))
         if e.size:
