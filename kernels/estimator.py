@@ -228,8 +228,8 @@ def estimator(
     >>> text = "sumsq(X @ w - y)/2 + lam/2*sumsq(w)"
     >>> problem = dv.minimize(text, over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()})
     >>> ridge = dv.estimator(problem, lam=0.5)
-    >>> ridge
-    Estimator(lam=0.5)
+    >>> ridge.get_params()
+    {'lam': 0.5}
     >>> ridge.fit(np.eye(2), [3.0, 6.0]).predict([[1.0, 1.0]]).round(6)
     array([6.])
     """
