@@ -28,7 +28,7 @@ def table(quick: bool) -> Table:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.everybody", "quick" if quick else "full"],
         cwd=ROOT,
-        env={**os.environ, **settings, "XLA_FLAGS": " "},
+        env={**os.environ, **settings, "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true"},
         capture_output=True,
         text=True,
         check=False,
