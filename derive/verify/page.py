@@ -159,7 +159,7 @@ def _formula(source: str) -> str:
 
     plain = source.strip().strip("$")
     for old, new in _REPLACED:
-        plain = re.sub(re.escape(old) + r"(?![A-Za-z])", lambda _, new=new: new, plain)
+        plain = new.join(re.split(re.escape(old) + r"(?![A-Za-z])", plain))
     out = io.BytesIO()
     try:
         import matplotlib
