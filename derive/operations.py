@@ -192,7 +192,7 @@ def derivation(expression: Any, wrt: Any) -> Derivation:
     where r = X @ w - y
         dL = d(r @ r) / 2    [linearity: d(A @ u + b) = A @ du]
            = r @ dr    [squared norm: d(u @ u) = 2 * u @ du]
-           = r @ X @ dw    [linearity: d(A @ u + b) = A @ du]
+           = r @ X @ dw    [linearity: dr = X @ dw]
            = (X.T @ r) @ dw    [collect dw]
     grad_w = X.T @ r    [the gradient is what multiplies the differential: dL = <grad, dw>]
            = X.T @ (X @ w - y)    [insert r]
