@@ -37,6 +37,7 @@ from .sizes import (
     same_shape,
     same_size,
     show_shape,
+    sign_of,
     tidy,
 )
 
@@ -165,12 +166,14 @@ def _simple(coefficient: Coefficient) -> bool:
 
 
 def _is_nonzero(c: Coefficient) -> bool:
-    return bool(c.p != 0 if c.is_Rational else c.is_nonzero)
+    """Whether it is not 0, read off where it can be: SymPy deduces all there is to know of every new number."""
+    sign = sign_of(c)
+    return bool(c.is_nonzero) if sign is None else sign != 0
 
 
 def _is_nonnegative(c: Coefficient) -> bool:
-    """Whether it is ≥ 0; of a fraction read off, as SymPy deduces all there is to know of every new number."""
-    return bool(c.p >= 0 if c.is_Rational else c.is_nonnegative)
+    sign = sign_of(c)
+    return bool(c.is_nonnegative) if sign is None else sign >= 0
 
 
 def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:

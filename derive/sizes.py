@@ -154,6 +154,20 @@ def is_whole(value: Coefficient) -> bool:
     return bool(value.is_Integer)
 
 
+def sign_of(value: Coefficient) -> int | None:
+    """1, 0 or −1 where the form of a coefficient shows its sign: fractions, sizes, their products and powers."""
+    if value.is_Rational:
+        return (value.p > 0) - (value.p < 0)
+    if value.is_Symbol:
+        return 1 if value.is_positive else None
+    if value.is_Pow:
+        return 1 if value.exp.is_Rational and sign_of(value.base) == 1 else None
+    if value.is_Mul:
+        signs = [sign_of(a) for a in value.args]
+        return None if None in signs else math.prod(s for s in signs if s is not None)
+    return None
+
+
 def as_coefficient(value: object) -> Coefficient:
     """An exact coefficient: decimal numbers are exact rationals (`0.1` is 1/10)."""
     if isinstance(value, bool):
