@@ -157,7 +157,7 @@ def is_whole(value: Coefficient) -> bool:
 def sign_of(value: Coefficient) -> int | None:
     """1, 0 or −1 where the form of a coefficient shows its sign: fractions, sizes, their products and powers."""
     if value.is_Rational:
-        return (value.p > 0) - (value.p < 0)
+        return int(value.p > 0) - int(value.p < 0)
     if value.is_Symbol:
         return 1 if value.is_positive else None
     if value.is_Pow:
