@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import final
 
 import sympy
+from sympy.printing.codeprinter import PrintMethodNotImplementedError
 from sympy.printing.pycode import PythonCodePrinter
 
+from ..errors import UnsupportedError
 from ..sizes import Size
 
 
@@ -34,6 +36,10 @@ class _Coefficients(_Printer):
         text = repr(float(base)) if base.is_number else f"float({self._print(base)})"
         return f"({text}) ** ({self._print(exponent)})"
 
+    def _print_Function(self, expr: sympy.Function) -> str:
+        """A function of numbers alone is a number: ψ(2) has no name in Python."""
+        return str(super()._print_Function(expr)) if expr.free_symbols else repr(float(expr))
+
 
 _printer = _Printer({"fully_qualified_modules": True})
 _coefficients = _Coefficients({"fully_qualified_modules": True})
@@ -54,7 +60,12 @@ class Sizes:
 
     def real(self, value: sympy.Expr) -> str:
         """Any formula over sizes, as a coefficient."""
-        return str(_coefficients.doprint(value.xreplace(self._own)))
+        try:
+            return str(_coefficients.doprint(value.xreplace(self._own)))
+        except PrintMethodNotImplementedError:
+            raise UnsupportedError(
+                f"the coefficient {value} has no compiled form; use backend='numpy'"
+            ) from None
 
     def integer(self, value: Size) -> str:
         """A whole number over sizes."""
