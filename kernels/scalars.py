@@ -7,6 +7,7 @@ from typing import final
 
 import sympy
 from sympy.printing.codeprinter import PrintMethodNotImplementedError
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
 from ..errors import UnsupportedError
@@ -31,10 +32,10 @@ class _Coefficients(_Printer):
 
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
         base, exponent = expr.args
-        if exponent.is_Number and abs(exponent) <= 2:
+        if exponent in (-1, sympy.S.Half, -sympy.S.Half):  # a quotient, a square root
             return str(super()._print_Pow(expr, rational))
-        text = repr(float(base)) if base.is_number else f"float({self._print(base)})"
-        return f"({text}) ** ({self._print(exponent)})"
+        text = f"({float(base)!r})" if base.is_number else f"float({self._print(base)})"
+        return f"{text}**{self.parenthesize(exponent, PRECEDENCE['Pow'])}"
 
     def _print_Function(self, expr: sympy.Function) -> str:
         """A function of numbers alone is a number: ψ(2) has no name in Python."""
