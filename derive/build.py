@@ -33,6 +33,8 @@ from .sizes import (
     Shape,
     Size,
     as_coefficient,
+    is_negative,
+    is_short,
     is_whole,
     same_shape,
     same_size,
@@ -90,15 +92,6 @@ def scale(coefficient: Coefficient, node: Node) -> Node:
 def negate(node: Node) -> Node:
     """`-node`."""
     return scale(sympy.S.NegativeOne, node)
-
-
-def is_negative(coefficient: Coefficient) -> bool:
-    """Whether the coefficient would be written with a leading minus."""
-    if coefficient.is_Rational:
-        return bool(coefficient.p < 0)
-    if coefficient.is_number:
-        return bool(coefficient < 0)
-    return bool(coefficient.could_extract_minus_sign())
 
 
 def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
@@ -159,12 +152,6 @@ def _collect(pairs: Iterable[tuple[Coefficient, Node]], nested: bool) -> dict[No
     return found
 
 
-def _simple(coefficient: Coefficient) -> bool:
-    """Whether SymPy is asked for facts of the coefficient: of a long polynomial in sizes it would isolate
-    the real roots, which takes minutes."""
-    return bool(coefficient.is_Rational or coefficient.is_Symbol or sympy.count_ops(coefficient) <= 12)
-
-
 def _is_nonzero(c: Coefficient) -> bool:
     """Whether it is not 0, read off where it can be: SymPy deduces all there is to know of every new number."""
     sign = sign_of(c)
@@ -178,7 +165,8 @@ def _is_nonnegative(c: Coefficient) -> bool:
 
 def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
     """What is known of a weighted sum from its terms."""
-    if not all(_simple(c) for c, _ in terms):
+    # Of a long polynomial in sizes SymPy would isolate the real roots, which takes minutes.
+    if not all(is_short(c) for c, _ in terms):
         return frozenset(frozenset.intersection(*(n.facts for _, n in terms)) & {"symmetric", "diagonal"})
     found = set(frozenset.intersection(*(n.facts for _, n in terms)))
     keep = {"symmetric", "diagonal"} & found

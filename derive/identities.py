@@ -412,7 +412,6 @@ def branches_together(node: Node) -> Node | None:
     if not isinstance(node, Sum) or not node.order or len(node.operands) > 6:
         return None
     axes = tuple(range(node.order))
-    whole = full(node.shape)
     by_condition: dict[Node, list[tuple[int, list[Node]]]] = {}
     for k, term in enumerate(node.operands):
         factors, output = [(term, axes)], axes
@@ -423,7 +422,7 @@ def branches_together(node: Node) -> Node | None:
                 continue
             condition, *branches = mask.operands
             if sum(map(is_zero, branches)) == 1:
-                rest = [*factors[:j], *factors[j + 1 :], (whole, output)]
+                rest = [*factors[:j], *factors[j + 1 :], (full(node.shape), output)]
                 pair = [einsum([*rest, (b, output)], output) for b in branches]
                 by_condition.setdefault(condition, []).append((k, pair))
                 break

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from .numerals import count, divisor, in_product, is_atomic, is_negative, number_cost, number_text
+from ..sizes import is_negative
+from .numerals import count, divisor, in_product, is_atomic, number_cost, number_text
 
 if TYPE_CHECKING:
     from .tree import Tree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 import sympy
@@ -176,7 +177,9 @@ def _common(plain: Tree) -> Tree:
         q = sympy.ilcm(*(int(c.q) for c in coefficients))
         candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
     else:
-        candidates += [c for c in coefficients if c.free_symbols]
+        # a size that one term alone has would only come back as a quotient in the others
+        held = Counter(s for c in coefficients for s in c.free_symbols)
+        candidates += [c for c in coefficients if any(held[s] > 1 for s in c.free_symbols)]
         candidates.append(1 / _denominator(tuple(coefficients)))
     best = plain
     for c in dict.fromkeys(candidates):
@@ -203,7 +206,7 @@ def _denominator(coefficients: tuple[sympy.Expr, ...]) -> sympy.Expr:
         number, rest = q.as_coeff_Mul()
         whole = sympy.ilcm(whole, number)
         for base, k in rest.as_powers_dict().items():
-            highest[base] = sympy.Max(k, highest.get(base, k))
+            highest[base] = sympy.Max(k, highest[base]) if base in highest else k
     return whole * sympy.Mul(*(base**k for base, k in highest.items()))
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import sympy
 
 from ..operators import REGISTRY, Elementwise
-from ..sizes import ONE
+from ..sizes import ONE, is_negative
 from .names import latex_name
-from .numerals import is_negative, number_text
+from .numerals import number_text
 from .tree import Tree, make, parts
 from .whole_arrays import head
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy
 
-from ..sizes import ONE, tidy
-from .numerals import is_negative, number_cost
+from ..sizes import ONE, is_negative, tidy
+from .numerals import number_cost
 from .tree import Tree, call, make, num, parts, rendering
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 import sympy
 
 from ..errors import UnsupportedError
+from ..sizes import is_negative
 
 _TOKEN = re.compile(r"\.T\b|\*\*|[A-Za-z_]\w*|\d+\.?\d*(?:e-?\d+)?|\S")
 #: What the language calls the functions of SymPy that coefficients can hold.
@@ -45,22 +46,13 @@ def count(text: str) -> int:
     return len(_TOKEN.findall(text))
 
 
-def is_negative(coefficient: sympy.Expr) -> bool:
-    """Whether the coefficient is written with a leading minus."""
-    if coefficient.is_Rational:
-        return bool(coefficient.p < 0)
-    if coefficient.is_number:
-        return bool(coefficient < 0)
-    return bool(coefficient.could_extract_minus_sign())
-
-
 @lru_cache(maxsize=4096)
 def number_text(value: sympy.Expr) -> str:
     """A coefficient in the text language."""
     if value.is_Rational and not value.is_Integer:
         return f"{value.p} / {value.q}"
-    if value.is_Integer or value.is_Symbol:
-        return str(value)
+    if value.is_Integer or value.is_Symbol:  # SymPy's printer takes its time
+        return str(int(value) if value.is_Integer else value.name)
     if value is sympy.pi:
         return "pi"
     if value is sympy.E:

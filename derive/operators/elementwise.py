@@ -14,11 +14,11 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from ..build import constant_value, einsum, full, is_negative, negate, power, scale, split_scale
+from ..build import constant_value, einsum, full, negate, power, scale, split_scale
 from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Einsum, Node, Ones, Params
-from ..sizes import ONE, Shape, same_shape, show_shape, tidy
+from ..sizes import ONE, Shape, is_negative, same_shape, show_shape, tidy
 from .base import Operator, param, register
 
 Statement = Callable[..., sympy.Expr]

@@ -57,16 +57,13 @@ def _recognise(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
     """The expression as ± one registered operator, or as a polynomial in the sigmoid."""
     normal = _rational(expression, x)
     table = _table()
-    for sign in (1, -1):
-        name = table.get(
-            sign * normal
-            if sign == 1
-            else sympy.cancel(-normal)
-            if not normal.has(sympy.Piecewise)
-            else normal
-        )
-        if name is not None and (sign == 1 or not normal.has(sympy.Piecewise)):
-            return sign * _Op(name)(x)
+    name = table.get(normal)
+    if name is not None:
+        return _Op(name)(x)
+    if not normal.has(sympy.Piecewise):
+        name = table.get(sympy.cancel(-normal) if normal.has(_E) else -normal)
+        if name is not None:
+            return -_Op(name)(x)
     if normal.has(_E) and normal.free_symbols == {_E}:
         in_sigmoid = sympy.factor(sympy.cancel(normal.subs(_E, _S / (1 - _S))))
         if in_sigmoid.is_polynomial(_S):
@@ -82,7 +79,7 @@ def derivative(
     found = _derivatives.get(key)
     if found is None:
         symbols = _symbols(operator.arity)
-        slope = sympy.diff(operator.scalar(params)(*symbols), symbols[index])
+        slope = _slope(operator.scalar(params)(*symbols), symbols[index])
         slope = slope.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: _fold_cases(e))
         if operator.arity == 1:
             slope = _recognise(slope, symbols[0]) or slope
@@ -90,6 +87,13 @@ def derivative(
             slope = sympy.powsimp(slope)
         found = _derivatives[key] = (slope, symbols)
     return found
+
+
+def _slope(statement: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    """SymPy's derivative; of one of its functions of x, that function's own rule, which asks no questions."""
+    if isinstance(statement, sympy.Function) and statement.args == (x,):
+        return statement.fdiff(1)
+    return sympy.diff(statement, x)
 
 
 def _fold_cases(cases: sympy.Expr) -> sympy.Expr:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import sympy
 
-from ..build import add, einsum, full, is_negative, multiply, negate, power, scale, split_scale, swap_last
+from ..build import add, einsum, full, multiply, negate, power, scale, split_scale, swap_last
 from ..node import (
     Apply,
     Einsum,
@@ -25,7 +25,7 @@ from ..node import (
 )
 from ..operators import apply, rebuild
 from ..simplify import expand
-from ..sizes import ONE
+from ..sizes import ONE, is_negative
 from ..stable import recognise
 from .access import ACCESS
 from .cancelling import inverse_of_sum, reciprocal_of_sum

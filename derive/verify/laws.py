@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import sympy
 
-from ..build import add, einsum, full, inner, is_negative, multiply, negate, power, scale, split_scale
+from ..build import add, einsum, full, inner, multiply, negate, power, scale, split_scale
 from ..node import Apply, Delta, Einsum, Labels, Node, Ones, Sum, topological
 from ..operators import apply
-from ..sizes import ONE, Coefficient
+from ..sizes import ONE, Coefficient, is_negative
 
 Factor = tuple[Node, Labels]
 #: Operators whose results can be zero on an open set, without being zero everywhere.
