@@ -18,6 +18,27 @@ _LOGS = (
 # The responsibilities r_nk, and S_k^{-1} (x_n - mu_k).
 _SHARES = f"softmax({_LOGS}, axis=1)"
 _WHITENED = f'einsum("kab,nkb->nka", inv(Sigma), {_GAPS})'
+# What Sigma_k^{-1} leaves of the scatter of one observation, and of all: the factors of the Hessian in Sigma.
+_EXCESS = f'(einsum("nka,nkb->nkab", {_WHITENED}, {_WHITENED}) - inv(Sigma))'
+_SCATTER = f'einsum("nk,nka,nkb->kab", {_SHARES}, {_WHITENED}, {_WHITENED})'
+
+
+def _in_covariances() -> str:
+    """The Hessian in Sigma: between components through the responsibilities, within one through the inverse."""
+    between = (
+        f'einsum("nk,nl,nkab,nlcd->kablcd", {_SHARES}, {_SHARES}, {_EXCESS}, {_EXCESS})'
+        f' - einsum("nk,kl,nkab,nkcd->kablcd", {_SHARES}, eye(k), {_EXCESS}, {_EXCESS})'
+    )
+    # Sigma is symmetric: every index of the one factor meets every index of the other.
+    scatter = "".join(
+        f' + einsum("kl,k{p},k{q}->kablcd", eye(k), inv(Sigma), {_SCATTER})'
+        for p, q in (("ac", "bd"), ("ad", "bc"), ("bd", "ac"), ("bc", "ad"))
+    )
+    volume = "".join(
+        f' - einsum("k,kl,k{p},k{q}->kablcd", sum({_SHARES}, axis=0), eye(k), inv(Sigma), inv(Sigma))'
+        for p, q in (("ac", "bd"), ("ad", "bc"))
+    )
+    return f"({between}{scatter}{volume})/(4*n)"
 
 
 def _start(arrays: Arrays, rng: np.random.Generator) -> Arrays:
@@ -69,6 +90,7 @@ MODEL = Model(
             f' - einsum("nk,kl,nka,nlb->kalb", {_SHARES}, eye(k), {_WHITENED}, {_WHITENED})'
             f' + einsum("nk,nl,nka,nlb->kalb", {_SHARES}, {_SHARES}, {_WHITENED}, {_WHITENED}))/n',
         ),
+        Claim("hessian", "Sigma", _in_covariances()),
     ),
     source="Bishop, Pattern Recognition and Machine Learning, eq. 9.14",
 )

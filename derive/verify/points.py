@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import sympy
@@ -15,6 +16,7 @@ from .sampling import Point, distinct_sizes, draw, size_choices
 
 _SMALL_TRIES = 60  # points tried for a counterexample in small whole numbers
 
+_MOST_ENTRIES = 4096
 _HUGE = 1e15  # such a value comes of a matrix that is singular but for rounding
 
 
@@ -49,7 +51,7 @@ class Points:
         self, wanted: int, styles: Sequence[str] = ("generic", "generic positive", "unit", "natural")
     ) -> Iterator[Point]:
         """`wanted` points inside the domain for each of a few distinct sizes, generic rationals."""
-        for binding in distinct_sizes(self.symbols, self.derived, self.fixed):
+        for binding in self._affordable(distinct_sizes(self.symbols, self.derived, self.fixed)):
             found, spare = 0, []
             for point in self.at(binding, styles, 4 * wanted, "generic"):
                 try:
@@ -65,6 +67,13 @@ class Points:
                     break
             if not found:  # the expressions themselves are large, or what they invert is singular
                 yield from [p for p in spare[: 2 * wanted] if self.determined(p)][:wanted]
+
+    def _affordable(self, bindings: list[Binding]) -> list[Binding]:
+        """Without the sizes at which a Hessian of order 6 has tens of thousands of entries, if others are left."""
+        shapes = {n.shape for n in topological(self.nodes)}
+        entries = {b: max(math.prod(b.shape(s)) for s in shapes) for b in bindings}
+        small = [b for b in bindings if entries[b] <= _MOST_ENTRIES]
+        return small if any(entries[b] > 1 for b in small) else bindings
 
     def determined(self, point: Point) -> bool:
         """Whether the values stay when the digits are doubled: those of a singular inverse are rounding."""
