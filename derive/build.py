@@ -1,6 +1,6 @@
 """Normalising constructors for sums and products: the algebra that every expression obeys by construction.
 
-`add` collects like terms and pulls out the common content, so that `2r` and `r` share `r`;
+`add` (in `sums`) collects like terms and pulls out the common content, so that `2r` and `r` share `r`;
 `einsum` eliminates ones and deltas, merges equal factors into powers and moves coefficients outside.
 Nothing is distributed here: a product of sums stays a product of sums, so that sharing survives.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from .errors import SizeError
+from .factors import Factor, canonical, product_facts, swappable, swapped
 from .node import (
     Apply,
     Delta,
@@ -25,7 +26,6 @@ from .node import (
     ones,
     raw_apply,
     raw_einsum,
-    raw_sum,
 )
 from .sizes import (
     ONE,
@@ -34,30 +34,40 @@ from .sizes import (
     Size,
     as_coefficient,
     is_negative,
-    is_short,
-    is_whole,
-    same_shape,
     same_size,
     show_shape,
-    sign_of,
     tidy,
 )
+from .sums import add, is_zero, negate, scale, split_scale, zero
 
-Factor = tuple[Node, Labels]
-_SIGNS = ("positive", "nonnegative", "nonzero", "integer")
+#: The whole algebra under one roof; sums and the order of factors have files of their own.
+__all__ = [
+    "Factor",
+    "add",
+    "broadcast",
+    "constant_value",
+    "einsum",
+    "full",
+    "inner",
+    "is_zero",
+    "matmul",
+    "multiply",
+    "negate",
+    "number",
+    "power",
+    "raw_elementwise",
+    "scale",
+    "split_power",
+    "split_scale",
+    "swap_last",
+    "swapped",
+    "total",
+    "transpose",
+    "zero",
+]
 
 
-# ---------------------------------------------------------------- sums
-
-
-def zero(shape: Shape) -> Sum:
-    """The zero array."""
-    return raw_sum(shape, (), frozenset({"nonnegative", "integer"}))
-
-
-def is_zero(node: Node) -> bool:
-    """Whether the node is the zero array."""
-    return isinstance(node, Sum) and not node.operands
+# ---------------------------------------------------------------- constants
 
 
 def number(value: object, shape: Shape = ()) -> Node:
@@ -65,11 +75,11 @@ def number(value: object, shape: Shape = ()) -> Node:
     return scale(as_coefficient(value), full(shape))
 
 
-def split_scale(node: Node) -> tuple[Coefficient, Node]:
-    """`(c, rest)` with `node = c·rest`, the coefficient taken off the front."""
-    if isinstance(node, Sum) and len(node.operands) == 1:
-        return node.coefficients[0], node.operands[0]
-    return ONE, node
+def full(shape: Shape) -> Node:
+    """The array of ones in normal form (one vector of ones per axis)."""
+    if len(shape) <= 1:
+        return ones(shape)
+    return einsum([(ones((s,)), (i,)) for i, s in enumerate(shape)], tuple(range(len(shape))))
 
 
 def constant_value(node: Node) -> Coefficient | None:
@@ -82,106 +92,6 @@ def constant_value(node: Node) -> Coefficient | None:
 
 def _is_ones_product(node: Node) -> bool:
     return isinstance(node, Einsum) and all(isinstance(o, Ones) for o in node.operands)
-
-
-def scale(coefficient: Coefficient, node: Node) -> Node:
-    """`coefficient · node`."""
-    return add([(coefficient, node)], node.shape)
-
-
-def negate(node: Node) -> Node:
-    """`-node`."""
-    return scale(sympy.S.NegativeOne, node)
-
-
-def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
-    """The common factor of the coefficients, with the sign of the first."""
-    first = coefficients[0]
-    if len(coefficients) == 1:
-        return first
-    ratios = [c / first if c.is_Rational and first.is_Rational else tidy(c / first) for c in coefficients]
-    if all(r.is_Rational for r in ratios):
-        num = sympy.ilcm(*(int(r.q) for r in ratios))
-        den = sympy.igcd(*(int(r.p * (num // r.q)) for r in ratios))
-        return first * sympy.Rational(den, num)
-    numbers = [c.as_coeff_Mul()[0] for c in coefficients]
-    sign = sympy.S.NegativeOne if is_negative(first) else ONE
-    if all(q.is_Rational for q in numbers):
-        common = sympy.ilcm(*(int(q.q) for q in numbers))
-        return sign * sympy.Rational(sympy.igcd(*(int(q * common) for q in numbers)), common)
-    return sign
-
-
-def add(terms: Iterable[tuple[Coefficient, Node]], shape: Shape | None = None) -> Node:
-    """The weighted sum `Σ cᵢ·nodeᵢ` in normal form: like terms collected, common content in front."""
-    pairs = list(terms)
-    if shape is None:
-        shape = pairs[0][1].shape
-    for _, node in pairs:
-        if node.shape != shape and not same_shape(node.shape, shape):
-            raise SizeError(f"cannot add arrays of sizes {show_shape(shape)} and {show_shape(node.shape)}")
-    collected = _collect(pairs, nested=False)
-    if len(collected) > 1:
-        collected = _collect([(c, n) for n, c in collected.items()], nested=True)
-    if not collected:
-        return zero(shape)
-    ordered = sorted(collected.items(), key=lambda item: item[0].sort_key)
-    if len(ordered) == 1:
-        node, c = ordered[0]
-        return node if c == 1 else raw_sum(shape, [(c, node)], _sum_facts([(c, node)]))
-    content = _content([c for _, c in ordered])
-    primitive = [(c if content == 1 else tidy(c / content), n) for n, c in ordered]
-    result = raw_sum(shape, primitive, _sum_facts(primitive))
-    return result if content == 1 else raw_sum(shape, [(content, result)], _sum_facts([(content, result)]))
-
-
-def _collect(pairs: Iterable[tuple[Coefficient, Node]], nested: bool) -> dict[Node, Coefficient]:
-    """Coefficients by node. `nested` opens sums of several terms too; a lone scaled sum stays whole."""
-    found: dict[Node, Coefficient] = {}
-    stack = list(reversed(list(pairs)))
-    while stack:
-        c, node = stack.pop()
-        if isinstance(node, Sum) and (nested or len(node.operands) <= 1):
-            stack.extend((c * k, t) for k, t in reversed(node.terms))
-            continue
-        total = tidy(found.get(node, sympy.S.Zero) + c)
-        if total == 0:
-            found.pop(node, None)
-        else:
-            found[node] = total
-    return found
-
-
-def _is_nonzero(c: Coefficient) -> bool:
-    """Whether it is not 0, read off where it can be: SymPy deduces all there is to know of every new number."""
-    sign = sign_of(c)
-    return bool(c.is_nonzero) if sign is None else sign != 0
-
-
-def _is_nonnegative(c: Coefficient) -> bool:
-    sign = sign_of(c)
-    return bool(c.is_nonnegative) if sign is None else sign >= 0
-
-
-def _sum_facts(terms: Sequence[tuple[Coefficient, Node]]) -> frozenset[str]:
-    """What is known of a weighted sum from its terms."""
-    # Of a long polynomial in sizes SymPy would isolate the real roots, which takes minutes.
-    if not all(is_short(c) for c, _ in terms):
-        return frozenset(frozenset.intersection(*(n.facts for _, n in terms)) & {"symmetric", "diagonal"})
-    found = set(frozenset.intersection(*(n.facts for _, n in terms)))
-    keep = {"symmetric", "diagonal"} & found
-    # SymPy is asked last: a first question about a coefficient takes it a tenth of a millisecond.
-    if "integer" in found and all(is_whole(c) for c, _ in terms):
-        keep.add("integer")
-    if len(terms) == 1 and found & {"invertible", "nonzero"} and _is_nonzero(terms[0][0]):
-        keep |= found & {"invertible", "nonzero"}
-    if found & {"nonnegative", "psd"} and all(_is_nonnegative(c) for c, _ in terms):
-        keep |= found & {"nonnegative", "psd"}
-        if any("positive" in n.facts for _, n in terms) and "nonnegative" in found:
-            keep |= {"positive", "nonzero"}
-        if any("pd" in n.facts for _, n in terms) and "psd" in found:
-            keep |= {"pd", "psd", "invertible", "symmetric"}
-    return frozenset(keep)
 
 
 # ---------------------------------------------------------------- powers
@@ -249,13 +159,6 @@ def raw_elementwise(op: str, operand: Node, facts: Iterable[str] = ("nonnegative
 
 def _plain(labels: Labels) -> bool:
     return len(set(labels)) == len(labels)
-
-
-def full(shape: Shape) -> Node:
-    """The array of ones in normal form (one vector of ones per axis)."""
-    if len(shape) <= 1:
-        return ones(shape)
-    return einsum([(ones((s,)), (i,)) for i, s in enumerate(shape)], tuple(range(len(shape))))
 
 
 # ---------------------------------------------------------------- products
@@ -375,10 +278,10 @@ class _Product:
             node, labels = factors[0]
             if labels == self.output:
                 return node
-            if _swappable(node, labels) and swapped(labels) == self.output:
+            if swappable(node, labels) and swapped(labels) == self.output:
                 return node
-        operands, inputs = _canonical(factors, self.output)
-        facts = _product_facts(operands, inputs, len(self.output))
+        operands, inputs = canonical(factors, self.output)
+        facts = product_facts(operands, inputs, len(self.output))
         return raw_einsum(shape, operands, inputs, facts)
 
 
@@ -388,7 +291,7 @@ def _merge_powers(factors: list[Factor]) -> list[Factor]:
     where: dict[tuple[Node, Labels], Labels] = {}
     for node, labels in factors:
         base, exponent = split_power(node)
-        key = (base, (*labels[:-2], *sorted(labels[-2:])) if _swappable(base, labels) else labels)
+        key = (base, (*labels[:-2], *sorted(labels[-2:])) if swappable(base, labels) else labels)
         groups[key] = groups.get(key, sympy.S.Zero) + exponent
         where.setdefault(key, labels)
     merged: list[Factor] = []
@@ -397,103 +300,6 @@ def _merge_powers(factors: list[Factor]) -> list[Factor]:
         if exponent != 0:
             merged.append((power(key[0], exponent), where[key]))
     return merged
-
-
-def _swappable(node: Node, labels: Labels) -> bool:
-    """Whether the last two axes of a factor are interchangeable."""
-    return len(labels) >= 2 and "symmetric" in node.facts
-
-
-def swapped(labels: Labels) -> Labels:
-    """The labels with the last two exchanged."""
-    return (*labels[:-2], labels[-1], labels[-2])
-
-
-def _canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...], tuple[Labels, ...]]:
-    """Order the factors and number the labels so that equal products become equal nodes.
-
-    Labels are coloured by where they occur, the colours refined as in graph canonisation; what ties
-    remain are (nearly always) symmetries of the product.
-    """
-    position = {label: i for i, label in enumerate(output)}
-    labels = {i for _, ls in factors for i in ls}
-    colour: dict[int, int] = {i: position.get(i, len(output)) for i in labels}
-    for _ in range(3):
-        seen: dict[int, list[tuple[object, ...]]] = {i: [] for i in labels}
-        for node, ls in factors:
-            symmetric = _swappable(node, ls)
-            others = tuple(colour[j] for j in ls)
-            if symmetric:
-                others = (*others[:-2], *sorted(others[-2:]))
-            for axis, i in enumerate(ls):
-                seen[i].append(
-                    (node.sort_key, len(ls) if symmetric and axis >= len(ls) - 2 else axis, others)
-                )
-        keys = {i: (colour[i], sorted(seen[i])) for i in labels}
-        ranks: dict[int, int] = {}
-        rank = -1
-        previous: object = None
-        for i in sorted(labels, key=lambda i: keys[i]):
-            if keys[i] != previous:
-                rank, previous = rank + 1, keys[i]
-            ranks[i] = rank
-        if ranks == colour:
-            break
-        colour = ranks
-    ordered: list[tuple[Node, Labels]] = []
-    for node, ls in factors:
-        if _swappable(node, ls) and colour[ls[-2]] > colour[ls[-1]]:
-            ls = swapped(ls)
-        ordered.append((node, ls))
-    ordered.sort(key=lambda f: (f[0].sort_key, tuple(colour[i] for i in f[1])))
-    number = {label: i for i, label in enumerate(output)}
-    # Ties are broken one label at a time, following the factors.
-    for _, ls in ordered:
-        for i in ls:
-            if i not in number:
-                number[i] = len(number)
-    done = [(node, tuple(number[i] for i in ls)) for node, ls in ordered]
-    done = [(node, swapped(ls) if _swappable(node, ls) and ls[-2] > ls[-1] else ls) for node, ls in done]
-    done.sort(key=lambda f: (f[0].sort_key, f[1]))
-    return tuple(n for n, _ in done), tuple(ls for _, ls in done)
-
-
-def _product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order: int) -> frozenset[str]:
-    """Signs multiply; a product that reads the same under transposition is symmetric."""
-    facts = set(frozenset.intersection(*(o.facts for o in operands)) & set(_SIGNS))
-    summed = {i for ls in inputs for i in ls} - set(range(order))
-    if summed and "positive" not in facts:
-        facts.discard("nonzero")
-    if order == 2 and len(operands) > 1:
-        swapped = [
-            (n, tuple({0: 1, 1: 0}.get(i, i) for i in ls)) for n, ls in zip(operands, inputs, strict=True)
-        ]
-        sizes = {
-            i: s for n, ls in zip(operands, inputs, strict=True) for i, s in zip(ls, n.shape, strict=True)
-        }
-        if sizes[0] == sizes[1] and _canonical(swapped, (0, 1)) == (operands, inputs):
-            facts.add("symmetric")
-            if _is_gram(operands, inputs):
-                facts.add("psd")
-    return frozenset(facts)
-
-
-def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:
-    """Whether the product is visibly `M D Mᵀ` with `D` diagonal and nonnegative, or `M S Mᵀ`, `S` psd."""
-    pairs = [(n, ls) for n, ls in zip(operands, inputs, strict=True)]
-    left = [f for f in pairs if 0 in f[1] and 1 not in f[1]]
-    right = [f for f in pairs if 1 in f[1] and 0 not in f[1]]
-    middle = [f for f in pairs if 0 not in f[1] and 1 not in f[1]]
-    if len(left) != 1 or len(right) != 1 or left[0][0] is not right[0][0]:
-        return False
-    inner_left = tuple(None if i == 0 else i for i in left[0][1])
-    inner_right = tuple(None if i == 1 else i for i in right[0][1])
-    if all("nonnegative" in n.facts and len(ls) <= 1 for n, ls in middle):
-        return inner_left == inner_right
-    if len(left[0][1]) != 2 or len(middle) != 1 or "psd" not in middle[0][0].facts:
-        return False
-    ends = {i for i in (*inner_left, *inner_right) if i is not None}
-    return set(middle[0][1]) == ends and len(middle[0][1]) == 2
 
 
 # ---------------------------------------------------------------- common products

@@ -41,6 +41,8 @@ LAYERS = [
     "sizes",
     "node",
     "domains",
+    "sums",
+    "factors",
     "build",
     "operators",
     "stable",
@@ -83,7 +85,7 @@ FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.spl
 
 # The numeric core receives ready expressions and knows nothing of how they came about.
 CORE_MAY_IMPORT = {
-    *"errors limits files sizes node domains build operators stable evaluate".split(),
+    *"errors limits files sizes node domains sums factors build operators stable evaluate".split(),
     *CORE.split(),
 }
 

@@ -1,0 +1,105 @@
+"""The factors of a product: their canonical order, and what is known of the product from them."""
+
+from __future__ import annotations
+
+from .node import Labels, Node
+
+Factor = tuple[Node, Labels]
+_SIGNS = ("positive", "nonnegative", "nonzero", "integer")
+
+
+def swappable(node: Node, labels: Labels) -> bool:
+    """Whether the last two axes of a factor are interchangeable."""
+    return len(labels) >= 2 and "symmetric" in node.facts
+
+
+def swapped(labels: Labels) -> Labels:
+    """The labels with the last two exchanged."""
+    return (*labels[:-2], labels[-1], labels[-2])
+
+
+def canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...], tuple[Labels, ...]]:
+    """Order the factors and number the labels so that equal products become equal nodes.
+
+    Labels are coloured by where they occur, the colours refined as in graph canonisation; what ties
+    remain are (nearly always) symmetries of the product.
+    """
+    position = {label: i for i, label in enumerate(output)}
+    labels = {i for _, ls in factors for i in ls}
+    colour: dict[int, int] = {i: position.get(i, len(output)) for i in labels}
+    for _ in range(3):
+        seen: dict[int, list[tuple[object, ...]]] = {i: [] for i in labels}
+        for node, ls in factors:
+            symmetric = swappable(node, ls)
+            others = tuple(colour[j] for j in ls)
+            if symmetric:
+                others = (*others[:-2], *sorted(others[-2:]))
+            for axis, i in enumerate(ls):
+                seen[i].append(
+                    (node.sort_key, len(ls) if symmetric and axis >= len(ls) - 2 else axis, others)
+                )
+        keys = {i: (colour[i], sorted(seen[i])) for i in labels}
+        ranks: dict[int, int] = {}
+        rank = -1
+        previous: object = None
+        for i in sorted(labels, key=lambda i: keys[i]):
+            if keys[i] != previous:
+                rank, previous = rank + 1, keys[i]
+            ranks[i] = rank
+        if ranks == colour:
+            break
+        colour = ranks
+    ordered: list[tuple[Node, Labels]] = []
+    for node, ls in factors:
+        if swappable(node, ls) and colour[ls[-2]] > colour[ls[-1]]:
+            ls = swapped(ls)
+        ordered.append((node, ls))
+    ordered.sort(key=lambda f: (f[0].sort_key, tuple(colour[i] for i in f[1])))
+    number = {label: i for i, label in enumerate(output)}
+    # Ties are broken one label at a time, following the factors.
+    for _, ls in ordered:
+        for i in ls:
+            if i not in number:
+                number[i] = len(number)
+    done = [(node, tuple(number[i] for i in ls)) for node, ls in ordered]
+    done = [(node, swapped(ls) if swappable(node, ls) and ls[-2] > ls[-1] else ls) for node, ls in done]
+    done.sort(key=lambda f: (f[0].sort_key, f[1]))
+    return tuple(n for n, _ in done), tuple(ls for _, ls in done)
+
+
+def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order: int) -> frozenset[str]:
+    """Signs multiply; a product that reads the same under transposition is symmetric."""
+    facts = set(frozenset.intersection(*(o.facts for o in operands)) & set(_SIGNS))
+    summed = {i for ls in inputs for i in ls} - set(range(order))
+    if summed and "positive" not in facts:
+        facts.discard("nonzero")
+    if order == 2 and len(operands) > 1:
+        swapped = [
+            (n, tuple({0: 1, 1: 0}.get(i, i) for i in ls)) for n, ls in zip(operands, inputs, strict=True)
+        ]
+        sizes = {
+            i: s for n, ls in zip(operands, inputs, strict=True) for i, s in zip(ls, n.shape, strict=True)
+        }
+        if sizes[0] == sizes[1] and canonical(swapped, (0, 1)) == (operands, inputs):
+            facts.add("symmetric")
+            if _is_gram(operands, inputs):
+                facts.add("psd")
+    return frozenset(facts)
+
+
+def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:
+    """Whether the product is visibly `M D Mᵀ` with `D` diagonal and nonnegative, or `M S Mᵀ`, `S` psd."""
+    pairs = [(n, ls) for n, ls in zip(operands, inputs, strict=True)]
+    left = [f for f in pairs if 0 in f[1] and 1 not in f[1]]
+    right = [f for f in pairs if 1 in f[1] and 0 not in f[1]]
+    middle = [f for f in pairs if 0 not in f[1] and 1 not in f[1]]
+    if len(left) != 1 or len(right) != 1 or left[0][0] is not right[0][0]:
+        return False
+    inner_left = tuple(None if i == 0 else i for i in left[0][1])
+    inner_right = tuple(None if i == 1 else i for i in right[0][1])
+    if all("nonnegative" in n.facts and len(ls) <= 1 for n, ls in middle):
+        return inner_left == inner_right
+    if len(left[0][1]) != 2 or len(middle) != 1 or "psd" not in middle[0][0].facts:
+        return False
+    ends = {i for i in (*inner_left, *inner_right) if i is not None}
+    return set(middle[0][1]) == ends and len(middle[0][1]) == 2
