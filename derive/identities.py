@@ -15,7 +15,6 @@ from .build import (
     constant_value,
     einsum,
     full,
-    is_negative,
     is_zero,
     negate,
     power,
@@ -25,7 +24,7 @@ from .build import (
 )
 from .node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, topological, transform
 from .operators import apply, rebuild
-from .sizes import product
+from .sizes import is_negative, product
 
 Rule = Callable[[Node], Node | None]
 
