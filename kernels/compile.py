@@ -17,12 +17,14 @@ from ..domains import Array, Float
 from ..errors import ArgumentError, DataError, UnsupportedError
 from ..evaluate import bind, check_access, check_entries, has_access, run
 from ..node import Apply, Node, size_symbols, topological, variables
+from ..operators import spelled_out
 from ..sizes import Binding
 from ..stable import stabilise
 from .bound import WORTH_THREADS, Bound, as_argument
 from .cache import cache_clear, cache_info, load
 from .cluster import as_rows, is_lazy, stand_in
 from .emit import source
+from .lowering import has_rule
 from .moments import compressed, compressible
 from .program import Program, build
 from .schedule import find_data_axis
@@ -53,8 +55,8 @@ def compile_nodes(
     kind = np.dtype(dtype)
     if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ArgumentError(f"kernels compute in float64 or float32, not {kind}")
-    nodes = dict(zip(outputs, stabilise(list(outputs.values())), strict=True))
     original = list(outputs.values())
+    nodes = dict(zip(outputs, stabilise(spelled_out(original, has_rule)), strict=True))
     names = {v.name for v in variables(*original)}
     strangers = [u for u in unknowns if u not in names]
     if strangers:

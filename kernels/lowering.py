@@ -14,7 +14,7 @@ import sympy
 
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
-from ..operators import Elementwise, lookup
+from ..operators import Elementwise, Operator, lookup
 from ..sizes import Shape, Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first, symmetric_labels
@@ -106,6 +106,12 @@ def lower(item: Item, rows: Rows) -> Statement | None:
             item, kind, dict(enumerate(node.shape)), labels, row, [read], "{0}", "rows of the data"
         )
     return Lowering(rows, item).statement()
+
+
+def has_rule(operator: Operator) -> bool:
+    """Whether there are loops for the operator itself; others are compiled by their definitions."""
+    name = operator.name
+    return bool(operator.kernel) or name in RULES or name in _NUMERIC_AXES or hasattr(Lowering, f"_{name}")
 
 
 @final

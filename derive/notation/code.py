@@ -17,13 +17,13 @@ import sympy
 
 from ..build import is_zero
 from ..errors import ArgumentError, UnsupportedError
-from ..node import Delta, Node, Ones, Variable, size_symbols, topological, variables
+from ..node import Apply, Delta, Node, Ones, Variable, size_symbols, topological, variables
+from ..operators import REGISTRY, Elementwise, spelled_out
 from ..sizes import Shape, check_name, show_shape
 from ..stable import stabilise
 from .broadcasting import with_broadcasting
-from .costs import ATOM, POWER, below, quotient, spread_key, stands_bare, starts_negative
+from .costs import ATOM, POWER, SUM, below, quotient, spread_key, stands_bare, starts_negative
 from .dialects import DIALECTS, Dialect
-from .helpers import HELPERS
 from .makers import transpose
 from .matrix import _tree, data_axis, to_tree
 from .naming import _fresh
@@ -54,11 +54,13 @@ class _Function:
 
     def __init__(self, root: Node, dialect: Dialect, name: str) -> None:
         self.dialect, self.name, self.stated = dialect, name, root
-        (self.root,) = stabilise([root])
+        (self.root,) = stabilise(spelled_out([root], dialect.has))
         self.arguments = variables(self.root)
         self.symbols = {s.name: s for s in size_symbols(self.root)}
         self.used = {v.name for v in self.arguments} | set(self.symbols)
-        reserved = {*keyword.kwlist, *dialect.imports, *HELPERS[dialect.name], name}
+        called = {n.op for n in topological([self.root]) if isinstance(n, Apply)}
+        self.with_helper = {op for op in called if dialect.helper(op)}
+        reserved = {*keyword.kwlist, *dialect.imports, *self.with_helper, name}
         self.safe: dict[str, str] = {}
         for word in sorted(self.used):
             new = word
@@ -87,7 +89,7 @@ class _Function:
         text = [f"def {self.name}({signature}):", *self.docstring(), *head, *body]
         for helper in sorted(self.helpers):
             self.imports.add(self.dialect.module)
-            text = [HELPERS[self.dialect.name][helper], "", "", *text]
+            text = [str(self.dialect.helper(helper)), "", "", *text]
         order = [m for m in ("math", "jax", "jnp", "np", "torch", "special") if m in self.imports]
         imports = [self.dialect.imports[m] for m in order]
         return "\n".join([*imports, *(["", ""] if imports else []), *text]) + "\n"
@@ -176,21 +178,21 @@ class _Function:
 
     # ------------------------------------------------------------ expressions
 
-    def function(self, name: str, words: Iterable[str], **settings: Any) -> str:
+    def function(self, name: str, words: Iterable[str], variant: str = "", **settings: Any) -> str:
         """A call by the dialect's template."""
-        template = self.dialect.functions.get(name)
+        template = self.dialect.template(name, variant)
         if template is None:
             raise UnsupportedError(f"{name} has no form in {self.dialect.name} source")
         given = list(words)
         for module in self.dialect.imports:
             if re.search(rf"(?<![\w.]){module}\.", template):
                 self.imports.add(module)
-        if name in HELPERS[self.dialect.name]:
+        if name in self.with_helper:
             self.helpers.add(name)
         settings.setdefault("axis", "")
         settings.setdefault("like", self.like)
         text = template.format(*given, all=", ".join(given), **settings)
-        return f"({text})" if name == "gelu" and " * " in text else text
+        return text if _is_call(text) else f"({text})"
 
     def number(self, value: sympy.Expr) -> str:
         """A coefficient; constants that are no fractions come from `math`."""
@@ -203,6 +205,8 @@ class _Function:
             if found in self.symbols:
                 self.sizes.add(found)
                 return self.safe[found]
+            if found in ("maximum", "minimum"):
+                return found[:3]
             if found in _CONSTANTS:
                 self.imports.add("math")
                 return f"math.{_CONSTANTS[found]}"
@@ -340,10 +344,6 @@ class _Function:
             return self.function("sum", [squares], axis=self.axis_text(given))
         if name == "where" and args[0].op == "call" and args[0].data[0] == "step":
             return self.function("where step", [self.wrap(args[0].args[0], POWER), *words[1:]])
-        if name in ("where", "step"):
-            words[0] = self.wrap(args[0], POWER)
-        if name == "gelu":
-            words[0] = self.wrap(args[0], ATOM)
         if name == "vec":
             return self.function("reshape", [self.expression(transpose(args[0]))], shape="(-1,)")
         if name == "reshape":
@@ -352,26 +352,47 @@ class _Function:
                 words[:1],
                 shape=f"({', '.join(words[1:])},)" if len(words) == 2 else f"({', '.join(words[1:])})",
             )
-        if "axis" not in given and f"{name} all" in self.dialect.functions:
-            return self.function(f"{name} all", [self.wrap(args[0], ATOM)])
-        if name == "cumsum" and given.get("reverse"):
-            name = "cumsum reverse"
-        if name in ("maximum", "minimum", "where") and "number" in self.dialect.functions:
+        variant = "reverse" if given.get("reverse") else "" if "axis" in given else "all"
+        if self.dialect.template(name, variant) is None:
+            variant = ""
+        template = str(self.dialect.template(name, variant))
+        for k, a in enumerate(args):
+            words[k] = self.wrap(a, _level(template, k))
+        operator = REGISTRY.get(name)
+        several = isinstance(operator, Elementwise) and operator.arity > 1
+        if several and "number" in self.dialect.functions:  # functions of several arrays take no numbers
             words = [
                 self.function("number", [w]) if a.op == "num" else w for w, a in zip(words, args, strict=True)
             ]
         words += [self.in_python(str(value)) for key, value in settings if not key]
-        sizes = {key: self.number(given[key]) for key in ("size", "stride") if key in given}
-        return self.function(
-            name,
-            words,
-            axis=self.axis_text(given),
-            axis_value=given.get("axis", 0),
-            k=given.get("k", 0),
-            size=sizes.get("size"),
-            stride=f", stride={sizes['stride']}" if "stride" in sizes else "",
-        )
+        sizes = {key: self.number(v) if isinstance(v, sympy.Expr) else v for key, v in given.items() if key}
+        sizes |= {"axis": self.axis_text(given), "axis_value": given.get("axis", 0), "k": given.get("k", 0)}
+        sizes["stride"] = f", stride={sizes['stride']}" if "stride" in sizes else ""
+        return self.function(name, words, variant, **sizes)
 
     def axis_text(self, settings: Mapping[str, Any]) -> str:
         """`, axis=1`, or nothing for all axes."""
-        return f", {self.dialect.axis}={settings['axis']}" if "axis" in settings else ""
+        return f", {self.dialect.words['dim']}={settings['axis']}" if "axis" in settings else ""
+
+
+def _level(template: str, place: int) -> int:
+    """How tightly an argument must hold together where the template puts it."""
+    level = SUM
+    for match in re.finditer(rf"\{{{place}\}}", template):
+        before, behind = template[: match.start()].rstrip(), template[match.end() :].lstrip()
+        if behind[:1] in (">", "!"):
+            level = max(level, POWER)
+        elif not (before.endswith(("(", ",")) and behind[:1] in (")", ",", "{")):
+            return ATOM
+    return level
+
+
+def _is_call(text: str) -> bool:
+    """Whether a piece of source needs no parentheses: no operator stands outside of brackets."""
+    depth = 0
+    for letter in text:
+        depth += letter in "([{"
+        depth -= letter in ")]}"
+        if not depth and letter == " ":
+            return False
+    return True

@@ -319,24 +319,6 @@ def _exponent(t: Tree) -> str:
     return text if len(text) == 1 else f"{{{text}}}"
 
 
-_NAMED = {
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "tan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "arcsin",
-    "arccos",
-    "arctan",
-    "max",
-    "min",
-    "det",
-}
-
-
 def _call(t: Tree) -> str:
     name, settings = t.data
     args = t.args
@@ -401,5 +383,6 @@ def _call(t: Tree) -> str:
     if operator is not None and any(key not in ("axis", "") for key, _ in settings):
         words = [f"{key}={value}" for key, value in settings if key]
         where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
-    word = f"\\{name}" if name in _NAMED else f"\\operatorname{{{name.replace('_', ' ')}}}"
+    word = operator.latex if operator is not None else ""
+    word = word or f"\\operatorname{{{name.replace('_', ' ')}}}"
     return f"{word}{where}{bracket(inside)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import sympy
 
@@ -81,6 +81,12 @@ def number_text(value: sympy.Expr) -> str:
     if isinstance(value, sympy.Function) and type(value).__name__ in _FUNCTIONS:
         name = type(value).__name__
         return f"{_FUNCTIONS[name] or name}({', '.join(number_text(a) for a in value.args)})"
+    if isinstance(value, sympy.polygamma):
+        return f"polygamma({', '.join(number_text(a) for a in value.args)})"
+    if isinstance(value, sympy.Max | sympy.Min):
+        name = "maximum" if isinstance(value, sympy.Max) else "minimum"
+        texts = sorted(number_text(a) for a in value.args)
+        return reduce(lambda a, b: f"{name}({a}, {b})", texts)
     raise UnsupportedError(f"the constant {value} has no form in the text language")
 
 
@@ -106,7 +112,7 @@ def is_atomic(value: sympy.Expr) -> bool:
     return bool(
         (value.is_Integer and value >= 0)
         or value.is_Symbol
-        or isinstance(value, sympy.Function)
+        or isinstance(value, sympy.Function | sympy.Max | sympy.Min)
         or value in (sympy.pi, sympy.E)
         or (value.is_Pow and value.exp == sympy.S.Half)
     )

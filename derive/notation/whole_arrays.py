@@ -33,8 +33,6 @@ def head(t: Tree) -> str | None:
     given: dict[str, Any] = dict(settings)
     label = axis_label(given.get("axis"), t.args[0].order)
     match name:
-        case "cholesky":
-            return "\\operatorname{chol}"
         case "cumsum":
             return _head("\\operatorname{cumsum}", label, bool(given.get("reverse")))
         case "windows":
@@ -42,8 +40,6 @@ def head(t: Tree) -> str | None:
         case "overlap_add":
             outer = axis_label(given.get("axis"), t.args[0].order - 1)
             return _head("\\operatorname{windows}", _listed(given.get("stride"), outer), True)
-        case "max_share" | "min_share":
-            return _head(f"\\partial\\{name[:3]}", label)
         case "tril":
             return _head("\\operatorname{tril}", _listed(given.get("k") or None))
         case "reshape":

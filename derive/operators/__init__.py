@@ -12,7 +12,18 @@ from . import (  # noqa: F401  (they register themselves)
     scalar,
     windows,
 )
-from .base import REGISTRY, Operator, apply, lookup, normal_axes, rebuild
+from .base import REGISTRY, Operator, apply, lookup, normal_axes, on_register, rebuild, register, spelled_out
 from .elementwise import Elementwise
 
-__all__ = ["REGISTRY", "Elementwise", "Operator", "apply", "lookup", "normal_axes", "rebuild"]
+__all__ = [
+    "REGISTRY",
+    "Elementwise",
+    "Operator",
+    "apply",
+    "lookup",
+    "normal_axes",
+    "on_register",
+    "rebuild",
+    "register",
+    "spelled_out",
+]

@@ -17,7 +17,7 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Node, Params
 from ..sizes import ZERO, Shape, product, same_shape, same_size, show_shape
-from .base import Operator, apply, param, register
+from .base import Operator, apply, param, register, spelled
 
 _SIGNS = frozenset({"positive", "nonnegative", "nonzero", "integer"})
 
@@ -27,6 +27,7 @@ class Reshape(Operator):
     """The same entries in row-major order under another shape."""
 
     name = "reshape"
+    source = "{m}.reshape({0}, {shape})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         wanted: Shape = param(params, "shape")
@@ -117,11 +118,29 @@ class Slice(Operator):
         )
 
 
+_ADD = "z[places] = values\n    return z"
+_PLACE = '''def place(x, shape, *entries):
+    """x within zeros of that shape: per axis at a position, or at (start, count, step)."""
+    picks = [(e, 1, 1) if isinstance(e, int) else e for e in entries]
+    places = <grid>(*(start + step * {m}.arange(count) for start, count, step in picks))
+    values = x.reshape([count for _, count, _ in picks])
+    z = {zeros}(shape{dtype})
+    <add>'''
+
+
 @final
 class Place(Operator):
     """The adjoint of a slice: the entries put into an array of zeros."""
 
     name = "place"
+    source = "place({all})"
+    helper = spelled(
+        numpy=_PLACE.replace("<grid>", "np.ix_").replace("<add>", _ADD),
+        jax=_PLACE.replace("<grid>", "jnp.ix_").replace("<add>", "return z.at[places].set(values)"),
+        torch=_PLACE.replace("<grid>(", "torch.meshgrid(")
+        .replace("picks))", 'picks), indexing="ij")')
+        .replace("<add>", _ADD),
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         shape: Shape = param(params, "shape")
@@ -152,6 +171,10 @@ class Concatenate(Operator):
     """Arrays joined along one axis."""
 
     name = "concatenate"
+    source = spelled(
+        "{m}.concatenate(({all}), axis={axis_value})",
+        torch="torch.cat(({all}), dim={axis_value})",
+    )
     arity = -1
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:

@@ -1,23 +1,25 @@
 """What an operator is: one record with its size rule, meaning, derivative and faces.
 
 Records register themselves by name; everything else in the project finds them in `REGISTRY`. Adding an
-operator means adding one record to one of the files of this folder.
+operator means adding one record to one of the files of this folder: its derivative, its printed forms, its
+source code in NumPy, JAX and PyTorch and its kernel are on the record or follow from it.
 """
 
 from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..build import add, einsum
 from ..domains import Array, Domain
 from ..errors import ArgumentError, UnsupportedError
-from ..node import Apply, Einsum, Node, Params, Sum, raw_apply
+from ..node import Apply, Einsum, Node, Params, Sum, raw_apply, topological, transform
 from ..sizes import Shape
 
 REGISTRY: dict[str, Operator] = {}
+_listeners: list[Callable[[Operator], None]] = []
 T = TypeVar("T", bound="Operator")
 
 
@@ -28,6 +30,16 @@ class Operator(ABC):
     arity: int = 1
     #: What is returned at points where the derivative does not exist; printed with results.
     subgradient: str = ""
+    #: How it is headed in LaTeX; `\\operatorname{name}` if nothing is said. Elementwise operators: with `{0}`.
+    latex: str = ""
+    #: How generated source writes it: one template for all targets, or one for each of "numpy", "jax", "torch", of
+    #: which "torch all" is the form without an axis. `{m}` is the module of arrays, `{0}`, `{1}`, … or `{all}` the
+    #: operands, `{axis}` a trailing `, axis=1`; settings stand under their names. Without one: the definition.
+    source: str | Mapping[str, str] = ""
+    #: A function that the template calls and no target has, put in front of the generated one; same form.
+    helper: str | Mapping[str, str] = ""
+    #: Scalar Python for compiled loops, where the operator acts entry by entry; `{0}`, `{1}` are the arguments.
+    kernel: str = ""
 
     @abstractmethod
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
@@ -53,6 +65,10 @@ class Operator(ABC):
         """A simpler node that is always equal, or None."""
         return None
 
+    def definition(self, operands: Sequence[Node], params: Params) -> Node | None:
+        """The same in terms of other operators: what kernels and source use that have no form of its own."""
+        return None
+
     def differentiable(self, index: int) -> bool:
         """Whether operand `index` carries a derivative at all."""
         return True
@@ -72,7 +88,24 @@ def register(operator: T) -> T:
     if operator.name in REGISTRY:
         raise ArgumentError(f"an operator called {operator.name!r} is registered already")
     REGISTRY[operator.name] = operator
+    for listener in _listeners:
+        listener(operator)
     return operator
+
+
+def spelled(every: str = "", **targets: str) -> Mapping[str, str]:
+    """Templates for `source` and `helper`: one for all targets, and those of targets (`torch=`, `torch_all=`)."""
+    found = {name.replace("_", " "): template for name, template in targets.items()}
+    if "reverse" in found:
+        found["all reverse"] = found.pop("reverse")
+    return {**({"all": every} if every else {}), **found}
+
+
+def on_register(listener: Callable[[Operator], None]) -> None:
+    """Call this with every operator, those registered already and those to come."""
+    for operator in list(REGISTRY.values()):
+        listener(operator)
+    _listeners.append(listener)
 
 
 def lookup(name: str) -> Operator:
@@ -120,6 +153,22 @@ def normal_axes(axes: object, order: int, what: str) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ArgumentError(f"{what}: an axis is named twice in {axes!r}")
     return tuple(sorted(found))
+
+
+def spelled_out(roots: Sequence[Node], has_form: Callable[[Operator], bool]) -> list[Node]:
+    """Operators that have no form in some target, written by their definitions where they have one."""
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        if isinstance(node, Apply) and node.op in REGISTRY and not has_form(REGISTRY[node.op]):
+            found = REGISTRY[node.op].definition(operands, node.params)
+            if found is not None:
+                return spelled_out([found], has_form)[0]
+        return rebuild(node, operands)
+
+    applied = {n.op for n in topological(roots) if isinstance(n, Apply)}
+    if all(name not in REGISTRY or has_form(REGISTRY[name]) for name in applied):
+        return list(roots)
+    return transform(roots, rule)
 
 
 def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:

@@ -22,7 +22,7 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Delta, Node, Params, delta
 from ..sizes import HALF, ONE, Shape, same_size, show_shape, tidy
-from .base import Operator, apply, register
+from .base import Operator, apply, register, spelled
 from .linalg import diagonal_of
 
 
@@ -38,6 +38,12 @@ class Cholesky(Operator):
     """L with A = L Lᵀ."""
 
     name = "cholesky"
+    latex = "\\operatorname{chol}"
+    source = spelled(
+        numpy="np.linalg.cholesky({0})",
+        jax="jnp.linalg.cholesky({0}, symmetrize_input=False)",
+        torch="torch.linalg.cholesky({0})",
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         shape = operands[0].shape

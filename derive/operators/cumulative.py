@@ -16,7 +16,7 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Node, Params
 from ..sizes import Shape, show_shape
-from .base import Operator, apply, param, register
+from .base import Operator, apply, param, register, spelled
 from .linear import taken_out
 
 
@@ -31,6 +31,10 @@ class CumulativeSum(Operator):
     """The running sum along an axis."""
 
     name = "cumsum"
+    source = spelled(
+        "{m}.cumsum({0}, {axis_value})",
+        reverse="{m}.flip({m}.cumsum({m}.flip({0}, ({axis_value},)), {axis_value}), ({axis_value},))",
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         shape, axis = operands[0].shape, param(params, "axis")

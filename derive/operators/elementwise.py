@@ -1,13 +1,18 @@
 """Elementwise operators, each stated as one SymPy expression.
 
 The statement is the operator's meaning. SymPy differentiates it, and `scalar` translates the result back
-into operators; no derivative is typed in anywhere. Beside the statement a record holds what numbers need:
-the stable NumPy form, the scalar template for compiled kernels, and how the operator is written.
+into operators; no derivative is typed in anywhere. Beside the statement a record may hold what numbers need:
+the stable NumPy form, the scalar template for compiled kernels, and how the operator is written in LaTeX and
+in source code. What it does not hold follows from the statement:
+
+    register(Elementwise("mish", lambda x: x * sympy.tanh(sympy.log(1 + sympy.exp(x)))))
+
+is a function of the language with its derivatives, print, source for three targets and kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -34,6 +39,7 @@ class Elementwise(Operator):
     numpy       the same on arrays, stable
     kernel      the same as a line of scalar Python for numba; `{0}`, `{1}` are the arguments
     latex       how it is written; `{0}` is the argument
+    source      how NumPy, JAX and PyTorch spell it (see `Operator`); without one, as its statement
     sign        facts that every result has; `keeps` lists facts handed on from the operands
     odd, even   f(-x) = -f(x), f(-x) = f(x)
     domain      where it is defined: everywhere, or for arguments that are "positive", "within 1" or "above 1"
@@ -41,9 +47,9 @@ class Elementwise(Operator):
 
     name: str
     statement: Statement
-    numpy: Callable[..., Any]
-    kernel: str
-    latex: str
+    numpy: Callable[..., Any] = None  # type: ignore[assignment]  # filled in from the statement
+    kernel: str = ""
+    latex: str = ""
     arity: int = 1
     sign: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
@@ -57,7 +63,14 @@ class Elementwise(Operator):
         str, ...
     ] = ()  # the names of the parameters, arguments of the statement after the operands
     normal: Callable[[Sequence[Node], Params], Node | None] | None = None  # a normal form of its own
+    source: str | Mapping[str, str] = ""
+    helper: str | Mapping[str, str] = ""
     _partials: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.latex = self.latex or "\\operatorname{" + self.name.replace("_", " ") + "}({0})"
+        if self.numpy is None:
+            self.numpy = _lambdified(self.statement, self.arity + len(self.settings))
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         first = operands[0].shape
@@ -137,6 +150,14 @@ class Elementwise(Operator):
         sizes = node.shape
         return einsum([(reduced, kept), *((full((sizes[i],)), (i,)) for i in bare)], node.output)
 
+    def definition(self, operands: Sequence[Node], params: Params) -> Node | None:
+        """The statement, in the operators that its parts are."""
+        from .scalar import to_node
+
+        symbols = sympy.symbols(f"x:{self.arity}", real=True)
+        bindings = dict(zip(symbols, operands, strict=True))
+        return to_node(self.scalar(params)(*symbols), bindings, operands[0].shape)
+
     def partial(self, index: int, operands: Sequence[Node], params: Params) -> Node:
         """∂f/∂(operand `index`) at the operands, derived by SymPy."""
         from .scalar import derivative, to_node
@@ -151,6 +172,20 @@ class Elementwise(Operator):
 
 
 # ---------------------------------------------------------------- NumPy forms
+
+
+def _lambdified(statement: Statement, arity: int) -> Callable[..., Any]:
+    """The statement in NumPy and SciPy, made when first used."""
+    made: list[Callable[..., Any]] = []
+
+    def function(*arrays: Any) -> Any:
+        if not made:
+            symbols = sympy.symbols(f"x:{arity}", real=True)
+            made.append(sympy.lambdify(symbols, statement(*symbols), modules=["scipy", "numpy"]))
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(made[0](*arrays), np.broadcast_shapes(*(np.shape(a) for a in arrays)))
+
+    return function
 
 
 def _special(name: str) -> Callable[..., Any]:
@@ -213,12 +248,16 @@ def _record(
     statement: Statement,
     numpy: Callable[..., Any],
     kernel: str,
-    latex: str | None = None,
+    latex: str = "",
+    source: str | Mapping[str, str] = "{m}.{name}({all})",
     **more: Any,
 ) -> None:
-    register(
-        Elementwise(name, statement, numpy, kernel, latex or "\\operatorname{" + name + "}({0})", **more)
-    )
+    register(Elementwise(name, statement, numpy, kernel, latex, source=source, **more))
+
+
+def _spelled(scipy: str, torch: str, jax: str = "") -> dict[str, str]:
+    """A function of SciPy, which JAX mirrors, and its name in PyTorch."""
+    return {"numpy": scipy, "jax": jax or scipy, "torch": torch}
 
 
 _POSITIVE = ("positive", "nonnegative", "nonzero")
@@ -239,12 +278,43 @@ _record("arctan", sympy.atan, np.arctan, "atan({0})", "\\arctan({0})", odd=True,
 _record("arcsinh", sympy.asinh, np.arcsinh, "asinh({0})", odd=True, keeps=_POSITIVE)
 _record("arccosh", sympy.acosh, np.arccosh, "acosh({0})", domain="above 1")
 _record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True, domain="within 1")
-_record("erf", sympy.erf, _special("erf"), "erf({0})", odd=True, keeps=_POSITIVE)
-_record("erfc", sympy.erfc, _special("erfc"), "erfc({0})", sign=_POSITIVE)
+_record(
+    "erf",
+    sympy.erf,
+    _special("erf"),
+    "erf({0})",
+    odd=True,
+    keeps=_POSITIVE,
+    source=_spelled("special.erf({0})", "torch.erf({0})"),
+)
+_record(
+    "erfc",
+    sympy.erfc,
+    _special("erfc"),
+    "erfc({0})",
+    sign=_POSITIVE,
+    source=_spelled("special.erfc({0})", "torch.erfc({0})"),
+)
 # The gamma family of a constant stays as it is: SymPy would write ψ(10⁹) as a fraction of 10⁹ digits.
 _GAMMA: dict[str, Any] = {"constants": False, "domain": "positive"}
-_record("lgamma", sympy.loggamma, _special("gammaln"), "lgamma({0})", "\\log\\Gamma({0})", **_GAMMA)
-_record("digamma", sympy.digamma, _special("digamma"), "digamma({0})", "\\psi({0})", **_GAMMA)
+_record(
+    "lgamma",
+    sympy.loggamma,
+    _special("gammaln"),
+    "lgamma({0})",
+    "\\log\\Gamma({0})",
+    **_GAMMA,
+    source=_spelled("special.gammaln({0})", "torch.lgamma({0})"),
+)
+_record(
+    "digamma",
+    sympy.digamma,
+    _special("digamma"),
+    "digamma({0})",
+    "\\psi({0})",
+    **_GAMMA,
+    source=_spelled("special.digamma({0})", "torch.digamma({0})"),
+)
 _record(
     "trigamma",
     lambda x: sympy.polygamma(1, x),
@@ -254,6 +324,7 @@ _record(
     sign=_POSITIVE,
     constants=False,
     domain="positive",
+    source=_spelled("special.polygamma(1, {0})", "torch.polygamma(1, {0})"),
 )
 _record(
     "polygamma",
@@ -262,7 +333,8 @@ _record(
     "polygamma({order}, {0})",
     "\\psi^{{({order})}}({0})",
     settings=("order",),
-    domain="positive",
+    **_GAMMA,
+    source=_spelled("special.polygamma({0}, {1})", "torch.polygamma({0}, {1})"),
 )
 _record(
     "sigmoid",
@@ -271,13 +343,24 @@ _record(
     "sigmoid({0})",
     "\\sigma({0})",
     sign=_POSITIVE,
+    source=_spelled("special.expit({0})", "torch.sigmoid({0})", "jax.nn.sigmoid({0})"),
 )
-_record("softplus", lambda x: sympy.log(1 + sympy.exp(x)), _softplus, "softplus({0})", sign=_POSITIVE)
+_record(
+    "softplus",
+    lambda x: sympy.log(1 + sympy.exp(x)),
+    _softplus,
+    "softplus({0})",
+    sign=_POSITIVE,
+    source=_spelled("np.logaddexp(0, {0})", "torch.nn.functional.softplus({0})", "jax.nn.softplus({0})"),
+)
 _record(
     "gelu",
     lambda x: x * (1 + sympy.erf(x / _SQRT2)) / 2,
     lambda x: x * _special("ndtr")(x),
     "({0}) * 0.5 * erfc(-({0}) * 0.7071067811865476)",
+    source=_spelled(
+        "{0} * special.ndtr({0})", "torch.nn.functional.gelu({0})", "jax.nn.gelu({0}, approximate=False)"
+    ),
 )
 _record(
     "abs",
@@ -301,6 +384,7 @@ _record(
     keeps=("positive", "integer"),
     same_on="nonnegative",
     subgradient="relu'(0) = 0",
+    source=_spelled("np.maximum({0}, 0)", "torch.relu({0})", "jax.nn.relu({0})"),
 )
 _record(
     "step",
@@ -309,6 +393,9 @@ _record(
     "(1.0 if {0} > 0 else 0.0)",
     "\\mathbf{1}[{0} > 0]",
     sign=("nonnegative", "integer"),
+    source=_spelled(
+        "np.where({0} > 0, 1.0, 0.0)", "torch.asarray({0} > 0{like})", "jnp.where({0} > 0, 1.0, 0.0)"
+    ),
 )
 _record(
     "maximum",
@@ -337,6 +424,7 @@ _record(
     "({1} if {0} != 0 else {2})",
     "\\operatorname{where}({0}, {1}, {2})",
     arity=3,
+    source="{m}.where({0} != 0, {1}, {2})",
 )
 _record(
     "pow",
@@ -345,6 +433,7 @@ _record(
     "pow({0}, {1})",
     "{0}^{{{1}}}",
     arity=2,
+    source=_spelled("np.power({0}, {1})", "torch.pow({0}, {1})", "jnp.power({0}, {1})"),
 )
 
 

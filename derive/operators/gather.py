@@ -19,7 +19,7 @@ from ..domains import Array, Domain
 from ..errors import DataError, SizeError
 from ..node import Apply, Node, Params
 from ..sizes import Shape, Size, same_shape, show_shape
-from .base import Operator, apply, param, register
+from .base import Operator, apply, param, register, spelled
 from .linear import taken_out
 
 
@@ -57,11 +57,29 @@ def _shown(entry: Any) -> str:
     return str(int(number)) if number == int(number) else f"{number:g}"
 
 
+_TAKE = '''def take(x, places, axis):
+    """Entries along an axis, picked by whole numbers."""
+    return x[(slice(None),) * axis + (<whole>,)]'''
+
+_PLACES = "(slice(None),) * axis + ({m}.asarray(places, dtype=int),)"
+_SCATTER_ADD = '''def scatter_add(x, places, axis, size):
+    """Entries along an axis added up at their places on one of that size."""
+    more = axis + places.ndim
+    z = {zeros}((*x.shape[:axis], size, *x.shape[more:]){dtype})
+    <add>
+    return z'''
+
+
 @final
 class Take(Operator):
     """Entries along an axis, picked by whole numbers."""
 
     name = "take"
+    source = "take({0}, {1}, axis={axis_value})"
+    helper = spelled(
+        _TAKE.replace("<whole>", "{m}.asarray(places, dtype=int)"),
+        torch=_TAKE.replace("<whole>", "places.long()"),
+    )
     arity = 2
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
@@ -108,6 +126,15 @@ class ScatterAdd(Operator):
     """The adjoint of `take`: entries added up where their whole numbers say."""
 
     name = "scatter_add"
+    source = "scatter_add({0}, {1}, axis={axis_value}, size={size})"
+    helper = spelled(
+        numpy=_SCATTER_ADD.replace("<add>", f"np.add.at(z, {_PLACES}, x)"),
+        jax=_SCATTER_ADD.replace("<add>", f"z = z.at[{_PLACES}].add(x)"),
+        torch=_SCATTER_ADD.replace(
+            "<add>",
+            "z.index_add_(axis, places.long().reshape(-1), x.reshape(*x.shape[:axis], -1, *x.shape[more:]))",
+        ),
+    )
     arity = 2
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:

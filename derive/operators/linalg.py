@@ -47,6 +47,7 @@ class Inverse(Operator):
     """A⁻¹."""
 
     name = "inv"
+    source = "{m}.linalg.inv({0})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return _square("inv", operands[0])
@@ -88,6 +89,8 @@ class Determinant(Operator):
     """det A."""
 
     name = "det"
+    latex = "\\det"
+    source = "{m}.linalg.det({0})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return _square("det", operands[0])[:-2]
@@ -122,6 +125,7 @@ class LogDeterminant(Operator):
     """log |det A|."""
 
     name = "logdet"
+    source = "{m}.linalg.slogdet({0})[1]"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return _square("logdet", operands[0])[:-2]

@@ -24,6 +24,7 @@ class LowerTriangle(Operator):
     """The entries on and below the k-th diagonal; `k = 0` is the main one, `k = -1` the one below."""
 
     name = "tril"
+    source = "{m}.tril({0}, {k})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         if operands[0].order < 2:

@@ -12,7 +12,7 @@ from ..build import add, einsum, split_scale
 from ..domains import Array, Domain
 from ..node import Apply, Einsum, Node, Ones, Params
 from ..sizes import Shape
-from .base import Operator, apply, param, register
+from .base import Operator, apply, param, register, spelled
 
 
 def _axes(params: Params) -> tuple[int, ...]:
@@ -41,6 +41,12 @@ class LogSumExp(Operator):
     """log Σ exp x over axes, computed after subtracting the largest entry."""
 
     name = "logsumexp"
+    source = spelled(
+        numpy="special.logsumexp({0}{axis})",
+        jax="special.logsumexp({0}{axis})",
+        torch="torch.logsumexp({0}{axis})",
+        torch_all="torch.logsumexp({0}.reshape(-1), dim=0)",
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return tuple(s for k, s in enumerate(operands[0].shape) if k not in _axes(params))
@@ -73,6 +79,13 @@ class Softmax(Operator):
     """exp x / Σ exp x over axes; positive, sums to one."""
 
     name = "softmax"
+    source = spelled(
+        numpy="special.softmax({0}{axis})",
+        jax="jax.nn.softmax({0}{axis})",
+        jax_all="jax.nn.softmax({0}, axis=None)",
+        torch="torch.softmax({0}{axis})",
+        torch_all="torch.softmax({0}.reshape(-1), dim=0).reshape({0}.shape)",
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return operands[0].shape
@@ -121,7 +134,9 @@ class Extreme(Operator):
     subgradient = "shared equally among the extreme entries"
 
     def __init__(self, name: str, sign: int) -> None:
-        self.name, self.sign = name, sign
+        self.name, self.sign, self.latex = name, sign, f"\\{name}"
+        plain = f"{{m}}.{name}({{0}}{{axis}})"
+        self.source = {"numpy": plain, "jax": plain, "torch": f"torch.a{name}({{0}}{{axis}})"}
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return tuple(s for k, s in enumerate(operands[0].shape) if k not in _axes(params))
@@ -145,12 +160,28 @@ class Extreme(Operator):
         return einsum([(adjoint, outer), (where, inner)], result)
 
 
+_SHARE = '''def <name>_share(x, {dim}=None):
+    """1/k at each of the k <word> entries, else 0: a subgradient of the <word> entry."""
+    hits = {m}.asarray(x == {m}.<extreme>(x, {dim}={dim}, {keepdims}=True), dtype=x.dtype)
+    return hits / {m}.sum(hits, {dim}={dim}, {keepdims}=True)'''
+
+
 @final
 class ExtremeShare(Operator):
     """The subgradient of `max`/`min`: 1/k at each of the k extreme entries, else 0."""
 
     def __init__(self, name: str, sign: int) -> None:
-        self.name, self.sign = f"{name}_share", sign
+        self.name, self.sign, self.latex = f"{name}_share", sign, f"\\partial\\{name}"
+        self.source = f"{name}_share({{0}}{{axis}})"
+        words = {"name": name, "word": "largest" if sign > 0 else "smallest"}
+        text = _SHARE
+        for word, value in words.items():
+            text = text.replace(f"<{word}>", value)
+        self.helper = {
+            "numpy": text.replace("<extreme>", name),
+            "jax": text.replace("<extreme>", name),
+            "torch": text.replace("<extreme>", f"a{name}"),
+        }
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         return operands[0].shape

@@ -13,11 +13,11 @@ from typing import Any
 
 import sympy
 
-from ..build import add, einsum, full, number, power, scale
+from ..build import add, einsum, full, negate, number, power, scale
 from ..errors import UnsupportedError
 from ..node import Node, Params
 from ..sizes import Shape
-from .base import REGISTRY, apply
+from .base import REGISTRY, Operator, apply, on_register
 from .elementwise import Elementwise
 
 _E = sympy.Symbol("_E", positive=True)
@@ -53,6 +53,14 @@ def _table() -> dict[sympy.Expr, str]:
     return _known
 
 
+def _forget(_: Operator) -> None:
+    """A new operator may be the derivative of an old one."""
+    _known.clear()
+
+
+on_register(_forget)
+
+
 def _recognise(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
     """The expression as ± one registered operator, or as a polynomial in the sigmoid."""
     normal = _rational(expression, x)
@@ -71,6 +79,41 @@ def _recognise(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
     return None
 
 
+def _stable(expression: sympy.Expr) -> sympy.Expr:
+    """log(1 + eᵃ) as softplus(a), eᵃ/(1 + eᵃ) as σ(a), 1/(1 + eᵃ) as σ(−a): what does not overflow."""
+    expression = expression.replace(
+        lambda e: isinstance(e, sympy.log) and _exponent(e.args[0]) is not None,
+        lambda e: _Op("softplus")(_exponent(e.args[0])),
+    )
+    expression = expression.replace(lambda e: e.is_Mul, _with_sigmoids)  # powers that stand alone come after
+    return expression.replace(lambda e: e.is_Pow, _with_sigmoids)
+
+
+def _exponent(expression: sympy.Expr) -> sympy.Expr | None:
+    """a when the expression is 1 + eᵃ."""
+    rest = expression - 1 if expression.is_Add else None
+    return rest.args[0] if isinstance(rest, sympy.exp) else None
+
+
+def _with_sigmoids(product: sympy.Expr) -> sympy.Expr:
+    factors = list(sympy.Mul.make_args(product))
+    for k, factor in enumerate(factors):
+        base, exponent = factor.args if factor.is_Pow and len(factor.args) == 2 else (factor, sympy.S.One)
+        a = _exponent(base)
+        if a is None or not exponent.is_Integer or exponent > 0:
+            continue
+        count, up = -exponent, sympy.S.Zero
+        for j, other in enumerate(factors):
+            ratio = other.args[0] / a if isinstance(other, sympy.exp) else sympy.S.Zero
+            if ratio.is_Integer and ratio > 0:
+                up = min(ratio, count)
+                factors[j] = sympy.exp(a * (ratio - up))
+                break
+        sigmoid = _Op("sigmoid")
+        factors[k] = sigmoid(a) ** up * sigmoid(-a) ** (count - up)
+    return sympy.Mul(*factors)
+
+
 def derivative(
     operator: Elementwise, index: int, params: Params
 ) -> tuple[sympy.Expr, tuple[sympy.Symbol, ...]]:
@@ -82,7 +125,7 @@ def derivative(
         slope = _slope(operator.scalar(params)(*symbols), symbols[index])
         slope = slope.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: _fold_cases(e))
         if operator.arity == 1:
-            slope = _recognise(slope, symbols[0]) or slope
+            slope = _recognise(slope, symbols[0]) or _stable(slope)
         elif not slope.has(sympy.Piecewise):
             slope = sympy.powsimp(slope)
         found = _derivatives[key] = (slope, symbols)
@@ -193,14 +236,34 @@ def to_node(expression: sympy.Expr, bindings: Mapping[sympy.Symbol, Node], shape
         while len(nodes) > 2 and name in ("maximum", "minimum"):
             nodes = [apply(name, nodes[0], nodes[1]), *nodes[2:]]
         return apply(name, *nodes)
-    if isinstance(expression, sympy.Piecewise) and len(args) == 2:
-        (first, condition), (second, _) = args
-        if isinstance(condition, sympy.Eq):
-            subject = to_node(condition.lhs - condition.rhs, bindings, shape)
-            return apply("where", subject, to_node(second, bindings, shape), to_node(first, bindings, shape))
+    if isinstance(expression, sympy.Piecewise) and args[-1][1] == sympy.true:
+        found = to_node(args[-1][0], bindings, shape)
+        for value, condition in reversed(args[:-1]):
+            found = _where(condition, to_node(value, bindings, shape), found, bindings, shape)
+        return found
     raise UnsupportedError(
         f"SymPy gave {expression}, for which there is no operator; register one whose statement it is"
     )
+
+
+def _where(condition: Any, yes: Node, no: Node, bindings: Mapping[sympy.Symbol, Node], shape: Shape) -> Node:
+    """One case of a case distinction; a comparison is a `step` of the difference of its sides."""
+    if isinstance(condition, sympy.And | sympy.Or):
+        first, rest = condition.args[0], condition.func(*condition.args[1:])
+        inner = _where(rest, yes, no, bindings, shape)
+        pair = (inner, no) if isinstance(condition, sympy.And) else (yes, inner)
+        return _where(first, *pair, bindings, shape)
+    if not isinstance(condition, sympy.core.relational.Relational):
+        raise UnsupportedError(f"the condition {condition} has no form in the language")
+    gap = to_node(condition.gts - condition.lts, bindings, shape) if hasattr(condition, "gts") else None
+    if gap is None:
+        gap = to_node(condition.lhs - condition.rhs, bindings, shape)
+        return (
+            apply("where", gap, no, yes) if isinstance(condition, sympy.Eq) else apply("where", gap, yes, no)
+        )
+    if isinstance(condition, sympy.StrictGreaterThan | sympy.StrictLessThan):
+        return apply("where", apply("step", gap), yes, no)
+    return apply("where", apply("step", negate(gap)), no, yes)  # a ≥ b unless b > a
 
 
 __all__ = ["derivative", "number", "to_node"]

@@ -22,8 +22,22 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Node, Params
 from ..sizes import ONE, Shape, Size, same_size, show_shape
-from .base import Operator, apply, param, register
+from .base import Operator, apply, param, register, spelled
 from .linear import taken_out
+
+_WINDOWS = '''def windows(x, axis, size, stride=1):
+    """Sliding windows along an axis, their entries along a new last axis."""
+    starts = {m}.arange(0, x.shape[axis] - size + 1, stride)
+    places = starts[:, None] + {m}.arange(size)
+    return {m}.moveaxis(x[(slice(None),) * axis + (places,)], axis + 1, -1)'''
+
+_OVERLAP_ADD = '''def overlap_add(x, axis, size, stride=1):
+    """Windows added back along the axis, which gets that size."""
+    z = {zeros}((*x.shape[:axis], size, *x.shape[axis + 1 : -1]){dtype})
+    for r in range(x.shape[-1]):
+        places = (slice(None),) * axis + (slice(r, r + stride * x.shape[axis], stride),)
+        <add>
+    return z'''
 
 
 def window_count(length: Size, size: Size, stride: Size) -> Size:
@@ -57,6 +71,8 @@ class Windows(Operator):
     """Sliding windows along an axis."""
 
     name = "windows"
+    source = "windows({0}, axis={axis_value}, size={size}{stride})"
+    helper = _WINDOWS
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         shape = operands[0].shape
@@ -100,6 +116,11 @@ class OverlapAdd(Operator):
     """Windows added back where they came from."""
 
     name = "overlap_add"
+    source = "overlap_add({0}, axis={axis_value}, size={size}{stride})"
+    helper = spelled(
+        _OVERLAP_ADD.replace("<add>", "z[places] += x[..., r]"),
+        jax=_OVERLAP_ADD.replace("<add>", "z = z.at[places].add(x[..., r])"),
+    )
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         shape = operands[0].shape

@@ -9,21 +9,21 @@ import sympy
 from ..build import is_zero, number
 from ..errors import ArgumentError
 from ..node import Node
-from ..operators import REGISTRY, Elementwise, apply
+from ..operators import Elementwise, Operator, apply, on_register
 from ..sizes import HALF
 from . import arithmetic as ar
 from .conditions import Comparison, choose
 from .signature import function
 
 
-def _register_elementwise() -> None:
-    for operator in REGISTRY.values():
-        if isinstance(operator, Elementwise) and operator.name not in ("power", "pow", "where", "polygamma"):
-            names = ("x", "y", "z")[: operator.arity]
-            meaning = _entrywise(operator.name, operator.arity)
-            meaning.__name__ = operator.name
-            meaning.__doc__ = f"{operator.name}({', '.join(names)}), entry by entry."
-            function()(meaning)
+def _as_function(operator: Operator) -> None:
+    """Elementwise operators are functions under their own names, as soon as they are registered."""
+    if isinstance(operator, Elementwise) and not operator.settings and operator.name not in ("pow", "where"):
+        names = ("x", "y", "z")[: operator.arity]
+        meaning = _entrywise(operator.name, operator.arity)
+        meaning.__name__ = operator.name
+        meaning.__doc__ = f"{operator.name}({', '.join(names)}), entry by entry."
+        function()(meaning)
 
 
 def _entrywise(name: str, arity: int) -> Callable[..., Node]:
@@ -35,7 +35,7 @@ def _entrywise(name: str, arity: int) -> Callable[..., Node]:
     return lambda x, y, z: ar.elementwise(name, x, y, z)
 
 
-_register_elementwise()
+on_register(_as_function)
 
 
 @function()

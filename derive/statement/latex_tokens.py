@@ -93,7 +93,7 @@ _UPRIGHT = (
     r"\\(?:operatorname\*?|mathrm|text|textrm|textnormal|textup|textit|textsf|textbf|mbox|hbox|mathsf|mathtt"
     r"|mathop|mathit)"
 )
-_LETTERS = r"([A-Za-z][A-Za-z0-9 _\-]*(?:\\,[A-Za-z]+)?)"
+_LETTERS = r"([A-Za-z](?:[A-Za-z0-9 _\-]|\\_)*(?:\\,[A-Za-z]+)?)"
 _WORD = re.compile(
     _UPRIGHT + r"\s*\{\s*(?:\\(?:rm|sf)\s)?\s*" + _LETTERS + r"\s*\}"
     "|" + _UPRIGHT + r"\s*\{\s*" + _UPRIGHT + r"\s*\{\s*" + _LETTERS + r"\s*\}\s*\}"
@@ -210,6 +210,7 @@ def _word(source: str, position: int) -> Token | None:
     match = _WORD.match(source, position)
     if match:
         value = (match.group(1) or match.group(2)).replace("\\,", "").replace(" ", "").replace("-", "_")
+        value = value.replace("\\_", "_")
         return Token("word", value, position, match.end())
     match = _PLAIN_WORD.match(source, position)
     if match:

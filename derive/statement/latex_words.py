@@ -123,6 +123,13 @@ def word_function(word: str) -> str | None:
         operator = REGISTRY.get(name)
         if isinstance(operator, Elementwise) and name in FUNCTIONS:
             return name
+    for operator in REGISTRY.values():  # printed with a space, which is lost in reading
+        if (
+            isinstance(operator, Elementwise)
+            and "_" in operator.name
+            and operator.name.replace("_", "") == word
+        ):
+            return operator.name
     return "tr" if word == "Tr" else None
 
 

@@ -230,15 +230,19 @@ def unary(name: str, x: Piece, random: Random) -> Piece:
 
 
 #: Powers have makers of their own. A new elementwise operator is drawn as soon as it is registered.
-ELEMENTWISE = sorted(o.name for o in REGISTRY.values() if isinstance(o, Elementwise) and o.name != "power")
-UNARY = [name for name in ELEMENTWISE if lookup(name).arity == 1]
-BINARY = [name for name in ELEMENTWISE if lookup(name).arity > 1]
+def elementwise_names() -> list[str]:
+    return sorted(o.name for o in REGISTRY.values() if isinstance(o, Elementwise) and o.name != "power")
+
+
+def other_names() -> list[str]:
+    return sorted(set(REGISTRY) - MADE - set(elementwise_names()))
+
+
 #: Operators with makers below; any other one is tried as it is on arguments of the wanted shape.
 MADE = frozenset(
     "power logsumexp softmax max min max_share min_share cholesky inv det logdet cumsum tril windows overlap_add "
     "take scatter_add slice reshape concatenate place".split()
 )
-OTHERS = sorted(name for name in REGISTRY if name not in MADE and name not in ELEMENTWISE)
 FACTS = ((), (), (), ("positive",), ("nonnegative",), ("nonzero",))
 SQUARE_FACTS = (
     (),
@@ -259,6 +263,10 @@ class Generator:
         self.random = Random(seed)
         self.pool: dict[Shape, list[Piece]] = {}
         self.names = 0
+        elementwise = elementwise_names()
+        self.unary = [name for name in elementwise if lookup(name).arity == 1]
+        self.several = [name for name in elementwise if lookup(name).arity > 1]
+        self.others = other_names()
 
     def leaf(self, shape: Shape) -> Piece:
         random = self.random
@@ -294,7 +302,7 @@ class Generator:
         makers = [self.sum, self.einsum, self.einsum, self.elementwise, self.elementwise, self.reduction]
         makers += [self.power, self.binary, self.access, self.times, self.broadcast, self.naive]
         makers += [self.linear_algebra] * 2 + [self.moved] * 2
-        makers += [self.other] if OTHERS else []
+        makers += [self.other] if self.others else []
         for _ in range(6):
             found = self.random.choice(makers)(shape, depth - 1)
             if found is not None:
@@ -351,11 +359,11 @@ class Generator:
         return product(parts, [tuple(i) for i in inputs], output)
 
     def elementwise(self, shape: Shape, depth: int) -> Piece | None:
-        return unary(self.random.choice(UNARY), self.piece(shape, depth), self.random)
+        return unary(self.random.choice(self.unary), self.piece(shape, depth), self.random)
 
     def other(self, shape: Shape, depth: int) -> Piece | None:
         """An operator that nothing here knows of, if it takes arguments of this shape and keeps it."""
-        name = self.random.choice(OTHERS)
+        name = self.random.choice(self.others)
         parts = [self.piece(shape, depth) for _ in range(max(lookup(name).arity, 1))]
         try:
             found = op(name, *parts)
@@ -375,7 +383,7 @@ class Generator:
 
     def binary(self, shape: Shape, depth: int) -> Piece:
         random = self.random
-        name = random.choice(BINARY)
+        name = random.choice(self.several)
         parts = [self.piece(shape, depth) for _ in range(lookup(name).arity)]
         if name == "pow":
             parts = [positive(parts[0], random), bounded(parts[1], random)]
