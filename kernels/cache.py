@@ -72,7 +72,9 @@ def _stamp() -> str:
     import numba
     import numpy
 
-    library = b"".join((Path(__file__).parent / name).read_bytes() for name in ("special.py", "rowwise.py"))
+    library = b"".join(
+        (Path(__file__).parent / name).read_bytes() for name in ("special.py", "rowwise.py", "narrow.py")
+    )
     parts = [
         numba.__version__,
         llvmlite.__version__,

@@ -2,7 +2,7 @@
 
 numba keeps a function on disk only if the functions it calls are those of its module, not arguments. So a loop
 written as `loop(oracle, x, …)` is rewritten: the parameters that are functions go, each call of them is given the
-data as further arguments, and the data become further parameters of the loop. Nothing else changes.
+data as further arguments, and the data become the first parameters of the loop. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ def inlined(loop: Callable[..., Any], functions: Collection[str], data: Sequence
     assert isinstance(made, ast.FunctionDef)
     made.decorator_list = [ast.Name("compiled", ast.Load())]
     made.returns = None
-    made.args.args = [ast.arg(a.arg) for a in made.args.args if a.arg not in functions]
-    made.args.args += [ast.arg(d) for d in data]
+    others = [a.arg for a in made.args.args if a.arg not in functions]
+    made.args.args = [ast.arg(name) for name in (*data, *others)]
     return ast.unparse(ast.fix_missing_locations(_WithData(functions, data).visit(tree)))

@@ -33,6 +33,8 @@ LANES = 8
 TILE = LANES
 #: Vectors per turn of a loop along a row.
 UNROLL = 2
+#: The sums of rows up to this length stay in registers, eight columns at a time, until all rows have gone by.
+FEW = 32
 #: Rows longer than this are read together with those of the block before.
 LONG = 256
 
@@ -205,6 +207,30 @@ def _each(v: _Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any
                 work.finish()
 
 
+def _add_few(v: _Vectors, block: _Block, r: Any, g: Any) -> None:
+    """All rows times their weights, added to g: eight independent sums, of every eighth row each."""
+    b, whole = v.b, v.b.and_(block.rows, _I(-TILE))
+    totals = [cgutils.alloca_once(b, _V) for _ in _ALL]
+    with v.loop(_I(0), block.width, LANES) as j:
+        mask = v.first(b.sub(block.width, j))
+        for total in totals:
+            b.store(ir.Constant(_V, None), total)
+
+        def add(i: Any, total: Any) -> None:
+            weight = v.spread(v.number(r, i))
+            b.store(v.fma(v.load(block.row(i), j, mask), weight, b.load(total)), total)
+
+        with v.loop(_I(0), whole, TILE) as i:
+            for k, total in enumerate(totals):
+                add(b.add(i, _I(k)), total)
+        with v.loop(whole, block.rows) as i:
+            add(i, totals[0])
+        parts = [b.load(total) for total in totals]
+        while len(parts) > 1:
+            parts = [b.fadd(p, q) for p, q in zip(parts[::2], parts[1::2], strict=True)]
+        v.store(b.fadd(v.load(g, j, mask), parts[0]), g, j, mask)
+
+
 def _suits(block: Any, *vectors: Any) -> bool:
     """Whether these are rows side by side and vectors, of floats."""
     return (
@@ -241,7 +267,11 @@ def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
         given, weights, into = _arrays(context, builder, signature, args)
         v = _Vectors(builder)
         rows = _Block(v, given)
-        _each(v, _I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
+        with builder.if_else(builder.icmp_signed("<=", rows.width, _I(FEW))) as (short, other):
+            with short:
+                _add_few(v, rows, weights.data, into.data)
+            with other:
+                _each(v, _I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
         return context.get_dummy_value()
 
     return (types.void(block, r, g), generate) if _suits(block, r, g) else None
@@ -275,7 +305,11 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
 
             v.along(before.width, step)
             second.finish()
-        _each(v, both, before, add)
+        with builder.if_else(builder.icmp_signed("<=", before.width, _I(FEW))) as (short, other):
+            with short:
+                _add_few(v, before, weights.data, into.data)
+            with other:
+                _each(v, both, before, add)
         _each(v, both, coming, dot)
         return context.get_dummy_value()
 

@@ -23,6 +23,7 @@ from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 
+from .narrow import NARROW, narrow_gram
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
 
 __all__ = [
@@ -422,8 +423,11 @@ def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
         given, target = (make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
         rows, columns = cgutils.unpack_tuple(builder, given.shape)
         narrow, byte = ir.IntType(32), ir.IntType(8)
+        few = builder.icmp_signed("<=", columns, ir.IntType(64)(NARROW))
+        with builder.if_then(few):
+            narrow_gram(builder, given.data, target.data, rows, columns, args[1])
         none = cgutils.is_null(builder, rows)
-        with builder.if_then(builder.not_(none)):
+        with builder.if_then(builder.not_(builder.or_(few, none))):
 
             def place(value: Any) -> Any:
                 return cgutils.alloca_once_value(builder, value)

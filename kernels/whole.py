@@ -1,13 +1,15 @@
 """A solver compiled whole: a loop with its kernels built in, so that no Python runs between iterations.
 
 The generated module names the kernel's `evaluate`, wraps it as a function of a flat vector and the data, and holds the
-loop with the data as further arguments (`inline`). It lives in the same cache on disk as the kernels.
+loop with the data as its first arguments (`inline`), so that `partial` binds them. It lives in the same cache on disk
+as the kernels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -25,7 +27,7 @@ from .oracle import VALUE, Array, Layout, gradient_key, hessian_key
 class Loop:
     """A loop to be compiled with a kernel.
 
-    function   the loop; its first parameter `oracle` is the kernel, the last are x, λ, low, high, tolerance, most steps
+    function   the loop; its first parameter `oracle` is the kernel, the others λ, low, high, x, tolerance, most steps
     oracle     the name of that parameter
     moving     whether the kernel takes the point x
     imports    what the loop uses, as import statements
@@ -96,15 +98,11 @@ class Whole:
         return fixed
 
     def bind(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Callable[..., Any]:
-        """The loop on data: a function of `(x, l1, low, high, tol, most)` of exactly these types."""
+        """The loop on data: a function of `(l1, low, high, x, tol, most)` of exactly these types."""
         fixed = self._fixed(arrays, binding, layout)
         x = np.empty(layout.size)
-        entry = entry_of(getattr(self.module, self.loop.function.__name__), [x, x, x, x, 0.5, 1, *fixed])
-
-        def run(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
-            return entry(x, l1, low, high, tol, most, *fixed)
-
-        return run
+        entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, x, x, x, x, 0.5, 1])
+        return partial(entry, *fixed)
 
 
 class _Flat:

@@ -67,7 +67,7 @@ def _certified(
     most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
     first = None
     for aim in (AIM, AIM**2):
-        x, begun, status, count, tried = loop(x, *limits, aim, most)
+        begun, status, count, tried = loop(*limits, x, aim, most)
         first = begun if first is None else first
         steps, evaluations = steps + count, evaluations + tried
         if status != 0:

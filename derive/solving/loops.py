@@ -1,8 +1,9 @@
 """The loops that solve a separable problem: interpreted, compiled whole, with sampled Hessians, first-order.
 
-All have the form (x, λ, low, high, tolerance, most steps) -> (x, F at the start, status, steps, evaluations), status 0
-saying that the loop is content. A constant Hessian takes one step, by coordinate descent and exact solves on the free
-entries. Small problems are evaluated by the interpreter, for compiling a kernel takes longer than solving.
+All have the form (λ, low, high, x, tolerance, most steps) -> (F at the start, status, steps, evaluations), with the
+start and then the answer in x, and status 0 saying that the loop is content. A constant Hessian takes one step, by
+coordinate descent and exact solves on the free entries. Small problems are evaluated by the interpreter, for
+compiling a kernel takes longer than solving.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Loops:
         self._sampled: Sampled | None = None
 
     def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
-        """The loop compiled whole, on data: x, λ, low, high, tolerance, most steps to what the loop returns."""
+        """The loop compiled whole, on data: λ, low, high, x, tolerance, most steps to what the loop returns."""
         from ..kernels.whole import NEWTON, QUADRATIC, Whole
 
         layout = self.composite.layout(instance)
@@ -81,33 +82,31 @@ class Loops:
         layout = self.composite.layout(instance)
         both, sampled = self._sampled.bind(instance, arrays, layout, count)
 
-        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
-            x, _, first, *rest = sampled_newton(both, sampled, x, tol, most)
-            return x, first, *rest
+        def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+            x[:], _, first, *rest = sampled_newton(both, sampled, x, tol, most)
+            return first, *rest
 
         return loop
 
     def second_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
-        """The loop as `(x, λ, low, high, tolerance, most) -> (x, F at the start, status, steps, evaluations)`."""
+        """The loop in the form above."""
         from ..kernels.optimizers.proximal_newton import proximal_newton
         from ..kernels.optimizers.quadratic import minimum
 
         if not compiled and self.composite.quadratic:
 
-            def once(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+            def once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
                 f, g, h, _ = judge(x)
-                found = x.copy()
                 if not (np.isfinite(g).all() and np.isfinite(h).all()):
-                    return found, f, 3, 1, 1
-                status = minimum(h, g - h @ x, l1, low, high, found, tol, most)
-                return found, f + float(l1 @ np.abs(x)), status, 1, 1
+                    return f, 3, 1, 1
+                first = f + float(l1 @ np.abs(x))
+                return first, minimum(h, g - h @ x, l1, low, high, x, tol, most), 1, 1
 
             return once
         if not compiled:
 
             def newton(*leading: Any) -> Any:
-                x, _, first, *rest = proximal_newton(lambda x: judge(x)[:3], *leading)
-                return x, first, *rest
+                return proximal_newton(lambda x: judge(x)[:3], *leading)[1:]
 
             return newton
         sampled = self.sampling(instance, arrays)
@@ -117,14 +116,12 @@ class Loops:
         if self.composite.quadratic:
 
             def whole_once(*leading: Any) -> Any:
-                x, status = whole(*leading)
-                return x, np.inf, status, 1, 1
+                return np.inf, whole(*leading), 1, 1
 
             return whole_once
 
         def whole_newton(*leading: Any) -> Any:
-            x, _, first, *rest = whole(*leading)
-            return x, first, *rest
+            return whole(*leading)[1:]
 
         return whole_newton
 
@@ -146,8 +143,9 @@ class Loops:
                 f, g, _, _ = judge(x)
                 return f, g
 
-        def loop(x: Any, l1: Any, low: Any, high: Any, tol: float, most: int) -> Any:
+        def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             penalty = PENALTIES["separable"].of(l1, low, high)
-            return fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS)
+            x[:], *rest = fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS)
+            return rest
 
         return loop

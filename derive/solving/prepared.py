@@ -7,6 +7,7 @@ nothing: `certify` does, by the interpreter, as `Problem.solve` does each time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -43,9 +44,10 @@ class Prepared:
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
         sampled = self._loops.sampling(self._instance, arrays)
-        self._loop = sampled or self._loops.compiled(self._instance, arrays)
-        self._status = 2 if sampled is not None else 1 if self._composite.quadratic else 3
-        self._limits = self._composite.entries(self._instance, arrays)[:3]
+        loop = sampled or self._loops.compiled(self._instance, arrays)
+        self._status = 1 if sampled is not None else 2
+        self._direct = sampled is None and self._composite.quadratic
+        self._loop = partial(loop, *self._composite.entries(self._instance, arrays)[:3])
 
     def __call__(
         self,
@@ -59,18 +61,14 @@ class Prepared:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if mapping is not None or changed:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        x = self._start if start is None else self._layout.pack(start)
-        x = self._solve(x, tolerance)
+        x = self._start.copy() if start is None else self._layout.pack(start)
+        status = self._loop(x, tolerance, self._most)
+        if (status if self._direct else status[self._status]) != 0:
+            raise DataError(_FAILED)
         if self._single is not None:
             return {self._single: x}
         found: dict[str, Any] = self._layout.unpack(x)
         return found
-
-    def _solve(self, x: Any, tolerance: float) -> Any:
-        found = self._loop(x, *self._limits, tolerance, self._most)
-        if found[self._status] != 0:
-            raise DataError("the prepared solver does not converge here; `solve` finds out why")
-        return found[0]
 
     def path(
         self,
@@ -86,7 +84,7 @@ class Prepared:
         """
         if name not in self._arrays or np.ndim(self._arrays[name]) != 0:
             raise ArgumentError(f"a path is over a number among the data, which {name} is not")
-        x = self._start if start is None else self._layout.pack(start)
+        x = self._start.copy() if start is None else self._layout.pack(start)
         numbers = np.asarray(values, dtype=np.float64)
         check_finite(name, numbers)
         table = self._affine_path(name, numbers, x, tolerance)
@@ -101,8 +99,8 @@ class Prepared:
         try:
             for value in numbers:
                 self._bind({**before, name: np.asarray(value)})
-                x = self._solve(x, tolerance)
-                rows.append(x)
+                rows.append(self._layout.pack(self(start=self._layout.unpack(x), tolerance=tolerance)))
+                x = rows[-1]
         finally:
             self._bind(before)
         return np.stack(rows)
@@ -125,7 +123,7 @@ class Prepared:
         h1, g1 = composite.moments(instance, zero, slopes)
         table, status = path(numbers, (h, h1), (g, g1), (l1, step), low, high, x, tolerance, self._most)
         if status != 0:
-            raise DataError("the prepared solver does not converge here; `solve` finds out why")
+            raise DataError(_FAILED)
         return table
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
@@ -168,10 +166,11 @@ class PreparedProgram:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
         z, _, _, status, _ = program(*self._parts, self._start, tolerance, 100)
         if status != 0:
-            raise DataError("the prepared solver does not converge here; `solve` finds out why")
+            raise DataError(_FAILED)
         return dict(self._derived.free.forward(self._layout.unpack(z)))
 
 
+_FAILED = "the prepared solver does not converge here; `solve` finds out why"
 #: What to do where nothing can be compiled whole.
 _REMEDY = (
     "only smooth objectives with weights on |x| and bounds, quadratic programs and mixture likelihoods (method='em') "

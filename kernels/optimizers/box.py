@@ -71,14 +71,18 @@ def sweep(g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array) -> t
         slope, weight = q[i], l1[i]
         if curve > 0.0:
             t = slope + curve * old
-            new = (max(t - weight, 0.0) - max(-t - weight, 0.0)) / curve
+            # t − t is 0, but NaN where t is
+            new = (t - weight) / curve if t > weight else (t + weight) / curve if t < -weight else t - t
         elif slope > weight:
             new = np.inf
         elif slope < -weight:
             new = -np.inf
         else:
             new = old
-        new = min(max(new, low[i]), high[i])
+        if new < low[i]:
+            new = low[i]
+        if new > high[i]:
+            new = high[i]
         if new != old:
             if not abs(new) < np.inf:
                 return np.inf, changes
@@ -87,7 +91,9 @@ def sweep(g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array) -> t
             row = g[i]
             for k in range(n):
                 q[k] -= step * row[k]
-            largest = max(largest, abs(step) * max(curve, 1e-300))
+            moved = abs(step) * (curve if curve > 1e-300 else 1e-300)
+            if moved > largest:
+                largest = moved
             before = (old > 0.0) - (old < 0.0) + 4 * (old == low[i]) + 8 * (old == high[i])
             after = (new > 0.0) - (new < 0.0) + 4 * (new == low[i]) + 8 * (new == high[i])
             changes += before != after
@@ -104,10 +110,10 @@ def violation(l1: Array, low: Array, high: Array, x: Array, q: Array) -> float:
             down = up
         elif x[i] < 0.0:
             up = down
-        if x[i] < high[i]:
-            worst = max(worst, up)
-        if x[i] > low[i]:
-            worst = max(worst, -down)
+        if x[i] < high[i] and up > worst:
+            worst = up
+        if x[i] > low[i] and -down > worst:
+            worst = -down
     return worst
 
 
@@ -179,12 +185,17 @@ def box_quadratic(
 ) -> tuple[int, int]:
     """(status, sweeps); `x` holds the start and then the minimiser. `tol` bounds the violation relative to |c|."""
     n = x.size
-    q, a, b = np.empty(n), np.empty((n, n)), np.empty(n)
-    free = np.empty(n, np.int64)
+    work, free = np.empty((n + 2, n)), np.empty(n, np.int64)
+    a, b, q = work[:n], work[n], work[n + 1]
     size = 1e-300
     for i in range(n):
-        x[i] = min(max(x[i], low[i]), high[i])
-        size = max(size, abs(c[i]), l1[i])
+        if x[i] < low[i]:
+            x[i] = low[i]
+        if x[i] > high[i]:
+            x[i] = high[i]
+        for edge in (abs(c[i]), l1[i]):
+            if edge > size:
+                size = edge
     residual(g, c, x, q)
     wait, patience = 0, 1
     for k in range(most):

@@ -28,16 +28,16 @@ CONVERGED, STEPS, NO_MODEL, NOT_FINITE, NO_DESCENT = 0, 1, 2, 3, 4
 
 def proximal_newton(
     oracle: Callable[[Array], tuple[float, Array, Array]],
-    x: Array,
     l1: Array,
     low: Array,
     high: Array,
+    x: Array,
     tol: float,
     most: int,
-) -> tuple[Array, float, float, int, int, int]:
-    """`(x, F, F at the start, status, steps, evaluations)`."""
+) -> tuple[float, float, int, int, int]:
+    """`(F, F at the start, status, steps, evaluations)`; `x` holds the start and then the best point."""
     n = x.size
-    x = x.copy()
+    x_new = np.empty(n)
     plain = True
     for i in range(n):
         x[i] = min(max(x[i], low[i]), high[i])
@@ -52,16 +52,16 @@ def proximal_newton(
         if step == 0:
             first = total
         if not abs(total) < np.inf or not np.isfinite(np.sum(g)) or not np.isfinite(np.sum(h)):
-            return x, total, first, NOT_FINITE, step, evaluations
+            return total, first, NOT_FINITE, step, evaluations
         p = -g
         if plain:
             if not cholesky_solve(h, p, n):
-                return x, total, first, NO_MODEL, step, evaluations
+                return total, first, NO_MODEL, step, evaluations
         else:
             # coordinate descent needs curvature, which rounding must not turn negative
             for i in range(n):
                 if h[i, i] < 0.0:
-                    return x, total, first, NO_MODEL, step, evaluations
+                    return total, first, NO_MODEL, step, evaluations
             z, c = x.copy(), p
             for i in range(n):
                 if x[i] != 0.0:
@@ -70,7 +70,7 @@ def proximal_newton(
                         c[k] += t * row[k]
             status, _ = box_quadratic(h, c, l1, low, high, z, 1e-13, 200 + 10 * n)
             if status == NO_MINIMUM:
-                return x, total, first, NO_MODEL, step, evaluations
+                return total, first, NO_MODEL, step, evaluations
             p = z - x
         model = 0.0
         for i in range(n):
@@ -79,10 +79,12 @@ def proximal_newton(
         scale = max(abs(total), min(1.0, gained))
         if -model <= tol * scale:
             # Δ is twice the fall for a quadratic without weights
-            return x + p, total + 0.5 * model, first, CONVERGED, step + 1, evaluations
+            x += p
+            return total + 0.5 * model, first, CONVERGED, step + 1, evaluations
         t, accepted = 1.0, False
         for _ in range(40):
-            x_new = x + t * p
+            for i in range(n):
+                x_new[i] = x[i] + t * p[i]
             f_new, g_new, h_new = oracle(x_new)
             evaluations += 1
             total_new = f_new
@@ -90,9 +92,10 @@ def proximal_newton(
                 total_new += l1[i] * abs(x_new[i])
             if total_new <= total + 1e-4 * t * model + 1e-15 * abs(total):
                 accepted = True
-                x, f, g, h = x_new, f_new, g_new, h_new
+                x[:] = x_new
+                f, g, h = f_new, g_new, h_new
                 break
             t *= 0.5
         if not accepted:
-            return x, total, first, NO_DESCENT, step, evaluations
-    return x, f, first, STEPS, most, evaluations
+            return total, first, NO_DESCENT, step, evaluations
+    return f, first, STEPS, most, evaluations

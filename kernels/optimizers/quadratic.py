@@ -20,18 +20,17 @@ from .box import NO_MINIMUM, OPTIMAL, UNFINISHED, box_quadratic, cholesky_solve
 
 def solve_quadratic(
     moments: Callable[[], tuple[Array, Array]],
-    x: Array,
     l1: Array,
     low: Array,
     high: Array,
+    x: Array,
     tol: float,
     most: int,
-) -> tuple[Array, int]:
-    """`(x, status)`."""
+) -> int:
+    """The status; `x` holds the start and then the minimiser."""
     g, h = moments()
-    found = x.copy()
-    status = minimum(h, g, l1, low, high, found, tol, most)
-    return found, status
+    found: int = minimum(h, g, l1, low, high, x, tol, most)
+    return found
 
 
 @compiled

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from derive.kernels.narrow import NARROW
 from derive.kernels.rowwise import LONG
-from derive.kernels.special import add_rows, add_then_dot, compiled, dot_rows
+from derive.kernels.special import add_rows, add_then_dot, compiled, dot_rows, syrk
 
 
 @compiled
@@ -17,6 +18,11 @@ def _dot(block, w, z):
 @compiled
 def _add(block, r, g):
     add_rows(block, r, g)
+
+
+@compiled
+def _gram(block, factor, out):
+    syrk(block, factor, out)
 
 
 @compiled
@@ -48,6 +54,18 @@ def test_dot_and_add_at_all_remainders(dtype):
             room, g = _guarded(np.ones(d))
             _add(X, r, g)
             np.testing.assert_allclose(g, 1 + X.T @ r[:n], rtol=tolerance, atol=tolerance * 10)
+            assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
+
+
+def test_gram_matrices_at_all_remainders():
+    """The lower triangle of out += s·XᵀX, in registers and by BLAS; neighbours stay as they were."""
+    rng = np.random.default_rng(0)
+    for n in (0, 1, 5, 8, 19):
+        for d in (1, 2, 3, 7, 8, 9, 15, 21, NARROW, NARROW + 1):
+            _, X = _guarded(rng.standard_normal((n, d)))
+            room, out = _guarded(np.ones((d, d)))
+            _gram(X, -0.5, out)
+            np.testing.assert_allclose(np.tril(out), np.tril(1 - X.T @ X / 2), rtol=1e-13, atol=1e-12)
             assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
 
 
