@@ -3,16 +3,19 @@
 The part of the second derivative that holds no unknown is a lower bound when the rest is proved nonnegative;
 an upper bound follows by replacing weights of squares by their largest values (σ(z) σ(−z) ≤ 1/4, σ ≤ 1).
 λ_min(lower) is the strong convexity constant and λ_max(upper) the Lipschitz constant of the gradient:
-for ridge-logistic regression λ I ≤ ∇²f ≤ λ I + Xᵀdiag(y²)X / 4.
+for ridge-logistic regression λ I ≤ ∇²f ≤ λ I + Xᵀdiag(y²)X / 4. The bounds are found as quadratic forms in the
+directions, so that several unknowns have them too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 import sympy
 
 from ..build import Factor, add, constant_value, einsum, is_zero, negate, power, split_power
 from ..differentiate import gradient, jacobian
-from ..node import Apply, Einsum, Node, Sum, Variable, depends_on, ones, variables
+from ..node import Apply, Einsum, Node, Sum, Variable, ones, variables
 from ..operators import apply
 from ..simplify import expand, simplify
 from ..sizes import ONE
@@ -22,29 +25,31 @@ from .signs import Prover, Term
 _AT_MOST_ONE = frozenset({"sigmoid", "softmax", "max_share"})
 
 
-def hessian_bounds(form: Node, unknown: Variable, direction: Variable) -> tuple[Node | None, Node | None]:
-    """(lower, upper), each a matrix over the axes of the unknown twice, or None where none was found."""
-    view = expand(form)
-    terms = flat(view)
-    terms = _logistic_pairs(terms)
-    fixed = [(c, t) for c, t in terms if not depends_on(t, unknown)]
-    rest = [(c, t) for c, t in terms if depends_on(t, unknown)]
-    if any(v.name.startswith("_kink") for v in variables(form)):
-        return None, None
-    prover = Prover([direction])
+def form_bounds(
+    form: Node, directions: Mapping[Variable, Variable], kinks: Collection[Variable], prover: Prover
+) -> tuple[Node | None, Node | None]:
+    """(lower, upper): quadratic forms in the directions, free of the unknowns, between which the form lies.
+
+    `prover` is the one that proved the form nonnegative. None stands for a bound that was not found. Kinks are
+    nonnegative measures: they spoil the upper bound alone.
+    """
+    moving = {*directions, *kinks}
+    terms = _logistic_pairs(flat(expand(form)))
+    rest = [(c, t) for c, t in terms if moving & set(variables(t))]
+    fixed = [(c, t) for c, t in terms if not moving & set(variables(t))]
     lower: Node | None = None
     remainder = add(rest, ())
     if is_zero(remainder) or prove_form(prover, remainder) is not None:
-        lower = _matrix(add(fixed, ()), direction)
+        lower = add(fixed, ())
     above: list[tuple[sympy.Expr, Node]] = list(fixed)
     for c, t in rest:
         if c.is_nonpositive and prover.prove(t) is not None:
             continue
-        bound = _bounded(prover, t, unknown) if c.is_nonnegative else None
+        bound = _bounded(prover, t, moving) if c.is_nonnegative else None
         if bound is None:
             return lower, None
         above.append((c * bound[0], bound[1]))
-    return lower, _matrix(add(above, ()), direction)
+    return lower, add(above, ())
 
 
 def _logistic_pairs(terms: list[Term]) -> list[Term]:
@@ -67,9 +72,9 @@ def _logistic_pairs(terms: list[Term]) -> list[Term]:
     return found
 
 
-def _matrix(form: Node, direction: Variable) -> Node:
-    """The matrix of a quadratic form."""
-    return simplify(add([(sympy.S.Half, jacobian(gradient(form, direction), direction))]))
+def matrix_of(form: Node, rows: Variable, columns: Variable | None = None) -> Node:
+    """The matrix of a quadratic form, or its block for two directions."""
+    return simplify(add([(sympy.S.Half, jacobian(gradient(form, rows), columns or rows))]))
 
 
 def _largest(prover: Prover, node: Node) -> sympy.Expr | None:
@@ -85,13 +90,13 @@ def _largest(prover: Prover, node: Node) -> sympy.Expr | None:
     return least**exponent
 
 
-def _bounded(prover: Prover, term: Node, unknown: Variable) -> tuple[sympy.Expr, Node] | None:
+def _bounded(prover: Prover, term: Node, moving: Collection[Variable]) -> tuple[sympy.Expr, Node] | None:
     """The term with the factors that hold the unknown replaced by their largest values."""
     if not isinstance(term, Einsum):
         return None
     factors: list[Factor] = list(zip(term.operands, term.inputs, strict=True))
     scale = ONE
-    weights = [f for f in factors if depends_on(f[0], unknown)]
+    weights = [f for f in factors if set(moving) & set(variables(f[0]))]
     others = [f for f in factors if f not in weights]
     waiting = list(weights)
     while waiting:

@@ -9,7 +9,7 @@ matrix, so that matrix unknowns, several unknowns and compositions need no rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..node import Node, Variable, size_symbols, variable, variables
 from ..sizes import Binding
 from ..stable import recognise
 from ..statement.arithmetic import sub
-from .bounds import hessian_bounds
+from .bounds import form_bounds, matrix_of
 from .curvature import Line, Undecided
 from .domains import check_domain, check_unknown, rounded, signed_where_defined
 from .forms import prove_form
@@ -36,6 +36,8 @@ class Convexity:
     """The verdict. `status` is "convex", "not convex" or "undecided".
 
     `proof` is a tree of steps, `counterexample` a point and a direction; lower ≤ ∇²f ≤ upper where found.
+    `bounds` are the same as quadratic forms in `directions`, one for each unknown, and `kinks` the measures in `form`
+    with the operators whose kinks they are.
 
     >>> import derive as dv
     >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
@@ -52,23 +54,54 @@ class Convexity:
     counterexample: Counterexample | None = None
     form: Node | None = None
     domain: tuple[str, ...] = ()
-    lower: Node | None = None
-    upper: Node | None = None
+    bounds: tuple[Node | None, Node | None] = (None, None)
+    directions: tuple[Variable, ...] = ()
+    kinks: Mapping[Variable, Node] = field(default_factory=dict)
+
+    @property
+    def lower(self) -> Node | None:
+        """The matrix of the lower bound, of a single unknown."""
+        return self._matrix(self.bounds[0])
+
+    @property
+    def upper(self) -> Node | None:
+        """The matrix of the upper bound, of a single unknown."""
+        return self._matrix(self.bounds[1])
+
+    def _matrix(self, bound: Node | None) -> Node | None:
+        if bound is None or len(self.directions) != 1 or self.directions[0].order > 2:
+            return None
+        return matrix_of(bound, self.directions[0])
 
     def lines(self, steps: bool = True) -> list[str]:
         """The verdict and its grounds; the proof step by step, or its claim alone."""
         out = [self.status + (f": {self.reason}" if self.reason else "")]
         if self.domain:
             out.append("on the convex set " + ", ".join(self.domain))
-        if self.lower is not None:
-            out.append(f"Hessian >= {_shown(self.lower)}")
-        if self.upper is not None:
-            out.append(f"Hessian <= {_shown(self.upper)}")
+        out += [f"{what} {sign} {shown}" for what, sign, shown in self.inequalities()]
         if self.proof is not None:
-            out += self.proof.lines(1) if steps else self.proof.lines(1)[:1]
+            shown = self.proof.lines(1) if steps else self.proof.lines(1)[:1]
+            out += shown
+            for kink, node in self.kinks.items():
+                if any(kink.name in line for line in shown):
+                    out.append(
+                        f"  {kink.name} is the second derivative of {notation.text(node)} at its kinks, a measure"
+                    )
         if self.counterexample is not None:
             out.append(f"  {self.counterexample}")
         return out
+
+    def inequalities(self) -> list[tuple[str, str, str]]:
+        """The bounds of the Hessian as text: what, the sign, and the matrix; of several unknowns the form."""
+        found = []
+        for sign, bound, matrix in ((">=", self.bounds[0], self.lower), ("<=", self.bounds[1], self.upper)):
+            if bound is None or (sign == ">=" and is_zero(bound)):
+                continue
+            if matrix is not None:
+                found.append(("Hessian", sign, _shown(matrix)))
+            else:
+                found.append(("second derivative", sign, notation.text(bound)))
+        return found
 
     def constants(
         self, arrays: Mapping[str, Any] | None = None, /, **more: Any
@@ -83,23 +116,34 @@ class Convexity:
         (4.0, 9.0)
         """
         data = {**(arrays or {}), **more}
-        bounds = [n for n in (self.lower, self.upper) if n is not None]
-        whole = bounds if self.form is None else [self.form, *bounds]
+        bounds = [n for n in self.bounds if n is not None]
+        whole = [*([] if self.form is None else [self.form]), *bounds, *self.kinks.values()]
         binding = Binding({s: int(data[s.name]) for s in size_symbols(*whole) if s.name in data})
         for v in variables(*whole):
             if v.name in data:
                 binding.learn(v.name, v.shape, np.shape(data[v.name]))
+        found = [
+            None if b is None else np.linalg.eigvalsh(self.assembled(b, data, binding)) for b in self.bounds
+        ]
+        return (
+            None if found[0] is None else float(found[0][0]),
+            None if found[1] is None else float(found[1][-1]),
+        )
+
+    def assembled(self, bound: Node, data: Mapping[str, Any], binding: Binding) -> Any:
+        """The matrix of one of `bounds` over all entries of the unknowns, in numbers."""
         sizes = {s.name: n for s, n in binding.values.items()}
-        found: list[float | None] = []
-        for node, pick in ((self.lower, min), (self.upper, max)):
-            if node is None:
-                found.append(None)
-                continue
-            names = {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}
-            matrix = evaluate(node, {k: a for k, a in {**sizes, **data}.items() if k in names})
-            size = int(np.sqrt(matrix.size))
-            found.append(float(pick(np.linalg.eigvalsh(matrix.reshape(size, size)))))
-        return found[0], found[1]
+        counts = [int(np.prod(binding.shape(d.shape), dtype=np.int64)) for d in self.directions]
+        rows = []
+        for i, d in enumerate(self.directions):
+            row = []
+            for j, e in enumerate(self.directions):
+                node = matrix_of(bound, d, e)
+                names = {v.name for v in variables(node)} | {s.name for s in size_symbols(node)}
+                block = evaluate(node, {k: a for k, a in {**sizes, **data}.items() if k in names})
+                row.append(np.broadcast_to(block, binding.shape(node.shape)).reshape(counts[i], counts[j]))
+            rows.append(row)
+        return np.block(rows)
 
     def record(self) -> dict[str, Any]:
         """The verdict as plain data."""
@@ -140,12 +184,18 @@ def _shown(bound: Node) -> str:
 
 
 def convexity(
-    objective: Node, unknowns: Sequence[Variable], *, seed: int = 0, look: bool = True, compose: bool = True
+    objective: Node,
+    unknowns: Sequence[Variable],
+    *,
+    seed: int = 0,
+    look: bool = True,
+    compose: bool = True,
+    bounded: bool | None = None,
 ) -> Convexity:
     """Is the scalar convex in the unknowns jointly, for all data that satisfy the facts?
 
     `look` asks for a counterexample where no proof is found; `compose` allows the proof to take affine parts
-    for unknowns of their own.
+    for unknowns of their own; `bounded` asks for bounds of the Hessian (by default as `look`).
     """
     root = recognise(objective)
     directions = {v: variable(f"d_{v.name}", v.shape, v.facts & {"symmetric", "diagonal"}) for v in unknowns}
@@ -159,15 +209,17 @@ def convexity(
         form = line.jets[root].curvature
         domain = tuple(check_domain(root, line, values, forms))
         forms.positive, forms.negative = signed_where_defined(root)
+        forms.kinks = frozenset(line.kinks)
         if form is None or is_zero(form):
             return Convexity("convex", "the objective is affine in the unknowns", domain=domain)
         proof = prove_form(forms, form)
         if proof is not None:
             because = "the second derivative along every direction d is nonnegative"
             bounds: tuple[Node | None, Node | None] = (None, None)
-            if look and len(unknowns) == 1 and unknowns[0].order <= 2:
-                bounds = hessian_bounds(form, unknowns[0], directions[unknowns[0]])
-            return Convexity("convex", because, proof, None, form, domain, *bounds)
+            if look if bounded is None else bounded:
+                bounds = form_bounds(form, directions, line.kinks, forms)
+            along = tuple(directions.values())
+            return Convexity("convex", because, proof, None, form, domain, bounds, along, line.kinks)
     except Undecided as found:
         reason = str(found)
     composed = _of_affine_maps(root, unknowns) if compose else None
@@ -202,9 +254,12 @@ def problem_convexity(
     unknowns: Sequence[Variable],
     sense: str,
     relations: Iterable[tuple[Node, str, Node]] = (),
+    look: bool = True,
 ) -> Convexity:
     """Is the problem convex: the objective (negated for a maximum), every g ≤ 0, and every equation affine?"""
-    main = convexity(objective if sense == "minimize" else negate(objective), unknowns)
+    main = convexity(
+        objective if sense == "minimize" else negate(objective), unknowns, look=look, bounded=True
+    )
     if main.status != "convex":
         return main
     premises = [main.proof] if main.proof is not None else []
@@ -224,4 +279,4 @@ def problem_convexity(
     if len(premises) <= 1:
         return main
     claim = Step("the problem is convex", "objective and constraints", tuple(premises))
-    return Convexity("convex", main.reason, claim, None, main.form, main.domain)
+    return replace(main, proof=claim)

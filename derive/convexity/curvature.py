@@ -23,7 +23,7 @@ import sympy
 
 from ..build import add, einsum, is_zero
 from ..differentiate import jvp, substitute
-from ..node import Apply, Einsum, Node, Sum, Variable, topological, variable
+from ..node import Apply, Einsum, Node, Sum, Variable, size_symbols, topological, variable, variables
 from ..operators import apply, lookup
 from ..sizes import ONE
 
@@ -58,7 +58,9 @@ class Line:
         """`rounded` says of a power whose exponent lies between 0 and 1 whether its base may touch zero."""
         self.jets: dict[Node, Jet] = {}
         self.depending: set[Node] = set(directions)
-        self.kinks = 0
+        #: The measures that kinks add, each with the operator whose kink it is.
+        self.kinks: dict[Variable, Node] = {}
+        self.taken = {v.name for v in (*variables(root), *directions)} | {s.name for s in size_symbols(root)}
         self.rounded = rounded
         for node in topological([root]):
             if isinstance(node, Variable) and node in directions:
@@ -133,10 +135,18 @@ class Line:
                 second.append((ONE, substitute(partial[k], {**back, t[k]: bend})))
         kink = KINKS.get(node.op, 1 if self.rounded(node) else 0)
         if kink:
-            measure = variable(f"_kink{self.kinks}", node.shape, ["nonnegative"])
-            self.kinks += 1
-            second.append((sympy.Integer(kink), measure))
+            second.append((sympy.Integer(kink), self._measure(node)))
         return Jet(_total(first, node), _total(second, node))
+
+    def _measure(self, node: Apply) -> Variable:
+        """The second derivative of an operator at its kinks: a nonnegative array with a name of its own."""
+        count = len(self.kinks) + 1
+        while f"kink_{count}" in self.taken:
+            count += 1
+        measure = variable(f"kink_{count}", node.shape, ["nonnegative"])
+        self.taken.add(measure.name)
+        self.kinks[measure] = node
+        return measure
 
 
 def _total(terms: Sequence[tuple[sympy.Expr, Node | None]], node: Node) -> Node | None:

@@ -51,6 +51,7 @@ class Prover:
 
     def __init__(self, directions: Iterable[Variable] = ()) -> None:
         self.directions = frozenset(directions)
+        self.kinks: frozenset[Variable] = frozenset()  # measures that kinks add to a second derivative
         self.defined: dict[Variable, Node] = {}  # atoms and what they stand for
         self.positive: set[Node] = set()  # positive wherever the statement is defined
         self.negative: set[Node] = set()
@@ -71,6 +72,16 @@ class Prover:
         """The claim in words."""
         return f"{notation.text(self.plain(node))} {'>' if strict else '>='} 0"
 
+    def _why(self, node: Node) -> str:
+        if isinstance(node, Variable):
+            return "a convex kink" if node in self.kinks else "declared"
+        if isinstance(node, Apply):
+            exponent = split_power(node)[1]
+            if node.op == "power" and exponent.is_even:
+                return "an even power"
+            return f"{node.op} is so"
+        return "from the facts of its parts"
+
     def plain(self, node: Node) -> Node:
         """The node with the atoms written out."""
         for _ in range(5):
@@ -90,7 +101,7 @@ class Prover:
         if ("positive" if strict else "nonnegative") in node.facts or (
             not strict and "simplex" in node.facts
         ):
-            return done(_why(node))
+            return done(self._why(node))
         if node in self.positive:
             return done("where the statement is defined")
         if isinstance(node, Variable) and node in self.defined:
@@ -280,17 +291,6 @@ class Prover:
                 facts = {"nonnegative": True}
             names[key] = sympy.Symbol(f"a{len(names)}", **facts)
         return names[key]
-
-
-def _why(node: Node) -> str:
-    if isinstance(node, Variable):
-        return "declared" if not node.name.startswith("_kink") else "a convex kink"
-    if isinstance(node, Apply):
-        exponent = split_power(node)[1]
-        if node.op == "power" and exponent.is_even:
-            return "an even power"
-        return f"{node.op} is so"
-    return "from the facts of its parts"
 
 
 def components(node: Einsum, labels: Labels) -> list[tuple[Node, Labels]]:
