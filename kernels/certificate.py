@@ -13,13 +13,15 @@ Floating point sets a limit: `resolution` is the stationarity that rounding x to
 all by itself, max_i |Δg_i| X_i / F over changes of x in the last place. A point is also certified when it
 is at that limit and no worse than √tolerance; the text of the certificate then says so.
 
-What is judged is recomputed from the statement by the interpreter, independently of kernels and solver.
+What is judged is recomputed from the statement by the interpreter, independently of kernels and solver. Where the
+statement is proved to be convex, a vanishing gradient is a global minimum and no curvature is looked for; with
+∇²f ≥ μ > 0 a minimum exists, so that no point can run away, and X_i is at most √(F / μ), which needs no Hessian.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,9 +48,11 @@ class Certificate:
     drift         : |gᵀx| / |xᵀHx|, Newton's step along x relative to x; near 1/‖x‖, not 0, when the
                     objective has no minimum and falls for ever in the direction of x
     curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
-    falls        : whether the objective falls along a direction without curvature (x³ at 0)
+    falls         : whether the objective falls along a direction without curvature (x³ at 0)
     gradient_norm : the plain max_i |g_i|
     where         : the unknown with the largest scaled gradient entry
+    convex        : whether the statement is proved to be convex
+    guarantee     : what else the statement implies, worked out when it is asked for: `.gap`, `.distance`, `.lines()`
     """
 
     value: float
@@ -61,6 +65,18 @@ class Certificate:
     falls: bool = False
     where: str = ""
     tolerance: float = TOLERANCE
+    convex: bool = False
+    guarantee: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def gap(self) -> float | None:
+        """How far the objective is above a lower bound of the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.gap
+
+    @property
+    def distance(self) -> float | None:
+        """A bound of the Euclidean distance to the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.distance
 
     def at_resolution(self, tolerance: float | None = None) -> bool:
         """Whether the point is stationary as far as double precision can tell, and sensibly so."""
@@ -74,6 +90,8 @@ class Certificate:
 
     def saddle(self) -> bool:
         """Whether the objective falls on both sides, or on one: curvature that is negative beyond rounding, or none."""
+        if self.convex:
+            return False  # what is negative is rounding
         return self.falls or (self.curvature is not None and self.curvature < -1e-7)
 
     def runs_away(self) -> bool:
@@ -114,12 +132,15 @@ class Certificate:
             f"{'certified' if self.ok() else 'not certified'}: {self.reason()}",
             f"  objective            {self.value:.15g}",
             f"  largest |gradient|   {self.gradient_norm:.2e}",
-            f"  scaled gradient      {self.stationarity:.2e}   (rounding of x alone: {self.resolution:.1e})",
+            f"  scaled gradient      {self.stationarity:.2e}"
+            + (f"   (rounding of x alone: {self.resolution:.1e})" if self.resolution > 0.0 else ""),
         ]
         if self.curvature is not None:
             lines.append(f"  smallest eigenvalue  {self.curvature:.2e}   (Hessian scaled to unit diagonal)")
         if self.condition is not None:
             lines.append(f"  condition number     {self.condition:.1e}   (of the same)")
+        if self.guarantee is not None:
+            lines += self.guarantee.lines()
         return "\n".join(lines)
 
 
@@ -134,12 +155,16 @@ def certify(
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
     probe: bool = True,
+    convex: bool = False,
+    attained: bool = False,
+    strong: float = 0.0,
 ) -> Certificate:
     """The certificate of a point from values that the caller has recomputed.
 
     `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
     start where that is less (a far start must not make the proof easier).
     `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given, curvature.
+    `convex` says that the objective is proved to be so, `attained` that it then has a minimum, and ∇²f ≥ `strong`.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
@@ -151,26 +176,35 @@ def certify(
         lengths = np.where(known, np.sqrt(size / np.where(known, diagonal, 1.0)), lengths)
     else:
         hessian = None
+        if strong > 0.0:
+            lengths = np.minimum(lengths, np.sqrt(size / strong))
     parts = np.abs(gradient) * lengths / size
     worst = int(np.argmax(parts)) if x.size else 0
-    rounding = _rounding(gradient, x, hessian, gradient_at)
+    settled = convex and attained and bool(parts.max(initial=0.0) <= tolerance)
+    rounding = np.zeros(x.size) if settled else _rounding(gradient, x, hessian, gradient_at)
     curvature, condition, flat = None, None, None
     if hessian is not None:
         curvature, condition, flat = _spectrum(hessian, lengths, size)
-    elif gradient_at is not None and probe and parts.max(initial=0.0) <= tolerance**0.5:
+    elif gradient_at is not None and probe and not convex and parts.max(initial=0.0) <= tolerance**0.5:
         curvature = curvature_by_differences(gradient_at, x)
-    falls = flat is not None and gradient_at is not None and _falls(gradient_at, x, lengths * flat, size)
+    falls = (
+        not convex
+        and flat is not None
+        and gradient_at is not None
+        and _falls(gradient_at, x, lengths * flat, size)
+    )
     return Certificate(
         value=float(value),
         gradient_norm=float(np.abs(gradient).max()),
         stationarity=float(parts.max()),
         resolution=float((rounding * lengths / size).max()),
-        drift=_drift(gradient, x, rounding, hessian, gradient_at),
+        drift=0.0 if convex and attained else _drift(gradient, x, rounding, hessian, gradient_at),
         curvature=curvature,
         condition=condition,
         falls=falls,
         where=layout.place_of(worst) if layout is not None else "",
         tolerance=tolerance,
+        convex=convex,
     )
 
 
@@ -281,6 +315,9 @@ def certify_statement(
     *,
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
+    convex: bool = False,
+    attained: bool = False,
+    strong: float = 0.0,
 ) -> Certificate:
     """The certificate recomputed from the statement by the interpreter.
 
@@ -325,4 +362,7 @@ def certify_statement(
         tolerance=tolerance,
         layout=layout,
         probe=min(x.size, LANCZOS) * sum(np.size(a) for a in arrays.values()) <= PROBED,
+        convex=convex,
+        attained=attained,
+        strong=strong,
     )

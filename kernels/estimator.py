@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -75,7 +76,7 @@ class Statement(BaseEstimator):  # type: ignore[misc]
         with np.errstate(all="ignore"):
             result = problem.solve(data, start=start, **how)
         self.n_iter_ = max(1, int(result.nit))
-        self.certificate_ = str(result.certificate)
+        self.certificate_ = str(replace(result.certificate, guarantee=None))  # what is cheap of it
         for name in problem.unknowns:
             setattr(self, f"{name}_", result[name])
         if not result.success:

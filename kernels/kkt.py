@@ -15,7 +15,7 @@ is computed as well, and has to agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,18 @@ class KktCertificate:
     where: str = ""
     tolerance: float = TOLERANCE
     drift: float = 0.0  # Newton's step along z relative to z, where the Lagrangian curves upwards along z
+    convex: bool = False  # whether the statement is proved to be convex
+    guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
+
+    @property
+    def gap(self) -> float | None:
+        """How far the objective is above a lower bound of the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.gap
+
+    @property
+    def distance(self) -> float | None:
+        """A bound of the Euclidean distance to the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.distance
 
     def faults(self) -> list[str]:
         """The conditions that do not hold, in words."""
@@ -180,7 +192,7 @@ class KktCertificate:
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
             )
-        if self.curvature is not None and self.curvature < -1e-7:
+        if self.curvature is not None and self.curvature < -1e-7 and not self.convex:
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
 
@@ -209,6 +221,8 @@ class KktCertificate:
             lines.append(
                 f"  smallest eigenvalue  {self.curvature:.2e}   (Hessian of the Lagrangian, active tangent space)"
             )
+        if self.guarantee is not None:
+            lines += self.guarantee.lines()
         return "\n".join(lines)
 
 

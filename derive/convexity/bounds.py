@@ -9,7 +9,7 @@ directions, so that several unknowns have them too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import sympy
 
@@ -119,3 +119,40 @@ def _bounded(prover: Prover, term: Node, moving: Collection[Variable]) -> tuple[
     if not prover.form(others, kept) and not all(prover.prove(n) for n, _ in others):
         return None
     return scale, einsum([*others, *fill], ())
+
+
+def spherical(bound: Node, directions: Sequence[Variable]) -> dict[Variable, Node] | None:
+    """Numbers c_v with Σ c_v ‖d_v‖² ≤ bound, read off its terms; None where the rest is not proved nonnegative.
+
+    This part of a lower bound needs no eigenvalues, and as a rule no data.
+    """
+    found: dict[Variable, list[Term]] = {v: [] for v in directions}
+    rest: list[Term] = []
+    for c, t in flat(expand(bound)):
+        part = _sphere(t, directions)
+        if part is None:
+            rest.append((c, t))
+        else:
+            found[part[0]].append((c, part[1]))
+    remainder = add(rest, ())
+    if not is_zero(remainder) and prove_form(Prover(directions), remainder) is None:
+        return None
+    return {v: simplify(add(terms, ())) for v, terms in found.items()}
+
+
+def _sphere(term: Node, directions: Sequence[Variable]) -> tuple[Variable, Node] | None:
+    """d and s, for a term s ‖d‖²."""
+    factors: list[Factor] = [(term, ())]
+    if isinstance(term, Einsum):
+        factors = list(zip(term.operands, term.inputs, strict=True))
+    for v in directions:
+        square = power(v, sympy.Integer(2))
+        own = [f for f in factors if f[0] in (v, square)]
+        others = [f for f in factors if f not in own]
+        whole = len(own) == (1 if any(n is square for n, _ in own) else 2)
+        labels = {ls for _, ls in own}
+        if not own or not whole or len(labels) != 1 or any(ls for _, ls in others):
+            continue
+        if len(set(own[0][1])) == v.order:
+            return v, einsum(others, ())
+    return None

@@ -60,15 +60,27 @@ def bound(dual: Dual, arrays: Mapping[str, Any], tolerance: float = FEASIBLE) ->
     return float(value)
 
 
-def candidate(dual: Dual, arrays: Mapping[str, Any]) -> dict[str, Array] | None:
+def candidate(
+    dual: Dual, arrays: Mapping[str, Any], multipliers: Mapping[str, Array] | None = None
+) -> dict[str, Array] | None:
     """A feasible dual point from a primal one, or None where scaling makes none.
 
-    `arrays` holds the data and the primal unknowns.
+    `arrays` holds the data and the primal unknowns, `multipliers` those of constraints, by name.
     """
-    if set(dual.multipliers) != set(dual.unknowns):
-        return None  # multipliers of constraints do not follow from the primal point alone
+    point = dict(multipliers or {})
     found = evaluate_nodes(list(dual.multipliers.values()), arrays)
-    point = {v.name: a for v, a in zip(dual.multipliers, found, strict=True)}
+    point |= {v.name: a for v, a in zip(dual.multipliers, found, strict=True)}
+    if any(v.name not in point for v in dual.unknowns):
+        return None  # multipliers of constraints do not follow from the primal point alone
+    return feasible(dual, {v.name: point[v.name] for v in dual.unknowns}, arrays)
+
+
+def feasible(dual: Dual, point: Mapping[str, Array], arrays: Mapping[str, Any]) -> dict[str, Array] | None:
+    """A dual point made feasible: signs first, then scaled back; None where that does not suffice."""
+    point = {k: np.asarray(a, dtype=np.float64) for k, a in point.items()}
+    for v in dual.unknowns:
+        if "nonnegative" in v.facts:
+            point[v.name] = np.maximum(point[v.name], 0.0)
     shrink = 1.0
     for r in dual.relations:
         shrink = min(shrink, _allowed(r, dual.unknowns, {**arrays, **point}))
@@ -96,4 +108,4 @@ def recover(dual: Dual, arrays: Mapping[str, Any]) -> dict[str, Array]:
     return {v.name: a for v, a in zip(dual.primal, values, strict=True)}
 
 
-__all__ = ["bound", "candidate", "evaluate_nodes", "recover", "violation"]
+__all__ = ["bound", "candidate", "evaluate_nodes", "feasible", "recover", "violation"]

@@ -1,13 +1,14 @@
 """From a loop to a certified answer of a separable problem.
 
 The loop's point counts for nothing until the interpreter has found the conditions of an optimum satisfied there.
+On large data, where the problem is proved to be convex, it looks at value and gradient alone: no curvature is in doubt.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +39,12 @@ def solve_composite(
         large = options.backend is None and instance.amount >= COMPILE_FROM
         made = loops.first_order if first_order else loops.second_order
         loop = made(instance, arrays, judge, options.backend == "numba" or large)
-        found = _certified(composite, loop, judge, layout.pack(point), (l1, low, high), options, layout)
+        facts = instance.posed.facts
+        known = _Known(composite.quadratic, facts.sphere(instance)) if large and facts.is_convex else None
+        judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]
+        found = _certified(
+            composite, loop, judges, layout.pack(point), (l1, low, high), options, layout, known
+        )
     if found is None:
         return None
     x, proof, slope, steps, evaluations = found
@@ -59,8 +65,22 @@ def certificate(
         return _proof(composite, judge, x, limits, np.inf, tolerance, composite.layout(instance))[0]
 
 
+class _Known(NamedTuple):
+    """Of an objective that is proved to be convex: whether its Hessian is constant, and ∇²f ≥ strong."""
+
+    quadratic: bool
+    strong: float
+
+
 def _certified(
-    composite: Composite, loop: Any, judge: Any, x: Any, limits: Any, options: Options, layout: Any
+    composite: Composite,
+    loop: Any,
+    judges: list[Any],
+    x: Any,
+    limits: Any,
+    options: Options,
+    layout: Any,
+    known: _Known | None,
 ) -> Any:
     """The loop, twice if need be, until the interpreter agrees: (x, certificate, gradient, steps, evaluations)."""
     steps = evaluations = 0
@@ -72,14 +92,25 @@ def _certified(
         steps, evaluations = steps + count, evaluations + tried
         if status != 0:
             return None
-        proof, g = _proof(composite, judge, x, limits, first, options.tolerance, layout)
-        if proof.ok():
-            return x, proof, g, steps, evaluations
+        for judge in judges if aim < AIM else judges[:1]:  # the dear one last
+            proof, g = _proof(
+                composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
+            )
+            if proof.ok():
+                return x, proof, g, steps, evaluations
     return None
 
 
 def _proof(
-    composite: Composite, judge: Any, x: Any, limits: Any, first: float, tolerance: float, layout: Any
+    composite: Composite,
+    judge: Any,
+    x: Any,
+    limits: Any,
+    first: float,
+    tolerance: float,
+    layout: Any,
+    known: _Known | None = None,
+    early: bool = False,
 ) -> tuple[Any, Any]:
     """The certificate, and the gradient."""
     from ..kernels.certificate import certify
@@ -90,10 +121,25 @@ def _proof(
         gain = first - f
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         near = {"hessian": h} if h is not None else {"gradient_at": lambda point: judge(point)[1]}
+        if known is not None:
+            attained = known.quadratic or known.strong > 0.0
+            if attained and early:
+                near = {}  # whether rounding is the limit is looked into at the end
+            near |= {"convex": True, "attained": attained, "strong": known.strong}
         return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
     l1, low, high = limits
     proof: Any = certify_separable(
-        f, g, h, l1, low, high, x, statement_value=stated, tolerance=tolerance, layout=layout
+        f,
+        g,
+        h,
+        l1,
+        low,
+        high,
+        x,
+        statement_value=stated,
+        tolerance=tolerance,
+        layout=layout,
+        convex=known is not None,
     )
     return proof, g
 

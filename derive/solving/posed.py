@@ -14,6 +14,7 @@ from ..stable import recognise
 from ..statement.arithmetic import binary
 from .composite import Composite
 from .constrained import Constrained
+from .facts import Facts
 from .loops import Loops
 from .mixture import Mixture
 from .separable import separable
@@ -106,6 +107,11 @@ class Posed:
         """The loops of a composite problem, with what has been compiled for them."""
         assert self.composite is not None
         return Loops(self.composite)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the statement implies about its optimum."""
+        return Facts(self)
 
     @cached_property
     def mixture(self) -> Mixture | None:

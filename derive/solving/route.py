@@ -23,6 +23,7 @@ from ..sizes import Binding
 from .answer import FIRST_ORDER, solve_composite
 from .composite import LARGEST
 from .free import Free
+from .guarantee import Guarantee
 from .instance import Instance
 from .options import Options
 from .posed import Posed
@@ -60,8 +61,12 @@ def solve(
     start: Mapping[str, Any] | None,
     options: Options,
     starts: int = 1,
+    guaranteed: bool = True,
 ) -> Any:
-    """The optimum on data: SciPy's result with a certificate, the unknowns by name first."""
+    """The optimum on data: SciPy's result with a certificate, the unknowns by name first.
+
+    `guaranteed` attaches what the statement implies beyond the neighbourhood of the answer.
+    """
     if options.precision not in (None, "double", "high"):
         raise ArgumentError(f"precision is 'double' or 'high', not {options.precision!r}")
     if options.max_time is not None and not options.max_time > 0:
@@ -71,9 +76,16 @@ def solve(
     if not 0.0 < options.tolerance < 1.0:
         raise ArgumentError(f"tolerance is a number between 0 and 1, not {options.tolerance}")
     instance = Instance(posed, data, start or {})
-    if starts > 1:
-        return _best_of(instance, options, starts)
-    return _once(instance, options)
+    result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
+    more = None
+    if guaranteed and result.success:
+        found = {name: result[name] for name in posed.names}
+        more = Guarantee(instance, found, posed.sign * result.fun, result.get("multipliers"))
+    if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
+        result.certificate = replace(
+            result.certificate, guarantee=more, value=posed.sign * result.certificate.value
+        )
+    return result
 
 
 def _once(instance: Instance, options: Options) -> Any:
@@ -103,7 +115,7 @@ def _once(instance: Instance, options: Options) -> Any:
         )
     squares = posed.squares if method in _SQUARES or method is None else None
     if squares is not None and (method is not None or squares.fits(instance.binding)):
-        result = _squares(instance, point, options)
+        result = _convex_after_all(_squares(instance, point, options), instance)
         if method is not None:
             return result
         if not (result.certificate.saddle() and result.status != INTERRUPT):
@@ -113,7 +125,7 @@ def _once(instance: Instance, options: Options) -> Any:
         raise ArgumentError(f"method {method} is for sums of squares in vectors, and this objective is none")
     if options.precision == "high":
         raise UnsupportedError("precision='high' is for sums of squares")
-    result = _free(instance, point, options)
+    result = _convex_after_all(_free(instance, point, options), instance)
     if result.status == NO_VALUE and not given:
         for moved in other_starts(posed.unknowns, instance.shapes, options.seed):
             again = _free(instance, moved, options)
@@ -146,8 +158,22 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options) -> Any:
     return best
 
 
+def _convex_after_all(result: Any, instance: Instance) -> Any:
+    """The result, certified where only rounding speaks of a saddle: a problem proved to be convex has none."""
+    if result.success or not result.certificate.saddle() or any(v.facts for v in instance.posed.unknowns):
+        return result
+    proof = replace(result.certificate, convex=instance.posed.facts.is_convex)
+    if proof.ok():
+        result.certificate, result.success, result.status = proof, True, 0
+        result.message = f"certified: {proof.reason()}"
+    return result
+
+
 def _best_of(instance: Instance, options: Options, starts: int) -> Any:
-    """The best of several runs: certified before not, then by value. `r.runs` holds value and success of each."""
+    """The best of several runs: certified before not, then by value. `r.runs` holds value and success of each.
+
+    Where the problem is proved to be convex, the first certified run is the last: no other ends lower.
+    """
     began = time.perf_counter()
     posed = instance.posed
     best: Any = None
@@ -165,6 +191,8 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
         if best is None or rank < best[0]:
             best = (rank, result)
         if result.status == INTERRUPT and "interrupted" in result.message:
+            break
+        if result.success and posed.facts.is_convex:
             break
     best[1].runs = runs
     return best[1]
