@@ -83,3 +83,43 @@ def logaddexp(x: Node, y: Node) -> Node:
 def clip(x: Node, low: Node, high: Node) -> Node:
     """x cut off below `low` and above `high`: minimum(maximum(x, low), high)."""
     return ar.elementwise("minimum", ar.elementwise("maximum", x, low), high)
+
+
+@function()
+def sec(x: Node) -> Node:
+    """The secant 1/cos x, entry by entry."""
+    return _reciprocal("cos", x)
+
+
+@function()
+def csc(x: Node) -> Node:
+    """The cosecant 1/sin x, entry by entry."""
+    return _reciprocal("sin", x)
+
+
+@function()
+def cot(x: Node) -> Node:
+    """The cotangent 1/tan x, entry by entry."""
+    return _reciprocal("tan", x)
+
+
+@function()
+def sech(x: Node) -> Node:
+    """The hyperbolic secant 1/cosh x, entry by entry."""
+    return _reciprocal("cosh", x)
+
+
+@function()
+def csch(x: Node) -> Node:
+    """The hyperbolic cosecant 1/sinh x, entry by entry."""
+    return _reciprocal("sinh", x)
+
+
+@function()
+def coth(x: Node) -> Node:
+    """The hyperbolic cotangent 1/tanh x, entry by entry."""
+    return _reciprocal("tanh", x)
+
+
+def _reciprocal(name: str, x: Node) -> Node:
+    return ar.div(number(1), apply(name, x))

@@ -9,7 +9,9 @@ the left. Names are declared as in the text language; `symbols` renames what the
 - `\sigma(z)`, `\tanh(XW)` and other functions act entry by entry; `\exp`, `\log`, `\sqrt` of a square matrix,
   powers of vectors, `\|A\|` without F, `|v|` of a vector and `1/2n` could mean two things and are refused
 - `\log|\Sigma|` and `\log\det\Sigma` are log |det Σ|; `I` and `\mathbf 1` take the size that fits
-- behind the formula may stand what its letters mean: `…, \quad r = Xw - y`
+- behind the formula may stand what its letters mean: `…, \quad r = Xw - y`, `…, p_i = \sigma(x_i^\top w)`
+- `\bar x` that is not declared is the mean of the x_i that the formula picks
+- in a chain `f = A = B` all formulas must be equal; the first one is the statement
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from ..sizes import Shape, Size, same_size
 from ..stable import recognise
 from . import latex_left as ll
 from . import latex_values as lv
+from .latex_chain import equal
 from .latex_functions import is_zero_constant
 from .latex_grammar import Parser
 from .latex_meaning import Meaning
@@ -89,14 +92,17 @@ class _Statement:
     def __init__(self, text: str, names: Names) -> None:
         self.text, self.names = text, names
         self.applied: dict[str, tuple[str, ...]] = {}  # names defined as functions, such as \\rho(x) = …
+        self.local: dict[str, Tree] = {}  # names defined behind the formula
+        self.indices: dict[str, tuple[str, ...]] = {}
 
     def read(self, shape: Shape | None) -> LatexStatement:
         tokens = tokenize(self.text)
         self.names.letters = {t.value for t in tokens if t.kind in ("letter", "word")}
         main, definitions = self.parts(self.names.renamed(tokens))
         main = ll.objective(main, self.text, self.names)
-        left_tokens, right, update = ll.split(main, self.text)
-        left = ll.read(left_tokens, self.text, self.names, update)
+        main, counted = ll.without_steps(main, self.text, self.names)
+        sides, arrow = ll.sides(main, self.text)
+        left, formulas = self.left_sides(sides, arrow or counted)
         wrt = self.names.lookup(left.wrt) if left.wrt is not None else None
         if (named := left.wrt) is not None and wrt is None and left.labels:
             joined = self.names.joined(named, left.labels)
@@ -111,20 +117,73 @@ class _Statement:
             shape = {"gradient": unknown.shape, "hessian": unknown.shape * 2, "minimiser": unknown.shape}.get(
                 left.kind
             )
-        indices = tuple(label.text for label in left.labels)
-        local = {name: self.tree(tokens, names, ()) for name, (tokens, names) in definitions.items()}
-        tree = self.tree(right, frozenset(local), indices)
-        meaning = Meaning(self.text, self.names, local)
-        if left.labels:
+        self.local = {
+            name: self.tree(tokens, frozenset(definitions), indices)
+            for name, (tokens, indices) in definitions.items()
+        }
+        self.indices = {name: indices for name, (_, indices) in definitions.items()}
+        if left.of:
+            self.formula(list(left.of), None, None, ())  # what is differentiated has to be a formula, too
+        found = [(f, *self.formula(f, shape, unknown, left.labels)) for f in formulas]
+        first, node, row = found[0]
+        for other, value, _ in found[1:]:
+            if not equal(node, value):
+                raise ParseError(
+                    "what stands left and right of this `=` is not equal",
+                    self.text,
+                    self.text.rfind("=", 0, other[0].start) if "=" in self.text else first[0].start,
+                    "a formula is read, or a chain of equal ones; conditions and claims are given apart",
+                )
+        return LatexStatement(left.kind, wrt, recognise(node), row)
+
+    def left_sides(self, sides: list[list[Token]], update: bool) -> tuple[ll.Left, list[list[Token]]]:
+        """What stands on the left, and the formulas of a chain: `f(w) = A`, `H = \\nabla^2 f = A`, `A = B`."""
+        if len(sides) == 1:
+            return ll.Left(), sides
+        try:
+            left = ll.read(sides[0], self.text, self.names, update)
+        except ParseError as refused:
+            try:  # a formula, and equal ones behind it
+                self.formula(sides[0], None, None, ())
+            except DeriveError:
+                raise refused from None
+            return ll.Left(), sides
+        rest = sides[1:]
+        while len(rest) > 1:
+            try:
+                more = ll.read(rest[0], self.text, self.names, False)
+            except ParseError:
+                break
+            if more.kind == "minimiser":
+                break
+            left, rest = (more if more.kind != "value" else left), rest[1:]
+        return left, rest
+
+    def formula(
+        self, tokens: list[Token], shape: Shape | None, unknown: Node | None, labels: tuple[Label, ...]
+    ) -> tuple[Node, bool]:
+        """The node of one formula, and whether it is a row; over the indices of the left side where there are any."""
+        indices = tuple(label.text for label in labels)
+        tree = self.tree(tokens, frozenset(self.local), indices)
+        meaning = Meaning(self.text, self.names, self.local)
+        meaning.indices = self.indices
+        meaning.picked = {
+            part.args[0].data.base
+            for t in (tree, *self.local.values())
+            for part in t.walk()
+            if part.kind == "sub" and part.args[0].kind == "name"
+        }
+        if labels:
             if unknown is None:
                 problem = "the left side has indices, but what it is differentiated by is not declared"
-                raise ParseError(problem, self.text, left.labels[0].position)
-            node = self.indexed(meaning, tree, unknown.shape, left.labels)
-            return LatexStatement(left.kind, wrt, recognise(node))
+                raise ParseError(problem, self.text, labels[0].position)
+            return self.indexed(meaning, tree, unknown.shape, labels), False
         value = self.sized(meaning.value(tree), shape, tree)
-        return LatexStatement(left.kind, wrt, recognise(value.node), value.kind == "row")
+        return value.node, value.kind == "row"
 
-    def parts(self, tokens: list[Token]) -> tuple[list[Token], dict[str, tuple[list[Token], frozenset[str]]]]:
+    def parts(
+        self, tokens: list[Token]
+    ) -> tuple[list[Token], dict[str, tuple[list[Token], tuple[str, ...]]]]:
         """The formula, and the definitions that follow it behind commas."""
         pieces: list[list[Token]] = [[]]
         depth = 0
@@ -138,7 +197,7 @@ class _Statement:
         pieces = [list(p) for p in pieces if any(t.kind != "break" for t in p)]
         if not pieces:
             raise ParseError("there is no formula", self.text, 0)
-        found: dict[str, list[Token]] = {}
+        found: dict[str, tuple[list[Token], tuple[str, ...]]] = {}
         for piece in pieces[1:]:
             left, right, arrow = ll.split(piece, self.text)
             if not left or arrow:
@@ -148,14 +207,13 @@ class _Statement:
                     piece[0].start,
                     "one formula at a time",
                 )
-            name, arguments = ll.definition(left, self.text)
+            name, indices, arguments = ll.definition(left, self.text)
             if arguments:
                 self.applied[name] = tuple(t.value for t in left[-arguments:])
             if name in found:
                 raise ParseError(f"`{name}` is defined twice", self.text, piece[0].start)
-            found[name] = right
-        names = frozenset(found)
-        return pieces[0], {name: (right, names) for name, right in found.items()}
+            found[name] = (right, indices)
+        return pieces[0], found
 
     def tree(self, tokens: list[Token], local: frozenset[str], bound: tuple[str, ...]) -> Tree:
         """The tree of some tokens."""

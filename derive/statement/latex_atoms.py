@@ -50,7 +50,7 @@ class Atoms(Conditions):
         why = {
             "close": f"`{shown}` closes nothing",
             "}": "`}` closes nothing",
-            "=": "more than one `=`; give one equation at a time",
+            "=": "`=` within a formula",
             "break": "a line break between two factors: is this one formula?",
             ",": "`,` here is not between arguments",
         }
@@ -150,13 +150,13 @@ class Atoms(Conditions):
             return self.styled(token)
         if value in FRACTIONS:
             above, below = self.argument(), self.argument()
-            return Tree("frac", (above, below), None, start, below.end)
+            return Tree("frac", (above, below), None, start, self.tokens[self.index - 1].end)
         if value == "sqrt":
             degree: tuple[Tree, ...] = ()
             if self.token is not None and self.token.kind == "open" and self.token.value == "[":
                 degree = self.bracketed()
             inside = self.argument()
-            return Tree("sqrt", (inside, *degree), None, start, inside.end)
+            return Tree("sqrt", (inside, *degree), None, start, self.tokens[self.index - 1].end)
         if value in ("nabla", "partial"):
             raise ParseError(
                 f"`\\{value}` inside a formula", self.text, start, "derivatives stand on the left of `=` only"

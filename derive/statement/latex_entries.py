@@ -23,6 +23,7 @@ from ..errors import (
 from ..limits import NODES
 from ..sizes import Size, same_size
 from . import latex_values as lv
+from .functions import FUNCTIONS
 from .indexing import Span, index
 from .latex_names import Label, Name, Names
 from .latex_tree import Tree
@@ -40,6 +41,8 @@ class Entries:
     def __init__(self, text: str, names: Names, local: Mapping[str, Tree] | None = None) -> None:
         self.text, self.names = text, names
         self.local = dict(local or {})
+        self.indices: dict[str, tuple[str, ...]] = {}  # of names that are defined entry by entry, p_i = …
+        self.picked: set[str] = set()  # names from which the formula picks entries
         self.done: dict[str, Value] = {}
         self.under_way: list[str] = []
         self.scope: dict[str, Size] = {}  # indices that run, and over how many places
@@ -128,10 +131,34 @@ class Entries:
                 raise ParseError(f"`{key}` is defined by itself", self.text, position)
             self.under_way.append(key)
             scope, self.scope = self.scope, {}  # no index of the formula means anything there
-            self.done[key] = self.value(self.local[key])
+            self.done[key] = self.by_entries(self.local[key], self.indices.get(key, ()))
             self.scope = scope
             self.under_way.pop()
         return self.done[key]
+
+    def by_entries(self, tree: Tree, indices: tuple[str, ...], bound: tuple[str, ...] = ()) -> Value:
+        """The array of what a formula gives for every value of the indices; they run as far as they pick."""
+        if not indices:
+            value = self.value(tree)
+            if not bound:
+                return value
+            node = lv.arranged(value, bound, self.scope)
+            return Value(node, {1: "column", 2: "matrix"}.get(node.order, "tensor"))
+        outer = self.scope
+        problem = SizeError(f"nothing says how far {indices[0]} runs")
+        for size in self.axes_of(tree, indices[0]):
+            self.scope = {**outer, indices[0]: size}
+            try:
+                return self.by_entries(tree, indices[1:], (*bound, indices[0]))
+            except SizeError as error:
+                problem = error
+            finally:
+                self.scope = outer
+        raise at(problem, self.text, tree.start)
+
+    def axes_of(self, body: Tree, name: str) -> list[Size]:
+        """The sizes of the axes that an index picks from."""
+        raise NotImplementedError
 
     def _name(self, tree: Tree) -> Value:
         name: Name = tree.data
@@ -148,20 +175,38 @@ class Entries:
             if name.base in self.scope:
                 problem = UnsupportedError(f"the index {name.base} as a number")
                 raise at(problem, self.text, tree.start)
-        if name.accent == "bar":
-            plain = self.find(Name(name.base), tree.start)
-            if plain is not None and plain.kind != "scalar":
-                x = self.names.lookup(Name(name.base)) or name.base
-                raise AmbiguityError(
-                    f"`{name.shown}` could be the mean of {x}, or a name of its own",
-                    (f"mean({x})", f"{x}_bar"),
-                    self.text,
-                    tree.start,
-                    f"declare {x}_bar, or write \\frac1n\\sum_i {name.base}_i",
-                )
+        if name.accent == "bar" and (mean := self.mean_of(name, tree)) is not None:
+            return mean
         if name.mark == "prime":
             raise self.names.unknown(name, self.text, tree.start)
         raise self.names.unknown(name, self.text, tree.start)
+
+    def mean_of(self, name: Name, tree: Tree) -> Value | None:
+        """`\\bar x` where the formula picks x_i: the mean of what i runs over; None where no x is declared."""
+        plain, capital = (
+            None if key in self.names.sizes and key not in self.names.variables else self.find(n, tree.start)
+            for n in (Name(name.base), Name(name.base).capital())
+            for key in [self.names.lookup(n)]
+        )
+        rows = capital if name.capital().base != name.base and capital and capital.kind == "matrix" else None
+        readings = [(f"mean({name.base})", plain)] if plain and plain.kind == "column" else []
+        readings += [(f"mean({name.capital().base}, axis=0)", rows)] if rows else []
+        if len(readings) == 1 and name.base in self.picked:
+            value = readings[0][1]
+            assert value is not None
+            kind = "column" if value.kind == "matrix" else "scalar"
+            return Value(FUNCTIONS["mean"](value.node, axis=0), kind)
+        if not readings and (plain is None or plain.kind == "scalar"):
+            return None
+        x = self.names.lookup(Name(name.base)) or name.base
+        choices = [text for text, _ in readings] or [f"mean({x})"]
+        raise AmbiguityError(
+            f"`{name.shown}` could be the mean of {x}, or a name of its own",
+            (*choices, f"{x}_bar"),
+            self.text,
+            tree.start,
+            f"declare {x}_bar, or define it: …, \\bar {name.base} = \\frac1n\\sum_i {name.base}_i",
+        )
 
     def _ones(self, tree: Tree) -> Value:
         return lv.ones_vector(None)
@@ -201,6 +246,8 @@ class Entries:
             found = self.find(base.data, base.start)
             capital = self.find(base.data.capital(), base.start)
             rows = capital is not None and len(capital.core) >= 2
+            if rows and found is not None and self.names.lookup(base.data) not in self.names.variables:
+                found = None  # a size has no entries: k_j beside a size k is row j of K
             if found is not None and not (rows and self.only_rows(found, capital, tree)):
                 return found, False
             if capital is not None and rows:

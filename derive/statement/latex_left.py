@@ -20,37 +20,92 @@ KINDS = ("value", "gradient", "hessian", "jacobian", "minimiser", "update")
 @final
 @dataclass(frozen=True)
 class Left:
-    """The kind of a left side, the name with respect to which, and the subscripts of that name."""
+    """The kind of a left side, the name with respect to which, and the subscripts of that name.
+
+    `of` are the tokens of the formula that is differentiated, where it stands there: `\\nabla_w \\|w\\|^2`.
+    """
 
     kind: str = "value"
     wrt: Name | None = None
     labels: tuple[Label, ...] = ()
+    of: tuple[Token, ...] = ()
+
+
+_EQUALS = frozenset({"coloneqq", "triangleq", "equiv", "doteq"})
+
+
+def sides(tokens: list[Token], text: str) -> tuple[list[list[Token]], bool]:
+    """The parts between the signs `=` of a chain A = B = C, and whether the one sign is `\\leftarrow`."""
+    parts: list[list[Token]] = [[]]
+    depth, arrow = 0, False
+    for token in tokens:
+        depth += {"{": 1, "open": 1, "}": -1, "close": -1}.get(token.kind, 0)
+        turned = token.kind == "command" and token.value in ("leftarrow", "gets")
+        equal = token.kind == "=" or (token.kind == "command" and token.value in _EQUALS)
+        if depth or not (turned or equal):
+            parts[-1].append(token)
+            continue
+        if arrow or (turned and len(parts) > 1):
+            raise ParseError("`=` beside `\\leftarrow`", text, token.start, "give one of them at a time")
+        if parts[-1] and parts[-1][-1].kind == ":":
+            parts[-1].pop()
+        arrow = arrow or turned
+        parts.append([])
+    for k, part in enumerate(parts):
+        if k and not any(t.kind != "break" for t in part):
+            previous = next((p for p in reversed(parts[:k]) if p), tokens)
+            raise ParseError("nothing stands right of `=`", text, previous[-1].end)
+    return parts, arrow
 
 
 def split(tokens: list[Token], text: str) -> tuple[list[Token], list[Token], bool]:
     """The tokens left and right of the one `=` or `\\leftarrow`, and whether it was the latter."""
-    depth, places = 0, []
-    for k, token in enumerate(tokens):
-        depth += {"{": 1, "open": 1, "}": -1, "close": -1}.get(token.kind, 0)
-        arrow = token.kind == "command" and token.value in ("leftarrow", "gets")
-        equal = token.kind == "=" or (
-            token.kind == "command"
-            and token.value in ("coloneqq", "triangleq", "equiv", "doteq", "triangleq")
-        )
-        if depth == 0 and (arrow or equal):
-            places.append((k, arrow))
-    if not places:
-        return [], tokens, False
-    if len(places) > 1:
-        place = tokens[places[1][0]].start
-        raise ParseError("more than one `=`", text, place, "give one equation at a time")
-    k, arrow = places[0]
-    left = tokens[:k]
-    if left and left[-1].kind == ":":
-        left = left[:-1]
-    if k + 1 == len(tokens):
-        raise ParseError("nothing stands right of `=`", text, tokens[k].end)
-    return left, tokens[k + 1 :], arrow
+    parts, arrow = sides(tokens, text)
+    if len(parts) > 2:
+        raise ParseError("more than one `=`", text, parts[2][0].start, "give one equation at a time")
+    return (parts[0], parts[1], arrow) if len(parts) == 2 else ([], parts[0], False)
+
+
+def without_steps(tokens: list[Token], text: str, names: Names) -> tuple[list[Token], bool]:
+    """`w^{(t+1)} = w^{(t)} - …` without its counters, and whether there were any: an update of w."""
+    reader = _Reader(tokens, text, names)
+    if reader.token is None or reader.token.kind not in ("letter", "word", "command", "{", "declared"):
+        return tokens, False
+    try:
+        found = tokens[: reader.bare()]
+    except ParseError:
+        return tokens, False
+    rest = tokens[len(found) :]
+    inner = _Reader(rest, text, names)
+    if not found or not inner.is_("^", "_"):
+        return tokens, False
+    group = inner.group(1)
+    signs = [t.value for t in group if t.kind not in ("open", "close")]
+    if len(signs) != 3 or signs[1:] != ["+", "1"] or names.lookup(Name(signs[0])) is not None:
+        return tokens, False
+    inner.index = 1
+    inner.skip(group)
+    if not inner.is_("=", "leftarrow", "gets"):
+        return tokens, False
+    return [*found, *_uncounted(rest[inner.index :], signs[0], text, names)], True
+
+
+def _uncounted(tokens: list[Token], letter: str, text: str, names: Names) -> list[Token]:
+    """The tokens without `^{(t)}`, `_t`."""
+    kept: list[Token] = []
+    k = 0
+    while k < len(tokens):
+        if tokens[k].value in ("^", "_") and k + 1 < len(tokens):
+            reader = _Reader(tokens, text, names)
+            reader.index = k + 1
+            group = reader.group(k + 1)
+            if [t.value for t in group if t.kind not in ("open", "close")] == [letter]:
+                reader.skip(group)
+                k = reader.index
+                continue
+        kept.append(tokens[k])
+        k += 1
+    return kept
 
 
 _OPTIMA = frozenset({"min", "max", "minimize", "maximize", "minimise", "maximise"})
@@ -61,6 +116,9 @@ def objective(tokens: list[Token], text: str, names: Names) -> list[Token]:
 
     A big operator runs over an index; over a declared array it only says that the formula is an objective.
     """
+    spelled = tokens[0].kind == "word" and tokens[0].value in _OPTIMA - {"min", "max"}
+    if spelled and len(tokens) > 1 and tokens[1].kind != "_":
+        return tokens[1:]
     reader = _Reader(tokens, text, names)
     if reader.is_("underset"):
         reader.index += 1
@@ -90,17 +148,18 @@ def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
     return _Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
 
 
-def definition(tokens: list[Token], text: str) -> tuple[str, int]:
-    """The name that an equation behind the formula defines, and how many tokens of arguments it has."""
+def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int]:
+    """The name that an equation behind the formula defines, its indices, and how many tokens of arguments it has."""
     reader = _Reader(tokens, text, Names({}))
     name, labels = reader.name()
-    if name is None or labels:
+    indices = tuple(label.text for label in labels)
+    if name is None or any(label.kind != "name" for label in labels) or len(set(indices)) < len(indices):
         start = tokens[0].start if tokens else len(text)
         raise ParseError("behind the formula stands something that defines no name", text, start)
     rest = reader.arguments()
     if reader.index != len(tokens):
         raise ParseError("this defines no name", text, reader.place)
-    return name.shown, rest
+    return name.shown, indices, rest
 
 
 @final
@@ -213,8 +272,29 @@ class _Reader:
                     if again != wrt or again is None:
                         raise self.refuse()
             self.skip(group)
-        argument = self.function() if self.token is not None or wrt is None else None
-        return Left("hessian" if hessian else "gradient", wrt or argument, labels)
+        argument, of = self.differentiated(wrt) if self.token is not None or wrt is None else (None, ())
+        return Left("hessian" if hessian else "gradient", wrt or argument, labels, of)
+
+    def differentiated(self, wrt: Name | None) -> tuple[Name | None, tuple[Token, ...]]:
+        """`f(w)`, or a whole formula: the argument, and the tokens of the formula."""
+        start = self.index
+        try:
+            name = self.function()
+            known = any(t.kind != "open" for t in self.tokens[start : start + 1])
+            if self.index == len(self.tokens) and known and not self.formula(self.tokens[start:]):
+                return name, ()
+        except ParseError:
+            pass
+        if wrt is None:
+            self.index = start
+            raise self.refuse()
+        self.index = len(self.tokens)
+        return None, tuple(self.tokens[start:])
+
+    def formula(self, tokens: list[Token]) -> bool:
+        """Whether a name is that of declared data, and so no function that the text speaks of."""
+        name, labels = _Reader(tokens, self.text, self.names).name()
+        return name is not None and not labels and self.names.lookup(name) in self.names.variables
 
     def function(self) -> Name | None:
         """`f`, `f(w)`, `\\mathcal L(W, b)`; gives the argument where there is one."""
@@ -233,8 +313,8 @@ class _Reader:
             group = self.group(self.index)
             wrt, labels = _Reader(group, self.text, self.names).name()
             self.skip(group)
-            self.function()
-            return Left("gradient", wrt, labels)
+            _, of = self.differentiated(wrt)
+            return Left("gradient", wrt, labels, of)
         self.function()
         if not self.is_("/"):
             raise self.refuse()
@@ -256,11 +336,17 @@ class _Reader:
             raise self.refuse()
         twice = len(above) > 2 and above[1].value == "^" and above[2].value in ("2", "{")
         wrt, labels, count = _below(below, self)
+        kind = "hessian" if twice or count > 1 else "gradient"
+        upper = _Reader(above[3 if twice and above[2].value == "2" else 1 :], self.text, self.names)
+        if twice and above[2].value != "2":  # \\partial^{2}
+            upper.tokens = above[5:]
         if self.index < len(self.tokens):
-            argument = self.argument_name() if self.token and self.token.kind == "open" else self.function()
-        else:
-            argument = None
-        return Left("hessian" if twice or count > 1 else "gradient", wrt or argument, labels)
+            if upper.token is not None:  # \\frac{\\partial f}{\\partial w}(w)
+                return Left(kind, wrt or self.argument_name(), labels)
+            argument, of = self.differentiated(wrt)
+            return Left(kind, wrt or argument, labels, of)
+        of = upper.differentiated(wrt)[1] if upper.token is not None else ()
+        return Left(kind, wrt, labels, of)
 
     # ------------------------------------------------------------ pieces
 
@@ -280,6 +366,13 @@ class _Reader:
     def skip(self, group: list[Token]) -> None:
         """Go behind an argument."""
         self.index += len(group) + (2 if self.token is not None and self.token.kind == "{" else 0)
+
+    def bare(self) -> int:
+        """How many tokens a name without scripts takes; 0 where there is none."""
+        tokens = [t if t.value not in ("_", "^") else Token("stop", "", t.start, t.end) for t in self.tokens]
+        reader = _Reader(tokens, self.text, self.names)
+        name, _ = reader.name()
+        return reader.index if name is not None else 0
 
     def name(self) -> tuple[Name | None, tuple[Label, ...]]:
         """A name with a style, accent and subscript."""

@@ -11,6 +11,7 @@ from .functions import FUNCTIONS
 #: Functions that are commands, by the name under which they are known here.
 COMMAND_FUNCTIONS = {
     **{n: n for n in "exp log sin cos tan sinh cosh tanh arcsin arccos arctan det max min".split()},
+    **{n: n for n in "sec csc cot sech csch coth".split()},
     "ln": "log",
     "Tr": "tr",
     "tr": "tr",
@@ -53,17 +54,21 @@ _WORDS = {
     "abs": "abs",
     "determinant": "det",
 }
-_ALLOWED = {"tr", "det", "logdet", "inv", "diag", "vec", "sum", "mean", "sumsq", "norm", "softmax"} | {
-    "logsumexp",
-    "log_softmax",
-    "max",
-    "min",
-    "sqrt",
-    "square",
-    "kron",
-    "dot",
-    "outer",
-}
+_ALLOWED = (
+    {"tr", "det", "logdet", "inv", "diag", "vec", "sum", "mean", "sumsq", "norm", "softmax"}
+    | {
+        "logsumexp",
+        "log_softmax",
+        "max",
+        "min",
+        "sqrt",
+        "square",
+        "kron",
+        "dot",
+        "outer",
+    }
+    | set("sec csc cot sech csch coth".split())
+)
 #: What stands in lecture notes and is not read, with what to write instead.
 REFUSED = {
     "infty": "numbers are finite",

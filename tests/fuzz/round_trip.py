@@ -98,6 +98,8 @@ def check(node: Node, seed: int = 0) -> str:
     except LimitError:
         return "beyond the limits"
     except DeriveError as error:
+        if "division by zero" in str(error):  # 1/√0 inside σ, which NumPy would let pass
+            return "undefined"
         if not any(values([node], b, seed, Float()) for b in bindings(node)):
             return "undefined"
         raise Wrong(f"{text}\n  cannot be read: {error}") from None
