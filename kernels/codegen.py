@@ -30,7 +30,7 @@ from .certificate import certify
 from .compile import compile_nodes
 from .kkt import certify_kkt, functions_of
 from .optimizers import METHODS, interior_point, method
-from .oracle import VALUE, Oracle, direction_name, gradient_key, hessian_key, hvp_key, oracle_of
+from .oracle import VALUE, Oracle, direction_name, gradient_key, hessian_key, hvp_key, oracle_of, stacked
 from .standalone_text import CONSTRAINED, FREE, HEADER, LIBRARY, MAIN, SQUARES, TABLES
 
 #: How a run of each method begins, in the names of the generated file.
@@ -193,7 +193,7 @@ class _File:
         self.shapes = [t.node.shape for t in squares.terms]
         self.roots = [sympy.sqrt(2 * t.weight) for t in squares.terms]
         self._optimizer()
-        self.bundle.add(standalone.stacked, oracle_of)
+        self.bundle.add(stacked, oracle_of)
 
     def _constrained(self) -> None:
         derived = self.posed.constrained

@@ -321,3 +321,32 @@ def assemble(layout: Layout, blocks: Mapping[str, Array]) -> Matrix:
                 block = np.asarray(blocks[hessian_key(b, a)]).reshape(sizes[b], sizes[a]).T
             full[places[a], places[b]] = block
     return full
+
+
+def stacked(
+    evaluate: Callable[[dict[str, Array]], Mapping[str, Array]],
+    layout: Layout,
+    shapes: Sequence[tuple[int, ...]],
+    roots: Sequence[float],
+) -> Callable[[Vector], tuple[Vector, Matrix]]:
+    """x ↦ (r, J): the residuals one below the other, each times the root of twice its weight.
+
+    `evaluate` gives "residual k" and, where it does not vanish, "jacobian k unknown".
+    """
+    sizes = dict(zip(layout.names, layout.sizes, strict=True))
+
+    def residual_jacobian(x: Vector) -> tuple[Vector, Matrix]:
+        found = evaluate(layout.unpack(x))
+        parts, blocks = [], []
+        for k, (shape, root) in enumerate(zip(shapes, roots, strict=True)):
+            r = np.broadcast_to(found[f"residual {k}"], shape).reshape(-1)
+            block = np.zeros((r.size, layout.size))
+            for name, place in layout.slices.items():
+                part = found.get(f"jacobian {k} {name}")
+                if part is not None:
+                    block[:, place] = np.asarray(part).reshape(r.size, sizes[name])
+            parts.append(root * r)
+            blocks.append(root * block)
+        return np.concatenate(parts), np.vstack(blocks)
+
+    return residual_jacobian

@@ -18,7 +18,7 @@ import numpy as np
 from .certificate import Certificate
 from .optimizers.interior_point import Answer, Functions, polish, snapped
 from .optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, scaled_gradient
-from .oracle import Layout, Oracle
+from .oracle import Oracle
 
 
 class DataError(ValueError):
@@ -222,29 +222,6 @@ def caller(kernel: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], given
         return dict(zip(outputs, kernel(*[value_of(name, point) for name in inputs]), strict=True))
 
     return evaluate
-
-
-def stacked(
-    evaluate: Any, layout: Layout, shapes: tuple[tuple[int, ...], ...], roots: tuple[float, ...]
-) -> Any:
-    """x ↦ (r, J): the residuals one below the other, each times the root of twice its weight."""
-    sizes = dict(zip(layout.names, layout.sizes, strict=True))
-
-    def residual_jacobian(x: Any) -> Any:
-        found = evaluate(layout.unpack(x))
-        parts, blocks = [], []
-        for k, (shape, root) in enumerate(zip(shapes, roots, strict=True)):
-            r = np.broadcast_to(found[f"residual {k}"], shape).reshape(-1)
-            block = np.zeros((r.size, layout.size))
-            for name, place in layout.slices.items():
-                part = found.get(f"jacobian {k} {name}")
-                if part is not None:
-                    block[:, place] = np.asarray(part).reshape(r.size, sizes[name])
-            parts.append(root * r)
-            blocks.append(root * block)
-        return np.concatenate(parts), np.vstack(blocks)
-
-    return residual_jacobian
 
 
 # ---------------------------------------------------------------- the run

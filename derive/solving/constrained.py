@@ -1,8 +1,8 @@
 """From a problem with constraints or kinks to its answer: the smooth form, its Lagrangian, an interior point.
 
 Everything is derived: the epigraph form (`smoothing`), the Lagrangian L = f − νᵀe − λᵀc, its gradient and
-Hessian, the Jacobians of the constraints. Facts on unknowns (`nonnegative`, `positive`, `simplex`) are
-constraints here; `pd` unknowns, and `psd` ones that a log-determinant keeps inside, go through their free form.
+Hessian, the Jacobians of the constraints. What facts on unknowns say is in `conditions`, where a run begins in
+`inside`.
 """
 
 from __future__ import annotations
@@ -14,59 +14,22 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from ..build import add, einsum, inner, is_zero, number
+from ..build import add, inner, is_zero
 from ..differentiate import gradients, jacobian, substitute
 from ..errors import UnsupportedError
 from ..evaluate import bind, check_access, evaluate_bound
-from ..node import Apply, Node, Variable, size_symbols, topological, variable, variables
-from ..reparametrise import Reparametrised, reparametrise
+from ..node import Node, Variable, size_symbols, variable, variables
 from ..sizes import ONE, Binding
-from ..smoothing import Kink, Smooth, smooth
+from ..smoothing import Smooth, smooth
 from ..stable import recognise, stabilise
+from .conditions import conditions_of_facts, free_form
+from .inside import defined, inside, numbers
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
 COMPILE_FROM = 200_000
 #: The interior point factorises dense matrices of this many unknowns at most.
 LARGEST = 4000
-
-
-def free_form(objective: Node, unknowns: Sequence[Variable]) -> tuple[Reparametrised, list[Variable]]:
-    """Positive definite unknowns by their factors; all others as they are, with fewer facts."""
-    inside = {
-        o
-        for node in topological([objective])
-        if isinstance(node, Apply) and node.op in ("logdet", "inv")
-        for o in node.operands
-    }
-    plain: dict[Node, Node] = {}
-    bare: list[Variable] = []
-    for v in unknowns:
-        keep = {"symmetric"} & v.facts
-        if "pd" in v.facts or ("psd" in v.facts and v in inside):
-            keep = {"pd"}
-        elif "psd" in v.facts:
-            raise UnsupportedError(
-                f"{v.name} is declared psd; its optimum may be singular, which has no method yet"
-            )
-        made = variable(v.name, v.shape, keep)
-        plain[v] = made
-        bare.append(made)
-    return reparametrise(substitute(objective, plain), bare), bare
-
-
-def conditions_of_facts(unknowns: Sequence[Variable]) -> tuple[list[Node], list[Node]]:
-    """Equalities and inequalities that the facts on the unknowns state."""
-    equalities: list[Node] = []
-    inequalities: list[Node] = []
-    for v in unknowns:
-        if "nonnegative" in v.facts or "simplex" in v.facts or "positive" in v.facts:
-            inequalities.append(v)
-        if "simplex" in v.facts:
-            kept = tuple(range(v.order - 1))
-            sums = einsum([(v, tuple(range(v.order)))], kept)
-            equalities.append(add([(ONE, sums), (MINUS, number(1, sums.shape))]))
-    return equalities, inequalities
 
 
 @final
@@ -187,7 +150,8 @@ class Constrained:
         from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import interior_point as ip
-        from ..kernels.optimizers import quadratic_program as qp
+        from ..kernels.optimizers.quadratic_program import fits
+        from ..kernels.optimizers.quadratic_program import solve as solve_program
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
 
@@ -208,10 +172,12 @@ class Constrained:
             )
         if method == "projected-gradient" and not self.linear:
             raise UnsupportedError("projected-gradient takes bounds and simplexes alone: use interior-point")
-        self._check_slopes(arrays, binding)
-        point = self._start(arrays, binding, self.free.backward(start), given)
+        self._check_slopes(arrays)
+        point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), given)
         if not given:
-            point = self._defined(point, arrays, binding)
+            steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
+            nodes = list(self.first.values())
+            point = defined(self.problem, self.free.unknowns, arrays, point, nodes, steep)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         amount = sum(int(np.size(a)) for a in data.values())
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
@@ -251,9 +217,9 @@ class Constrained:
                     method == "interior-point"
                     and self.quadratic
                     and not watched
-                    and qp.fits(layout.size, *counts)
+                    and fits(layout.size, *counts)
                 ):
-                    answer = qp.solve(functions, latest[0], watch=watch)
+                    answer = solve_program(functions, latest[0], watch=watch)
                 if answer is None or answer.status != ip.CONVERGED:
                     answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
                 answer = ip.polish(functions, answer)
@@ -312,8 +278,8 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
-        self._check_slopes(arrays, binding)
-        point = self._start(arrays, binding, self.free.backward(start), False)
+        self._check_slopes(arrays)
+        point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), False)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         functions = self._functions(layout, shapes, arrays, filled, "numpy")
         z = layout.pack(point)
@@ -350,94 +316,14 @@ class Constrained:
         except ValueError:
             return float("nan")
 
-    def _numbers(self, nodes: Sequence[Node], arrays: Mapping[str, Any]) -> list[Any]:
-        ready = stabilise(nodes)
-        values, binding = bind(
-            variables(*ready), arrays, sizes=size_symbols(*ready), extra=True, check_facts=False
-        )
-        return evaluate_bound(ready, values, binding)
-
-    def _check_slopes(self, arrays: Mapping[str, Any], binding: Binding) -> None:
+    def _check_slopes(self, arrays: Mapping[str, Any]) -> None:
         """The epigraph form is exact only where the objective rises with the slack."""
         for kink in self.problem.kinks:
-            if kink.slope is not None and float(np.min(self._numbers([kink.slope], arrays)[0])) < 0:
+            if kink.slope is not None and float(np.min(numbers([kink.slope], arrays)[0])) < 0:
                 raise UnsupportedError(
                     f"the objective falls with a convex kink ({kink.name}), so that it is neither convex nor "
                     "smooth; no method here certifies such a minimum"
                 )
-
-    def _start(
-        self, arrays: Mapping[str, Any], binding: Binding, point: Mapping[str, Any], given: bool
-    ) -> dict[str, Any]:
-        """Inside the simple bounds, with slacks on the right side of their kinks."""
-        found = {k: np.array(v, dtype=np.float64) for k, v in point.items()}
-        if not given:
-            self._into_bounds(found, arrays)
-        kinks: list[Kink] = list(self.problem.kinks)
-        for kink in kinks:
-            value = self._numbers([kink.atom], {**arrays, **found})[0]
-            room = 1.0 if kink.sign > 0 else -1.0
-            found[kink.slack.name] = np.asarray(
-                value + room * np.maximum(1.0, np.abs(value)), dtype=np.float64
-            )
-        return found
-
-    def _defined(self, point: dict[str, Any], arrays: Mapping[str, Any], binding: Binding) -> dict[str, Any]:
-        """The start, or a few others, whichever first gives a finite gradient and equalities that can move."""
-        rng = np.random.default_rng(0)
-        names = [v.name for v in self.free.unknowns]
-        others: list[dict[str, Any]] = [
-            {k: np.full(np.shape(point[k]), c) for k in names} for c in (1.0, 0.1, 10.0)
-        ]
-        others += [{k: rng.random(np.shape(point[k])) for k in names}]
-        others += [{k: rng.standard_normal(np.shape(point[k])) for k in names} for _ in range(5)]
-        nodes = list(self.first.values())
-        steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
-        for k in range(len(others) + 1):
-            found = point if k == 0 else self._start(arrays, binding, others[k - 1], False)
-            try:
-                finite = all(np.isfinite(a).all() for a in self._numbers(nodes, {**arrays, **found}))
-                moves = not steep or all(np.any(a) for a in self._numbers(steep, {**arrays, **found}))
-                if finite and moves:
-                    return found
-            except ValueError:
-                continue
-        return point
-
-    def _into_bounds(self, found: dict[str, Any], arrays: Mapping[str, Any]) -> None:
-        """Move unknowns to the middle of their bounds, or 1 inside a single one."""
-        low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
-        high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
-        named = {v.name: v for v in self.free.unknowns}
-        zeros = {k: np.zeros_like(v) for k, v in found.items()}
-        for node in self.problem.inequalities:
-            inside = [n for n in named if named[n] in variables(node)]
-            if len(inside) != 1 or {v.name for v in variables(node)} & {
-                k.slack.name for k in self.problem.kinks
-            }:
-                continue
-            name = inside[0]
-            slope = jacobian(node, named[name])
-            if named[name] in variables(slope) or node.shape != named[name].shape:
-                continue
-            ones_ = {**zeros, name: np.ones_like(found[name])}
-            base, moved = (self._numbers([node], {**arrays, **at})[0] for at in (zeros, ones_))
-            matrix = np.broadcast_to(self._numbers([slope], arrays)[0], found[name].shape * 2)
-            square = matrix.reshape(found[name].size, found[name].size)
-            if np.count_nonzero(square - np.diag(np.diagonal(square))):
-                continue
-            rate = np.asarray(moved - base, dtype=float)
-            with np.errstate(all="ignore"):
-                edge = -base / rate
-            low[name] = np.where(rate > 0, np.maximum(low[name], edge), low[name])
-            high[name] = np.where(rate < 0, np.minimum(high[name], edge), high[name])
-        for name, value in found.items():
-            lo, hi = low[name], high[name]
-            both = np.isfinite(lo) & np.isfinite(hi)
-            with np.errstate(invalid="ignore"):
-                value = np.where(both, (lo + hi) / 2, value)
-            value = np.where(np.isfinite(lo) & ~both, np.maximum(value, lo + 1.0), value)
-            found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - 1.0), value)
 
     def _message(self, answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any) -> str:
         from ..kernels.optimizers import interior_point as ip

@@ -126,7 +126,7 @@ class LeastSquares:
         """Solve from a start, certify; SciPy's result and the arrays of the unknowns."""
         from ..kernels.certificate import certify_statement
         from ..kernels.optimizers.driver import minimize as drive
-        from ..kernels.oracle import Layout, Oracle
+        from ..kernels.oracle import Layout, Oracle, stacked
         from ..kernels.precision import refine
 
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
@@ -138,22 +138,8 @@ class LeastSquares:
             arrays, layout.unpack(x0), backend or ("numba" if amount >= COMPILE_FROM else "numpy")
         )
         roots = [float(sympy.sqrt(2 * binding.substitute(t.weight))) for t in self.terms]
-        sizes = dict(zip(layout.names, layout.sizes, strict=True))
         shapes = [binding.shape(t.node.shape) for t in self.terms]
-
-        def residual_jacobian(x: Any) -> Any:
-            found = evaluate(layout.unpack(x))
-            parts, blocks = [], []
-            for k, (root, shape) in enumerate(zip(roots, shapes, strict=True)):
-                r = np.broadcast_to(found[f"residual {k}"], shape).reshape(-1)
-                block = np.zeros((r.size, layout.size))
-                for name, place in layout.slices.items():
-                    part = found.get(f"jacobian {k} {name}")
-                    if part is not None:
-                        block[:, place] = np.asarray(part).reshape(r.size, sizes[name])
-                parts.append(root * r)
-                blocks.append(root * block)
-            return np.concatenate(parts), np.vstack(blocks)
+        residual_jacobian = stacked(evaluate, layout, shapes, roots)
 
         def value_gradient(x: Any) -> Any:
             r, J = residual_jacobian(x)

@@ -1,0 +1,106 @@
+"""Where a run under constraints begins: inside simple bounds, on the right side of kinks, all values finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..differentiate import jacobian
+from ..evaluate import bind, evaluate_bound
+from ..node import Node, Variable, size_symbols, variables
+from ..smoothing import Kink, Smooth
+from ..stable import stabilise
+
+
+def numbers(nodes: Sequence[Node], arrays: Mapping[str, Any]) -> list[Any]:
+    """The nodes by the interpreter; arrays that do not occur are passed over."""
+    ready = stabilise(nodes)
+    values, binding = bind(
+        variables(*ready), arrays, sizes=size_symbols(*ready), extra=True, check_facts=False
+    )
+    return evaluate_bound(ready, values, binding)
+
+
+def inside(
+    problem: Smooth,
+    free: Sequence[Variable],
+    arrays: Mapping[str, Any],
+    point: Mapping[str, Any],
+    given: bool,
+) -> dict[str, Any]:
+    """Inside the simple bounds, with slacks on the right side of their kinks."""
+    found = {k: np.array(v, dtype=np.float64) for k, v in point.items()}
+    if not given:
+        _into_bounds(problem, free, found, arrays)
+    kinks: list[Kink] = list(problem.kinks)
+    for kink in kinks:
+        value = numbers([kink.atom], {**arrays, **found})[0]
+        room = 1.0 if kink.sign > 0 else -1.0
+        found[kink.slack.name] = np.asarray(value + room * np.maximum(1.0, np.abs(value)), dtype=np.float64)
+    return found
+
+
+def defined(
+    problem: Smooth,
+    free: Sequence[Variable],
+    arrays: Mapping[str, Any],
+    point: dict[str, Any],
+    nodes: Sequence[Node],
+    steep: Sequence[Node],
+) -> dict[str, Any]:
+    """The start, or a few others, whichever first gives a finite gradient and equalities that can move."""
+    rng = np.random.default_rng(0)
+    names = [v.name for v in free]
+    others: list[dict[str, Any]] = [
+        {k: np.full(np.shape(point[k]), c) for k in names} for c in (1.0, 0.1, 10.0)
+    ]
+    others += [{k: rng.random(np.shape(point[k])) for k in names}]
+    others += [{k: rng.standard_normal(np.shape(point[k])) for k in names} for _ in range(5)]
+    for k in range(len(others) + 1):
+        found = point if k == 0 else inside(problem, free, arrays, others[k - 1], False)
+        try:
+            finite = all(np.isfinite(a).all() for a in numbers(nodes, {**arrays, **found}))
+            moves = not steep or all(np.any(a) for a in numbers(steep, {**arrays, **found}))
+            if finite and moves:
+                return found
+        except ValueError:
+            continue
+    return point
+
+
+def _into_bounds(
+    problem: Smooth, free: Sequence[Variable], found: dict[str, Any], arrays: Mapping[str, Any]
+) -> None:
+    """Move unknowns to the middle of their bounds, or 1 inside a single one."""
+    low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
+    high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
+    named = {v.name: v for v in free}
+    zeros = {k: np.zeros_like(v) for k, v in found.items()}
+    for node in problem.inequalities:
+        inside = [n for n in named if named[n] in variables(node)]
+        if len(inside) != 1 or {v.name for v in variables(node)} & {k.slack.name for k in problem.kinks}:
+            continue
+        name = inside[0]
+        slope = jacobian(node, named[name])
+        if named[name] in variables(slope) or node.shape != named[name].shape:
+            continue
+        ones_ = {**zeros, name: np.ones_like(found[name])}
+        base, moved = (numbers([node], {**arrays, **at})[0] for at in (zeros, ones_))
+        matrix = np.broadcast_to(numbers([slope], arrays)[0], found[name].shape * 2)
+        square = matrix.reshape(found[name].size, found[name].size)
+        if np.count_nonzero(square - np.diag(np.diagonal(square))):
+            continue
+        rate = np.asarray(moved - base, dtype=float)
+        with np.errstate(all="ignore"):
+            edge = -base / rate
+        low[name] = np.where(rate > 0, np.maximum(low[name], edge), low[name])
+        high[name] = np.where(rate < 0, np.minimum(high[name], edge), high[name])
+    for name, value in found.items():
+        lo, hi = low[name], high[name]
+        both = np.isfinite(lo) & np.isfinite(hi)
+        with np.errstate(invalid="ignore"):
+            value = np.where(both, (lo + hi) / 2, value)
+        value = np.where(np.isfinite(lo) & ~both, np.maximum(value, lo + 1.0), value)
+        found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - 1.0), value)
