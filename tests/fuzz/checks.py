@@ -17,9 +17,9 @@ import numpy as np
 from derive.differentiate import gradient, hvp
 from derive.domains import Array, Float, Mp
 from derive.errors import DeriveError
-from derive.evaluate import _check_facts, run
+from derive.evaluate import _check_facts, run, value_of
 from derive.kernels.compile import compile_nodes
-from derive.node import Apply, Node, Variable, topological, variable, variables
+from derive.node import Apply, Einsum, Node, Sum, Variable, topological, variable, variables
 from derive.simplify import simplify
 from derive.sizes import Binding
 from derive.stable import recognise, stabilise
@@ -119,17 +119,27 @@ def _kernel(roots: list[Node], case: Case, backend: str) -> None:
 
 
 def _sensitivity(roots: list[Node], data: dict[str, Array], case: Case, which: int) -> float:
-    """How far a result moves when every number of the data moves by a unit in the last place."""
-    moved = {
-        k: a
-        if _whole(a)
-        else np.nextafter(a, np.where(np.arange(a.size).reshape(a.shape) % 2, -np.inf, np.inf))
-        for k, a in data.items()
-    }
+    """How far a result moves when every number, of the data and in between, moves by a unit in the last place."""
+    rng = np.random.default_rng(0)
+    moved = {k: a if _whole(a) else _moved(a, rng) for k, a in data.items()}
+    gaps = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        here, there = (run(roots, arrays, case.binding, Float())[which] for arrays in (data, moved))
-    return float(np.abs(here - there).max())
+        here = run(roots, data, case.binding, Float())[which]
+        for arrays, between in ((moved, False), (data, True), (data, True)):
+            values: dict[Node, Array] = {}
+            for n in topological(roots):
+                value = value_of(n, [values[o] for o in n.operands], arrays, case.binding, Float())
+                exact = "integer" in n.facts or (isinstance(n, Apply) and n.op in KINKS)
+                rounded = between and isinstance(n, Apply | Einsum | Sum) and not exact
+                values[n] = _moved(value, rng) if rounded else value
+            gaps.append(float(np.abs(here - values[roots[which]]).max()))
+    return max((g for g in gaps if np.isfinite(g)), default=0.0)
+
+
+def _moved(a: Array, rng: np.random.Generator) -> Array:
+    """Every number of the array moved by a unit in the last place, up or down."""
+    return np.nextafter(a, rng.choice([-np.inf, np.inf], a.shape))
 
 
 def _whole(array: Array) -> bool:
