@@ -73,7 +73,8 @@ def _stamp() -> str:
     import numpy
 
     library = b"".join(
-        (Path(__file__).parent / name).read_bytes() for name in ("special.py", "rowwise.py", "narrow.py")
+        (Path(__file__).parent / name).read_bytes()
+        for name in ("special.py", "rowwise.py", "narrow.py", "lanes.py")
     )
     parts = [
         numba.__version__,

@@ -40,8 +40,9 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid digamma dot_rows "
-    "eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log log1p mirror polygamma potrf potri potrs "
+    "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
+    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log "
+    "log1p mirror mix_rows polygamma potrf potri potrs "
     "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma"
 ).split()
 
@@ -441,7 +442,7 @@ class _Module:
                 continue  # it lives in a register
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
         if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
-            return f"max(64, min(256, 32768 // ({self._size(width)}))) // 8 * 8"
+            return f"max(64, min(256, 8192 // ({self._size(width)}))) // 16 * 16"
         room = 65536 if scope.uses_dot else 4096
         if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
             return f"max(1, min(256, {room} // ({self._size(width)})))"

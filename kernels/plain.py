@@ -74,6 +74,19 @@ def add_rows(block: Any, r: Any, g: Any) -> None:
     g += r[: len(block)] @ block
 
 
+def mix_rows(matrix: Any, block: Any, m: int, out: Any) -> None:
+    """outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ for the first m rows."""
+    out[:, :m] = matrix @ block[:, :m]
+
+
+def cross_rows(left: Any, right: Any, m: int, out: Any) -> None:
+    """outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ; B may be a vector."""
+    out += left[:, :m] @ right[..., :m].T
+
+
+cross_rows_symmetric = cross_rows
+
+
 def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None:
     """The second on one block, then the first on the next one."""
     add_rows(block, r, g)

@@ -17,6 +17,7 @@ from ..node import Labels
 from .loops import Scope, globally, loops, read_text
 from .statements import LABEL, Read, Statement, plain_label
 from .tiles import tiled_lines
+from .turned import turned_lines
 
 
 def product_lines(statement: Statement, scope: Scope) -> list[str]:
@@ -24,7 +25,7 @@ def product_lines(statement: Statement, scope: Scope) -> list[str]:
     form = _matrix_form(statement)
     if form is not None:
         return _Products(statement, form, scope).text()
-    return _plain(statement, scope)
+    return turned_lines(statement, scope) or _plain(statement, scope)
 
 
 def stored_labels(read: Read) -> Labels | None:

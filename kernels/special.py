@@ -23,14 +23,18 @@ from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 
+from .lanes import cross_rows, cross_rows_symmetric, mix_rows
 from .narrow import NARROW, narrow_gram
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
 
 __all__ = [
     "add_rows",
     "add_then_dot",
+    "cross_rows",
+    "cross_rows_symmetric",
     "dot_rows",
     "full_width",
+    "mix_rows",
 ]  # for generated source, which imports from here
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.

@@ -103,6 +103,47 @@ def add_then_dot(block, r, g, after, w, z):
             total += after[i, j] * w[j]
         z[i] = total
 ''',
+    "mix_rows": '''
+@compiled
+def mix_rows(matrix, block, m, out):
+    """outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ for the first m rows."""
+    for i in range(matrix.shape[0]):
+        for r in range(m):
+            out[i, r] = 0.0
+        for j in range(matrix.shape[1]):
+            for r in range(m):
+                out[i, r] += matrix[i, j] * block[j, r]
+''',
+    "cross_rows": '''
+@compiled
+def cross_rows(left, right, m, out):
+    """outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ; B may be a vector."""
+    for i in range(left.shape[0]):
+        if right.ndim == 1:
+            total = 0.0
+            for r in range(m):
+                total += left[i, r] * right[r]
+            out[i] += total
+        else:
+            for j in range(right.shape[0]):
+                total = 0.0
+                for r in range(m):
+                    total += left[i, r] * right[j, r]
+                out[i, j] += total
+''',
+    "cross_rows_symmetric": '''
+@compiled
+def cross_rows_symmetric(left, right, m, out):
+    """outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ where that is symmetric."""
+    for i in range(left.shape[0]):
+        for j in range(i + 1):
+            total = 0.0
+            for r in range(m):
+                total += left[i, r] * right[j, r]
+            out[i, j] += total
+            if j < i:
+                out[j, i] += total
+''',
     "potrf": '''
 @compiled
 def potrf(matrix):

@@ -1,0 +1,166 @@
+"""Products over blocks that are stored with their rows last, eight rows to an LLVM vector.
+
+    mix_rows(P, V, m, out)      outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ                for the first m rows r
+    cross_rows(A, B, m, out)    outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ              B may be a vector, out then is one
+    cross_rows_symmetric        the same for a symmetric result, of which half is computed
+
+Written as loops they would load and store each sum at each addition. Here the sums of a tile stay in registers: of four
+rows of P and sixteen rows of the data, of four rows of A and four of B. Tiles at the edge repeat the last row and drop
+what it gives. Everything is in doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .rowwise import _I, _V, LANES, _Vectors
+
+_WIDE, _SIDE = 2, 4
+_ZERO = ir.Constant(_V, None)
+
+
+class _Matrix:
+    """An array of two axes, or a vector as its only row; turned where numba calls its layout F."""
+
+    def __init__(self, v: _Vectors, context: Any, kind: Any, value: Any) -> None:
+        array = make_array(kind)(context, v.b, value)
+        shape = cgutils.unpack_tuple(v.b, array.shape)
+        self.v, self.data = v, array.data
+        self.rows, self.columns = shape if len(shape) == 2 else (_I(1), shape[0])
+        turned = kind.layout == "F"
+        self.steps = (_I(1), self.rows) if turned else (self.columns, _I(1))
+
+    def place(self, i: Any, j: Any) -> Any:
+        b = self.v.b
+        return b.add(b.mul(i, self.steps[0]), b.mul(j, self.steps[1]))
+
+    def row(self, i: Any) -> Any:
+        """Where row i starts, or the last one where there is no such row."""
+        b = self.v.b
+        inside = b.icmp_signed("<", i, self.rows)
+        last = b.select(inside, i, b.sub(self.rows, _I(1)))
+        return b.gep(self.data, [b.mul(last, self.steps[0])])
+
+    def add(self, i: Any, j: Any, value: Any) -> None:
+        """To one entry, if there is such an entry."""
+        b = self.v.b
+        inside = b.and_(b.icmp_signed("<", i, self.rows), b.icmp_signed("<", j, self.columns))
+        with b.if_then(inside):
+            place = b.gep(self.data, [self.place(i, j)])
+            b.store(b.fadd(b.load(place), value), place)
+
+
+def _blocks(v: _Vectors, m: Any, wide: int, body: Callable[[Any, int, Any], None]) -> None:
+    """Rows of the data: body(first, vectors, mask), the mask None but for the last."""
+    most, whole = v.b.and_(m, _I(-wide * LANES)), v.b.and_(m, _I(-LANES))
+    with v.loop(_I(0), most, wide * LANES) as r:
+        body(r, wide, None)
+    if wide > 1:
+        with v.loop(most, whole, LANES) as r:
+            body(r, 1, None)
+    with v.b.if_then(v.b.icmp_signed(">", m, whole)):
+        body(whole, 1, v.first(v.b.sub(m, whole)))
+
+
+def _zeros(v: _Vectors, count: int) -> list[Any]:
+    return [cgutils.alloca_once(v.b, _V) for _ in range(count)]
+
+
+@intrinsic
+def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> Any:
+    """outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = _Vectors(builder)
+        b = builder
+        P, V, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
+        sums = _zeros(v, _SIDE * _WIDE)
+
+        def body(r: Any, wide: int, mask: Any) -> None:
+            with v.loop(_I(0), P.rows, _SIDE) as i:
+                for total in sums:
+                    b.store(_ZERO, total)
+                last = b.sub(P.rows, _I(1))
+                rows = []
+                for a in range(_SIDE):
+                    place = b.add(i, _I(a))
+                    rows.append(b.select(b.icmp_signed("<", place, P.rows), place, last))
+                with v.loop(_I(0), P.columns) as j:
+                    x = [v.load(V.row(j), b.add(r, _I(LANES * k)), mask) for k in range(wide)]
+                    for a, row in enumerate(rows):
+                        weight = v.spread(v.number(P.data, P.place(row, j)))
+                        for k in range(wide):
+                            total = sums[a * _WIDE + k]
+                            b.store(v.fma(x[k], weight, b.load(total)), total)
+                for a, row in enumerate(rows):  # the last row again and again: the same numbers
+                    for k in range(wide):
+                        place = b.add(r, _I(LANES * k))
+                        v.store(b.load(sums[a * _WIDE + k]), O.row(row), place, mask)
+
+        _blocks(v, args[2], _WIDE, body)
+        return context.get_dummy_value()
+
+    return types.void(matrix, block, types.int64, out), generate
+
+
+def _cross(context: Any, builder: Any, signature: Any, args: Any, symmetric: bool) -> Any:
+    v = _Vectors(builder)
+    b = builder
+    A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
+    vector = signature.args[1].ndim == 1
+    tall, broad = (2 * _SIDE, 1) if vector else (_SIDE, _SIDE)
+    if vector:
+        O.steps, O.rows, O.columns = (_I(1), _I(1)), O.columns, _I(1)
+    sums = _zeros(v, tall * broad)
+    with v.loop(_I(0), A.rows, tall) as i:
+        stop = b.add(i, _I(1)) if symmetric else B.rows
+        with v.loop(_I(0), stop, broad) as j:
+            left = [A.row(b.add(i, _I(k))) for k in range(tall)]
+            right = [B.row(b.add(j, _I(k))) for k in range(broad)]
+            for total in sums:
+                b.store(_ZERO, total)
+
+            def body(
+                r: Any,
+                wide: int,
+                mask: Any,
+                left: Sequence[Any] = left,
+                right: Sequence[Any] = right,
+            ) -> None:
+                x, y = ([v.load(row, r, mask) for row in rows] for rows in (left, right))
+                for k, total in enumerate(sums):
+                    b.store(v.fma(x[k // broad], y[k % broad], b.load(total)), total)
+
+            _blocks(v, args[2], 1, body)
+            found = [b.load(total) for total in sums]
+            below = b.icmp_signed("<", j, i)
+            for start in range(0, len(found), LANES):
+                totals = v.sums(found[start : start + LANES])
+                for lane in range(LANES):
+                    value = b.extract_element(totals, ir.IntType(32)(lane))
+                    k = start + lane
+                    p, q = b.add(i, _I(k // broad)), b.add(j, _I(k % broad))
+                    O.add(p, q, value)
+                    if symmetric:
+                        with b.if_then(below):
+                            O.add(q, p, value)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def cross_rows(typing_context: Any, left: Any, right: Any, m: Any, out: Any) -> Any:
+    """outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ."""
+    return types.void(left, right, types.int64, out), lambda c, b, s, a: _cross(c, b, s, a, False)
+
+
+@intrinsic
+def cross_rows_symmetric(typing_context: Any, left: Any, right: Any, m: Any, out: Any) -> Any:
+    """The same where the result is known to be symmetric."""
+    return types.void(left, right, types.int64, out), lambda c, b, s, a: _cross(c, b, s, a, True)
