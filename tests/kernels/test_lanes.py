@@ -1,0 +1,50 @@
+"""Products over blocks with rows last agree with NumPy at all remainders, and write nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from derive.kernels.special import compiled, cross_rows, cross_rows_symmetric, mix_rows
+
+
+@compiled
+def _mix(P, V, m, out):
+    mix_rows(P, V, m, out)
+
+
+@compiled
+def _mix_turned(P, V, m, out):
+    mix_rows(P.T, V, m, out)
+
+
+@compiled
+def _cross(A, B, m, out):
+    cross_rows(A, B, m, out)
+
+
+@compiled
+def _cross_symmetric(A, B, m, out):
+    cross_rows_symmetric(A, B, m, out)
+
+
+def test_products_and_moments_at_all_remainders():
+    """PV and ABᵀ of the first m rows; columns beyond stay as they were."""
+    rng = np.random.default_rng(0)
+    for p, q in ((1, 1), (2, 3), (3, 8), (4, 5), (5, 4), (8, 1), (9, 10)):
+        for m in (0, 1, 8, 15, 16, 17, 33):
+            V, W, P = (rng.standard_normal(s) for s in ((q, 40), (p, 40), (p, q)))
+            out = np.full((p, 40), 7.0)
+            _mix(P, V, m, out)
+            np.testing.assert_allclose(out[:, :m], P @ V[:, :m], rtol=1e-12, atol=1e-12)
+            assert np.all(out[:, m:] == 7.0)
+            out = np.full((q, 40), 7.0)
+            _mix_turned(P, W, m, out)
+            np.testing.assert_allclose(out[:, :m], P.T @ W[:, :m], rtol=1e-12, atol=1e-12)
+            assert np.all(out[:, m:] == 7.0)
+            for B in (V, V[0]):
+                out = np.ones((p, q) if B.ndim == 2 else p)
+                _cross(W, B, m, out)
+                np.testing.assert_allclose(out, 1.0 + W[:, :m] @ B[..., :m].T, rtol=1e-12, atol=1e-12)
+            weighted, out = W * V[0], np.ones((p, p))
+            _cross_symmetric(W, weighted, m, out)
+            np.testing.assert_allclose(out, 1.0 + W[:, :m] @ weighted[:, :m].T, rtol=1e-12, atol=1e-12)
