@@ -258,9 +258,21 @@ class Problem:
         """
         return prepare(self._posed, merge_arrays(arrays, more), start, method)
 
-    def plan(self, **sizes: int) -> Any:
-        """The method that would be chosen for these sizes, and why."""
-        return plan(self._posed, sizes)
+    def plan(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The method that would be chosen for these sizes, or data, and why.
+
+        Printed with what is proved: convexity, and on data the constants of strong convexity and smoothness.
+
+        >>> import derive as dv
+        >>> loss = dv.parse("sumsq(X @ w - y) / 2", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+        >>> print(dv.minimize(loss, over="w").plan(X=[[3.0, 0.0], [0.0, 2.0]], y=[1.0, 1.0]))
+        levenberg-marquardt: linear least squares: orthogonal factorisation
+          proved convex: every certified answer is a global optimum
+          strong convexity     4   (μ = λ_min of X.T @ X)
+          smoothness           9   (L = λ_max of X.T @ X)
+          condition            2.25   (L/μ)
+        """
+        return plan(self._posed, merge_arrays(arrays, more))
 
 
 def _signs(v: Variable) -> list[str]:

@@ -51,7 +51,7 @@ class Certificate:
     falls         : whether the objective falls along a direction without curvature (x³ at 0)
     gradient_norm : the plain max_i |g_i|
     where         : the unknown with the largest scaled gradient entry
-    convex        : whether the statement is proved to be convex
+    proved        : whether a stationary point is proved to be a global minimum, as of a convex statement
     guarantee     : what else the statement implies, worked out when it is asked for: `.gap`, `.distance`, `.lines()`
     """
 
@@ -65,7 +65,7 @@ class Certificate:
     falls: bool = False
     where: str = ""
     tolerance: float = TOLERANCE
-    convex: bool = False
+    proved: bool = False
     guarantee: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -90,7 +90,7 @@ class Certificate:
 
     def saddle(self) -> bool:
         """Whether the objective falls on both sides, or on one: curvature that is negative beyond rounding, or none."""
-        if self.convex:
+        if self.proved:
             return False  # what is negative is rounding
         return self.falls or (self.curvature is not None and self.curvature < -1e-7)
 
@@ -155,7 +155,7 @@ def certify(
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
     probe: bool = True,
-    convex: bool = False,
+    proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
 ) -> Certificate:
@@ -164,7 +164,7 @@ def certify(
     `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
     start where that is less (a far start must not make the proof easier).
     `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given, curvature.
-    `convex` says that the objective is proved to be so, `attained` that it then has a minimum, and ∇²f ≥ `strong`.
+    `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
@@ -180,15 +180,15 @@ def certify(
             lengths = np.minimum(lengths, np.sqrt(size / strong))
     parts = np.abs(gradient) * lengths / size
     worst = int(np.argmax(parts)) if x.size else 0
-    settled = convex and attained and bool(parts.max(initial=0.0) <= tolerance)
+    settled = proved and attained and bool(parts.max(initial=0.0) <= tolerance)
     rounding = np.zeros(x.size) if settled else _rounding(gradient, x, hessian, gradient_at)
     curvature, condition, flat = None, None, None
     if hessian is not None:
         curvature, condition, flat = _spectrum(hessian, lengths, size)
-    elif gradient_at is not None and probe and not convex and parts.max(initial=0.0) <= tolerance**0.5:
+    elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
         curvature = curvature_by_differences(gradient_at, x)
     falls = (
-        not convex
+        not proved
         and flat is not None
         and gradient_at is not None
         and _falls(gradient_at, x, lengths * flat, size)
@@ -198,13 +198,13 @@ def certify(
         gradient_norm=float(np.abs(gradient).max()),
         stationarity=float(parts.max()),
         resolution=float((rounding * lengths / size).max()),
-        drift=0.0 if convex and attained else _drift(gradient, x, rounding, hessian, gradient_at),
+        drift=0.0 if proved and attained else _drift(gradient, x, rounding, hessian, gradient_at),
         curvature=curvature,
         condition=condition,
         falls=falls,
         where=layout.place_of(worst) if layout is not None else "",
         tolerance=tolerance,
-        convex=convex,
+        proved=proved,
     )
 
 
@@ -315,7 +315,7 @@ def certify_statement(
     *,
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
-    convex: bool = False,
+    proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
 ) -> Certificate:
@@ -362,7 +362,7 @@ def certify_statement(
         tolerance=tolerance,
         layout=layout,
         probe=min(x.size, LANCZOS) * sum(np.size(a) for a in arrays.values()) <= PROBED,
-        convex=convex,
+        proved=proved,
         attained=attained,
         strong=strong,
     )

@@ -158,7 +158,7 @@ class KktCertificate:
     where: str = ""
     tolerance: float = TOLERANCE
     drift: float = 0.0  # Newton's step along z relative to z, where the Lagrangian curves upwards along z
-    convex: bool = False  # whether the statement is proved to be convex
+    proved: bool = False  # whether a stationary point is proved to be a global minimum
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
 
     @property
@@ -192,7 +192,7 @@ class KktCertificate:
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
             )
-        if self.curvature is not None and self.curvature < -1e-7 and not self.convex:
+        if self.curvature is not None and self.curvature < -1e-7 and not self.proved:
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
 

@@ -5,7 +5,8 @@ It chooses among the registered optimizers; it runs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from .optimizers import method
 
@@ -15,10 +16,11 @@ NEWTON_UP_TO = 300
 
 @dataclass(frozen=True)
 class Plan:
-    """The method and the reason for it, in words."""
+    """The method and the reason for it, in words; `notes` are facts of the problem, derived when printed."""
 
     method: str
     reason: str
+    notes: Callable[[], list[str]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def needs_hessian(self) -> bool:
@@ -36,7 +38,8 @@ class Plan:
         return "batch_gradient" in method(self.method).needs
 
     def __str__(self) -> str:
-        return f"{self.method}: {self.reason}"
+        more = [] if self.notes is None else self.notes()
+        return "\n".join([f"{self.method}: {self.reason}", *more])
 
 
 def choose(unknowns: int, highest_order: int, wanted: str | None = None) -> Plan:

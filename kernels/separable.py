@@ -38,11 +38,11 @@ def certify_separable(
     statement_value: float,
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
-    convex: bool = False,
+    proved: bool = False,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
 
-    `convex` says that the objective is proved to be so: then no Hessian is needed.
+    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed.
     """
     total = f + float(l1 @ np.abs(x))
     finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
@@ -74,7 +74,7 @@ def certify_separable(
         curvature=curvature,
         where=where,
         tolerance=tolerance,
-        convex=convex,
+        proved=proved,
     )
 
 

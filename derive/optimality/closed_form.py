@@ -58,7 +58,8 @@ def closed_form(
 def _judged(case: Case, form: ClosedForm) -> ClosedForm:
     """The closed form with what is known of it: a minimum, or no more than stationary."""
     if not isinstance(form.solution, Node):
-        return replace(form, kind="a minimum over all that satisfy the constraint")
+        where = "all that satisfy the constraint" if case.binding else f"all {case.unknown.name}"
+        return replace(form, kind=f"a minimum over {where}")
     if form.kind:
         return form
     if convexity(case.objective, [case.unknown], look=False).status == "convex":

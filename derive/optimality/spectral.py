@@ -34,7 +34,7 @@ from ..errors import UnsupportedError
 from ..node import Delta, Einsum, Labels, Node, Ones, Sum, Variable, delta, depends_on, ones, transform
 from ..operators import rebuild
 from ..simplify import expand, simplify
-from ..sizes import ONE
+from ..sizes import ONE, same_size
 from ..verify.proof import proof
 from .affine import MINUS, affine, definite, factors_of, flat_terms
 from .case import Case, orthonormal
@@ -45,7 +45,7 @@ def eigenvectors(case: Case) -> ClosedForm:
     """Extreme eigenvectors, or the orthonormal polar factor."""
     unknown = case.unknown
     metric = _metric(case)
-    square = "orthogonal" in unknown.facts
+    square = _is_square_matrix(unknown)
     reduced = _reduced(case.objective, unknown, square) if metric is None else case.objective
     slope = simplify(expand(gradient(reduced, unknown)))
     if is_zero(slope):
@@ -74,6 +74,11 @@ def eigenvectors(case: Case) -> ClosedForm:
     if count is not None:
         conditions.append(f"{count} <= {unknown.shape[0]}")
     return ClosedForm(unknown, solution, shown, " and ".join(conditions), why, None, case.fixed)
+
+
+def _is_square_matrix(unknown: Variable) -> bool:
+    """Whether WᵀW = I implies WWᵀ = I."""
+    return unknown.order == 2 and same_size(*unknown.shape)
 
 
 def _turned(matrix: Node) -> tuple[Node, bool]:
@@ -234,7 +239,7 @@ def _same_projection(case: Case, slope: Node) -> None:
     With P = I − WWᵀ: P ∇f = P ∇f_reduced. What is tangential and not symmetric in Wᵀ∇f must agree as well.
     """
     unknown = case.unknown
-    square = "orthogonal" in unknown.facts
+    square = _is_square_matrix(unknown)
     difference = add([(ONE, case.slope), (MINUS, slope)], slope.shape)
     column = unknown.order == 1
     if column:

@@ -39,8 +39,10 @@ def solve_composite(
         large = options.backend is None and instance.amount >= COMPILE_FROM
         made = loops.first_order if first_order else loops.second_order
         loop = made(instance, arrays, judge, options.backend == "numba" or large)
-        facts = instance.posed.facts
-        known = _Known(composite.quadratic, facts.sphere(instance)) if large and facts.is_convex else None
+        known = None
+        if instance.amount >= COMPILE_FROM and instance.posed.facts.is_convex:
+            strong = instance.posed.facts.sphere(instance)
+            known = _Known(composite.quadratic or strong > 0.0, strong)
         judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]
         found = _certified(
             composite, loop, judges, layout.pack(point), (l1, low, high), options, layout, known
@@ -56,19 +58,25 @@ def solve_composite(
 
 
 def certificate(
-    composite: Composite, instance: Instance, arrays: Mapping[str, Any], x: Any, tolerance: float
+    composite: Composite,
+    instance: Instance,
+    arrays: Mapping[str, Any],
+    x: Any,
+    tolerance: float,
+    proved: bool = False,
 ) -> Any:
-    """The certificate of a point."""
+    """The certificate of a point; `proved`: a stationary point is known to be a minimum, and one to exist."""
+    known = _Known(True, 0.0) if proved else None
     with np.errstate(all="ignore"):
         limits = composite.entries(instance, arrays)[:3]
-        judge = composite.judge(instance, arrays)
-        return _proof(composite, judge, x, limits, np.inf, tolerance, composite.layout(instance))[0]
+        judge = composite.judge(instance, arrays, not proved)
+        return _proof(composite, judge, x, limits, np.inf, tolerance, composite.layout(instance), known)[0]
 
 
 class _Known(NamedTuple):
-    """Of an objective that is proved to be convex: whether its Hessian is constant, and ∇²f ≥ strong."""
+    """Of an objective whose stationary points are proved to be minima: whether there is one, and ∇²f ≥ strong."""
 
-    quadratic: bool
+    attained: bool
     strong: float
 
 
@@ -122,10 +130,9 @@ def _proof(
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         near = {"hessian": h} if h is not None else {"gradient_at": lambda point: judge(point)[1]}
         if known is not None:
-            attained = known.quadratic or known.strong > 0.0
-            if attained and early:
+            if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
-            near |= {"convex": True, "attained": attained, "strong": known.strong}
+            near |= {"proved": True, "attained": known.attained, "strong": known.strong}
         return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
     l1, low, high = limits
     proof: Any = certify_separable(
@@ -139,7 +146,7 @@ def _proof(
         statement_value=stated,
         tolerance=tolerance,
         layout=layout,
-        convex=known is not None,
+        proved=known is not None,
     )
     return proof, g
 

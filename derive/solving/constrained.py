@@ -254,6 +254,32 @@ class Constrained:
         )
         return result, found
 
+    def certified(
+        self, data: Mapping[str, Any], binding: Binding, found: Mapping[str, Any], tolerance: float
+    ) -> tuple[Any, dict[str, list[Any]]]:
+        """The certificate of a point that came without multipliers, and the multipliers that fit best."""
+        from ..kernels.kkt import certify_kkt
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.oracle import Layout
+
+        arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
+        self._check_slopes(arrays)
+        layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
+        shapes = {
+            kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
+            for kind, nodes in self.conditions.items()
+        }
+        point = {k: np.asarray(a, dtype=np.float64) for k, a in self.free.backward(found).items()}
+        for kink in self.problem.kinks:
+            point[kink.slack.name] = np.asarray(numbers([kink.atom], {**arrays, **point})[0])
+        filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
+        functions = self._functions(layout, shapes, arrays, filled, "numpy")
+        z = layout.pack(point)
+        nu, lam = _fitted(functions.values(z))
+        value = self._statement_value(arrays, found)
+        proof = certify_kkt(functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance)
+        return proof, self._duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
+
     def _functions(
         self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
     ) -> Any:
@@ -339,6 +365,24 @@ class Constrained:
         if answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10:
             return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
         return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def _fitted(v: Any) -> tuple[Any, Any]:
+    """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest."""
+    from scipy.optimize import lsq_linear
+
+    reach = 1e-8 * max(1.0, float(np.abs(v.c).max(initial=0.0)))
+    active = np.flatnonzero(v.c <= reach)
+    A = np.vstack([v.E, v.C[active]]).T
+    nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
+    if A.shape[1] and np.isfinite(A).all() and np.isfinite(v.g).all():
+        if active.size:
+            low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
+            found = lsq_linear(A, v.g, (low, np.inf), tol=1e-14, method="bvls").x
+        else:
+            found = np.linalg.lstsq(A, v.g, rcond=None)[0]
+        nu, lam[active] = found[: nu.size], found[nu.size :]
+    return nu, lam
 
 
 def _contradict(functions: Any, z: Any) -> bool:

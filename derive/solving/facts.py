@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from .. import notation
+from ..build import add, einsum
 from ..convexity import Convexity, convexity, problem_convexity
 from ..convexity.bounds import matrix_of, spherical
 from ..domains import Float
 from ..errors import DeriveError
 from ..evaluate import planned
-from ..node import Node, Variable, variables
+from ..node import Delta, Einsum, Node, Sum, Variable, variables
 from ..optimality import ClosedForm, Dual, Lagrangian, dual, joint_closed_form, lagrangian
+from ..sizes import ONE
 from ..stable import stabilise
 
 if TYPE_CHECKING:
@@ -109,14 +111,24 @@ class Facts:
         return spherical(self.convexity.bounds[0], self.convexity.directions)
 
     @cached_property
-    def closed_forms(self) -> dict[Variable, ClosedForm] | None:
-        """The optimum in all unknowns by formulas and decompositions, each proved to be a minimum."""
+    def stationary_forms(self) -> dict[Variable, ClosedForm] | DeriveError:
+        """The stationary point in all unknowns by formulas and decompositions, or why there is none."""
         try:
-            found = joint_closed_form(self.stated)
-        except DeriveError:
+            posed = self.posed
+            return joint_closed_form(
+                lagrangian(posed.objective, posed.unknowns, posed.relations, posed.sense)
+            )
+        except DeriveError as error:
+            return error
+
+    @property
+    def closed_forms(self) -> dict[Variable, ClosedForm] | None:
+        """The same where each is proved to be the minimum, or maximum, that is asked for."""
+        found = self.stationary_forms
+        if isinstance(found, DeriveError) or set(found) != set(self.posed.unknowns):
             return None
-        proved = all(form.kind.startswith("a minimum") for form in found.values())
-        return found if proved and set(found) == set(self.posed.unknowns) else None
+        wanted = "a maximum" if self.posed.sign < 0.0 else "a minimum"
+        return found if all(form.kind.startswith(wanted) for form in found.values()) else None
 
     @cached_property
     def dual(self) -> Dual | None:
@@ -170,14 +182,51 @@ def _shown(verdict: Convexity, side: int) -> str:
     matrix = (verdict.lower, verdict.upper)[side]
     bound = verdict.bounds[side]
     assert bound is not None
-    return notation.text(matrix) if matrix is not None else f"the form {notation.text(bound)}"
+    if matrix is None:
+        return f"the form {notation.text(bound)}"
+    return notation.text(_without_identities(matrix))
+
+
+def _without_identities(matrix: Node) -> Node:
+    """A for I ⊗ A, which has the same eigenvalues."""
+    half = matrix.order // 2
+    terms = matrix.terms if isinstance(matrix, Sum) else ((ONE, matrix),)
+    free: set[int] = set(range(half))
+    for _, term in terms:
+        free &= {a for a in free if _is_identity_in(term, a, half)}
+    if not free or len(free) == half:
+        return matrix
+    return add([(c, _without(term, free, half)) for c, term in terms])
+
+
+def _is_identity_in(term: Node, axis: int, half: int) -> bool:
+    """Whether the term is δ of this axis and its partner, times something free of both."""
+    if not isinstance(term, Einsum):
+        return False
+    pair = {term.output[axis], term.output[axis + half]}
+    holders = [(n, ls) for n, ls in zip(term.operands, term.inputs, strict=True) if pair & set(ls)]
+    return len(holders) == 1 and isinstance(holders[0][0], Delta) and set(holders[0][1]) == pair
+
+
+def _without(term: Node, axes: set[int], half: int) -> Node:
+    assert isinstance(term, Einsum)
+    gone = {term.output[a + shift] for a in axes for shift in (0, half)}
+    rest = [(n, ls) for n, ls in zip(term.operands, term.inputs, strict=True) if not gone & set(ls)]
+    return einsum(rest, tuple(i for i in term.output if i not in gone))
 
 
 def _matrix(verdict: Convexity, bound: Node, instance: Instance) -> Any:
     """The matrix of a bound over all entries of the unknowns."""
     along = verdict.directions
     nodes = [matrix_of(bound, d, e) for d in along for e in along]
+    if len(along) == 1:
+        nodes = [_without_identities(nodes[0])]
     values = planned(stabilise(nodes), instance.binding, Float())(instance.numbers)
+    if len(along) == 1:
+        found = np.broadcast_to(values[0], instance.binding.shape(nodes[0].shape))
+        side = int(np.prod(found.shape[: found.ndim // 2], dtype=np.int64))
+        found = found.reshape(side, side)
+        return (found + found.T) / 2
     counts = [int(np.prod(instance.binding.shape(d.shape), dtype=np.int64)) for d in along]
     k = len(along)
     table = [

@@ -41,11 +41,17 @@ class Guarantee:
     """Of one answer on its data: `.convex`, `.constants`, `.distance`, `.gap` and where they come from."""
 
     def __init__(
-        self, instance: Instance, found: Mapping[str, Any], value: float, multipliers: Any = None
+        self,
+        instance: Instance,
+        found: Mapping[str, Any],
+        value: float,
+        multipliers: Any = None,
+        closed: str = "",
     ) -> None:
+        """`closed` says why the answer is a global optimum, where a closed form gave it."""
         self._instance, self._multipliers = instance, multipliers
         self._found = {k: np.array(a, dtype=np.float64) for k, a in found.items()}
-        self._value = value
+        self._value, self._closed = value, closed
 
     @cached_property
     def unchanged(self) -> bool:
@@ -216,7 +222,7 @@ class Guarantee:
     def lines(self) -> list[str]:
         """What is guaranteed, for print."""
         if not self.convex:
-            return []
+            return [f"  global optimum       proved: {self._closed}"] if self._closed else []
         maximum = self._instance.posed.sign < 0
         kind = "concave" if maximum else "convex"
         what = f"the problem is {kind}" if self._instance.posed.relations else f"the objective is {kind}"

@@ -1,5 +1,6 @@
 """Which way a problem goes, and what is tried when the first way fails.
 
+    a closed form that is the fastest       formulas and decompositions             `closed`
     bounds, weights on |x|, few unknowns    coordinate descent, proximal Newton     `composite`
     constraints, kinks                      interior point on the smooth form       `constrained`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
@@ -17,10 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, UnsupportedError
+from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
+from ..node import Variable
+from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
 from ..sizes import Binding
 from .answer import FIRST_ORDER, solve_composite
+from .closed import CLOSED_FORM, describe, suits
+from .closed import run as run_closed
 from .composite import LARGEST
 from .free import Free
 from .guarantee import Guarantee
@@ -35,11 +40,49 @@ _EM = ("em", "expectation-maximisation")
 _SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
 
 
-def plan(posed: Posed, sizes: Mapping[str, int]) -> Any:
-    """The method that would be chosen for these sizes, and why."""
+def plan(posed: Posed, given: Mapping[str, Any]) -> Any:
+    """The method that would be chosen for these sizes, or data, and why; with the facts that are known."""
+    known = {v.name: v for v in posed.given}
+    for name in given:
+        if name not in known and name not in {s.name for s in posed.symbols}:
+            raise ArgumentError(f"{name} is neither a size nor data of this problem")
+    instance = Instance(posed, given, {}) if all(name in given for name in known) else None
+    chosen = _planned(posed, instance, given)
+    return replace(chosen, notes=lambda: _notes(posed, instance))
+
+
+def _notes(posed: Posed, instance: Instance | None) -> list[str]:
+    """What is proved of the problem, and the constants on data."""
+    facts = posed.facts
+    if not facts.is_convex:
+        return []
+    kind = "concave" if posed.sign < 0.0 else "convex"
+    found = [f"  proved {kind}: every certified answer is a global optimum"]
+    if instance is None:
+        assert facts.convexity is not None
+        for _, sign, bound in facts.convexity.inequalities():
+            which = "strong convexity: Hessian" if sign == ">=" else "smoothness: Hessian"
+            found.append(f"  {which} {sign} {bound}")
+        return found
+    constants = facts.constants(instance)
+    found += constants.lines()
+    if constants.condition is not None:
+        found.append(f"  condition            {constants.condition:.4g}   (L/μ)")
+    return found
+
+
+def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) -> Any:
     from ..kernels.plan import Plan, choose
 
-    binding = Binding({s: sizes[s.name] for s in posed.symbols if s.name in sizes})
+    if suits(posed) and (forms := posed.facts.closed_forms) is not None:
+        return Plan("closed-form", _why_closed(forms))
+    if instance is not None:
+        binding = instance.binding
+    else:
+        binding = Binding({s: int(given[s.name]) for s in posed.symbols if s.name in given})
+        for v in posed.given:
+            if v.name in given:
+                binding.learn(v.name, v.shape, np.shape(given[v.name]))
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
     composite = posed.composite
     if composite is not None:
@@ -80,7 +123,10 @@ def solve(
     more = None
     if guaranteed and result.success:
         found = {name: result[name] for name in posed.names}
-        more = Guarantee(instance, found, posed.sign * result.fun, result.get("multipliers"))
+        closed = ""
+        if result.method == "closed-form" and (forms := posed.facts.closed_forms) is not None:
+            closed = "; ".join(dict.fromkeys(form.kind for form in forms.values()))
+        more = Guarantee(instance, found, posed.sign * result.fun, result.get("multipliers"), closed)
     if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
         result.certificate = replace(
             result.certificate, guarantee=more, value=posed.sign * result.certificate.value
@@ -91,6 +137,10 @@ def solve(
 def _once(instance: Instance, options: Options) -> Any:
     """One run from one start."""
     posed, method, given = instance.posed, options.method, bool(instance.start)
+    if method in CLOSED_FORM or (method is None and _suits_closed(instance, options)):
+        result = _closed(instance, options)
+        if result is not None:
+            return result
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
     if method in _COMPOSITE or (method is None and _suits_composite(instance, options)):
         found = _composite(instance, point, options)
@@ -162,7 +212,7 @@ def _convex_after_all(result: Any, instance: Instance) -> Any:
     """The result, certified where only rounding speaks of a saddle: a problem proved to be convex has none."""
     if result.success or not result.certificate.saddle() or any(v.facts for v in instance.posed.unknowns):
         return result
-    proof = replace(result.certificate, convex=instance.posed.facts.is_convex)
+    proof = replace(result.certificate, proved=instance.posed.facts.is_convex)
     if proof.ok():
         result.certificate, result.success, result.status = proof, True, 0
         result.message = f"certified: {proof.reason()}"
@@ -199,6 +249,39 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
 
 
 # ---------------------------------------------------------------- the ways
+
+
+def _suits_closed(instance: Instance, options: Options) -> bool:
+    """Whether there is a closed form that is the fastest way, and nobody wants to watch a run."""
+    if options.callback is not None or options.progress or options.checkpoint is not None:
+        return False
+    if options.precision == "high" or not suits(instance.posed):
+        return False
+    return instance.posed.facts.closed_forms is not None
+
+
+def _closed(instance: Instance, options: Options) -> Any:
+    """The optimum by its closed form; None where the plan chose it and it is not certified on these data."""
+    from ..kernels.plan import Plan
+
+    facts = instance.posed.facts
+    forms = facts.stationary_forms
+    if isinstance(forms, DeriveError):
+        raise UnsupportedError(f"this problem has no closed form: {forms}")
+    try:
+        result, found = run_closed(instance, forms, options)
+    except (UnsupportedError, DataError):
+        if options.method is not None:
+            raise
+        return None
+    if not result.success and options.method is None:
+        return None
+    return _named(result, found, instance.posed, Plan("closed-form", _why_closed(forms)))
+
+
+def _why_closed(forms: Mapping[Variable, ClosedForm]) -> str:
+    proofs = "; ".join(dict.fromkeys(form.kind for form in forms.values() if form.kind))
+    return f"{describe(forms)}; {proofs}" if proofs else describe(forms)
 
 
 def _suits_composite(instance: Instance, options: Options) -> bool:
