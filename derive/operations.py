@@ -19,6 +19,7 @@ from .stable import recognise
 from .statement.arithmetic import broadcast_to
 from .statement.declarations import declare
 from .steps import Derivation, derive_steps
+from .together import Together
 
 
 def find_variable(expression: Expression, wanted: Any) -> Variable:
@@ -59,7 +60,7 @@ def gradient(expression: Expression, wrt: Any) -> Any:
     targets = [find_variable(expression, w) for w in many]
     found = differentiate.gradients(recognise(expression.node), targets)
     results = [Expression(g, expression.declared) for g in found]
-    return results if _several(wrt) else results[0]
+    return Together(results, [v.name for v in targets]) if _several(wrt) else results[0]
 
 
 def jacobian(expression: Expression, wrt: Any) -> Any:

@@ -64,6 +64,7 @@ LAYERS = [
     "kernels",  # kernels/__init__.py, the front of the numeric half
     "array_methods constraint",
     "expression",
+    "together",
     "declaring",
     "operations",
     "checking",

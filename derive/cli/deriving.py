@@ -46,6 +46,7 @@ def _remarked(expression: Expression, wrt: Sequence[str]) -> list[str]:
 
 def show(results: list[tuple[list[str], Expression]], label: str, expression: Expression, form: str) -> None:
     """Print derivatives: one plainly, several with a label each."""
+    from .. import notation
     from ..sizes import show_shape
 
     if form == "json":
@@ -62,14 +63,22 @@ def show(results: list[tuple[list[str], Expression]], label: str, expression: Ex
         ]
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=2))
         return
-    for names, result in results:
-        many = len(results) > 1
-        if form == "latex":
+    many, nodes = len(results) > 1, [result.node for _, result in results]
+    if form == "latex":
+        formulas, named = notation.latex_together(nodes)
+        for (names, _), formula in zip(results, formulas, strict=True):
             sub = "\\nabla" + ("^2" if label == "hessian" else "") + "_{" + " ".join(names) + "} f"
-            click.echo((f"{sub} = " if many and label != "jacobian" else "") + result.latex())
-        else:
+            behind = f" \\quad\\text{{where }} {named}" if named and not many else ""
+            click.echo((f"{sub} = " if many and label != "jacobian" else "") + formula + behind)
+        if named and many:
+            click.echo(f"\\text{{where }} {named}")
+    else:
+        shown, where = notation.lines_together(nodes)
+        for (names, result), rows in zip(results, shown, strict=True):
             head = f"{label} {', '.join(names)} {show_shape(result.shape)}: " if many else ""
-            click.echo(head + "\n".join(result.lines()))
+            click.echo(head + "\n".join(rows))
+        if where:
+            click.echo("\n".join(where))
     for words in _remarked(expression, [n for names, _ in results for n in names]):
         click.echo(f"note: {words}", err=True)
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from ..errors import LimitError
 from ..node import Node, size_symbols, variables
 from . import index
+from .blocks import blocks
 from .code import code
 from .kronecker import commutation, kronecker, uses
 from .latex import latex as _latex
 from .matrix import to_tree
 from .names import latex_name
-from .naming import with_names
+from .naming import Named, with_names
 from .sympy_out import to_sympy
 from .text import write
-from .tree import Tree
+from .tree import Tree, rendering
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,37 +52,71 @@ def tokens(node: Node) -> int:
 @_limited
 def latex(node: Node, named: bool = True) -> str:
     """The expression in LaTeX. With `named`, repeated parts of a long result are named and listed behind it."""
-    tree = to_tree(node)
     if not named:
-        return _latex(tree)
-    taken = _taken(node)
-    found = with_names(tree, taken)
-    words = _latex(found.main)
-    matrix = _as_matrix(found.main, taken)
-    if matrix is not None:
-        words += f" \\quad\\text{{or, on }} \\operatorname{{vec}},\\quad {_latex(matrix)}"
-        if uses(matrix, name := commutation(taken)):
-            words += f" \\text{{ with }} {name} \\operatorname{{vec}}(V) = \\operatorname{{vec}}(V^\\top)"
-    if found.where:
-        parts = [f"{_left(latex_name(name), t, '_{', '}', ' ')} = {_latex(t)}" for name, t in found.where]
-        words += " \\quad\\text{where } " + ",\\; ".join(parts)
-    return words
+        return _latex(to_tree(node))
+    (words,), where = latex_together([node])
+    return words + (f" \\quad\\text{{where }} {where}" if where else "")
+
+
+@_limited
+def latex_together(nodes: Sequence[Node]) -> tuple[list[str], str]:
+    """Several expressions in LaTeX, and the names of the parts that they share or repeat."""
+    found, taken = _named(nodes)
+    out = []
+    for main in found.mains:
+        words = _latex(main)
+        matrix, block = _as_matrix(main, taken), blocks(main)
+        if matrix is not None:
+            words += f" \\quad\\text{{or, on }} \\operatorname{{vec}},\\quad {_latex(matrix)}"
+            if uses(matrix, name := commutation(taken)):
+                words += f" \\text{{ with }} {name} \\operatorname{{vec}}(V) = \\operatorname{{vec}}(V^\\top)"
+        elif block is not None:
+            by, body = block
+            which = "\\cdot j \\cdot l" if by == "jl" else "i \\cdot k \\cdot"
+            words += f" \\quad\\text{{or, in blocks,}}\\quad H_{{{which}}} = {_latex(body)}"
+        out.append(words)
+    parts = [f"{_left(latex_name(name), t, '_{', '}', ' ')} = {_latex(t)}" for name, t in found.where]
+    return out, ",\\; ".join(parts)
 
 
 @_limited
 def lines(node: Node) -> list[str]:
     """The expression for the terminal: index notation where matrix notation does not reach, repeated parts named."""
-    tree = to_tree(node)
-    taken = _taken(node)
-    found = with_names(tree, taken)
-    out = [_plain(found.main)]
-    matrix = _as_matrix(found.main, taken)
-    if matrix is not None:
-        behind = f"  with {name} @ vec(V) = vec(V.T)" if uses(matrix, name := commutation(taken)) else ""
-        out.append(f"  or, on vec, {write(matrix)}{behind}")
-    for k, (name, t) in enumerate(found.where):
-        out.append(f"  {'     ' if k else 'where'} {_left(name, t, '[', ']', ',')} = {_plain(t)}")
-    return out
+    (main,), where = lines_together([node])
+    return main + where
+
+
+@_limited
+def lines_together(nodes: Sequence[Node]) -> tuple[list[list[str]], list[str]]:
+    """Several expressions for the terminal, and the lines that name the parts that they share or repeat."""
+    found, taken = _named(nodes)
+    out = []
+    for main in found.mains:
+        words = [_plain(main)]
+        matrix, block = _as_matrix(main, taken), blocks(main)
+        if matrix is not None:
+            behind = f"  with {name} @ vec(V) = vec(V.T)" if uses(matrix, name := commutation(taken)) else ""
+            words.append(f"  or, on vec, {write(matrix)}{behind}")
+        elif block is not None:
+            by, body = block
+            words.append(f"  or, by blocks, for each {' and '.join(by)}: {write(body)}")
+        out.append(words)
+    where = [
+        f"  {'     ' if k else 'where'} {_left(name, t, '[', ']', ',')} = {_plain(t)}"
+        for k, (name, t) in enumerate(found.where)
+    ]
+    return out, where
+
+
+def _named(nodes: Sequence[Node]) -> tuple[Named, set[str]]:
+    """The trees of some expressions with names for what they repeat, and the names that are taken."""
+    trees, symmetric = [], set[Tree]()
+    for node in nodes:
+        trees.append(to_tree(node))
+        symmetric |= rendering.symmetric
+    rendering.symmetric |= symmetric
+    taken = set[str]().union(*map(_taken, nodes))
+    return with_names(trees, taken, shortest=40 if len(trees) == 1 else 20), taken
 
 
 def _as_matrix(tree: Tree, taken: set[str]) -> Tree | None:
@@ -105,4 +140,15 @@ def _taken(node: Node) -> set[str]:
     return names | set(index.FREE) | set("I")
 
 
-__all__ = ["Tree", "code", "latex", "lines", "text", "to_sympy", "tokens"]
+__all__ = [
+    "Tree",
+    "code",
+    "latex",
+    "latex_name",
+    "latex_together",
+    "lines",
+    "lines_together",
+    "text",
+    "to_sympy",
+    "tokens",
+]

@@ -205,6 +205,8 @@ class _Function:
             if found in self.symbols:
                 self.sizes.add(found)
                 return self.safe[found]
+            if found == "None":
+                return found
             if found in ("maximum", "minimum"):
                 return found[:3]
             if found in _CONSTANTS:

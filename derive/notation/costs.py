@@ -78,7 +78,7 @@ def cost_of(t: Tree) -> int:
     """The number of tokens of the text of a tree, from those of its parts."""
     args = t.args
     match t.op:
-        case "var" | "zero":
+        case "var" | "zero" | "entry":
             return 1
         case "num":
             return number_cost(t.data)

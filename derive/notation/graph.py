@@ -125,9 +125,15 @@ class Graph:
                 forth = product if p == a else transpose(product)
                 back = chain(forth, last if x == q else transpose(last))
                 hadamard = mul(ONE, [forth, last if x == p else transpose(last)])
-                rows = call("sum", hadamard, data=[("axis", 1)], order=1)
+                turned = mul(ONE, [transpose(forth), transpose(last) if x == p else last])
+                rows = min(
+                    call("sum", hadamard, data=[("axis", 1)], order=1),
+                    call("sum", turned, data=[("axis", 0)], order=1),
+                    key=lambda t: t.cost,
+                )
                 loop = _diagonal(back)
-                if loop.cost + 4 <= rows.cost:  # clearly shorter; else the sum over a product reads better
+                # Clearly shorter; else the sum over a product reads better, over the data above all.
+                if loop.cost + (12 if self.sizes[q] == rendering.data_size else 4) <= rows.cost:
                     self.edges.remove(closing[0])
                     self.vectors.setdefault(p, []).append(loop)
                     return
@@ -228,8 +234,11 @@ def _shortest_rotation(t: Tree) -> Tree:
     back = [transpose(f) for f in reversed(t.args)]
     turned += [chain(*back[k:], *back[:k]) for k in range(len(back))]
 
-    def key(x: Tree) -> tuple[int, bool]:
-        return x.cost, not (x.op == "chain" and x.args[0].op == "T" and x.args[0].args[0] is x.args[-1])
+    def key(x: Tree) -> tuple[int, bool, str]:
+        """Ties go by name: tr(C S), not tr(S C)."""
+        gram = x.op == "chain" and x.args[0].op == "T" and x.args[0].args[0] is x.args[-1]
+        names = [str(a.data) for a in x.args if a.op == "var"]
+        return x.cost, not gram, " ".join(names) if len(names) == len(x.args) else ""
 
     return min(turned, key=key)
 
@@ -283,6 +292,7 @@ def sum_all(matrix: Tree) -> Tree:
         a, b = tensors
         traces = [_trace(chain(transpose(a), b)), _trace(chain(transpose(b), a))]
         algebraic = any(t.op == "chain" or (t.op == "call" and t.data[0] == "inv") for t in tensors)
+        algebraic = algebraic or all(t.op == "var" for t in tensors)
         found = min([found, *traces], key=lambda t: 2 * t.cost + (t is found and algebraic))
     return mul(c, [*front, found], below)
 

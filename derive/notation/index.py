@@ -149,6 +149,10 @@ class _Writer:
                 return self.chain(args, indices)
             case "call":
                 return self.call(t, indices)
+            case "index" if "None" in t.data:
+                return self.write(
+                    args[0], [i for i, e in zip(indices, t.data.split(", "), strict=True) if e != "None"]
+                )
             case "index":
                 behind = f"[{','.join(indices)}]" if self.plain else f"_{{{' '.join(indices)}}}"
                 part = f"{self.array(args[0])}[{t.data}]"

@@ -52,6 +52,8 @@ def _wrap(t: Tree, level: int) -> str:
 
 
 def _latex_level(t: Tree) -> int:
+    if t.op == "index" and "None" in t.data:
+        return POWER if t.data == "None, :" else _latex_level(t.args[0])
     if t.op in ("outer", "chain", "spread"):
         return PRODUCT
     if t.op == "mul":
@@ -79,6 +81,10 @@ def _write(t: Tree) -> str:
     match t.op:
         case "var":
             return latex_name(t.data)
+        case "entry":
+            name, key = t.data
+            base = "\\delta" if name == "δ" else latex_name(name)
+            return f"{{{base}}}_{{{' '.join(key)}}}" if "_" in base else f"{base}_{{{' '.join(key)}}}"
         case "num":
             return number(t.data)
         case "ones":
@@ -112,6 +118,10 @@ def _write(t: Tree) -> str:
             return f"\\operatorname{{diag}}{bracket(_write(args[0]))}"
         case "call":
             return _call(t)
+        case "index" if t.data == "None, :":  # one row
+            return _row(args[0])
+        case "index" if t.data in (":, None", "None"):  # one column
+            return _write(args[0])
         case "index":
             return f"{_array(args[0])}_{{[{t.data}]}}"
     raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
@@ -333,6 +343,8 @@ def _call(t: Tree) -> str:
         case "sum" if axis is None:
             body = _wrap(args[0], POWER)
             return f"\\mathbf{{1}}^\\top {body}" + (" \\mathbf{1}" if args[0].order == 2 else "")
+        case "sum" if axis == 0 and args[0].op == "mul":
+            return f"{_wrap(args[0], ATOM)}^\\top \\mathbf{{1}}"
         case "sum":
             matrix = transpose(args[0]) if axis == 0 else args[0]
             return f"{_wrap(matrix, POWER)} \\mathbf{{1}}"

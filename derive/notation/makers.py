@@ -24,6 +24,9 @@ def transpose(a: Tree) -> Tree:
         return make("outer", a.args[1], a.args[0], order=2)
     if a.op in ("ones", "zeros"):
         return make(a.op, data=a.data[::-1], order=2)
+    if a.op == "index" and a.data in ("None, :", ":, None"):
+        turned = "None, :" if a.data == ":, None" else ":, None"
+        return make("index", a.args[0], data=turned, order=2)
     if a.op == "spread" and a.args[0].order == 1:
         return make("spread", a.args[0], data=a.data[::-1], order=2)
     known = rendering.transposes.get(a)

@@ -357,17 +357,40 @@ def _squared_norm_of(t: Tree) -> Tree | None:
 
 def product_tree(factors: list[tuple[Tree, Labels]], node: Einsum) -> Tree:
     """The tree of a product of trees over labelled axes."""
+    added = _added_axes(factors, node)
+    if not added or len(added) == node.order:
+        return _product(factors, node.order, node.label_sizes())
+    kept = [i for i in node.output if i not in added]
+    places = {i: k for k, i in enumerate(kept)}
+    inner = [(t, tuple(places.get(i, i) for i in ls)) for t, ls in factors if not (ls and ls[0] in added)]
+    sizes = {places.get(i, i): s for i, s in node.label_sizes().items() if i not in added}
+    c, nums, dens = parts(_product(inner, len(kept), sizes))
+    body = mul(ONE, [t for t in nums if t.order], [t for t in dens if t.order])
+    key = ", ".join("None" if i in added else ":" for i in node.output)
+    found = make("index", body, data=key, order=node.order)
+    return mul(c, [*(t for t in nums if not t.order), found], [t for t in dens if not t.order])
+
+
+def _added_axes(factors: list[tuple[Tree, Labels]], node: Einsum) -> set[int]:
+    """Axes of length 1 on which nothing depends: `x[:, None]`."""
+    single = {ls[0] for t, ls in factors if t.op == "ones" and t.data == (ONE,) and ls[0] in node.output}
+    if not any(ls and t.op != "ones" for t, ls in factors):
+        return set()
+    return single - {i for t, ls in factors if not (t.op == "ones" and t.data == (ONE,)) for i in ls}
+
+
+def _product(factors: list[tuple[Tree, Labels]], order: int, sizes: dict[int, sympy.Expr]) -> Tree:
     if any(len(labels) > 2 for _, labels in factors):
-        return einsum_tree(factors, node.order)
-    graph = Graph(factors, set(node.output), node.label_sizes())
+        return einsum_tree(factors, order)
+    graph = Graph(factors, set(range(order)), sizes)
     graph.reduce()
     stuck = any(i not in graph.output for _, i, j in graph.edges for i in (i, j))
-    if stuck or node.order > 2:
+    if stuck or order > 2:
         left: list[tuple[Tree, Labels]] = [(t, ()) for t in graph.scalars]
         left += [(t, (i,)) for i, ts in sorted(graph.vectors.items()) for t in ts]
         left += [(t, (i, j)) for t, i, j in graph.edges]
-        return einsum_tree(left, node.order)
-    return graph.finish(node.order)
+        return einsum_tree(left, order)
+    return graph.finish(order)
 
 
 def einsum_tree(factors: Sequence[tuple[Tree, Labels]], order: int) -> Tree:

@@ -7,7 +7,7 @@ Only the display is affected: `str()` stays one formula that parses back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import index
@@ -31,19 +31,20 @@ _BY_FUNCTION = {
 class Named:
     """A result and the names used in it, in the order in which they can be computed."""
 
-    main: Tree
+    mains: tuple[Tree, ...]
     where: tuple[tuple[str, Tree], ...]
 
 
-def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: int = 5) -> Named:
-    """Give names to repeated parts of a result of more than `shortest` tokens.
+def with_names(mains: Sequence[Tree], taken: Iterable[str], shortest: int = 40, smallest: int = 5) -> Named:
+    """Give names to repeated parts of results of more than `shortest` tokens together.
 
     A part is named when it has at least `smallest` tokens, occurs twice or more and at most two axes.
     """
     used = set(taken)
     where: list[tuple[str, Tree]] = []
-    while root.cost > shortest and len(where) < 60:
-        roots = [root, *(t for _, t in where)]
+    mains, count = list(mains), len(mains)
+    while sum(t.cost for t in mains) > shortest and len(where) < 60:
+        roots = [*mains, *(t for _, t in where)]
         best = _most_saving(roots, smallest) or _out_of_reach(roots)
         if best is None:
             break
@@ -52,10 +53,11 @@ def with_names(root: Tree, taken: Iterable[str], shortest: int = 40, smallest: i
         symbol = var(name, best.order)
         if best in rendering.symmetric:
             rendering.symmetric.add(symbol)
-        root, *parts = _replace([root, *(t for _, t in where)], best, symbol)
-        where = [(n, t) for (n, _), t in zip(where, parts, strict=True)]
+        found = _replace(roots, best, symbol)
+        mains = found[:count]
+        where = [(n, t) for (n, _), t in zip(where, found[count:], strict=True)]
         where.append((name, best))
-    return Named(root, tuple(_ordered(where)))
+    return Named(tuple(mains), tuple(_ordered(where)))
 
 
 def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:

@@ -102,6 +102,9 @@ class _Writer:
                 return DiagMatrix(self.write(args[0]))
             case "diagonal":
                 return DiagonalOf(self.write(args[0]))
+            case "index" if t.data in ("None, :", ":, None"):
+                column = self.write(args[0])
+                return column.T if t.data == "None, :" else column
             case "call":
                 return self.call(t)
         raise NoMatrixForm(t.op)

@@ -39,6 +39,9 @@ class _Writer:
         args = t.args
         if t.op == "var":
             return str(t.data)
+        if t.op == "entry":  # of blocks; for reading only
+            name, key = t.data
+            return f"{name}[{', '.join(key)}]"
         if t.op == "num":
             return number_text(t.data)
         if t.op in ("ones", "zeros"):

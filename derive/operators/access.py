@@ -12,11 +12,11 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from ..build import is_zero, zero
+from ..build import add, einsum, full, is_zero, scale, split_scale, zero
 from ..domains import Array, Domain
 from ..errors import SizeError
-from ..node import Apply, Node, Params
-from ..sizes import ZERO, Shape, product, same_shape, same_size, show_shape
+from ..node import Apply, Delta, Einsum, Node, Ones, Params, Sum
+from ..sizes import ONE, ZERO, Shape, product, same_shape, same_size, show_shape
 from .base import Operator, apply, param, register, spelled
 
 _SIGNS = frozenset({"positive", "nonnegative", "nonzero", "integer"})
@@ -79,6 +79,31 @@ def _full_index(shape: Shape) -> tuple[tuple[Any, ...], ...]:
     return tuple(("range", ZERO, s, sympy.S.One) for s in shape)
 
 
+def _dropped(node: Node, axis: int, index: tuple[tuple[Any, ...], ...]) -> Node | None:
+    """A product without an axis of length 1: the axis goes from the factors that hold it, and the rest is sliced."""
+    c, core = split_scale(node)
+    if isinstance(core, Sum):
+        parts = [(a, _dropped(term, axis, index)) for a, term in core.terms]
+        if all(part is not None for _, part in parts):
+            return scale(c, add([(a, part) for a, part in parts if part is not None]))
+    if not isinstance(core, Einsum):
+        return None
+    factors = []
+    for o, labels in zip(core.operands, core.inputs, strict=True):
+        if axis not in labels:
+            factors.append((o, labels))
+            continue
+        rest = tuple(i for i in labels if i != axis)
+        if isinstance(o, Delta | Ones):
+            factors.append((full(tuple(s for s, i in zip(o.shape, labels, strict=True) if i != axis)), rest))
+            continue
+        picks = [("at", ZERO) if i == axis else e for i, e in zip(labels, _full_index(o.shape), strict=True)]
+        factors.append((apply("slice", o, index=tuple(picks)), rest))
+    found = scale(c, einsum(factors, tuple(i for i in core.output if i != axis)))
+    others = tuple(e for k, e in enumerate(index) if k != axis)
+    return found if others == _full_index(found.shape) else apply("slice", found, index=others)
+
+
 @final
 class Slice(Operator):
     """A rectangular part of an array."""
@@ -98,7 +123,10 @@ class Slice(Operator):
         node, index = operands[0], param(params, "index")
         if is_zero(node):
             return zero(self.shape(operands, params))
-        return node if index == _full_index(node.shape) else None
+        if index == _full_index(node.shape):
+            return node
+        only = next((k for k, e in enumerate(index) if e[0] == "at" and node.shape[k] == 1), None)
+        return None if only is None else _dropped(node, only, index)
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         found = arrays[0][_selection(param(params, "index"), arrays[0].shape)]
@@ -150,7 +178,18 @@ class Place(Operator):
         return operands[0].facts & {"nonnegative", "integer"}
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        return zero(param(params, "shape")) if is_zero(operands[0]) else None
+        """Zeros stay zeros; into an axis of length 1 everything goes: the axis is added."""
+        node, shape, index = operands[0], param(params, "shape"), param(params, "index")
+        if is_zero(node):
+            return zero(shape)
+        if index == _full_index(shape):
+            return node
+        only = [k for k, e in enumerate(index) if e[0] == "at" and shape[k] == 1]
+        if not only:
+            return None
+        kept = tuple(k for k in range(len(shape)) if k not in only)
+        inner = apply("place", node, index=tuple(index[k] for k in kept), shape=tuple(shape[k] for k in kept))
+        return einsum([(inner, kept), *((full((ONE,)), (k,)) for k in only)], tuple(range(len(shape))))
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         out = domain.array(np.zeros([int(s) for s in param(params, "shape")], dtype=int))

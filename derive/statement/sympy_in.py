@@ -43,6 +43,9 @@ def read(
         node = reader.statement(expression)
     except RecursionError:
         raise LimitError("the SymPy expression is nested too deeply") from None
+    except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError) as error:
+        # SymPy builds trees that it cannot work with itself, such as a sum up to a matrix
+        raise UnsupportedError(f"SymPy refuses a part of this expression: {error}") from error
     unused = sorted(set(reader.facts) - set(reader.found))
     if unused:
         raise UnsupportedError(f"facts are given for {unused[0]!r}, which does not occur")
