@@ -262,7 +262,8 @@ def _largest(verdict: Convexity, bound: Node, instance: Instance) -> float:
 
     start = np.random.default_rng(0).standard_normal(layout.size)
     operator = LinearOperator((layout.size, layout.size), matvec=product, dtype=np.float64)
-    return float(eigsh(operator, k=1, which="LA", tol=1e-3, v0=start, return_eigenvectors=False)[0]) * 1.01
+    found = eigsh(operator, k=1, which="LA", tol=1e-3, v0=start, return_eigenvectors=False)
+    return 1.01 * float(found[0])
 
 
 __all__ = ["Constants", "Facts"]

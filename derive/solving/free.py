@@ -11,6 +11,7 @@ from ..node import Node, Variable, variable
 from ..reparametrise import Reparametrised
 from ..sizes import ONE
 from .instance import Instance
+from .lengths import lengths
 from .options import Options
 
 
@@ -67,6 +68,9 @@ class Free:
 
         value_gradient = bound(self.value_gradient)
         settings = dict(options.driver())
+        known = lengths(self.plan.method, instance, options.of_method)
+        if known is not None:
+            settings["options"] = {**options.of_method, **known.options}
         batches = None
         if self.plan.needs_batches:
             batches = RowBatches(value_gradient, layout)
@@ -88,6 +92,8 @@ class Free:
 
         x0 = layout.pack(self.free.backward(point))
         result: Any = drive(oracle, x0, self.plan.method, certificate=judge, **settings)
+        if known is not None:
+            result.step, result.step_from = known.options["learning_rate"], known.reason
         return result, self.free.forward(layout.unpack(result.x))
 
 

@@ -72,7 +72,7 @@ class Guarantee:
         """Strong convexity μ and smoothness L on these data."""
         if not self.convex or not self.unchanged:
             return Constants()
-        return self._instance.posed.facts.constants(self._instance)
+        return self._instance.constants
 
     @cached_property
     def slope(self) -> float | None:

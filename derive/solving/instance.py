@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..errors import DataError
 from ..evaluate import bind
 from ..sizes import Binding
+from .facts import Constants
 from .posed import Posed
 
 
@@ -70,6 +72,11 @@ class Instance:
     def amount(self) -> int:
         """How many numbers the data hold."""
         return sum(a.size for a in self.checked.values())
+
+    @cached_property
+    def constants(self) -> Constants:
+        """Strong convexity and smoothness on these data, as far as they are derived."""
+        return self.posed.facts.constants(self)
 
     @property
     def count(self) -> int:

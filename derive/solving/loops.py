@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Above this many numbers in the data kernels are compiled.
 COMPILE_FROM = 200_000
+#: With more unknowns the eigenvalues that give L cost more than the trials they save.
+EIGENVALUES_UP_TO = 300
 #: A loop stops where its next step would gain less than this share of the objective.
 AIM = 1e-9
 #: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
@@ -126,11 +128,13 @@ class Loops:
         return whole_newton
 
     def first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
-        """FISTA, in the form of `_loop`."""
+        """FISTA, in the form of `_loop`; with the first step 1/L where L is derived."""
         from ..kernels.optimizers.fista import fista
         from ..kernels.optimizers.penalties import PENALTIES
 
         layout = self.composite.layout(instance)
+        few = instance.count <= EIGENVALUES_UP_TO
+        lipschitz = (instance.constants.smooth or np.inf) if few else np.inf
         if compiled:
             if self._sampled is None:
                 self._sampled = Sampled(
@@ -145,7 +149,7 @@ class Loops:
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             penalty = PENALTIES["separable"].of(l1, low, high)
-            x[:], *rest = fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS)
+            x[:], *rest = fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS, lipschitz=lipschitz)
             return rest
 
         return loop

@@ -30,6 +30,7 @@ from .composite import LARGEST
 from .free import Free
 from .guarantee import Guarantee
 from .instance import Instance
+from .loops import EIGENVALUES_UP_TO
 from .options import Options
 from .posed import Posed
 from .starts import default_start, other_starts, random_start
@@ -64,7 +65,7 @@ def _notes(posed: Posed, instance: Instance | None) -> list[str]:
             which = "strong convexity: Hessian" if sign == ">=" else "smoothness: Hessian"
             found.append(f"  {which} {sign} {bound}")
         return found
-    constants = facts.constants(instance)
+    constants = instance.constants
     found += constants.lines()
     if constants.condition is not None:
         found.append(f"  condition            {constants.condition:.4g}   (L/μ)")
@@ -312,7 +313,13 @@ def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -
     if made is None:
         return None
     result, found = made
-    return _named(result, found, instance.posed, Plan(result.method, composite.describe()))
+    why = composite.describe()
+    if result.method == "fista":
+        why = f"{why.partition(':')[0]}: accelerated proximal gradient"
+        if instance.count <= EIGENVALUES_UP_TO and instance.constants.smooth is not None:
+            result.step = 1.0 / instance.constants.smooth
+            why += f"; first step 1/L = {result.step:.4g}, L = λ_max of {instance.constants.smooth_from}"
+    return _named(result, found, instance.posed, Plan(result.method, why))
 
 
 def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
@@ -325,7 +332,10 @@ def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
     if key not in posed.kernels:
         posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
     result, found = posed.kernels[key].run(instance, point, options)
-    return _named(result, found, posed, posed.kernels[key].plan)
+    used = posed.kernels[key].plan
+    if "step_from" in result:
+        used = replace(used, reason=f"{used.reason}; {result.pop('step_from')}")
+    return _named(result, found, posed, used)
 
 
 def _em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

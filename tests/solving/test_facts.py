@@ -213,3 +213,41 @@ def test_large_convex_problems_need_no_hessian() -> None:
     proof = logistic().solve(X=wide, y=labels, lam=1.0, backend="numpy").certificate
     assert proof.ok() and proof.proved and proof.curvature is None
     assert proof.distance < 1e-4 and proof.gap < 1e-8 * proof.value
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "step", "friction"),
+    [
+        ("gradient-descent-fixed", LOGISTIC, lambda L, mu: 2 / (L + mu), ""),
+        ("nesterov-fixed", LOGISTIC, lambda L, mu: 1 / L, "(√κ − 1)/(√κ + 1)"),
+        ("nesterov", LOGISTIC, lambda L, mu: 1 / L, ""),
+        (
+            "momentum",
+            "sumsq(X @ w - y)/2 + lam/2*sumsq(w)",
+            lambda L, mu: 4 / (np.sqrt(L) + np.sqrt(mu)) ** 2,
+            "((√κ − 1)/(√κ + 1))²",
+        ),
+        ("fista", "sumsq(X @ w - y)/2 + lam*norm(w, 1)", lambda L, mu: 1 / L, ""),
+    ],
+)
+def test_step_lengths_follow_from_the_constants(method: str, text: str, step: object, friction: str) -> None:
+    """The length is the formula's value on the data; plan and result say so; the caller's choice goes first."""
+    problem = dv.minimize(text, over="w", variables=SHAPES, facts=POSITIVE)
+    data = {"X": X, "y": SIGNS, "lam": 2.0}
+    result = problem.solve(data, method=method, backend="numpy")
+    assert result.success, result.message
+    constants = result.certificate.guarantee.constants
+    smooth, strong = constants.smooth, constants.strong
+    assert result.step == pytest.approx(step(smooth, strong), rel=1e-12)  # type: ignore[operator]
+    assert "L = " in str(result.plan) and friction in str(result.plan)
+    if method != "fista":
+        chosen = problem.solve(data, method=method, backend="numpy", options={"learning_rate": 1e-3})
+        assert chosen.success and "step" not in chosen
+
+
+def test_guaranteed_length_is_never_shortened() -> None:
+    """With α = 2/(L + μ) every value falls, without a trial that is refused: one evaluation for a step."""
+    result = logistic().solve(X=X, y=SIGNS, lam=2.0, method="gradient-descent-fixed", backend="numpy")
+    values = np.array(result.history.objective)
+    assert (np.diff(values) <= 1e-12 * values[:-1]).all()
+    assert result.history.evaluations[-1] == len(values)
