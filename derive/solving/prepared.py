@@ -138,23 +138,25 @@ class PreparedProgram:
     """A quadratic program whose matrices are evaluated once; each call solves it in compiled code."""
 
     def __init__(self, instance: Instance) -> None:
-        from ..kernels.optimizers.quadratic_program import fits
-
         derived = instance.posed.constrained
         if not derived.quadratic:
             raise UnsupportedError(_REMEDY)
         self._instance, self._derived = instance, derived
         self._bind(instance.numbers)
-        size = self._layout.size
-        if not fits(size, self._parts[3].size, self._parts[5].size):
-            raise UnsupportedError(f"a program of {size} unknowns (slacks included) is too large; use solve")
 
     def _bind(self, arrays: dict[str, Any]) -> None:
+        from ..kernels.optimizers.quadratic_program import convex, fits
+
         instance = self._instance
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
             self._layout, self._start, self._parts = self._derived.program(arrays, instance.binding, start)
+        size = self._layout.size
+        if not fits(size, self._parts[3].size, self._parts[5].size):
+            raise UnsupportedError(f"a program of {size} unknowns (slacks included) is too large; use solve")
+        if not convex(self._parts[0]):
+            raise UnsupportedError("the quadratic program is not convex; use solve")
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any

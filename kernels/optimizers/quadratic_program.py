@@ -3,9 +3,9 @@
     minimise ½ zᵀHz + gᵀz    subject to   Ez + e = 0,  Cz + c ≥ 0
 
 Mehrotra's predictor–corrector: the affine step decides how far the barrier is lowered, its second-order error is put
-on the right-hand side, and both use one Cholesky factor of K = H + Cᵀ diag(λ/s) C + δI, equalities through the Schur
-complement E K⁻¹ Eᵀ. δ is at rounding level and makes linear programs regular. What does not converge is left to
-`interior_point`, which also polishes the answer.
+on the right-hand side, and both use one Cholesky factor of K = H + Cᵀ diag(λ/s) C + δI without its slacks
+(`normal_matrix`), equalities through the Schur complement E K⁻¹ Eᵀ. δ is at rounding level and makes linear programs
+regular. What does not converge is left to `interior_point`, which also polishes the answer.
 Sources: Mehrotra, SIAM J. Optim. 2 (1992); Nocedal & Wright, Numerical Optimization (2nd ed.), algorithm 16.4.
 """
 
@@ -18,48 +18,31 @@ import numpy as np
 from ..oracle import Array
 from ..special import compiled
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
+from .normal_matrix import (
+    arranged,
+    backward,
+    eliminate_slacks,
+    factor,
+    forward,
+    single,
+    solve_normal,
+    substitute,
+)
 
 #: Unknowns and equalities, and inequalities, up to which the compiled code is used.
-LARGEST, ROWS = 250, 2000
+LARGEST, ROWS = 1500, 4000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
 
 
 @compiled
-def factor(a: Array) -> bool:
-    """The lower triangle of A becomes its Cholesky factor; False where A is not definite."""
-    n = a.shape[0]
-    for i in range(n):
-        row = a[i]
-        for j in range(i + 1):
-            other = a[j]
-            t = row[j]
-            for k in range(j):
-                t -= row[k] * other[k]
-            if i > j:
-                row[j] = t / other[j]
-            elif not t > 0.0:
-                return False
-            else:
-                row[j] = np.sqrt(t)
-    return True
-
-
-@compiled
-def substitute(a: Array, b: Array) -> None:
-    """b becomes A⁻¹b, A given by its factor."""
-    n = b.size
-    for i in range(n):
-        t, row = b[i], a[i]
-        for k in range(i):
-            t -= row[k] * b[k]
-        b[i] = t / row[i]
-    for i in range(n - 1, -1, -1):
-        row = a[i]
-        t = b[i] / row[i]
-        b[i] = t
-        for k in range(i):
-            b[k] -= row[k] * t
+def largest(x: Array) -> float:
+    """max |xᵢ|, 0 of nothing; NaN where one is."""
+    found = 0.0
+    for i in range(x.size):
+        if not abs(x[i]) <= found:
+            found = abs(x[i])
+    return found
 
 
 @compiled
@@ -74,11 +57,11 @@ def longest(x: Array, dx: Array) -> float:
 
 @compiled
 def newton(
-    k: Array,
+    system: tuple[Array, Array, Array],
     schur: Array,
     half: Array,
     E: Array,
-    C: Array,
+    rows: tuple[Array, Array, Array],
     ratio: Array,
     s: Array,
     rd: Array,
@@ -87,14 +70,14 @@ def newton(
     rs: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """dz, dν, dλ, ds of   K dz − Eᵀdν = …,  E dz = −re,  ds = C dz + rc,  s dλ + λ ds = −rs."""
-    p = -rd - C.T @ (rs / s + ratio * rc)
-    substitute(k, p)
+    p = -rd - backward(rows[0], rows[1], rows[2], rs / s + ratio * rc, rd.size)
+    solve_normal(system[0], system[1], system[2], p)
     dnu = np.zeros(re.size)
     if re.size:
         dnu = -re - E @ p
         substitute(schur, dnu)
         p += half.T @ dnu
-    ds = C @ p + rc
+    ds = forward(rows[0], rows[1], rows[2], p) + rc
     return p, dnu, -rs / s - ratio * ds, ds
 
 
@@ -103,67 +86,110 @@ def program(
     H: Array, g: Array, E: Array, e: Array, C: Array, c: Array, z: Array, tol: float, most: int
 ) -> tuple[Array, Array, Array, int, int]:
     """`(z, ν, λ, status, iterations)`; status 0: all conditions hold within the tolerance."""
+    order, r, owner = arranged(H, C)
     n, m = z.size, c.size
-    z = z.copy()
+    core, main = np.empty((r, r)), np.empty((m, r))
+    h, own = np.zeros(n - r), np.zeros(m)
+    equal, given, start = np.empty((e.size, n)), np.empty(n), np.empty(n)
+    for a in range(n):
+        given[a], start[a] = g[order[a]], z[order[a]]
+        for i in range(e.size):
+            equal[i, a] = E[i, order[a]]
+        if a < r:
+            for b in range(r):
+                core[a, b] = H[order[a], order[b]]
+            for p in range(m):
+                main[p, a] = C[p, order[a]]
+        else:
+            h[a - r] = H[order[a], order[a]]
+    for p in range(m):
+        if owner[p] >= 0:
+            own[p] = C[p, order[owner[p]]]
+    x, nu, lam, status, count = interior(core, h, given, equal, e, (main, own, owner), c, start, tol, most)
+    found = np.empty(n)
+    for a in range(n):
+        found[order[a]] = x[a]
+    return found, nu, lam, status, count
+
+
+@compiled
+def interior(
+    H: Array,
+    h: Array,
+    g: Array,
+    E: Array,
+    e: Array,
+    rows: tuple[Array, Array, Array],
+    c: Array,
+    z: Array,
+    tol: float,
+    most: int,
+) -> tuple[Array, Array, Array, int, int]:
+    """The same with the slacks last: Hessian H of the others, h of the slacks; see `normal_matrix`."""
+    n, m, r = z.size, c.size, H.shape[0]
+    C, own, owner = rows
+    alone = single(C, owner)
+    M, W = np.empty((r, r)), np.empty((m + h.size, r))
+    rho, kappa = np.empty((h.size, r)), np.empty(h.size)
     nu = np.zeros(e.size)
     size = 1.0
     for i in range(n):
         size = max(size, abs(g[i]))
-    delta = 1e-14 * (1.0 + np.max(np.abs(H)))
-    s = np.maximum(C @ z + c, 1.0)
+    before = np.inf
+    delta = 1e-14 * (1.0 + max(largest(H.ravel()), largest(h)))
+    s = np.maximum(forward(C, own, owner, z) + c, 1.0)
     lam = np.full(m, size)
     for it in range(most):
-        rd = H @ z + g - C.T @ lam
+        curved = np.empty(n)
+        curved[:r] = H @ z[:r]
+        curved[r:] = h * z[r:]
+        rd = curved + g - backward(C, own, owner, lam, n)
         if e.size:
             rd -= E.T @ nu
         re = E @ z + e
-        rc = C @ z + c - s
-        mu = np.dot(s, lam) / m
+        rc = forward(C, own, owner, z) + c - s
         gap = np.dot(s, lam)
-        value = 0.5 * np.dot(z, H @ z) + np.dot(g, z)
-        worst = np.max(np.abs(rc)) if m else 0.0
-        if e.size:
-            worst = max(worst, np.max(np.abs(re)))
-        reach = 1.0 + np.max(np.abs(z))
-        if np.max(np.abs(rd)) <= tol * size and worst <= tol * reach and gap <= tol * (1.0 + abs(value)):
+        mu = gap / m
+        value = 0.5 * np.dot(z, curved) + np.dot(g, z)
+        worst = max(largest(rc), largest(re))
+        reach = 1.0 + largest(z)
+        error = max(largest(rd) / size, worst / reach, gap / (1.0 + abs(value)))
+        # rounding may end progress before the tolerance is met: good enough, or not
+        end = 0 if error <= NEAR else 1
+        if error <= tol or (error <= NEAR and error >= 0.5 * before):
             return z, nu, lam, 0, it
-        if not reach < 1e12 or not np.max(lam) < 1e14 * size:
-            return z, nu, lam, 1, it
+        if not reach < 1e12 or not largest(lam) < 1e14 * size:
+            return z, nu, lam, end, it
+        before = error
         ratio = lam / s
-        k = H + C.T @ (ratio.reshape((m, 1)) * C)
-        plain, shift, definite = k.copy(), 1e-15, False
+        shift, definite = 1e-15, False
         for _ in range(4):  # rounding makes K indefinite where λ/s is huge
-            for i in range(n):
-                k[i, i] += delta + shift * k[i, i]
-            definite = factor(k)
+            eliminate_slacks(H, h, C, own, owner, alone, ratio, M, W, rho, kappa)
+            for i in range(r):
+                M[i, i] += delta + shift * M[i, i]
+            definite = factor(M)
             if definite:
                 break
-            k[:, :] = plain
             shift *= 30.0
-        if not definite:  # as far as rounding allows: good enough, or not
-            near = (
-                np.max(np.abs(rd)) <= NEAR * size
-                and worst <= NEAR * reach
-                and gap <= NEAR * (1.0 + abs(value))
-            )
-            return z, nu, lam, 0 if near else 1, it
-        half = np.empty((e.size, n))
+        if not definite:
+            return z, nu, lam, end, it
+        system = (M, rho, kappa)
+        half = E.copy()
         schur = np.empty((e.size, e.size))
         if e.size:
             for i in range(e.size):
-                half[i] = E[i]
-                substitute(k, half[i])
+                solve_normal(M, rho, kappa, half[i])
             schur = E @ half.T
             for i in range(e.size):
                 schur[i, i] += 1e-14 * schur[i, i] + 1e-300
             if not factor(schur):
-                return z, nu, lam, 1, it
-        dz, dnu, dlam, ds = newton(k, schur, half, E, C, ratio, s, rd, re, rc, s * lam)
+                return z, nu, lam, end, it
+        dz, dnu, dlam, ds = newton(system, schur, half, E, rows, ratio, s, rd, re, rc, s * lam)
         a, b = longest(s, ds), longest(lam, dlam)
         ahead = np.dot(s + a * ds, lam + b * dlam) / m
         sigma = (ahead / mu) ** 3
         dz, dnu, dlam, ds = newton(
-            k, schur, half, E, C, ratio, s, rd, re, rc, s * lam + ds * dlam - sigma * mu
+            system, schur, half, E, rows, ratio, s, rd, re, rc, s * lam + ds * dlam - sigma * mu
         )
         keep = max(0.995, 1.0 - mu / size)
         a, b = min(1.0, keep * longest(s, ds)), min(1.0, keep * longest(lam, dlam))
@@ -180,6 +206,15 @@ def fits(unknowns: int, equalities: int, inequalities: int) -> bool:
     return unknowns + equalities <= LARGEST and 0 < inequalities <= ROWS
 
 
+def convex(H: Array) -> bool:
+    """Whether H is positive semidefinite, to rounding."""
+    try:
+        np.linalg.cholesky(H + 1e-10 * (1.0 + np.abs(H).max(initial=0.0)) * np.eye(len(H)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def solve(
     functions: Functions,
     z: Array,
@@ -191,7 +226,7 @@ def solve(
     """Of a problem with constant Hessian and Jacobians; `LIMIT` where it does not converge."""
     v = functions.values(z)
     H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
-    if not v.finite() or not np.isfinite(H).all():
+    if not v.finite() or not np.isfinite(H).all() or not convex(H):
         return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
     H = np.ascontiguousarray(H)

@@ -1,0 +1,66 @@
+"""Slack variables eliminated before factorisation: the same solutions as of the whole matrix, at any weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.errors import UnsupportedError
+from derive.kernels.optimizers.normal_matrix import (
+    arranged,
+    eliminate_slacks,
+    factor,
+    single,
+    solve_normal,
+)
+
+
+def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """½‖w‖² + Σ t + ½h‖t‖² with t ≥ ±(Xw), and bounds on w: H and C."""
+    X = rng.standard_normal((n, d))
+    H = np.diag(np.r_[np.ones(d), np.where(np.arange(n) % 2, 0.5, 0.0)])
+    C = np.block([[-X, np.eye(n)], [X, np.eye(n)], [np.eye(d), np.zeros((d, n))]])
+    return H, C
+
+
+def test_solutions_are_those_of_the_whole_matrix():
+    """K⁻¹b by elimination; all n slacks are found, and only they."""
+    rng = np.random.default_rng(0)
+    for n, d in ((1, 1), (5, 2), (9, 4)):
+        H, C = _program(n, d, rng)
+        H[:d, :d] += 0.1  # the unknowns are coupled, so that none is a slack
+        order, r, owner = arranged(H, C)
+        assert r == (d if d > 1 else r) and sorted(order) == list(range(n + d))
+        core, main = H[np.ix_(order[:r], order[:r])], np.ascontiguousarray(C[:, order[:r]])
+        h = np.diagonal(H)[order[r:]].copy()
+        own = np.where(owner >= 0, C[np.arange(len(C)), order[owner]], 0.0)
+        D, b = 10.0 ** rng.uniform(-3, 3, len(C)), rng.standard_normal(n + d)
+        M, W = np.empty((r, r)), np.empty((len(C) + h.size, r))
+        rho, kappa = np.empty((h.size, r)), np.empty(h.size)
+        eliminate_slacks(core.copy(), h, main, own, owner, single(main, owner), D, M, W, rho, kappa)
+        assert factor(M)
+        found = b.copy()
+        solve_normal(M, rho, kappa, found)
+        K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
+        np.testing.assert_allclose(K @ found, b, rtol=1e-8, atol=1e-8)
+
+
+def test_least_absolute_deviations_prepared():
+    """The prepared program reaches the optimum that `solve` certifies, with and without curvature in w."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 4))
+    y = X @ rng.standard_normal(4) + rng.standard_t(2, 60)
+    for text in ("sum(abs(X @ w - y)) + sumsq(w)/2", "sum(abs(X @ w - y))"):
+        problem = dv.minimize(text, over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+        fast, whole = problem.prepare(X=X, y=y), problem.solve(X=X, y=y)
+        assert whole.success
+        value = problem.objective.evaluate(X=X, y=y, w=fast()["w"])
+        assert abs(value - whole.fun) <= 1e-9 * abs(whole.fun)
+
+
+def test_a_program_that_is_not_convex_is_refused():
+    """A prepared program claims a minimum, which a stationary point need not be."""
+    problem = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["w >= -1", "sum(w) <= 1"])
+    with pytest.raises(UnsupportedError, match="not convex"):
+        problem.prepare()
