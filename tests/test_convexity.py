@@ -115,7 +115,8 @@ def test_convex(text: str, names: str) -> None:
     """There is a proof, and it can be read."""
     found = verdict(text, names)
     assert found.status == "convex", found
-    assert found.proof is None or ">= 0" in found.lines()[-1]
+    assert found.proof is None or ">= 0" in found.proof.lines()[-1]
+    assert all(f"{kink.name} is the second derivative of" in str(found) for kink in found.kinks)
 
 
 @pytest.mark.parametrize(("text", "names"), TRAPS)
@@ -262,3 +263,28 @@ def test_bounds_of_the_hessian() -> None:
         assert np.linalg.eigvalsh(h).min() > 0.3 - 1e-10
     square = verdict("sumsq(X @ w - y)/2", "w")
     assert square.lower is square.upper
+
+
+def test_bounds_of_several_unknowns_and_beside_kinks() -> None:
+    """As quadratic forms in the directions; a kink leaves the lower bound."""
+    loss = dv.parse(
+        "sum(log(1 + exp(-y*(X @ w + s)))) + lam/2*sumsq(w)",
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",), "s": (), "lam": ()},
+        facts={"lam": ("positive",)},
+    )
+    found = dv.minimize(loss, over=["w", "s"]).convexity()
+    assert "second derivative >= lam * (d_w @ d_w)" in str(found)
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((6, 2)), np.array([1.0, -1.0, 2.0, 1.0, -1.0, 0.5])
+    ones = np.column_stack([X, np.ones(6)])
+    low, high = found.constants(X=X, y=y, lam=0.7)
+    expected = ones.T @ np.diag(y**2) @ ones / 4 + np.diag([0.7, 0.7, 0.0])
+    assert low == 0.0 and high == pytest.approx(np.linalg.eigvalsh(expected)[-1])
+    text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"
+    lasso = dv.parse(
+        text, variables={"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}, facts={"lam": ("positive",)}
+    )
+    found = dv.minimize(lasso, over="w").convexity()
+    low, high = found.constants(X=X, y=y, lam=0.7)
+    assert low == pytest.approx(np.linalg.eigvalsh(X.T @ X)[0]) and high is None
+    assert found.record()["kinks"] == {"kink_1": "abs(w)"}

@@ -154,6 +154,7 @@ class Convexity:
             "reason": self.reason,
             "domain": list(self.domain),
             "proof": self.proof.lines() if self.proof is not None else [],
+            "kinks": {kink.name: notation.text(node) for kink, node in self.kinks.items()},
             **{k: notation.text(n) if n is not None else None for k, n in bounds.items()},
             "counterexample": None if example is None else str(example),
         }
