@@ -24,7 +24,7 @@ from typing import ParamSpec, TypeVar, final
 
 from ..errors import DeclarationError, DeriveError, LimitError, ParseError
 from ..limits import TEXT_LENGTH
-from ..node import Node, Variable
+from ..node import KNOWN_FACTS, Node, Variable
 from ..sizes import check_name
 from .declarations import check_size_names, declare
 from .position import at
@@ -135,7 +135,8 @@ class _Reader:
                     self.sizes[self._checked(place, check_name, match.group(), "size")] = place
         elif head in self.declared:
             for part in parts:
-                self._declaration(head, part)
+                for piece in _listed(part):
+                    self._declaration(head, piece)
         elif head == "subject to":
             self.constraints += _joined(parts)
         elif self.goal is not None:
@@ -209,6 +210,20 @@ class _Reader:
             tuple(" ".join(part.text.split()) for part in self.constraints),
             variables,
         )
+
+
+def _listed(part: _Part) -> Iterator[_Part]:
+    """The declarations of a line, at the commas between them: `X (n, d), y (n) positive, S (d, d) symmetric, pd`."""
+    start = depth = 0
+    for k, letter in enumerate(part.text):
+        depth += (letter == "(") - (letter == ")")
+        behind = re.match(r"\s*([A-Za-z_]\w*)\s*(\()?", part.text[k + 1 :])
+        if letter != "," or depth or behind is None or behind.group(1) in KNOWN_FACTS:
+            continue
+        if behind.group(2) or re.fullmatch(r"\s*\w+\s*(\([^()]*\))?\s*", part.text[start:k]):
+            yield _Part(part.text[start:k], part.position + start)
+            start = k + 1
+    yield _Part(part.text[start:], part.position + start)
 
 
 def _joined(parts: list[_Part]) -> list[_Part]:

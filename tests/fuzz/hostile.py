@@ -9,6 +9,7 @@ brackets nested, letters replaced by look-alikes. What is accepted is differenti
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import signal
 import sys
@@ -147,7 +148,16 @@ NOTES = [
 
 
 def mutated(random: Random, text: str, others: list[str]) -> str:
-    """The text with one to five faults."""
+    """The text with one to five faults; half of the time a small one, which may still be read."""
+    if random.random() < 0.5:
+        words = re.findall(r"\\?[A-Za-z]+|\s+|\d+|\S", text)
+        for _ in range(random.choice((1, 1, 2))):
+            k = random.randrange(len(words)) if words else 0
+            other = re.findall(r"\\?[A-Za-z]+|\d+|\S", random.choice(others))
+            words[k : k + random.choice((0, 1, 1, 2))] = random.choice(
+                ([], [random.choice(other)], words[k : k + 1] * 2)
+            )
+        return "".join(words)
     for _ in range(random.choice((1, 1, 2, 3, 5))):
         i = random.randint(0, len(text))
         j = min(len(text), i + random.choice((0, 1, 1, 2, 5, 20)))
@@ -312,6 +322,13 @@ WAYS = {
 }
 
 
+def examples(way: str) -> list[str]:
+    """Good formulas, pieces of which are put into others."""
+    if way == "latex":
+        return [c["latex"] for name in ("latex_formulas", "textbook") for c in cases(name)]
+    return [c["objective"] for c in cases("gradients")] + [c["answer"] for c in cases("textbook")]
+
+
 def _too_long(number: int, frame: Any) -> None:
     raise TimeoutError("more than 30 s")
 
@@ -325,8 +342,6 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGALRM, _too_long)
     warnings.simplefilter("ignore")  # SymPy's, while trees are made
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    formulas = [c["latex"] for c in cases("latex_formulas")] + [c["latex"] for c in cases("textbook")]
-    texts = [c["objective"] for c in cases("gradients")] + [c["answer"] for c in cases("textbook")]
     outcomes: Counter[str] = Counter()
     ways = options.only.split(",")
     began, seed, faults = time.monotonic(), options.seed, 0
@@ -336,7 +351,7 @@ def main(arguments: list[str] | None = None) -> int:
         way = random.choice(ways)
         signal.alarm(20)
         try:
-            shown, work = WAYS[way](random, formulas if way == "latex" else texts)
+            shown, work = WAYS[way](random, examples(way))
         except TimeoutError:  # SymPy's own work on a tree
             continue
         signal.alarm(0)

@@ -82,3 +82,14 @@ def test_errors(text: str, kind: type[DeriveError], place: tuple[int, int], word
     error = caught.value
     assert (getattr(error, "line", None), getattr(error, "column", None)) == place
     assert words in str(error)
+
+
+def test_several_declarations_on_a_line() -> None:
+    """Commas separate declarations, and facts of one of them."""
+    problem = read_problem(
+        "given X (n, d), y (n), lam positive, S (d, d) symmetric, pd\nfind w (d)\nminimize sumsq(w)"
+    )
+    assert problem.given == {"X": ("n", "d"), "y": ("n",), "lam": (), "S": ("d", "d")}
+    assert problem.facts == {"lam": ("positive",), "S": ("symmetric", "pd")}
+    with pytest.raises(DeclarationError, match="psdd"):
+        read_problem("given S (d, d) symmetric, psdd\nfind w (d)\nminimize sumsq(w)")
