@@ -88,11 +88,15 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
 
 
 def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:
-    """Whether the product is visibly `M D Mᵀ` with `D` diagonal and nonnegative, or `M S Mᵀ`, `S` psd."""
+    """Whether the product is visibly `M D Mᵀ` with `D` diagonal and nonnegative, or `M S Mᵀ`, `S` psd,
+    entry by entry times psd matrices."""
     pairs = [(n, ls) for n, ls in zip(operands, inputs, strict=True)]
     left = [f for f in pairs if 0 in f[1] and 1 not in f[1]]
     right = [f for f in pairs if 1 in f[1] and 0 not in f[1]]
     middle = [f for f in pairs if 0 not in f[1] and 1 not in f[1]]
+    across = [f for f in pairs if 0 in f[1] and 1 in f[1]]
+    if any("psd" not in n.facts or sorted(ls) != [0, 1] for n, ls in across):
+        return False  # a Schur product with a matrix that is not known to be positive semidefinite
     if len(left) != 1 or len(right) != 1 or left[0][0] is not right[0][0]:
         return False
     inner_left = tuple(None if i == 0 else i for i in left[0][1])
