@@ -18,6 +18,7 @@ import stat
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ from typing import Any
 from ..errors import DeriveError
 
 _PREFIX = "derive_kernel_"
+_DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 
 
@@ -72,10 +74,8 @@ def _stamp() -> str:
     import numba
     import numpy
 
-    library = b"".join(
-        (Path(__file__).parent / name).read_bytes()
-        for name in ("special.py", "rowwise.py", "narrow.py", "lanes.py")
-    )
+    names = ("special.py", "rowwise.py", "narrow.py", "lanes.py", "smallproducts.py")
+    library = b"".join((Path(__file__).parent / name).read_bytes() for name in names)
     parts = [
         numba.__version__,
         llvmlite.__version__,
@@ -104,17 +104,32 @@ def load(source: str) -> ModuleType:
         path = cache_folder() / f"{name}.py"
         if not _is_ours(path, source):
             _forget(path)
-            _write(path, source)
+            _write(path, source.encode())
         return _import(name, path)
+
+
+def machine_code(name: str, make: Callable[[], bytes]) -> bytes:
+    """Machine code of our library: from the folder if it is whole, else made and kept."""
+    with _lock:
+        path = cache_folder() / f"{_PREFIX}{name}_{key_of(name)}.o"
+        if path.is_file() and _owned(os.lstat(path)):
+            kept = path.read_bytes()
+            if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
+                return kept[_DIGEST:]
+        made = make()
+        _write(path, hashlib.sha256(made).digest() + made)
+        return made
+
+
+def _owned(found: os.stat_result) -> bool:
+    """A plain file of this user."""
+    return stat.S_ISREG(found.st_mode) and (sys.platform == "win32" or found.st_uid == os.getuid())
 
 
 def _is_ours(path: Path, source: str) -> bool:
     """Whether the file holds exactly this source and is a plain file of this user."""
     try:
-        found = os.lstat(path)
-        if not stat.S_ISREG(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.getuid()):
-            return False
-        return path.read_bytes() == source.encode()
+        return _owned(os.lstat(path)) and path.read_bytes() == source.encode()
     except OSError:
         return False
 
@@ -130,11 +145,11 @@ def _compiled(path: Path) -> list[Path]:
     return sorted(folder.glob(f"{path.stem}.*")) if folder.is_dir() else []
 
 
-def _write(path: Path, source: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(source.encode())
+            file.write(content)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -190,5 +205,7 @@ def cache_clear() -> int:
     kernels = sorted(folder.glob(f"{_PREFIX}*.py"))
     for path in kernels:
         _forget(path)
+    for path in folder.glob(f"{_PREFIX}*.o"):
+        path.unlink(missing_ok=True)
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     return len(kernels)

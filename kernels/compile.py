@@ -18,7 +18,7 @@ from ..errors import ArgumentError, DataError, UnsupportedError
 from ..evaluate import bind, check_access, check_entries, has_access, run
 from ..node import Apply, Node, size_symbols, topological, variables
 from ..operators import spelled_out
-from ..sizes import Binding
+from ..sizes import Binding, Size
 from ..stable import stabilise
 from .bound import WORTH_THREADS, Bound, as_argument
 from .cache import cache_clear, cache_info, load
@@ -260,11 +260,7 @@ class Kernel:
         known = {name: v for name, v in self.variables.items() if name not in self.unknowns}
         lazy = {k: as_rows(k, a) for k, a in given.items() if k in known and is_lazy(a)}
         plain = {**given, **{k: stand_in(a) for k, a in lazy.items()}}
-        size = (
-            None
-            if self.backend != "numba"
-            else find_data_axis(self.variables.values(), self.unknowns, self.nodes.values())
-        )
+        size = self._data_axis(plain) if self.backend == "numba" else None
         rows = [k for k, v in known.items() if size is not None and v.order and v.shape[0] == size]
         rows = [k for k in rows if k in lazy or isinstance(given.get(k), np.ndarray)]
         arrays, binding = bind(known.values(), plain, sizes=self.symbols, dtype=self.dtype, rows=rows)
@@ -296,9 +292,19 @@ class Kernel:
         found: tuple[int, ...] | None = getattr(self.module, "BLOCKS", None)
         return found
 
+    def _data_axis(self, arrays: Mapping[str, Any]) -> Size | None:
+        """The rows: those of the program if there is one already, else as the sizes of these arrays suggest."""
+        if self._program is not None:
+            return self._program.data_size
+        at = {}
+        for name, v in self.variables.items():
+            if name in arrays:
+                at.update(s for s in zip(v.shape, np.shape(arrays[name]), strict=False) if s[0].is_Symbol)
+        return find_data_axis(self.variables.values(), self.unknowns, self.nodes.values(), at)
+
     def _compressed(self, arrays: Mapping[str, Array]) -> dict[str, Array] | None:
         """The data behind a common triangular factor, if no result changes."""
-        rows = find_data_axis(self.variables.values(), self.unknowns, self.nodes.values())
+        rows = self._data_axis(arrays)
         if not compressible(list(self.nodes.values()), arrays.keys(), rows) or rows is None:
             return None
         axes = {name: v.shape.index(rows) for name, v in self.variables.items() if rows in v.shape}

@@ -81,7 +81,7 @@ def build(nodes: Sequence[Node], unknowns: Sequence[str], at: Mapping[Size, int]
     inputs = (*known, *(v for u in unknowns for v in found if v.name == u))
     symbols = size_symbols(*nodes)
     sizes = Sizes(symbols)
-    data_size = find_data_axis(inputs, unknowns, nodes)
+    data_size = find_data_axis(inputs, unknowns, nodes, at)
     told = {s for v in inputs for s in v.shape if s.is_Symbol}
     size_inputs = tuple(s for s in symbols if s not in told)
     lengths = Lengths(data_size, at)

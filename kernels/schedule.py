@@ -13,7 +13,7 @@ Nothing here is about text, buffers or numba; the statements are grouped into lo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -26,19 +26,26 @@ from .statements import Item, Statement, is_matrix_product
 
 
 def find_data_axis(
-    wanted: Iterable[Variable], unknowns: Sequence[str], results: Iterable[Node] = ()
+    wanted: Iterable[Variable],
+    unknowns: Sequence[str],
+    results: Iterable[Node] = (),
+    at: Mapping[Size, int] | None = None,
 ) -> Size | None:
     """The size of the rows: that of the first axis of the largest data arrays.
 
-    Every data array votes for its axes with four to the power of its order, less for axes that are not the
-    first; unknowns, and what has the shape of one or of a result (a gradient tells what its variable is), hardly
-    vote. Numbers stand for rows only when nothing symbolic does.
+    Every data array votes for its axes with the number of its entries, or, where sizes are not known, with four to
+    the power of its order; less for axes that are not the first; unknowns, and what has the shape of one or of a
+    result (a gradient tells what its variable is), hardly vote. Numbers stand for rows only when nothing symbolic does.
     """
     votes: dict[Size, float] = {}
     wanted = list(wanted)
     moving = {v.shape for v in wanted if v.name in unknowns} | {node.shape for node in results}
+    lengths = Lengths(None, at)
+    sizes = {s for v in wanted if v.shape not in moving for size in v.shape for s in size.free_symbols}
+    told = sizes <= (at or {}).keys()
     for v in wanted:
-        weight = 4.0**v.order if v.shape not in moving else 0.01 * v.order
+        entries = math.prod(lengths.exactly(size) for size in v.shape) if told else 4.0**v.order
+        weight = entries if v.shape not in moving else 0.01 * v.order
         for k, size in enumerate(v.shape):
             votes[size] = votes.get(size, 0.0) + (weight if k == 0 else weight / 4)
     symbols = [s for s in votes if s.is_Symbol]

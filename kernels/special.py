@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding
@@ -23,6 +24,7 @@ from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 
+from . import smallproducts
 from .lanes import cross_rows, cross_rows_symmetric, mix_rows
 from .narrow import NARROW, narrow_gram
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
@@ -356,6 +358,7 @@ def _register_blas() -> None:
 
 
 _register_blas()
+smallproducts.register()
 
 
 def _call_blas(builder: Any, name: str, arguments: Sequence[Any]) -> None:
@@ -364,8 +367,25 @@ def _call_blas(builder: Any, name: str, arguments: Sequence[Any]) -> None:
     builder.call(cgutils.get_or_insert_function(builder.module, kind, f"derive_{name}"), list(arguments))
 
 
-def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """(rows, columns, data, whether entries of a row are neighbours, distance between the others)."""
+@dataclass(frozen=True)
+class _Matrix:
+    """A matrix in memory: neighbours are entries of a row (`by_rows`) or of a column; the others have a `distance`."""
+
+    rows: Any
+    columns: Any
+    data: Any
+    by_rows: Any
+    distance: Any
+
+    def strides(self, builder: Any) -> tuple[Any, Any]:
+        """From row to row and from column to column, in entries."""
+        one = _I(1)
+        return builder.select(self.by_rows, self.distance, one), builder.select(
+            self.by_rows, one, self.distance
+        )
+
+
+def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> _Matrix:
     array = make_array(kind)(context, builder, value)
     rows, columns = cgutils.unpack_tuple(builder, array.shape)
     down, across = cgutils.unpack_tuple(builder, array.strides)
@@ -375,17 +395,37 @@ def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, 
     # with a single row, or a single column, the distance says nothing; BLAS wants it long enough all the same
     least = builder.select(by_rows, columns, rows)
     distance = builder.select(builder.icmp_signed("<", distance, least), least, distance)
-    return rows, columns, array.data, by_rows, distance
+    return _Matrix(rows, columns, array.data, by_rows, distance)
 
 
-def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: float) -> Any:
-    """out = left · right + keep · out. What is stored by rows is transposed in Fortran's eyes: outᵀ = rightᵀ leftᵀ."""
-    narrow, byte = ir.IntType(32), ir.IntType(8)
+def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: bool) -> Any:
+    """out = left · right + keep · out, by register tiles where a side is short, else by BLAS."""
     real = signature.args[2].dtype
-    number = context.get_value_type(real)
     left, right, out = (
         _matrix_of(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
     )
+    if real == types.float64 and smallproducts.register():
+        sizes = [out.rows, out.columns, left.columns]
+        with builder.if_else(smallproducts.suits(builder, *sizes)) as (short, long):
+            with short:
+                pairs = [v for m in (left, right) for v in (m.data, *m.strides(builder))]
+                arguments = [*sizes, *pairs, out.data, out.distance, ir.IntType(1)(keep)]
+                kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+                function = cgutils.get_or_insert_function(builder.module, kind, smallproducts.NAME)
+                builder.call(function, arguments)
+            with long:
+                _dgemm(context, builder, real, left, right, out, float(keep))
+    else:
+        _dgemm(context, builder, real, left, right, out, float(keep))
+    return context.get_dummy_value()
+
+
+def _dgemm(
+    context: Any, builder: Any, real: Any, left: _Matrix, right: _Matrix, out: _Matrix, keep: float
+) -> None:
+    """What is stored by rows is transposed in Fortran's eyes: outᵀ = rightᵀ leftᵀ."""
+    narrow, byte = ir.IntType(32), ir.IntType(8)
+    number = context.get_value_type(real)
 
     def place(value: Any) -> Any:
         return cgutils.alloca_once_value(builder, value)
@@ -396,11 +436,11 @@ def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: float) ->
     def whole(value: Any) -> Any:
         return place(builder.trunc(value, narrow))
 
-    arguments = [flag(right[3]), flag(left[3]), whole(out[1]), whole(out[0]), whole(left[1])]
-    arguments += [place(number(1.0)), right[2], whole(right[4]), left[2], whole(left[4])]
-    arguments += [place(number(keep)), out[2], whole(out[4])]
+    arguments = [flag(right.by_rows), flag(left.by_rows)]
+    arguments += [whole(out.columns), whole(out.rows), whole(left.columns)]
+    arguments += [place(number(1.0)), right.data, whole(right.distance), left.data, whole(left.distance)]
+    arguments += [place(number(keep)), out.data, whole(out.distance)]
     _call_blas(builder, "dgemm" if real == types.float64 else "sgemm", arguments)
-    return context.get_dummy_value()
 
 
 @intrinsic
@@ -410,13 +450,13 @@ def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
     `np.dot` is the same call behind checks that cost a tenth of a second of compile time each; the shapes here
     are right by construction.
     """
-    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, 0.0)
+    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, False)
 
 
 @intrinsic
 def gemm_add(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
     """out += left · right, likewise."""
-    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, 1.0)
+    return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, True)
 
 
 @intrinsic

@@ -1,0 +1,328 @@
+"""Products of matrices of which one side is short, as register tiles in LLVM: out (+)= left · right.
+
+BLAS copies both factors into an order of its own before it multiplies. Where one of the three sizes is ten or fifty, as
+that of classes, components or latent factors is, the copies cost as much as the product. Here nothing is copied that
+vectors can read where it lies:
+
+    outer   entries of a row of `right` are neighbours: a tile of rows × vectors of the result stays in registers, and
+            every step adds an entry of `left`, spread, times a vector of `right`
+    turned  entries of a column of `left` are neighbours: the same for the transposed product
+    dot     the summed axis is that of neighbours in both: sums of vectors, added across lanes eight at a time
+    packed  what lies otherwise is brought into order, a stripe at a time
+
+The way is chosen by the sizes and strides alone, so equal calls give equal bits. The code is compiled once per process
+under the name `derive_product` and called like BLAS from compiled kernels, which need no compile time for it. Only on
+processors with 512-bit vectors; elsewhere, and for products that are large on all sides, kernels call BLAS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from .cache import machine_code
+from .rowwise import LANES, _Vectors
+
+#: Rows and vectors of a tile of the outer form, and rows of the dot form: 24 sums in 32 registers.
+HEIGHT, WIDTH, DOTS = 8, 3, 3
+#: Summed entries per sweep: a stripe of the right factor stays in the first cache.
+DEPTH = 256
+#: Products with a side of at most so many, or of at most so many multiplications, are taken.
+SHORT, LITTLE = 32, 1 << 22
+NAME = "derive_product"
+
+_D, _I, _W, _B = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
+_V, _P = ir.VectorType(_D, LANES), ir.DoubleType().as_pointer()
+_STRIPE = WIDTH * LANES
+
+
+class _Body:
+    """A function in the making: arithmetic on whole numbers, loops, vectors."""
+
+    def __init__(self, module: ir.Module, name: str, kinds: list[Any], names: str) -> None:
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+        set.add(self.function.attributes, '"prefer-vector-width"="512"')
+        set.add(self.function.attributes, '"min-legal-vector-width"="512"')
+        self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.v = _Vectors(self.b)
+        self.given = dict(zip(names.split(), self.function.args, strict=True))
+
+    def least(self, x: Any, y: Any) -> Any:
+        return self.b.select(self.b.icmp_signed("<", x, y), x, y)
+
+    def at(self, pointer: Any, *steps: Any) -> Any:
+        for step in steps:
+            pointer = self.b.gep(pointer, [step])
+        return pointer
+
+    def up(self, x: Any, by: int) -> Any:
+        """x / by, rounded up."""
+        return self.b.sdiv(self.b.add(x, _I(by - 1)), _I(by))
+
+    def cases(self, count: Any, most: int, body: Callable[[int], None]) -> None:
+        """body(count) for each count from 1 to the most, as far as it is the one at hand."""
+        end = self.b.append_basic_block("done")
+        switch = self.b.switch(count, end)
+        for k in range(1, most + 1):
+            block = self.b.append_basic_block(f"case{k}")
+            switch.add_case(_I(k), block)
+            self.b.position_at_end(block)
+            body(k)
+            self.b.branch(end)
+        self.b.position_at_end(end)
+
+    def sums(
+        self, count: int, stop: Any, step: int, body: Callable[[Any, list[Any]], list[Any]]
+    ) -> list[Any]:
+        """A loop with vectors in registers: they are zero first, and body(index, vectors) gives the next ones."""
+        before = self.b.block
+        head, inside, end = (self.b.append_basic_block(n) for n in ("head", "inside", "end"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        index = self.b.phi(_I)
+        index.add_incoming(_I(0), before)
+        found: list[Any] = [self.b.phi(_V) for _ in range(count)]
+        for vector in found:
+            vector.add_incoming(ir.Constant(_V, None), before)
+        self.b.cbranch(self.b.icmp_signed("<", index, stop), inside, end)
+        self.b.position_at_end(inside)
+        after = body(index, found)
+        index.add_incoming(self.b.add(index, _I(step)), self.b.block)
+        for vector, value in zip(found, after, strict=True):
+            vector.add_incoming(value, self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(end)
+        return found
+
+
+def _outer(module: ir.Module) -> Any:
+    """c[i·rc + j·cc] (+)= Σ_k a[i·ra + k·ca] b[k·rb + j] for a stripe of at most 24 columns j."""
+    f = _Body(
+        module, "outer", [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B], "m n k a ra ca b rb c rc cc add"
+    )
+    b, v, g = f.b, f.v, f.given
+    count = f.up(g["m"], HEIGHT)
+    height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)  # equal tiles rather than a short last one
+    vectors = f.up(g["n"], LANES)
+    buffer = b.alloca(_D, _I(HEIGHT * _STRIPE))
+    plain = b.icmp_signed("==", g["cc"], _I(1))
+
+    mask = v.first(b.sub(g["n"], b.mul(b.sub(vectors, _I(1)), _I(LANES))))
+    keep = v.first(b.select(g["add"], _I(LANES), _I(0)))
+
+    def tile(i: Any, h: int, w: int) -> None:
+        masks = [None] * (w - 1) + [mask]
+        rows = [f.at(g["a"], b.mul(b.add(i, _I(r)), g["ra"])) for r in range(h)]
+
+        def step(k: Any, found: list[Any]) -> list[Any]:
+            right = f.at(g["b"], b.mul(k, g["rb"]))
+            loaded = [v.load(right, _I(c * LANES), masks[c]) for c in range(w)]
+            place = b.mul(k, g["ca"])
+            spread = [v.spread(v.number(row, place)) for row in rows]
+            return [v.fma(spread[r], loaded[c], found[r * w + c]) for r in range(h) for c in range(w)]
+
+        found = f.sums(h * w, g["k"], 1, step)
+        with b.if_else(plain) as (straight, turned):
+            with straight:
+                for r in range(h):
+                    out = f.at(g["c"], b.mul(b.add(i, _I(r)), g["rc"]))
+                    for c in range(w):
+                        old = v.load(out, _I(c * LANES), b.and_(keep, masks[c]) if masks[c] else keep)
+                        v.store(b.fadd(found[r * w + c], old), out, _I(c * LANES), masks[c])
+            with turned:
+                for r in range(h):
+                    for c in range(w):
+                        v.store(found[r * w + c], buffer, _I(r * _STRIPE + c * LANES))
+
+    with v.loop(_I(0), count) as t:
+        i = b.mul(t, height)
+        rows = f.least(height, b.sub(g["m"], i))
+        form = b.add(b.mul(rows, _I(WIDTH)), b.sub(vectors, _I(WIDTH)))
+        f.cases(form, HEIGHT * WIDTH, lambda k: tile(i, (k - 1) // WIDTH + 1, (k - 1) % WIDTH + 1))
+        with b.if_then(b.not_(plain)), v.loop(_I(0), g["n"]) as j, v.loop(_I(0), rows) as r:
+            place = f.at(g["c"], b.mul(j, g["cc"]), b.mul(b.add(i, r), g["rc"]))
+            old = b.select(g["add"], b.load(place), _D(0.0))
+            b.store(b.fadd(b.load(f.at(buffer, j, b.mul(r, _I(_STRIPE)))), old), place)
+    b.ret_void()
+    return f.function
+
+
+def _dot(module: ir.Module) -> Any:
+    """c[i·rc + j] (+)= Σ_k a[i·ra + k] b[j·cb + k]."""
+    f = _Body(module, "dot", [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B], "m n k a ra b cb c rc add")
+    b, v, g = f.b, f.v, f.given
+    whole = b.and_(g["k"], _I(-LANES))
+    rest = v.first(b.sub(g["k"], whole))
+    ragged = b.icmp_signed("<", whole, g["k"])
+    count = f.up(g["m"], DOTS)
+    height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)
+    with v.loop(_I(0), g["n"], LANES) as j:
+        # rows behind the last one are the last one again; their sums are not stored
+        last = b.sub(g["n"], _I(1))
+        right = [f.at(g["b"], b.mul(f.least(b.add(j, _I(r)), last), g["cb"])) for r in range(LANES)]
+        mask = v.first(b.sub(g["n"], j))
+
+        def tile(i: Any, h: int) -> None:
+            left = [f.at(g["a"], b.mul(b.add(i, _I(r)), g["ra"])) for r in range(h)]
+
+            def add(k: Any, found: list[Any], part: Any) -> list[Any]:
+                ours = [v.load(row, k, part) for row in left]
+                after = list(found)
+                for c in range(LANES):
+                    x = v.load(right[c], k, part)
+                    for r in range(h):
+                        after[r * LANES + c] = v.fma(x, ours[r], found[r * LANES + c])
+                return after
+
+            found = f.sums(h * LANES, whole, LANES, lambda k, s: add(k, s, None))
+            before = b.block
+            with b.if_then(ragged):
+                more = add(whole, found, rest)
+                inside = b.block
+            for p, q in zip(list(found), more, strict=True):
+                merged = b.phi(_V)
+                merged.add_incoming(p, before)
+                merged.add_incoming(q, inside)
+                found[found.index(p)] = merged
+            keep = v.first(b.select(g["add"], _I(LANES), _I(0)))
+            for r in range(h):
+                out = f.at(g["c"], b.mul(b.add(i, _I(r)), g["rc"]))
+                total = v.sums(found[r * LANES : (r + 1) * LANES])
+                old = v.load(out, j, b.and_(keep, mask))
+                v.store(b.fadd(total, old), out, j, mask)
+
+        with v.loop(_I(0), count) as t:
+            i = b.mul(t, height)
+            f.cases(f.least(height, b.sub(g["m"], i)), DOTS, lambda h: tile(i, h))
+    b.ret_void()
+    return f.function
+
+
+def _pack(module: ir.Module) -> Any:
+    """to[i·width + j] = given[i·rows + j·columns] for i < m, j < n."""
+    f = _Body(module, "pack", [_I] * 2 + [_P, _I, _I, _P, _I], "m n given rows columns to width")
+    b, v, g = f.b, f.v, f.given
+    with v.loop(_I(0), g["n"]) as j, v.loop(_I(0), g["m"]) as i:
+        value = b.load(f.at(g["given"], b.mul(i, g["rows"]), b.mul(j, g["columns"])))
+        b.store(value, f.at(g["to"], b.mul(i, g["width"]), j))
+    b.ret_void()
+    return f.function
+
+
+def _driver(module: ir.Module) -> None:
+    """Which way costs least, in multiply-adds of vectors; then stripes of columns, and sweeps of summed entries."""
+    outer, dot, pack = _outer(module), _dot(module), _pack(module)
+    names = "m n k a ra ca b rb cb c rc add"
+    f = _Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B], names)
+    b, v, g = f.b, f.v, f.given
+    m, n, k, add = g["m"], g["n"], g["k"], g["add"]
+    room = b.alloca(_D, _I(DEPTH * _STRIPE))
+    mn, mk, nk = b.mul(m, n), b.mul(m, k), b.mul(n, k)
+    lanes_n, lanes_m, lanes_k = (f.up(x, LANES) for x in (n, m, k))
+    one = _I(1)
+
+    def neighbours(stride: str) -> Any:
+        return b.icmp_signed("==", g[stride], one)
+
+    def unless(condition: Any, cost: Any) -> Any:
+        return b.select(condition, _I(0), cost)
+
+    three = _I(3)
+    direct = b.add(b.mul(b.mul(m, lanes_n), k), unless(neighbours("cb"), b.mul(three, nk)))
+    turned = b.add(b.mul(b.mul(n, lanes_m), k), unless(neighbours("ra"), b.mul(three, mk)))
+    turned = b.add(turned, b.mul(_I(4), mn))
+    across = b.mul(b.mul(m, b.mul(lanes_n, _I(LANES))), b.add(lanes_k, three))
+    across = b.add(across, unless(neighbours("ca"), b.mul(three, mk)))
+    fits = b.or_(neighbours("ca"), b.icmp_signed("<=", mk, _I(DEPTH * _STRIPE)))
+    by_dots = b.and_(neighbours("rb"), fits)
+    for other in (direct, turned):
+        by_dots = b.and_(by_dots, b.icmp_signed("<", across, other))
+    with b.if_then(by_dots):
+        with b.if_else(neighbours("ca")) as (lies, not_so):
+            with lies:
+                b.call(dot, [m, n, k, g["a"], g["ra"], g["b"], g["cb"], g["c"], g["rc"], add])
+            with not_so:
+                b.call(pack, [m, k, g["a"], g["ra"], g["ca"], room, k])
+                b.call(dot, [m, n, k, room, k, g["b"], g["cb"], g["c"], g["rc"], add])
+        b.ret_void()
+    swap = b.icmp_signed("<", turned, direct)
+
+    def either(straight: Any, otherwise: Any) -> Any:
+        return b.select(swap, otherwise, straight)
+
+    # the transposed product: out' = right' left', stored across
+    rows, columns = either(m, n), either(n, m)
+    a, ra, ca = either(g["a"], g["b"]), either(g["ra"], g["cb"]), either(g["ca"], g["rb"])
+    right, rb, cb = either(g["b"], g["a"]), either(g["rb"], g["ca"]), either(g["cb"], g["ra"])
+    rc, cc = either(g["rc"], one), either(one, g["rc"])
+    lies = b.icmp_signed("==", cb, one)
+    with v.loop(_I(0), k, DEPTH) as k0:
+        depth = f.least(_I(DEPTH), b.sub(k, k0))
+        more = b.or_(add, b.icmp_signed(">", k0, _I(0)))
+        left = f.at(a, b.mul(k0, ca))
+        with v.loop(_I(0), columns, _STRIPE) as j0:
+            width = f.least(_I(_STRIPE), b.sub(columns, j0))
+            here = f.at(right, b.mul(k0, rb), b.mul(j0, cb))
+            with b.if_then(b.not_(lies)):
+                b.call(pack, [depth, width, here, rb, cb, room, _I(_STRIPE)])
+            stripe = b.select(lies, here, room)
+            step = b.select(lies, rb, _I(_STRIPE))
+            out = f.at(g["c"], b.mul(j0, cc))
+            b.call(outer, [rows, width, depth, left, ra, ca, stripe, step, out, rc, cc, more])
+    b.ret_void()
+
+
+def _module() -> str:
+    module = ir.Module("products")
+    module.triple = llvm.get_process_triple()
+    _driver(module)
+    for function in module.functions:
+        if function.name != NAME and not function.is_declaration:
+            function.linkage = "internal"
+            set.add(function.attributes, "noinline")
+    return str(module)
+
+
+def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:
+    """Whether the code is meant for a product of these sizes: a side is short, or there is little to do."""
+    little = builder.icmp_signed("<=", builder.mul(builder.mul(m, n), k), _I(LITTLE))
+    for size in (m, n, k):
+        little = builder.or_(little, builder.icmp_signed("<=", size, _I(SHORT)))
+    return little
+
+
+def _object() -> bytes:
+    """Machine code. The text above leaves nothing for passes over it to find, so there are none."""
+    parsed = llvm.parse_assembly(_module())
+    parsed.verify()
+    return bytes(_machine().emit_object(parsed))
+
+
+def _machine() -> Any:
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, jit=True
+    )
+
+
+@lru_cache(maxsize=1)
+def register() -> bool:
+    """The code under its name for compiled kernels; False where vectors are too short for it."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    if not all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl")):
+        return False
+    empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
+    engine = llvm.create_mcjit_compiler(empty, _machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code("products", _object)))
+    engine.finalize_object()
+    llvm.add_symbol(NAME, engine.get_function_address(NAME))
+    _engines.append(engine)
+    return True
+
+
+_engines: list[Any] = []  # what must live as long as the process
