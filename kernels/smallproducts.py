@@ -264,8 +264,12 @@ def _driver(module: ir.Module) -> None:
         depth = f.least(_I(DEPTH), b.sub(k, k0))
         more = b.or_(add, b.icmp_signed(">", k0, _I(0)))
         left = f.at(a, b.mul(k0, ca))
-        with v.loop(_I(0), columns, _STRIPE) as j0:
-            width = f.least(_I(_STRIPE), b.sub(columns, j0))
+        # stripes of equal widths rather than a short last one, whose few sums would wait for one another
+        vectors = f.up(columns, LANES)
+        stripes = f.up(vectors, WIDTH)
+        with v.loop(_I(0), stripes) as t:
+            j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))
+            width = b.sub(f.least(j1, columns), j0)
             here = f.at(right, b.mul(k0, rb), b.mul(j0, cb))
             with b.if_then(b.not_(lies)):
                 b.call(pack, [depth, width, here, rb, cb, room, _I(_STRIPE)])
