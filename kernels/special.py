@@ -13,8 +13,9 @@ infinite and denormal results included.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding
@@ -109,6 +110,12 @@ class _Lane:
     def _call(self, name: str) -> _Lane:
         return self._new(self.b.call(self.b.module.declare_intrinsic(name, [_F]), [self.v]))
 
+    def scaled(self, k: Any) -> _Lane:
+        """self · 2ᵏ for a whole number of 32 bits, in one instruction where there is one."""
+        kind = ir.FunctionType(_F, [_F, k.type])
+        function = self.b.module.declare_intrinsic("llvm.ldexp", [_F, k.type], kind)
+        return self._new(self.b.call(function, [self.v, k]))
+
     def bits(self) -> Any:
         return self.b.bitcast(self.v, _I)
 
@@ -144,27 +151,38 @@ def _reduced(x: _Lane) -> tuple[_Lane, Any]:
     r = k.fma(-_LN2_LOW, r)
     q = (r * r).fma(_horner(r, _EXP_TAIL), r)
     # 32 bits in between: vector units without 64-bit conversion can do this one
-    return q, x.b.sext(x.b.fptosi(k.v, ir.IntType(32)), _I)
+    whole = x.b.fptosi(k.v, ir.IntType(32))
+    return q, whole if _scales() else x.b.sext(whole, _I)
 
 
-def _scaled(x: _Lane) -> tuple[_Lane, _Lane, _Lane]:
-    """(eʳ − 1, a, b) with eˣ = eʳ·a·b; two scales, so that the ends underflow and overflow as they should."""
+def _scaled(x: _Lane) -> tuple[_Lane, Callable[[_Lane], _Lane]]:
+    """(eʳ − 1, y ↦ 2ᵏ y) with x = k ln 2 + r; the ends underflow and overflow as they should."""
     q, k = _reduced(x.at_least(-750.0).at_most(710.0))
+    if _scales():
+        return q, lambda y: y.scaled(k)
     half = x.b.ashr(k, _I(1))
-    return q, _power_of_two(x.b, half), _power_of_two(x.b, x.b.sub(k, half))
+    a, b = _power_of_two(x.b, half), _power_of_two(x.b, x.b.sub(k, half))
+    return q, lambda y: y * a * b
+
+
+@lru_cache(maxsize=1)
+def _scales() -> bool:
+    """Whether the processor has an instruction that multiplies by powers of two."""
+    features = llvmlite.binding.get_host_cpu_features()
+    return bool(features.get("avx512f") and features.get("avx512vl"))
 
 
 def _exp(x: _Lane) -> _Lane:
     """eˣ."""
-    q, a, b = _scaled(x)
-    return (q + 1.0) * a * b
+    q, scale = _scaled(x)
+    return scale(q + 1.0)
 
 
 def _expm1(x: _Lane) -> _Lane:
     """eˣ − 1 = 2ᵏ(eʳ − 1) + (2ᵏ − 1), where k = 0 without any cancellation; eˣ where the 1 does not count."""
-    q, a, b = _scaled(x)
-    scale = a * b
-    return scale.fma(q, scale - 1.0).where(x.less(50.0), (q + 1.0) * a * b)
+    q, scale = _scaled(x)
+    power = scale(x._new(1.0))
+    return power.fma(q, power - 1.0).where(x.less(50.0), scale(q + 1.0))
 
 
 #: (2 artanh(s)/s − 2) / s² in powers of s², for |s| ≤ 3 − 2√2: likewise, relative error below 5e-18.
