@@ -41,8 +41,8 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
-    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 full_width gemm gemm_add larger lgamma log "
-    "log1p mirror mix_rows polygamma potrf potri potrs "
+    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 full_width gemm gemm_add gemm_add_ahead "
+    "gemm_ahead larger lgamma log log1p mirror mix_rows polygamma potrf potri potrs "
     "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma"
 ).split()
 
@@ -390,6 +390,7 @@ class _Module:
         inner: list[str] = []
         head, tail = self._lagged(sweep, scope)
         lag = lag_of(sweep)
+        scope.ahead = self._streamed(sweep)
         for nest in sweep.nests:
             if lag is None or not lag.covers(nest):
                 inner += nest_lines(nest, scope)
@@ -412,6 +413,11 @@ class _Module:
         function.arguments = [*function.arguments, *extra]
         self.functions.append((function, "Rows lo to hi, added into acc."))
         self._sweep(sweep, function)
+
+    def _streamed(self, sweep: Pass) -> list[str]:
+        """The blocks of data whose successors products may fetch."""
+        reads = [s.reads[0].item for nest in sweep.nests for s in nest.statements if s.kind == "rows"]
+        return [f"{self.names[item]}[b:b + m]" for item in reads if item.node.order == 2]
 
     def _lagged(self, sweep: Pass, scope: Scope) -> tuple[list[str], list[str]]:
         """The products of a lag: the first block's before the loop, the next block's at its end."""

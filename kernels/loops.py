@@ -25,6 +25,9 @@ class Scope:
         self.names = program.names
         self.declarations: list[str] = []
         self.uses_dot = False
+        self.ahead: list[
+            str
+        ] = []  # blocks of data that follow one another in memory, not fetched by a product yet
         self.passed: set[str] = set()  # results that the caller allocates
         self._scratch = 0
 

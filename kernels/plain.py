@@ -59,6 +59,16 @@ def gemm_add(left: Any, right: Any, out: Any) -> None:
     out += left @ right
 
 
+def gemm_ahead(left: Any, right: Any, out: Any, rows: Any) -> None:
+    """out = left · right."""
+    gemm(left, right, out)
+
+
+def gemm_add_ahead(left: Any, right: Any, out: Any, rows: Any) -> None:
+    """out += left · right."""
+    gemm_add(left, right, out)
+
+
 def syrk(block: Any, factor: float, out: Any) -> None:
     """out += factor · blockᵀ block; only the lower triangle matters."""
     out += factor * (block.T @ block)

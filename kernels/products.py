@@ -152,7 +152,10 @@ class _Products:
         if not adds or scope.dtype == "float64":
             target = self._view(name, statement.stored, form.rows, form.columns, result=True)
         if target is not None:
-            self.lines.append(f"{'gemm_add' if adds else 'gemm'}({left}, {right}, {target})")
+            call, factors = "gemm_add" if adds else "gemm", [left, right, target]
+            if scope.ahead and not form.batch:
+                call, factors = f"{call}_ahead", [*factors, scope.ahead.pop(0)]
+            self.lines.append(f"{call}({', '.join(factors)})")
         else:
             self._through_copy(name, left, right)
         pad = "    " * len(form.batch)

@@ -10,6 +10,9 @@ vectors can read where it lies:
     dot     the summed axis is that of neighbours in both: sums of vectors, added across lanes eight at a time
     packed  what lies otherwise is brought into order, a stripe at a time
 
+A product may also fetch what is wanted next: a few lines of memory per tile, so that memory does not idle while
+there is much to compute.
+
 The way is chosen by the sizes and strides alone, so equal calls give equal bits. The code is compiled once per process
 under the name `derive_product` and called like BLAS from compiled kernels, which need no compile time for it. Only on
 processors with 512-bit vectors; elsewhere, and for products that are large on all sides, kernels call BLAS.
@@ -37,6 +40,9 @@ NAME = "derive_product"
 
 _D, _I, _W, _B = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
 _V, _P = ir.VectorType(_D, LANES), ir.DoubleType().as_pointer()
+_BYTES = ir.IntType(8).as_pointer()
+_C = _BYTES.as_pointer()
+_LINE = 64
 _STRIPE = WIDTH * LANES
 
 
@@ -62,6 +68,22 @@ class _Body:
     def up(self, x: Any, by: int) -> Any:
         """x / by, rounded up."""
         return self.b.sdiv(self.b.add(x, _I(by - 1)), _I(by))
+
+    def share(self, lines: Any, *tiles: Any) -> Any:
+        """Lines per tile, rounded up."""
+        count = tiles[0]
+        for more in tiles[1:]:
+            count = self.b.mul(count, more)
+        return self.b.sdiv(self.b.sub(self.b.add(lines, count), _I(1)), count)
+
+    def fetch(self) -> None:
+        """The next lines of what is wanted later, into the second cache."""
+        b, place = self.b, self.b.load(self.given["cursor"])
+        kind = ir.FunctionType(ir.VoidType(), [_BYTES, _W, _W, _W])
+        prefetch = b.module.globals.get("llvm.prefetch.p0") or ir.Function(b.module, kind, "llvm.prefetch.p0")
+        with self.v.loop(_I(0), self.given["per"]) as k:
+            b.call(prefetch, [b.gep(place, [b.mul(k, _I(_LINE))]), _W(0), _W(2), _W(1)])
+        b.store(b.gep(place, [b.mul(self.given["per"], _I(_LINE))]), self.given["cursor"])
 
     def cases(self, count: Any, most: int, body: Callable[[int], None]) -> None:
         """body(count) for each count from 1 to the most, as far as it is the one at hand."""
@@ -102,7 +124,10 @@ class _Body:
 def _outer(module: ir.Module) -> Any:
     """c[i·rc + j·cc] (+)= Σ_k a[i·ra + k·ca] b[k·rb + j] for a stripe of at most 24 columns j."""
     f = _Body(
-        module, "outer", [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B], "m n k a ra ca b rb c rc cc add"
+        module,
+        "outer",
+        [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B, _C, _I],
+        "m n k a ra ca b rb c rc cc add cursor per",
     )
     b, v, g = f.b, f.v, f.given
     count = f.up(g["m"], HEIGHT)
@@ -141,6 +166,7 @@ def _outer(module: ir.Module) -> Any:
     with v.loop(_I(0), count) as t:
         i = b.mul(t, height)
         rows = f.least(height, b.sub(g["m"], i))
+        f.fetch()
         form = b.add(b.mul(rows, _I(WIDTH)), b.sub(vectors, _I(WIDTH)))
         f.cases(form, HEIGHT * WIDTH, lambda k: tile(i, (k - 1) // WIDTH + 1, (k - 1) % WIDTH + 1))
         with b.if_then(b.not_(plain)), v.loop(_I(0), g["n"]) as j, v.loop(_I(0), rows) as r:
@@ -153,7 +179,9 @@ def _outer(module: ir.Module) -> Any:
 
 def _dot(module: ir.Module) -> Any:
     """c[i·rc + j] (+)= Σ_k a[i·ra + k] b[j·cb + k]."""
-    f = _Body(module, "dot", [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B], "m n k a ra b cb c rc add")
+    f = _Body(
+        module, "dot", [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B, _C, _I], "m n k a ra b cb c rc add cursor per"
+    )
     b, v, g = f.b, f.v, f.given
     whole = b.and_(g["k"], _I(-LANES))
     rest = v.first(b.sub(g["k"], whole))
@@ -197,6 +225,7 @@ def _dot(module: ir.Module) -> Any:
 
         with v.loop(_I(0), count) as t:
             i = b.mul(t, height)
+            f.fetch()
             f.cases(f.least(height, b.sub(g["m"], i)), DOTS, lambda h: tile(i, h))
     b.ret_void()
     return f.function
@@ -216,11 +245,13 @@ def _pack(module: ir.Module) -> Any:
 def _driver(module: ir.Module) -> None:
     """Which way costs least, in multiply-adds of vectors; then stripes of columns, and sweeps of summed entries."""
     outer, dot, pack = _outer(module), _dot(module), _pack(module)
-    names = "m n k a ra ca b rb cb c rc add"
-    f = _Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B], names)
+    names = "m n k a ra ca b rb cb c rc add ahead lines"
+    f = _Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B, _BYTES, _I], names)
     b, v, g = f.b, f.v, f.given
     m, n, k, add = g["m"], g["n"], g["k"], g["add"]
     room = b.alloca(_D, _I(DEPTH * _STRIPE))
+    cursor = b.alloca(_BYTES)
+    b.store(g["ahead"], cursor)
     mn, mk, nk = b.mul(m, n), b.mul(m, k), b.mul(n, k)
     lanes_n, lanes_m, lanes_k = (f.up(x, LANES) for x in (n, m, k))
     one = _I(1)
@@ -242,12 +273,13 @@ def _driver(module: ir.Module) -> None:
     for other in (direct, turned):
         by_dots = b.and_(by_dots, b.icmp_signed("<", across, other))
     with b.if_then(by_dots):
+        per = f.share(g["lines"], f.up(n, LANES), f.up(m, DOTS))
         with b.if_else(neighbours("ca")) as (lies, not_so):
             with lies:
-                b.call(dot, [m, n, k, g["a"], g["ra"], g["b"], g["cb"], g["c"], g["rc"], add])
+                b.call(dot, [m, n, k, g["a"], g["ra"], g["b"], g["cb"], g["c"], g["rc"], add, cursor, per])
             with not_so:
                 b.call(pack, [m, k, g["a"], g["ra"], g["ca"], room, k])
-                b.call(dot, [m, n, k, room, k, g["b"], g["cb"], g["c"], g["rc"], add])
+                b.call(dot, [m, n, k, room, k, g["b"], g["cb"], g["c"], g["rc"], add, cursor, per])
         b.ret_void()
     swap = b.icmp_signed("<", turned, direct)
 
@@ -267,6 +299,7 @@ def _driver(module: ir.Module) -> None:
         # stripes of equal widths rather than a short last one, whose few sums would wait for one another
         vectors = f.up(columns, LANES)
         stripes = f.up(vectors, WIDTH)
+        per = f.share(g["lines"], f.up(k, DEPTH), stripes, f.up(rows, HEIGHT))
         with v.loop(_I(0), stripes) as t:
             j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))
             width = b.sub(f.least(j1, columns), j0)
@@ -276,7 +309,7 @@ def _driver(module: ir.Module) -> None:
             stripe = b.select(lies, here, room)
             step = b.select(lies, rb, _I(_STRIPE))
             out = f.at(g["c"], b.mul(j0, cc))
-            b.call(outer, [rows, width, depth, left, ra, ca, stripe, step, out, rc, cc, more])
+            b.call(outer, [rows, width, depth, left, ra, ca, stripe, step, out, rc, cc, more, cursor, per])
     b.ret_void()
 
 
@@ -289,6 +322,16 @@ def _module() -> str:
             function.linkage = "internal"
             set.add(function.attributes, "noinline")
     return str(module)
+
+
+def following(builder: Any, block: tuple[Any, Any, Any] | None = None) -> list[Any]:
+    """The last two arguments: what follows a block (data, rows, columns) in memory, and how many lines; or nothing."""
+    if block is None:
+        return [ir.Constant(_BYTES, None), _I(0)]
+    data, rows, columns = block
+    count = builder.mul(rows, columns)
+    lines = builder.sdiv(builder.mul(count, _I(8)), _I(_LINE))
+    return [builder.bitcast(builder.gep(data, [count]), _BYTES), lines]
 
 
 def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:

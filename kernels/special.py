@@ -417,9 +417,12 @@ def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> _Matrix:
 
 
 def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: bool) -> Any:
-    """out = left · right + keep · out, by register tiles where a side is short, else by BLAS."""
+    """out = left · right + keep · out, by register tiles where a side is short, else by BLAS.
+
+    A fourth array is a block of rows, the next one of which is fetched from memory meanwhile.
+    """
     real = signature.args[2].dtype
-    left, right, out = (
+    left, right, out, *block = (
         _matrix_of(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
     )
     if real == types.float64 and smallproducts.register():
@@ -428,6 +431,7 @@ def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: bool) -> 
             with short:
                 pairs = [v for m in (left, right) for v in (m.data, *m.strides(builder))]
                 arguments = [*sizes, *pairs, out.data, out.distance, ir.IntType(1)(keep)]
+                arguments += smallproducts.following(builder, *((b.data, b.rows, b.columns) for b in block))
                 kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
                 function = cgutils.get_or_insert_function(builder.module, kind, smallproducts.NAME)
                 builder.call(function, arguments)
@@ -463,9 +467,9 @@ def _dgemm(
 
 @intrinsic
 def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
-    """out = left · right by BLAS. `out` is stored by rows; the factors by rows or by columns.
+    """out = left · right. `out` is stored by rows; the factors by rows or by columns.
 
-    `np.dot` is the same call behind checks that cost a tenth of a second of compile time each; the shapes here
+    `np.dot` calls BLAS behind checks that cost a tenth of a second of compile time each; the shapes here
     are right by construction.
     """
     return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, False)
@@ -475,6 +479,18 @@ def gemm(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
 def gemm_add(typing_context: Any, left: Any, right: Any, out: Any) -> Any:
     """out += left · right, likewise."""
     return types.void(left, right, out), lambda c, b, s, a: _gemm(c, b, s, a, True)
+
+
+@intrinsic
+def gemm_ahead(typing_context: Any, left: Any, right: Any, out: Any, rows: Any) -> Any:
+    """out = left · right, while the rows that follow these in memory are fetched."""
+    return types.void(left, right, out, rows), lambda c, b, s, a: _gemm(c, b, s, a, False)
+
+
+@intrinsic
+def gemm_add_ahead(typing_context: Any, left: Any, right: Any, out: Any, rows: Any) -> Any:
+    """out += left · right, likewise."""
+    return types.void(left, right, out, rows), lambda c, b, s, a: _gemm(c, b, s, a, True)
 
 
 @intrinsic

@@ -67,6 +67,18 @@ def gemm_add(left, right, out):
     """out += left · right."""
     out += np.dot(left, right)
 ''',
+    "gemm_ahead": '''
+@compiled
+def gemm_ahead(left, right, out, rows):
+    """out = left · right; nothing is fetched here."""
+    out[:, :] = np.dot(left, right)
+''',
+    "gemm_add_ahead": '''
+@compiled
+def gemm_add_ahead(left, right, out, rows):
+    """out += left · right; nothing is fetched here."""
+    out += np.dot(left, right)
+''',
     "full_width": '''
 @compiled
 def full_width():

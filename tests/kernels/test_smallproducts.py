@@ -6,10 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
+from numba import njit
 
 from derive.kernels import smallproducts
 from derive.kernels.cache import cache_folder, machine_code
-from derive.kernels.special import compiled, gemm, gemm_add
+from derive.kernels.special import gemm, gemm_add, gemm_add_ahead, gemm_ahead
+
+# not kept on disk: code there would call whatever has the name now
+compiled = njit(error_model="numpy")
 
 
 @compiled
@@ -20,6 +24,16 @@ def _product(left, right, out):
 @compiled
 def _added(left, right, out):
     gemm_add(left, right, out)
+
+
+@compiled
+def _product_ahead(left, right, out, rows):
+    gemm_ahead(left, right, out, rows)
+
+
+@compiled
+def _added_ahead(left, right, out, rows):
+    gemm_add_ahead(left, right, out, rows)
 
 
 def _laid(rng, rows, columns, by_rows):
@@ -47,6 +61,19 @@ def test_all_ways_and_remainders(layouts):
             np.testing.assert_allclose(out, wanted, rtol=1e-12, atol=1e-12 * k, err_msg=f"{m, n, k}")
             out[:] = 7.0
             assert (room == 7.0).all()
+
+
+def test_fetching_changes_nothing():
+    """Whether the next rows are fetched meanwhile, and whether there are any, does not show in the result."""
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((40, 50))
+    for m, n, k in ((10, 40, 50), (1, 1, 1), (40, 30, 300)):
+        A, B = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+        for plain, ahead in ((_product, _product_ahead), (_added, _added_ahead)):
+            found, wanted = np.ones((m, n)), np.ones((m, n))
+            plain(A, B, wanted)
+            ahead(A, B, found, rows)
+            np.testing.assert_array_equal(found, wanted)
 
 
 def test_equal_rows_have_equal_bits():
