@@ -391,11 +391,15 @@ class _Module:
         head, tail = self._lagged(sweep, scope)
         lag = lag_of(sweep)
         scope.ahead = self._streamed(sweep)
+        read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
+        scope.placed = {i for i in sweep.written if i.storage == tuple(range(i.node.order)) and i not in read}
+        scope.placed &= {s.target for nest in sweep.nests for s in nest.statements if s.kind == "map"}
         for nest in sweep.nests:
             if lag is None or not lag.covers(nest):
                 inner += nest_lines(nest, scope)
         for item in sweep.written:
-            inner += self._written(item)
+            if item not in scope.placed:
+                inner += self._written(item)
         scalars = [i for i in sweep.sums if i.node.order == 0]
         offsets = {item: start for item, start, _ in self._offsets(sweep.sums)}
         inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner

@@ -28,6 +28,7 @@ class Scope:
         self.ahead: list[
             str
         ] = []  # blocks of data that follow one another in memory, not fetched by a product yet
+        self.placed: set[Item] = set()  # blocks of results that loops write where they belong
         self.passed: set[str] = set()  # results that the caller allocates
         self._scratch = 0
 
@@ -143,7 +144,11 @@ def fused(nest: Nest, scope: Scope) -> list[str]:
             continue
         inside[statement.target] = f"{name}_"
         lines[depth].append(f"{name}_ = {value}")
-        if statement.target in scope.program.used:
+        if statement.target in scope.placed:
+            row = statement.target.row
+            index = ", ".join(f"b + i{p}" if p == row else f"i{p}" for p in range(depth))
+            lines[depth].append(f"out_{name}[{index}] = {name}_")
+        elif statement.target in scope.program.used:
             scope.declare_target(statement)
             index = ", ".join(f"i{p}" for p in range(depth))
             lines[depth].append(f"{name}[{index}] = {name}_")
