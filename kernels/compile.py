@@ -296,7 +296,7 @@ class Kernel:
         """The rows: those of the program if there is one already, else as the sizes of these arrays suggest."""
         if self._program is not None:
             return self._program.data_size
-        at = {}
+        at: dict[Size, int] = {}
         for name, v in self.variables.items():
             if name in arrays:
                 at.update(s for s in zip(v.shape, np.shape(arrays[name]), strict=False) if s[0].is_Symbol)
