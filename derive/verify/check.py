@@ -21,7 +21,6 @@ from ..differentiate import gradient, hessian, jacobian
 from ..errors import DeriveError, SizeError
 from ..node import Node, Variable, variables
 from ..notation import text
-from ..simplify import simplify
 from ..sizes import same_shape, show_shape
 from . import conditions, diagnosis
 from .assumptions import Assumptions
@@ -33,6 +32,7 @@ from .numbers import NotFinite, largest, same_value, values
 from .points import Points
 from .proof import proof
 from .sampling import Point, distinct_sizes
+from .style import as_printed
 from .verdict import Counterexample, Diagnosis, Verdict, differing_values
 
 Order = Literal[1, 2, "gradient", "hessian", "jacobian"]
@@ -331,7 +331,14 @@ class _Check:
         if first is None:
             return Verdict("unsupported", "claim and right formula have no finite values where they differ")
         found = diagnosis.diagnose(
-            self.objective, self.wrt, self.claim, simplify(self.right), evidence, self.order, self.name
+            self.objective,
+            self.wrt,
+            self.claim,
+            as_printed(self.right),
+            evidence,
+            self.order,
+            self.name,
+            self.right,
         )
         example = counterexample(self.claim, self.right, self._small_point() or first)
         at = ", ".join(f"{k} = {v}" for k, v in example.sizes.items())

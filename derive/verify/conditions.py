@@ -39,14 +39,18 @@ def holds(claim: Node, right: Node, points: Sequence[Point]) -> bool:
 
 
 def needed(
-    claim: Node, right: Node, points: Sequence[Point], special: bool = False, only: str = ""
+    claim: Node, right: Node, points: Sequence[Point], rank: int = 0, only: str = "", at: Node | None = None
 ) -> tuple[str, str] | None:
-    """(kind, sentence) of the first fact that makes the claim right; `special` asks for single points instead,
-    `only` for facts whose sentence has that word."""
+    """(kind, sentence) of the first fact that makes the claim right.
+
+    rank    0: properties that data often have; 1: those of few data, as length 1; 2: single points
+    only    facts whose sentence has that word
+    at      single points of this variable alone
+    """
     varied = [p for p in points if any(n > 1 for n in p.binding.values.values())] or list(points)
     for v in variables(claim, right):
-        for kind, words, change in _facts(v):
-            if (kind == "special point") != special or only not in words:
+        for kind, words, change in _facts(v, rank):
+            if only not in words or (rank == 2 and at is not None and v is not at):
                 continue
             try:
                 changed = [_with(p, v, change(p.arrays[v.name])) for p in varied]
@@ -59,7 +63,25 @@ def needed(
                 continue
             if _plausible(claim, right, changed) and holds(claim, right, changed):
                 return kind, words
-    return None
+    return _all_symmetric(claim, right, varied) if only in ("", "symmetric") and not rank else None
+
+
+def _all_symmetric(claim: Node, right: Node, points: Sequence[Point]) -> tuple[str, str] | None:
+    """Whether the claim is right if all its square matrices are symmetric at once."""
+    square = [v for v in variables(claim, right) if _square(v) and "symmetric" not in v.facts]
+    if len(square) < 2:
+        return None
+    changed = list(points)
+    for v in square:
+        changed = [_with(p, v, _symmetric(p.arrays[v.name])) for p in changed]
+    if not (_plausible(claim, right, changed) and holds(claim, right, changed)):
+        return None
+    names = [v.name for v in square]
+    return "condition", f"the claim is right only if {', '.join(names[:-1])} and {names[-1]} are symmetric"
+
+
+def _square(v: Variable) -> bool:
+    return v.order == 2 and same_size(*v.shape)
 
 
 def _plausible(claim: Node, right: Node, points: Sequence[Point]) -> bool:
@@ -76,28 +98,39 @@ def _with(point: Point, v: Variable, array: Array) -> Point:
     return Point(point.binding, {**point.arrays, v.name: array})
 
 
-def _facts(v: Variable) -> Iterator[tuple[str, str, Change]]:
-    square = v.order == 2 and same_size(*v.shape)
-    if square and "symmetric" not in v.facts:
+def _facts(v: Variable, rank: int) -> Iterator[tuple[str, str, Change]]:
+    return (_often, _seldom, _once)[rank](v)
+
+
+def _often(v: Variable) -> Iterator[tuple[str, str, Change]]:
+    if _square(v) and "symmetric" not in v.facts:
         yield "condition", f"the claim is right only if {v.name} is symmetric", _symmetric
-    if v.order == 2 and square and "diagonal" not in v.facts:
+    if _square(v) and "diagonal" not in v.facts:
         yield "diagonal", f"the claim is right only if {v.name} is diagonal", _diagonal
     if v.order >= 1 and "simplex" not in v.facts:
         over = "the entries" if v.order == 1 else "every row"
         yield "condition", f"the claim is right only if {over} of {v.name} sum to 1", normalised
+    if v.order >= 1 and "nonnegative" not in v.facts:
         yield "condition", f"the claim is right only if every entry of {v.name} is -1 or 1", signs
+    if v.order >= 1 and "nonzero" not in v.facts:
         yield "condition", f"the claim is right only if every entry of {v.name} is 0 or 1", binary
     if v.order >= 1 and "nonnegative" not in v.facts:
         yield "condition", f"the claim is right only if {v.name} is positive", abs
+
+
+def _seldom(v: Variable) -> Iterator[tuple[str, str, Change]]:
     if v.order == 1:
         yield "condition", f"the claim is right only if all entries of {v.name} are equal", _constant
         yield "condition", f"the claim is right only if {v.name} has length 1", unit
     if v.order == 2 and "orthogonal" not in v.facts:
         yield "condition", f"the claim is right only if the columns of {v.name} are orthonormal", orthonormal
         yield "condition", f"the claim is right only if the columns of {v.name} have mean 0", centred
+
+
+def _once(v: Variable) -> Iterator[tuple[str, str, Change]]:
     if not v.facts & {"positive", "pd", "nonzero", "invertible", "orthogonal", "simplex"}:
         yield "special point", f"the claim is right only where {v.name} = 0", lambda a: a * 0
-    if square and not v.facts & {"symmetric"}:
+    if _square(v) and not v.facts & {"symmetric"}:
         yield "special point", f"the claim is right only where {v.name} is the identity", _identity
 
 

@@ -16,10 +16,11 @@ import mpmath
 import numpy as np
 import sympy
 
-from ..build import einsum, scale
+from ..build import scale
 from ..differentiate import reverse
 from ..domains import Array
-from ..node import Einsum, Node, Sum, Variable, size_symbols, variables
+from ..node import Node, Sum, Variable, size_symbols, variables
+from ..simplify import expand, simplify
 from ..sizes import Coefficient
 from . import conditions, slips
 from .numbers import NotFinite, largest, values
@@ -28,6 +29,7 @@ from .sampling import Point
 from .verdict import Diagnosis
 
 Name = Callable[[Node], str]
+_OPENED = 60  # terms of a formula that is multiplied out
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,9 @@ def diagnose(
     evidence: Sequence[Evidence],
     order: object,
     name: Name,
+    derived: Node | None = None,
 ) -> Diagnosis | None:
-    """The first explanation that fits all the evidence."""
+    """The first explanation that fits all the evidence; `derived` is the right formula before it was tidied up."""
     evidence = _telling(evidence)
     with mpmath.workdps(DIGITS + 10):
         scalars = [v.name for v in variables(objective, right) if not v.order]
@@ -66,13 +69,14 @@ def diagnose(
         points = [e.point for e in evidence]
         symmetric = conditions.needed(claim, right, points, only="symmetric")
         claimed, correct = [e.claimed for e in evidence], [e.right for e in evidence]
-        search = slips.Search(claim, right, points, claimed, correct, name)
+        forms = (derived or right, simplify(derived or right), expand(right, _OPENED))
+        search = slips.Search(claim, right, points, claimed, correct, name, forms)
         slip = search.find(1 if symmetric else 2)
         if slip is not None and symmetric is not None:
             return Diagnosis(slip.kind, f"{slip.sentence}; {symmetric[1]}")
         if slip is not None:
             return slip
-        found = None if symmetric else _several_terms(right, evidence, name)
+        found = None if symmetric else _opened_terms(right, evidence, name, scalars)
         if found is not None:
             return found
         needed = symmetric or conditions.needed(claim, right, points)
@@ -83,10 +87,14 @@ def diagnose(
             slip = slips.of_objective(objective, wrt, claim, order, points, claimed, name)
         if slip is not None:
             return slip
-        needed = conditions.needed(claim, right, points, special=True)
+        needed = conditions.needed(claim, right, points, rank=1)
         if needed is not None:
             return Diagnosis(*needed)
-        return search.with_factor() or _only_at_size_one(evidence)
+        slip = search.with_factor()
+        if slip is not None:
+            return slip
+        needed = conditions.needed(claim, right, points, rank=2, at=None if order == "value" else wrt)
+        return Diagnosis(*needed) if needed is not None else _only_at_size_one(evidence)
 
 
 def _telling(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
@@ -230,21 +238,12 @@ def terms(node: Node, coefficient: Coefficient = sympy.S.One) -> Iterator[tuple[
         yield coefficient, node
 
 
-def _distributed(node: Node) -> list[Node]:
-    """The terms, with products over one sum multiplied out (`Xᵀ(Xw − y)` has the terms XᵀXw and −Xᵀy)."""
-    found: list[Node] = []
-    for c, term in terms(node):
-        if isinstance(term, Einsum):
-            sums = [k for k, o in enumerate(term.operands) if isinstance(o, Sum) and len(o.operands) > 1]
-            if len(sums) == 1:
-                k = sums[0]
-                for ck, inner in terms(term.operands[k]):
-                    factors = list(zip(term.operands, term.inputs, strict=True))
-                    factors[k] = (inner, term.inputs[k])
-                    found.append(scale(c * ck, einsum(factors, term.output)))
-                continue
-        found.append(scale(c, term))
-    return found
+def _own_terms(right: Node) -> list[Node]:
+    """The terms of the right formula, as it is; multiplied out where parts of two of them are alike."""
+    own = [scale(c, t) for c, t in terms(right)]
+    opened = [scale(c, t) for c, t in terms(expand(right, _OPENED))]
+    apart = sum(len(list(terms(expand(t, _OPENED)))) for t in own) if len(own) > 1 else len(opened)
+    return own if apart == len(opened) else opened
 
 
 def _one_term(
@@ -252,27 +251,59 @@ def _one_term(
 ) -> Diagnosis | None:
     """claim − right = r · (one term of either), with the same r at all points."""
     gaps = [e.claimed - e.right for e in evidence]
-    own = [scale(c, t) for c, t in terms(right)]
-    finer = [t for t in _distributed(right) if t not in own]
-    theirs = [scale(c, t) for c, t in terms(claim)]
-    for candidates, from_right in ((own, True), (theirs, False), (finer, True)):
-        for term in candidates:
-            found = _gap_ratios(gaps, term, evidence)
-            if found is None:
-                continue
-            # The claim has the term 1 + r times (right formula's term), or should have it 1 − r times.
-            share = one_formula([(p, 1 + r if from_right else 1 - r) for p, r in found], scalars)
-            if share is None or share == 1:
-                continue
-            return (
-                _about_right_term(term, share, name) if from_right else _about_claimed_term(term, share, name)
-            )
+    own = _own_terms(right)
+    for candidates, from_right in (
+        (own, True),
+        ([scale(c, t) for c, t in terms(claim)], False),
+        (_finer_terms(right), True),
+    ):
+        found = _off_by(gaps, candidates, from_right, evidence, name, scalars)
+        # A part that is missing where products are multiplied out is a missing factor, as likely as not.
+        if found is not None and not (found.kind == "missing term" and candidates is not own):
+            return found
     return None
 
 
-def _several_terms(right: Node, evidence: Sequence[Evidence], name: Name) -> Diagnosis | None:
+def _finer_terms(right: Node) -> list[Node]:
+    """The terms of the right formula with its products multiplied out."""
+    own = _own_terms(right)
+    return [t for t in (scale(c, t) for c, t in terms(expand(right, _OPENED))) if t not in own]
+
+
+def _opened_terms(
+    right: Node, evidence: Sequence[Evidence], name: Name, scalars: Sequence[str]
+) -> Diagnosis | None:
+    """The same with the terms of the right formula multiplied out, and with several of them at once."""
+    gaps = [e.claimed - e.right for e in evidence]
+    finer = _finer_terms(right)
+    found = _off_by(gaps, finer, True, evidence, name, scalars)
+    found = found or _several_terms(_own_terms(right), evidence, name)
+    opened = [scale(c, t) for c, t in terms(expand(right, _OPENED))]
+    return found or (_several_terms(opened, evidence, name) if finer else None)
+
+
+def _off_by(
+    gaps: list[Array],
+    candidates: Sequence[Node],
+    from_right: bool,
+    evidence: Sequence[Evidence],
+    name: Name,
+    scalars: Sequence[str],
+) -> Diagnosis | None:
+    for term in candidates:
+        found = _gap_ratios(gaps, term, evidence)
+        if found is None:
+            continue
+        # The claim has the term 1 + r times (right formula's term), or should have it 1 − r times.
+        share = one_formula([(p, 1 + r if from_right else 1 - r) for p, r in found], scalars)
+        if share is not None and share != 1:
+            about = _about_right_term if from_right else _about_claimed_term
+            return about(term, share, name)
+    return None
+
+
+def _several_terms(own: Sequence[Node], evidence: Sequence[Evidence], name: Name) -> Diagnosis | None:
     """claim = Σ cⱼ (terms of the right formula), with simple cⱼ."""
-    own = [scale(c, t) for c, t in terms(right)]
     if not 2 <= len(own) <= 6:
         return None
     try:
@@ -296,7 +327,8 @@ def _about_claimed_term(term: Node, wanted: Coefficient, name: Name) -> Diagnosi
         return Diagnosis("extra term", f"the term {name(term)} does not belong there")
     if wanted == -1:
         return Diagnosis("sign", f"the term {name(term)} has the wrong sign")
-    return Diagnosis("term factor", f"the term {name(term)} should be multiplied by {wanted}")
+    remark = _mean(1 / wanted)
+    return Diagnosis("term factor", f"the term {name(term)} should be multiplied by {wanted}{remark}")
 
 
 def _about_right_term(term: Node, have: Coefficient, name: Name) -> Diagnosis:
@@ -305,7 +337,8 @@ def _about_right_term(term: Node, have: Coefficient, name: Name) -> Diagnosis:
         return Diagnosis("missing term", f"the term {name(term)} is missing")
     if have == -1:
         return Diagnosis("sign", f"the term {name(term)} has the wrong sign")
-    return Diagnosis("term factor", f"the claim has {_times(have)} the term {name(term)}; {_remedy(have)}")
+    words = f"the claim has {_times(have)} the term {name(term)}; {_remedy(have)}{_mean(have)}"
+    return Diagnosis("term factor", words)
 
 
 def _gap_ratios(gaps: list[Array], term: Node, evidence: Sequence[Evidence]) -> Ratios | None:

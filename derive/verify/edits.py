@@ -8,16 +8,17 @@ formula, and an edit of the right formula that gives the claim.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 
 import sympy
 
 from ..build import add, constant_value, einsum, full, is_zero, multiply, negate, power, scale, swap_last
-from ..differentiate import substitute
 from ..errors import DeriveError
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, delta, depends_on, topological
 from ..operators import Elementwise, apply, lookup
 from ..sizes import ONE, same_shape, same_size
+from .edit import Edit
+from .products import of_product
 
 #: Functions that are taken for one another.
 _RELATED = (
@@ -30,26 +31,6 @@ _RELATED = (
     ("sinh", "cosh", "tanh"),
 )
 _MOST = 400  # places that are edited
-
-
-@dataclass(frozen=True)
-class Edit:
-    """`before` replaced by `after`; `kind` as in `Diagnosis`; `part` is the factor or term it is about."""
-
-    kind: str
-    before: Node
-    after: Node
-    part: Node | None = None
-    cost: int = 1
-
-    def of(self, root: Node) -> Node | None:
-        """The formula with the edit made everywhere."""
-        if root is self.before:
-            return self.after
-        try:
-            return substitute(root, {self.before: self.after})
-        except (DeriveError, ValueError, ZeroDivisionError):
-            return None
 
 
 def edits(root: Node, pool: Sequence[Node]) -> list[Edit]:
@@ -87,7 +68,7 @@ def _of_one(node: Node, root: Node, pool: Sequence[Node]) -> Iterator[Edit]:
     if isinstance(node, Sum):
         yield from _of_sum(node, pool)
     if isinstance(node, Einsum):
-        yield from _of_product(node)
+        yield from of_product(node, pool)
     if isinstance(node, Apply):
         yield from _of_operator(node)
     if not isinstance(node, Sum):
@@ -144,28 +125,6 @@ def _symbols(node: Node) -> set[sympy.Symbol]:
     return {s for size in node.shape for s in size.free_symbols}
 
 
-def _of_product(node: Einsum) -> Iterator[Edit]:
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    for k, (o, ls) in enumerate(factors):
-        if isinstance(o, Ones | Delta):
-            continue
-        rest = factors[:k] + factors[k + 1 :]
-        used = {i for _, other in rest for i in other}
-        bare = [(full((s,)), (i,)) for i, s in zip(ls, o.shape, strict=True) if i not in used]
-        # An axis that only this factor had is not summed over: dropping a factor is no sum of ones.
-        if rest and (not bare or all(i in node.output for _, (i,) in bare)):
-            yield Edit("extra factor", node, einsum([*rest, *bare], node.output), o, cost=2)
-        if o.order == 2 and same_size(*o.shape) and "symmetric" not in o.facts:
-            flipped = [*rest, (o, (ls[1], ls[0]))]
-            yield Edit("transpose", node, einsum(flipped, node.output), o, cost=1)
-        for m in range(k):
-            other, lm = factors[m]
-            if other is not o and same_shape(other.shape, o.shape) and not isinstance(other, Ones | Delta):
-                swapped = list(factors)
-                swapped[k], swapped[m] = (other, ls), (o, lm)
-                yield Edit("order", node, einsum(swapped, node.output), o, cost=2)
-
-
 def _of_operator(node: Apply) -> Iterator[Edit]:
     operator = lookup(node.op)
     if node.op == "power":
@@ -174,9 +133,12 @@ def _of_operator(node: Apply) -> Iterator[Edit]:
             if other != 0:
                 yield Edit("power", node, power(base, other), cost=3)
         return
-    for name in {n for group in _RELATED if node.op in group for n in group} - {node.op}:
-        yield Edit("function", node, apply(name, node.operands[0]), cost=3)
     first = node.operands[0]
+    for name in sorted({n for group in _RELATED if node.op in group for n in group} - {node.op}):
+        with suppress(DeriveError, KeyError):  # not every name is an operator of its own
+            yield Edit("function", node, _function(name, first), cost=3)
+    if node.op == "expm1":
+        yield Edit("function", node, add([(ONE, first), (-ONE, full(first.shape))]), cost=3)
     if len(node.operands) == 1 and same_shape(first.shape, node.shape) and node.op != "inv":
         yield Edit("function", node, first, cost=3)
     if isinstance(operator, Elementwise) and len(node.operands) == 1:
@@ -191,6 +153,10 @@ def _of_operator(node: Apply) -> Iterator[Edit]:
     ):
         (axis,) = node.param("axes")
         yield Edit("index", node, apply(node.op, first, axes=(1 - axis,)), cost=2)
+
+
+def _function(name: str, argument: Node) -> Node:
+    return power(argument, sympy.S.Half) if name == "sqrt" else apply(name, argument)
 
 
 def _times(node: Node, pool: Sequence[Node]) -> Iterator[Edit]:

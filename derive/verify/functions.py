@@ -13,34 +13,30 @@ sign each, so that one wrong entry of 10,000 costs a few dozen evaluations.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..domains import Array
 from ..errors import ArgumentError
+from .measuring import (
+    EPS,
+    Entry,
+    Work,
+    difference,
+    measure,
+    normal,
+    quantum,
+    rounding,
+    single,
+    takes_complex,
+    unit,
+)
+from .structures import Structure, structure
 from .sweep import observed_order
 
-EPS = 2.0**-52
 _ALL = 400  # unknowns up to which every entry is measured
-_POWERS = tuple(range(2, 13))  # steps 10^-2 … 10^-12 of the size of the unknown
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry (or direction): what was claimed, what was measured, and how sure that is."""
-
-    index: tuple[int, ...] | None
-    claimed: float
-    measured: float
-    uncertainty: float
-    status: str  # "right", "wrong", "undecided"
-
-    @property
-    def error(self) -> float:
-        """The gap relative to the larger of the two."""
-        return abs(self.claimed - self.measured) / max(abs(self.claimed), abs(self.measured), 5e-324)
 
 
 @dataclass(frozen=True)
@@ -122,35 +118,6 @@ class GradientReport:
         return "\n".join(lines)
 
 
-@dataclass
-class _Work:
-    f: Callable[[Any], Any]
-    x: Array
-    count: int = 0
-    complex_step: bool = False
-    rounding: float = EPS
-    scale: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.scale = float(np.abs(self.x).max()) or 1.0
-
-    def value(self, x: Array) -> float:
-        self.count += 1
-        with np.errstate(all="ignore"):
-            found = np.asarray(self.f(x))
-        if found.size != 1:
-            raise ArgumentError(f"the function returned an array of shape {found.shape}, not one number")
-        return float(found.reshape(())[()])
-
-    def imaginary(self, v: Array) -> float:
-        """Im f(x + ihv)/h, with h so small that h² is nothing, and h·v still a number."""
-        self.count += 1
-        h = min(max(1e-20, 1e-300 / self.scale), 1e-3)
-        with np.errstate(all="ignore"):
-            found = np.asarray(self.f(self.x + 1j * h * v))
-        return float(np.imag(found.reshape(())[()])) / h
-
-
 def check_gradient(
     f: Callable[[Any], Any],
     gradient: Callable[[Any], Any] | Array,
@@ -160,10 +127,10 @@ def check_gradient(
     directions: int = 6,
     seed: int = 0,
 ) -> GradientReport:
-    """Is `gradient` the gradient of `f` at `x`? Any Python functions of one array.
+    """Is `gradient` the gradient of `f` at `x`? Python functions of one array, or of a dict, list or tuple of them.
 
     f           array → number
-    gradient    array → array of the same shape, or that array itself
+    gradient    array → array of the same shape, or that array itself; of a dict, a dict with the same keys
     x           the point; every entry's step is relative to its own size
     tolerance   relative gap of an entry that is called wrong, where the differences are that precise
 
@@ -175,11 +142,14 @@ def check_gradient(
     >>> check_gradient(f, lambda x: 1.001 * np.cos(x), np.linspace(0, 1, 5)).status
     'refuted'
     """
+    parts = structure(x)
+    if parts is not None:
+        return _of_parts(f, gradient, x, parts, tolerance=tolerance, directions=directions, seed=seed)
     point = np.array(x, dtype=float)
     if point.size == 0:
         raise ArgumentError("the point has no entries")
     claimed = np.asarray(gradient(point.copy()) if callable(gradient) else gradient, dtype=float)
-    work = _Work(f, point)
+    work = Work(f, point)
     if claimed.shape != point.shape:
         return _plain("refuted", f"the gradient has shape {claimed.shape}, the point {point.shape}", work)
     if not np.isfinite(claimed).all():
@@ -188,16 +158,35 @@ def check_gradient(
     if not np.isfinite(work.value(point)):
         return _plain("undecided", "the function has no finite value at the point", work)
     rng = np.random.default_rng(seed)
-    work.rounding = _rounding(work, rng)
-    work.complex_step = _takes_complex(work, rng)
-    vectors = [_unit(_normal(rng, point.shape), work) for _ in range(directions)]
-    entries = [_measure(work, claimed, v, None, tolerance) for v in vectors]
+    work.rounding = rounding(work, rng)
+    work.quantum = quantum(work, rng)
+    work.complex_step = takes_complex(work, rng)
+    vectors = [unit(normal(rng, point.shape), work) for _ in range(directions)]
+    entries = [measure(work, claimed, v, None, tolerance) for v in vectors]
     entries += [
-        _measure(work, claimed, _single(work, i), i, tolerance)
+        measure(work, claimed, single(work, i), i, tolerance)
         for i in _suspects(work, claimed, rng, tolerance)
     ]
     sweep = _taylor(work, claimed, vectors[0])
     return _report(work, entries, sweep)
+
+
+def _of_parts(
+    f: Callable[[Any], Any], gradient: Any, x: Any, parts: Structure, **options: Any
+) -> GradientReport:
+    """A function of a dict, list or tuple of arrays, as one of all their entries."""
+    claimed = gradient(parts.like(parts.flat(x))) if callable(gradient) else gradient
+    try:
+        flat = parts.flat(claimed)
+    except ArgumentError as error:
+        return _plain("refuted", f"the gradient: {error}", Work(f, np.zeros(1)))
+    found = check_gradient(lambda z: f(parts.like(z)), flat, parts.flat(x), **options)
+    worst = tuple(e if e.index is None else replace(e, index=parts.path(e.index[0])) for e in found.worst)
+    reason = found.reason
+    for e in found.worst:
+        if e.index is not None:
+            reason = reason.replace(f"entry {list(e.index)} ", f"entry {list(parts.path(e.index[0]))} ")
+    return replace(found, reason=reason, worst=worst)
 
 
 def assert_gradient(
@@ -209,122 +198,13 @@ def assert_gradient(
         raise AssertionError(str(report))
 
 
-def _plain(status: str, reason: str, work: _Work) -> GradientReport:
+def _plain(status: str, reason: str, work: Work) -> GradientReport:
     nan = float("nan")
     return GradientReport(status, reason, "differences", nan, nan, (), (), (), work.count)
 
 
-def _unit(v: Array, work: _Work) -> Array:
-    """A direction whose entries are of the size of the unknown's entries."""
-    size = np.maximum(np.abs(work.x), 1e-3 * work.scale)
-    return np.asarray(v * size)
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return np.asarray(rng.standard_normal(shape))
-
-
-def _single(work: _Work, index: tuple[int, ...]) -> Array:
-    v = np.zeros_like(work.x)
-    v[index] = max(abs(work.x[index]), 1e-3 * work.scale) if work.x[index] else work.scale
-    return v
-
-
-def _rounding(work: _Work, rng: np.random.Generator) -> float:
-    """The unit of rounding of the function's values: that of single precision where they all have it."""
-    found = [work.value(work.x + 1e-3 * _unit(_normal(rng, work.x.shape), work)) for _ in range(4)]
-    if all(np.isfinite(v) and float(np.float32(v)) == v for v in found) and any(found):
-        return 2.0**-23 if not all(v == round(v) for v in found) else EPS
-    return EPS
-
-
-def _takes_complex(work: _Work, rng: np.random.Generator) -> bool:
-    """Whether complex steps work: they agree with differences along two directions, linearly.
-
-    A function that takes |z|, real parts or comparisons of complex numbers is not analytic; its complex step
-    need not be a derivative, so agreement with plain differences is asked for.
-    """
-    try:
-        for _ in range(2):
-            v = _unit(_normal(rng, work.x.shape), work)
-            c = work.imaginary(v)
-            measured, uncertainty, _ = _difference(work, v)
-            if not np.isfinite(c) or abs(c - measured) > 10 * uncertainty + 1e-6 * abs(measured):
-                return False
-            if c == 0.0 and measured != 0.0:
-                return False
-    except Exception:  # somebody else's function: whatever it does, complex numbers are not for it
-        return False
-    return True
-
-
-def _difference(work: _Work, v: Array) -> tuple[float, float, float]:
-    """⟨∇f, v⟩ by extrapolated central differences: value, uncertainty, and how much the derivatives from the
-    two sides differ at least.
-
-    For a smooth function right − left = h f″ falls with h. Where it does not fall there is a kink between
-    x − hv and x + hv, and a central difference is the average of two derivatives: nothing that accuses anybody.
-    """
-    here = work.value(work.x)
-    table: list[tuple[float, float]] = []
-    apart = float("inf")
-    central_before = better_before = sides_before = float("nan")
-    for k in _POWERS[:9]:
-        h = 10.0**-k
-        up, down = work.value(work.x + h * v), work.value(work.x - h * v)
-        if not (np.isfinite(up) and np.isfinite(down)):
-            central_before = better_before = sides_before = float("nan")
-            continue
-        central = (up - down) / (2 * h)
-        noise = 4 * work.rounding * max(abs(up), abs(down), abs(here)) / h
-        sides = abs((up - 2 * here + down) / h)
-        apart = min(apart, sides + noise)
-        if central_before == central_before:
-            better = (100 * central - central_before) / 99
-            kink = 0.0 if sides <= 0.2 * sides_before + noise else sides
-            change = (
-                abs(better - better_before)
-                if better_before == better_before
-                else abs(central - central_before)
-            )
-            table.append((better, abs(better - central) + change / 10 + noise + kink))
-            better_before = better
-        central_before, sides_before = central, sides
-    if not table:
-        return float("nan"), float("inf"), apart
-    value, uncertainty = min(table, key=lambda item: item[1])
-    return value, uncertainty, apart
-
-
-def _measure(work: _Work, claimed: Array, v: Array, index: tuple[int, ...] | None, tolerance: float) -> Entry:
-    top = float(np.abs(v).max())
-    length = top * float(np.linalg.norm(v / top)) if index is None else float(v[index])
-    wanted = float((claimed * v).sum())
-    size = float(np.abs(claimed * v).sum())  # what rounding in ⟨g, v⟩ is relative to
-    if work.complex_step:
-        measured = work.imaginary(v)
-        uncertainty, apart = 1e-13 * max(abs(measured), size), 0.0
-        tolerance = min(tolerance, 1e-8)
-    else:
-        measured, uncertainty, apart = _difference(work, v)
-    uncertainty += 16 * EPS * size
-    gap = abs(wanted - measured)
-    much = gap > 20 * uncertainty and gap > tolerance * max(abs(measured), abs(wanted))
-    if much and work.complex_step:  # at a kink a complex step takes one side
-        apart = _difference(work, v)[2]
-    flat = gap > 0 and measured == 0 and work.scale < 1e-150  # an underflow of the function, as likely as not
-    status = "right"
-    if flat or not np.isfinite(measured) or (gap > 20 * uncertainty and gap <= 2 * apart):
-        status = "undecided"
-    elif much:
-        status = "wrong"
-    elif uncertainty > tolerance * max(abs(measured), abs(wanted), 5e-324):
-        status = "undecided" if gap > uncertainty else "right"
-    return Entry(index, wanted / length, measured / length, uncertainty / abs(length), status)
-
-
 def _suspects(
-    work: _Work, claimed: Array, rng: np.random.Generator, tolerance: float
+    work: Work, claimed: Array, rng: np.random.Generator, tolerance: float
 ) -> Sequence[tuple[int, ...]]:
     """The entries to measure by themselves: all of a few, else those that random halves point to."""
     every = list(np.ndindex(work.x.shape))
@@ -337,7 +217,7 @@ def _suspects(
 
 
 def _blocks(
-    work: _Work, claimed: Array, members: Array, rng: np.random.Generator, budget: int
+    work: Work, claimed: Array, members: Array, rng: np.random.Generator, budget: int
 ) -> list[tuple[int, ...]]:
     """Bisection: a block whose directional derivative is off is halved until single entries are left."""
     found: list[tuple[int, ...]] = []
@@ -349,13 +229,13 @@ def _blocks(
         block = waiting.pop()
         v = np.zeros(work.x.size)
         v[block] = signs[block]
-        v = _unit(v.reshape(work.x.shape), work)
+        v = unit(v.reshape(work.x.shape), work)
         wanted = float((claimed * v).sum())
         if work.complex_step:
             measured = work.imaginary(v)
             uncertainty = 1e-13 * float(np.abs(claimed * v).sum())
         else:
-            measured, uncertainty, _ = _difference(work, v)
+            measured, uncertainty, _ = difference(work, v)
         if abs(wanted - measured) <= 10 * uncertainty + 16 * EPS * float(np.abs(claimed * v).sum()):
             continue
         if len(block) == 1:
@@ -368,7 +248,7 @@ def _blocks(
 
 
 def _taylor(
-    work: _Work, claimed: Array, v: Array
+    work: Work, claimed: Array, v: Array
 ) -> tuple[float, float, tuple[float, ...], tuple[float, ...]]:
     """Observed orders of the remainder without and with the quadratic term, and its data."""
     here = work.value(work.x)
@@ -389,7 +269,7 @@ def _taylor(
 
 
 def _report(
-    work: _Work, entries: Sequence[Entry], sweep: tuple[float, float, tuple[float, ...], tuple[float, ...]]
+    work: Work, entries: Sequence[Entry], sweep: tuple[float, float, tuple[float, ...], tuple[float, ...]]
 ) -> GradientReport:
     wrong = [e for e in entries if e.status == "wrong"]
     unsure = [e for e in entries if e.status == "undecided"]

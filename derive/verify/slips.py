@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import sympy
 
-from ..build import inner, power, total
+from ..build import inner, negate, power, total
 from ..differentiate import gradient, hessian, jacobian
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import Apply, Einsum, Node, Variable, topological
 from ..operators import apply
-from ..simplify import simplify
 from .conditions import holds
-from .edits import Edit, edits, pool
+from .edit import Edit
+from .edits import edits, pool
 from .numbers import NotFinite, values
 from .quick import Quick
 from .ratios import DIGITS, one_formula, ratios
@@ -33,7 +33,8 @@ _OPPOSITE = {
 
 
 class Search:
-    """The edits of one claim and of the right formula, tried in order of their cost."""
+    """The edits of one claim and of the right formula, tried in order of their cost; `forms` are other ways to
+    write the right formula."""
 
     def __init__(
         self,
@@ -43,16 +44,17 @@ class Search:
         claimed: Sequence[Array],
         correct: Sequence[Array],
         name: Name,
+        forms: Sequence[Node] = (),
     ) -> None:
         self.claim, self.right, self.points, self.name = claim, right, points, name
         self.claimed, self.correct = claimed, correct
-        chosen = _telling(points)
+        chosen = _telling(points, _precise(points, [(claim, claimed), (right, correct)]))
         self.quick = Quick([points[k] for k in chosen])
         to_right = [np.asarray(correct[k], dtype=float) for k in chosen]
         to_claim = [np.asarray(claimed[k], dtype=float) for k in chosen]
         material = pool(right, claim)
         tried = [(e, claim, to_right, True) for e in edits(claim, material)]
-        for form in dict.fromkeys((right, simplify(right))):
+        for form in dict.fromkeys((right, *forms)):
             tried += [(e, form, to_claim, False) for e in edits(form, material)]
         most = max(150, _MOST // len(list(topological([claim, right]))))
         self.waiting = sorted(tried, key=lambda item: item[0].cost)[:most]
@@ -83,9 +85,21 @@ class Search:
         return None
 
 
-def _telling(points: Sequence[Point]) -> list[int]:
+def _precise(points: Sequence[Point], known: Sequence[tuple[Node, Sequence[Array]]]) -> list[int]:
+    """The points at which double precision is good enough for these formulas; all where it is at none."""
+    quick = [Quick([p]) for p in points]
+    good = [
+        k
+        for k in range(len(points))
+        if all(quick[k].same(node, [np.asarray(found[k], dtype=float)]) for node, found in known)
+    ]
+    return good or list(range(len(points)))
+
+
+def _telling(points: Sequence[Point], among: Sequence[int] | None = None) -> list[int]:
     """A few points: large sizes first, of at least two choices of sizes."""
-    order = sorted(range(len(points)), key=lambda k: -sum(points[k].binding.values.values()))
+    among = range(len(points)) if among is None else among
+    order = sorted(among, key=lambda k: -sum(points[k].binding.values.values()))
     first: dict[tuple[tuple[str, int], ...], int] = {}
     for k in order:
         first.setdefault(tuple(points[k].sizes.items()), k)
@@ -114,6 +128,8 @@ def _sentence(edit: Edit, repairs: bool, name: Name) -> Diagnosis:
     wrong, right = (edit.before, edit.after) if repairs else (edit.after, edit.before)
     kind = edit.kind if repairs else _OPPOSITE.get(edit.kind, edit.kind)
     part = name(edit.part) if edit.part is not None else ""
+    if kind != "sign" and name(wrong).startswith("-"):  # the same said of the opposites
+        wrong, right = negate(wrong), negate(right)
     change = f"{name(wrong)} should be {name(right)}"
     if kind == "sign":
         about = part or name(right if repairs else edit.before)
@@ -132,6 +148,8 @@ def _sentence(edit: Edit, repairs: bool, name: Name) -> Diagnosis:
         words = f"the operands are in the wrong order: {change}"
     elif kind == "operand":
         words = f"{name(wrong)} stands where {name(right)} should"
+    elif kind == "product":
+        words = f"a product entry by entry and a product of matrices are confused: {change}"
     elif kind == "diagonal":
         words = f"a diagonal and the full matrix are confused: {change}"
     elif kind == "inverse":

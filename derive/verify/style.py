@@ -11,6 +11,8 @@ from ..errors import DeriveError
 from ..node import Node, variable, variables
 from ..notation import latex, text, to_sympy
 from ..simplify import simplify
+from ..sizes import same_shape
+from ..statement.text import parse_node
 
 
 def is_latex(claim: str) -> bool:
@@ -34,6 +36,16 @@ def in_style(claim: object, node: Node, symbols: Mapping[str, str] | None = None
         return ""
 
 
+def as_printed(node: Node) -> Node:
+    """The formula in the form in which it is printed, like terms and common factors collected."""
+    simple = simplify(node)
+    try:
+        found = parse_node(text(simple), {v.name: v for v in variables(simple)})
+    except DeriveError:
+        return simple
+    return found if same_shape(found.shape, node.shape) else simple
+
+
 def _renamed(node: Node, symbols: Mapping[str, str]) -> Node:
     """Declared names under the symbols that stand for them in the claim: {"\\Sigma": "S"} writes S as Sigma."""
     back = {name: symbol.strip().lstrip("\\") for symbol, name in symbols.items()}
@@ -46,4 +58,4 @@ def _renamed(node: Node, symbols: Mapping[str, str]) -> Node:
     return substitute(node, change) if change else node
 
 
-__all__ = ["in_style", "is_latex"]
+__all__ = ["as_printed", "in_style", "is_latex"]

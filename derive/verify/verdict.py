@@ -24,7 +24,8 @@ class Diagnosis:
     """What is wrong with a claim.
 
     kind   factor, sign, zero, log base, missing term, extra term, term factor, missing factor, extra factor,
-           transpose, order, operand, inverse, diagonal, index, size, power, function, normalisation, objective
+           transpose, order, operand, product (entrywise for matrix), inverse, diagonal, index, size, power, function,
+           normalisation, objective
            (the derivative of another objective), condition (right under a fact that is not declared),
            special point, scalar (right only at sizes 1), domain, undefined, convention, shape
     """
