@@ -12,6 +12,7 @@ from . import notation
 from .build import zero
 from .errors import ArgumentError
 from .expression import Expression, as_expression
+from .node import Node, made
 from .operations import find_variable
 from .stable import recognise
 from .statement.declarations import declare
@@ -55,6 +56,7 @@ def check(
     'proved'
     """
     from .verify.assumptions import read
+    from .verify.defined import with_domain
     from .verify.kinds import check_kind, check_lines
     from .verify.style import in_style
     from .verify.verdict import About
@@ -87,12 +89,16 @@ def check(
         if words == "jacobian"
         else target.shape * (2 if words == "hessian" else 1)
     )
-    stated = _claimed(claim, expression, symbols, statement.shape if words == "value" else shape)
+    with made() as built:
+        stated = _claimed(claim, expression, symbols, statement.shape if words == "value" else shape)
 
     def name(node: Any) -> str:
         return in_style(claim, node, symbols) or notation.text(node)
 
     verdict = check_kind(statement, target, stated, words, seed, name=name, assuming=conditions)
+    if isinstance(stated, Node) and words in ("gradient", "hessian", "jacobian", "value"):
+        other = [n for n in (expression.node, statement, verdict.right) if n is not None]
+        verdict = with_domain(verdict, (("the claim", [stated, *built]), ("the objective", other)))
     formula = None if callable(stated) else stated
     source = claim if isinstance(claim, str) else "" if formula is None else str(claim)
     return _worded(verdict, claim, symbols, About(statement, target, words, formula, source))
@@ -116,17 +122,23 @@ def check_equal(
     """
     from .verify.assumptions import read
     from .verify.check import check_same
+    from .verify.defined import with_domain
 
     declared = declare(variables or {}, facts or {})
     for side in (left, right):
         if isinstance(side, Expression):
             declared.update({v.name: v for v in side.declared})
     known = Expression(zero(()), declared.values())
-    first, second = (_claimed(side, known, None, None) for side in (left, right))
+    with made() as built_first:
+        first = _claimed(left, known, None, None)
+    with made() as built_second:
+        second = _claimed(right, known, None, None)
     if callable(first) or callable(second):
         raise ArgumentError("functions are compared with check_gradient; check_equal compares expressions")
     conditions = read([assuming] if isinstance(assuming, str) else assuming, declared)
-    return check_same(first, second, seed, name=notation.text, assuming=conditions, both_ways=True)
+    found = check_same(first, second, seed, name=notation.text, assuming=conditions, both_ways=True)
+    sides = ("the left side", [first, *built_first]), ("the right side", [second, *built_second])
+    return with_domain(found, sides, both_ways=True)
 
 
 def _kkt(expression: Expression, wrt: Any, claim: Any, subject_to: Any, seed: int, conditions: Any) -> Any:

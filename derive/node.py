@@ -18,6 +18,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, final
@@ -294,7 +296,24 @@ def raw_apply(
     """An operator application exactly as given; use `operators.apply` for the normal form."""
     text = op + "|" + ";".join(f"{k}={v}" for k, v in params)
     node: Apply = _intern(Apply, shape, operands, facts, text, _op=op, _params=params)
+    watching = _made.get()
+    if watching is not None:
+        watching.append(node)
     return node
+
+
+_made: ContextVar[list[Apply] | None] = ContextVar("made", default=None)
+
+
+@contextmanager
+def made() -> Iterator[list[Apply]]:
+    """The operator applications that are built in the block, those that cancel included: x/x is 1, and divides by x."""
+    found: list[Apply] = []
+    token = _made.set(found)
+    try:
+        yield found
+    finally:
+        _made.reset(token)
 
 
 def topological(roots: Iterable[Node]) -> Iterator[Node]:

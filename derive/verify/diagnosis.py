@@ -27,6 +27,7 @@ from .numbers import NotFinite, largest, values
 from .ratios import DIGITS, TOLERANCE, Ratios, close, combination, one_formula, ratios
 from .sampling import Point
 from .verdict import Diagnosis
+from .wording import Formulas
 
 Name = Callable[[Node], str]
 _OPENED = 60  # terms of a formula that is multiplied out
@@ -56,6 +57,20 @@ def diagnose(
     derived: Node | None = None,
 ) -> Diagnosis | None:
     """The first explanation that fits all the evidence; `derived` is the right formula before it was tidied up."""
+    formulas = Formulas(name)
+    return formulas.spoken(_first(objective, wrt, claim, right, evidence, order, formulas, derived or right))
+
+
+def _first(
+    objective: Node,
+    wrt: Variable | None,
+    claim: Node | None,
+    right: Node,
+    evidence: Sequence[Evidence],
+    order: object,
+    name: Name,
+    derived: Node,
+) -> Diagnosis | None:
     evidence = _telling(evidence)
     with mpmath.workdps(DIGITS + 10):
         scalars = [v.name for v in variables(objective, right) if not v.order]
@@ -67,19 +82,23 @@ def diagnose(
         if found is not None:
             return found
         points = [e.point for e in evidence]
-        symmetric = conditions.needed(claim, right, points, only="symmetric")
+        usual = conditions.needed(claim, right, points, only="symmetric")
+        usual = usual or conditions.needed(claim, right, points, only="sum to 1")
         claimed, correct = [e.claimed for e in evidence], [e.right for e in evidence]
-        forms = (derived or right, simplify(derived or right), expand(right, _OPENED))
+        forms = [
+            expand(right, _OPENED),
+            *(f for f in (derived, simplify(derived)) if _collected(f)),
+        ]
         search = slips.Search(claim, right, points, claimed, correct, name, forms)
-        slip = search.find(1 if symmetric else 2)
-        if slip is not None and symmetric is not None:
-            return Diagnosis(slip.kind, f"{slip.sentence}; {symmetric[1]}")
+        slip = search.find(1 if usual else 2)
+        if slip is not None and usual is not None:
+            return Diagnosis(slip.kind, f"{slip.sentence}; {usual[1]}")
         if slip is not None:
             return slip
-        found = None if symmetric else _opened_terms(right, evidence, name, scalars)
+        found = None if usual else _opened_terms(right, evidence, name, scalars)
         if found is not None:
             return found
-        needed = symmetric or conditions.needed(claim, right, points)
+        needed = usual or conditions.needed(claim, right, points)
         if needed is not None:
             return Diagnosis(*needed)
         slip = search.find(9)
@@ -240,10 +259,15 @@ def terms(node: Node, coefficient: Coefficient = sympy.S.One) -> Iterator[tuple[
 
 def _own_terms(right: Node) -> list[Node]:
     """The terms of the right formula, as it is; multiplied out where parts of two of them are alike."""
-    own = [scale(c, t) for c, t in terms(right)]
-    opened = [scale(c, t) for c, t in terms(expand(right, _OPENED))]
-    apart = sum(len(list(terms(expand(t, _OPENED)))) for t in own) if len(own) > 1 else len(opened)
-    return own if apart == len(opened) else opened
+    whole = right if _collected(right) else expand(right, _OPENED)
+    return [scale(c, t) for c, t in terms(whole)]
+
+
+def _collected(formula: Node) -> bool:
+    """Whether no parts of two terms are alike: halves of one term would be taken for terms of their own."""
+    own = [t for _, t in terms(formula)]
+    apart = sum(len(list(terms(expand(t, _OPENED)))) for t in own) if len(own) > 1 else 0
+    return len(own) < 2 or apart == len(list(terms(expand(formula, _OPENED))))
 
 
 def _one_term(

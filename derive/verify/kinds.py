@@ -24,6 +24,7 @@ from .numbers import NotFinite, values
 from .points import Points
 from .ratios import DIGITS, one_formula, ratios
 from .verdict import Diagnosis, Verdict
+from .wording import Formulas
 
 MINUS = sympy.S.NegativeOne
 KINDS = ("gradient", "hessian", "jacobian", "minimiser", "step", "update", "value")
@@ -96,7 +97,7 @@ def _minimiser(
         reason = f"the gradient does not vanish at the claimed {wrt.name}" + (
             f", for example at {where}" if where else ""
         )
-        slip = _closest_minimiser(objective, wrt, claim, seed, assuming)
+        slip = _closest_minimiser(objective, wrt, claim, seed, name, assuming)
         return Verdict("refuted", reason, found.counterexample, slip)
     reason = reason.replace("the claim is zero, the gradient at", "the claim makes the gradient zero, as at")
     reason = reason.replace("claim and zero, the gradient at", "the gradient at the claim and zero, as at")
@@ -118,7 +119,7 @@ def _along_simplex(slope: Node) -> Node:
 
 
 def _closest_minimiser(
-    objective: Node, wrt: Variable, claim: Node, seed: int, assuming: Assumptions | None
+    objective: Node, wrt: Variable, claim: Node, seed: int, name: Name, assuming: Assumptions | None
 ) -> Diagnosis | None:
     """The claim with a constant factor, a sign or one edit that makes it stationary."""
     import numpy as np
@@ -149,7 +150,9 @@ def _closest_minimiser(
             and float(np.abs(a).max()) <= 1e-9 * max(1.0, float(np.abs(s).max()))
             for a, s in zip(at, size, strict=True)
         ):
-            return Diagnosis(edit.kind, f"{text(edit.before)} should be {text(edit.after)}")
+            formulas = Formulas(name)
+            words = f"{formulas(edit.before)} should be {formulas(edit.after)}"
+            return formulas.spoken(Diagnosis(edit.kind, words))
     return None
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import Node
-from ..notation import latex
+from ..notation import latex, text
 from ..notation.names import latex_name
 from .style import is_latex
 
 if TYPE_CHECKING:
-    from .verdict import Verdict
+    from .verdict import Diagnosis, Verdict
 
 _SHOWN = 6
 _SPECIAL = re.compile(r"([#$%&_{}])")
@@ -27,7 +27,7 @@ _SIGNS = {
 
 def report(v: Verdict) -> str:
     """A block of LaTeX for one verdict (amsmath)."""
-    lines = [rf"\textbf{{{v.status}}}: {words(v.reason)}."]
+    lines = [rf"\textbf{{{v.status}}}: {words(v.reason.splitlines()[0])}."]
     about = v.about
     if about is not None:
         claimed = about.source if is_latex(about.source) else _node(about.claim)
@@ -38,7 +38,7 @@ def report(v: Verdict) -> str:
     if v.status == "refuted" and v.right is not None:
         lines.append(_display(r"\text{right}", _node(v.right)))
     if v.diagnosis is not None:
-        lines.append(rf"\emph{{Diagnosis ({v.diagnosis.kind}):}} {words(v.diagnosis.sentence)}.")
+        lines.append(rf"\emph{{Diagnosis ({v.diagnosis.kind}):}} {_said(v.diagnosis)}.")
     if v.counterexample is not None:
         c = v.counterexample
         at = ", ".join(f"{latex_name(k)} = {n}" for k, n in c.sizes.items())
@@ -58,6 +58,14 @@ def words(text: str) -> str:
         text = text.replace("\\", r"\textbackslash ")
         return "".join(_SIGNS.get(ch, ch) for ch in re.sub(r"([#$%&_{}])", r"\\\1", text))
     return "".join(_SIGNS.get(ch, ch) for ch in _SPECIAL.sub(r"\\\1", text))
+
+
+def _said(found: Diagnosis) -> str:
+    """A diagnosis with its formulas as mathematics."""
+    pieces = found.pieces or (found.sentence,)
+    return "".join(
+        words(p) if isinstance(p, str) else f"${_node(p)}$" if _node(p) else words(text(p)) for p in pieces
+    )
 
 
 def _display(name: str, formula: str) -> str:

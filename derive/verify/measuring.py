@@ -89,7 +89,9 @@ def single(work: Work, index: tuple[int, ...]) -> Array:
 def rounding(work: Work, rng: np.random.Generator) -> float:
     """The unit of rounding of the function's values: that of single precision where they all have it."""
     found = [work.value(work.x + 1e-3 * unit(normal(rng, work.x.shape), work)) for _ in range(4)]
-    if all(np.isfinite(v) and float(np.float32(v)) == v for v in found) and any(found):
+    with np.errstate(over="ignore"):
+        single_precision = all(np.isfinite(v) and float(np.float32(v)) == v for v in found)
+    if single_precision and any(found):
         return 2.0**-23 if not all(v == round(v) for v in found) else EPS
     return EPS
 
@@ -100,18 +102,16 @@ def quantum(work: Work, rng: np.random.Generator) -> float:
     Such a function is flat at small steps, and what it moves by at larger ones is a whole number of steps.
     """
     v = unit(normal(rng, work.x.shape), work)
-    values = [
-        work.value(work.x + 10.0**-k * v) for k in (1.3, 1.7, 2.1, 2.6, 3.1, 3.6, 4.1, 5.2, 6.1, 7.3, 8.2)
-    ]
     here = work.value(work.x)
-    gaps = np.abs(np.array(values) - here)
-    moved = gaps[gaps > 0]
-    if len(moved) < 3 or len(moved) == len(gaps) or not np.isfinite(gaps).all():
+    steps = [side * 10.0**-k for k in (1.3, 1.7, 2.1, 2.6, 3.1, 3.6, 4.1, 5.2, 7.3) for side in (1, -1)]
+    values = np.array([here] + [work.value(work.x + h * v) for h in steps])
+    if not np.isfinite(values).all() or values[-1] != here or values[-2] != here:
         return 0.0
-    least = float(moved.min())
-    if least < 1e4 * EPS * abs(here):
+    gaps = np.diff(np.unique(values))
+    least = float(gaps.min()) if len(gaps) else 0.0
+    if len(gaps) < 3 or least < 1e4 * EPS * abs(here):
         return 0.0
-    whole = moved / least
+    whole = gaps / least
     return least if bool(np.all(np.abs(whole - np.round(whole)) < 1e-6 * whole)) else 0.0
 
 

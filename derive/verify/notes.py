@@ -27,12 +27,14 @@ from typing import Any
 
 from ..errors import DeclarationError, DeriveError, LimitError, ParseError
 from ..limits import TEXT_LENGTH
-from ..node import Node, Variable
+from ..node import Node, Variable, made
+from ..notation import text
 from ..stable import recognise
 from ..statement.declarations import declare
 from ..statement.text import parse_node
 from .assumptions import read as read_assumptions
 from .check import check_same
+from .defined import with_domain
 from .kinds import KINDS, check_kind
 from .style import in_style, is_latex
 from .verdict import About, Verdict
@@ -108,15 +110,15 @@ def _plain(source: str, offset: int, first: int) -> Iterator[Directive]:
     held: list[str] = []
     start = line = first
     end = offset
-    for line, text in enumerate(source.split("\n"), first):
-        end_here = end + len(text) + 1
-        if text.strip() and not text.lstrip().startswith("#"):
-            if text[:1].isspace() and held:
-                held.append(text.strip())
+    for line, row in enumerate(source.split("\n"), first):
+        end_here = end + len(row) + 1
+        if row.strip() and not row.lstrip().startswith("#"):
+            if row[:1].isspace() and held:
+                held.append(row.strip())
             else:
                 if held:
                     yield Directive(" ".join(held), start, end)
-                held, start = [text.strip()], line
+                held, start = [row.strip()], line
         end = end_here
     if held:
         yield Directive(" ".join(held), start, end)
@@ -237,24 +239,38 @@ def _verdict(page: _Page, kind: str, wrt: str, formula: str, seed: int) -> Verdi
     names = page.names()
     objective = recognise(formula_node(page.objective or "", names, page.symbols))
     conditions = read_assumptions(page.assuming, names)
+
+    def name(node: Node) -> str:
+        return in_style(formula, node, page.symbols) or text(node)
+
     if kind == "line":
         before = page.before if page.before is not None else objective
-        page.claimed = node = formula_node(formula, names, page.symbols, before.shape)
+        with made() as built:
+            page.claimed = node = formula_node(formula, names, page.symbols, before.shape)
         page.before = node
-        return check_same(node, before, seed, assuming=conditions, subject="the line before")
+        found = check_same(node, before, seed, name=name, assuming=conditions, subject="the line before")
+        sides = ("this line", [node, *built]), ("the line before", [before])
+        return with_domain(found, sides, both_ways=True)
     if kind not in KINDS:
         raise DeclarationError(f"a claim is of one of the kinds {', '.join(KINDS)}, not {kind!r}")
     if kind == "value":
-        page.claimed = node = formula_node(formula, names, page.symbols, objective.shape)
-        return check_same(node, objective, seed, assuming=conditions, subject="the objective")
+        with made() as built:
+            page.claimed = node = formula_node(formula, names, page.symbols, objective.shape)
+        found = check_same(node, objective, seed, name=name, assuming=conditions, subject="the objective")
+        return with_domain(found, (("the claim", [node, *built]), ("the objective", [objective])))
     if wrt not in names:
         raise DeclarationError(f"no variable is called {wrt!r}; write `claim {kind} w: …`")
     target = names[wrt]
     shape = target.shape * 2 if kind == "hessian" else target.shape
     if kind == "jacobian":
         shape = (*objective.shape, *target.shape)
-    page.claimed = node = formula_node(formula, names, page.symbols, shape)
-    return check_kind(objective, target, node, kind, seed, assuming=conditions)
+    with made() as built:
+        page.claimed = node = formula_node(formula, names, page.symbols, shape)
+    found = check_kind(objective, target, node, kind, seed, name=name, assuming=conditions)
+    if kind not in ("gradient", "hessian", "jacobian"):
+        return found
+    other = [n for n in (objective, found.right) if n is not None]
+    return with_domain(found, (("the claim", [node, *built]), ("the objective", other)))
 
 
 def formula_node(

@@ -20,18 +20,19 @@ import numpy as np
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import Node, Variable
-from ..notation import latex
+from ..notation import latex, text
 from .loglog import svg
 from .numbers import NotFinite
 from .points import Points
 from .style import is_latex
 from .sweep import taylor_sweep
-from .verdict import Counterexample, Verdict, show_number
+from .verdict import Counterexample, Diagnosis, Verdict, show_number
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
 table { border-collapse: collapse; margin: .5rem 0; }
 td, th { padding: .2rem .7rem; text-align: left; vertical-align: top; }
+table.list td:first-child { white-space: nowrap; }
 table.list tr + tr { border-top: 1px solid #d8dde3; }
 table.array td { border: 1px solid #d8dde3; font: 13px monospace; }
 td.off { background: #ffe3e0; }
@@ -73,7 +74,7 @@ def page(verdicts: Sequence[tuple[str, Verdict]], title: str = "Checked derivati
 def _table(verdicts: Sequence[tuple[str, Verdict]]) -> str:
     rows = [
         f'<tr><td><a href="#c{k}">{html.escape(heading)}</a></td><td>{_status(v)}</td>'
-        f"<td>{html.escape(str(v.diagnosis or ''))}</td></tr>"
+        f"<td>{_remark(v)}</td></tr>"
         for k, (heading, v) in enumerate(verdicts, 1)
     ]
     counts = {
@@ -81,6 +82,22 @@ def _table(verdicts: Sequence[tuple[str, Verdict]]) -> str:
     }
     words = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     return f'<p>{len(verdicts)} claims: {words}</p><table class="list">{"".join(rows)}</table>'
+
+
+def _remark(v: Verdict) -> str:
+    """What the table says about a verdict: the diagnosis, or why there is none."""
+    if v.diagnosis is not None:
+        return _said(v.diagnosis)
+    return html.escape(v.reason.split("\n")[0]) if v.status in ("refuted", "unsupported") else ""
+
+
+def _said(found: Diagnosis) -> str:
+    """A diagnosis with its formulas drawn."""
+    pieces = found.pieces or (found.sentence,)
+    return "".join(
+        html.escape(p) if isinstance(p, str) else _node(p) or f"<code>{html.escape(text(p))}</code>"
+        for p in pieces
+    )
 
 
 def _status(v: Verdict) -> str:
@@ -98,11 +115,12 @@ def _section(heading: str, v: Verdict) -> str:
         parts.append(f"<p>Claim {formula or f'<code>{html.escape(about.source)}</code>'}</p>")
     if v.status == "refuted" and v.right is not None:
         parts.append(f"<p>Right {_node(v.right)}</p>")
-    parts.append(f"<p>{html.escape(v.reason[:1].upper() + v.reason[1:])}.</p>")
+    first, _, shown = v.reason.partition("\n")  # an error of the parser shows the place below its first line
+    parts.append(f"<p>{html.escape(first[:1].upper() + first[1:])}{'' if shown else '.'}</p>")
+    if shown:
+        parts.append(f"<pre>{html.escape(shown)}</pre>")
     if v.diagnosis is not None:
-        parts.append(
-            f"<p><b>Diagnosis ({html.escape(v.diagnosis.kind)}).</b> {html.escape(str(v.diagnosis))}</p>"
-        )
+        parts.append(f"<p><b>Diagnosis ({html.escape(v.diagnosis.kind)}).</b> {_said(v.diagnosis)}.</p>")
     if v.counterexample is not None:
         parts.append(_counterexample(v.counterexample))
     plot = remainders(v, digits=30)

@@ -23,8 +23,12 @@ def of_product(node: Einsum, pool: Sequence[Node]) -> Iterator[Edit]:
         yield from _without(node, o, ls, rest)
         if o.order == 2 and same_size(*o.shape) and "symmetric" not in o.facts:
             yield Edit("transpose", node, einsum([*rest, (o, (ls[1], ls[0]))], node.output), o, cost=1)
-        for other in pool if isinstance(o, Variable) and o.order == 2 else ():
-            if isinstance(other, Variable) and same_shape(other.shape, o.shape[::-1]) and other is not o:
+        for other in pool if isinstance(o, Variable) else ():
+            if not isinstance(other, Variable) or other is o:
+                continue
+            if same_shape(other.shape, o.shape):  # here only
+                yield Edit("operand", node, einsum([*rest, (other, ls)], node.output), o, cost=3)
+            if o.order == 2 and same_shape(other.shape, o.shape[::-1]):
                 yield Edit("operand", node, einsum([*rest, (other, ls[::-1])], node.output), o, cost=3)
         if isinstance(o, Apply) and len(o.operands) == 1 and o.op not in ("inv", "power"):
             (inside,) = o.operands

@@ -12,6 +12,7 @@ from ..differentiate import gradient, hessian, jacobian
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import Apply, Einsum, Node, Variable, topological
+from ..notation import text
 from ..operators import apply
 from .conditions import holds
 from .edit import Edit
@@ -128,7 +129,7 @@ def _sentence(edit: Edit, repairs: bool, name: Name) -> Diagnosis:
     wrong, right = (edit.before, edit.after) if repairs else (edit.after, edit.before)
     kind = edit.kind if repairs else _OPPOSITE.get(edit.kind, edit.kind)
     part = name(edit.part) if edit.part is not None else ""
-    if kind != "sign" and name(wrong).startswith("-"):  # the same said of the opposites
+    if kind != "sign" and text(wrong).startswith("-"):  # the same said of the opposites
         wrong, right = negate(wrong), negate(right)
     change = f"{name(wrong)} should be {name(right)}"
     if kind == "sign":

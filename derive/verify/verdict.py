@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import mpmath
@@ -28,10 +28,12 @@ class Diagnosis:
            normalisation, objective
            (the derivative of another objective), condition (right under a fact that is not declared),
            special point, scalar (right only at sizes 1), domain, undefined, convention, shape
+    pieces the sentence in words and formulas, where it holds any
     """
 
     kind: str
     sentence: str
+    pieces: tuple[str | Node, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.sentence

@@ -122,3 +122,76 @@ def test_functions_that_only_seem_to_take_complex_numbers() -> None:
     report = dv.check_gradient(lambda x: np.sum(np.abs(x) ** 2), lambda x: 2 * x, np.array([1.0, -2.0]))
     assert report.status == "agrees"
     assert report.method == "differences"
+
+
+def sorting(x: Any) -> Any:
+    x.sort()
+    return float(x @ x)
+
+
+HARD: dict[str, tuple[Function, Function, Any]] = {
+    "sorts its argument": (sorting, lambda x: 2 * x, np.array([3.0, 1.0, 2.0])),
+    "rounds to four decimals": (
+        lambda x: round(float(x @ x), 4),
+        lambda x: 2 * x,
+        np.array([2.5, -0.7, 0.3]),
+    ),
+    "a root next to zero": (
+        lambda x: float(np.sqrt(np.abs(x)).sum()),
+        lambda x: np.sign(x) / (2 * np.sqrt(np.abs(x))),
+        np.array([1e-12, 1e-6, 1.0]),
+    ),
+    "near the largest number": (lambda x: np.sum(x) * 1e295, lambda x: 1e295 + 0 * x, np.array([1.5, -0.3])),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_right_gradients_of_awkward_functions(name: str) -> None:
+    f, g, x = HARD[name]
+    assert dv.check_gradient(f, g, x).status == "agrees"
+    assert dv.check_gradient(f, lambda z: 1.5 * g(z), x).status == "refuted"
+
+
+def network(p: Any) -> Any:
+    return np.sum(np.tanh(p["W"] @ p["b"]) ** 2) + p["scale"] ** 3
+
+
+def network_gradient(p: Any) -> Any:
+    t = np.tanh(p["W"] @ p["b"])
+    inner = 2 * t * (1 - t**2)
+    return {"b": p["W"].T @ inner, "W": np.outer(inner, p["b"]), "scale": 3 * p["scale"] ** 2}
+
+
+PARAMETERS = {"W": RNG.standard_normal((3, 4)), "b": RNG.standard_normal(4), "scale": 1.5}
+
+
+def test_functions_of_a_dict() -> None:
+    assert dv.check_gradient(network, network_gradient, PARAMETERS).status == "agrees"
+
+    def wrong(p: Any) -> Any:
+        found = network_gradient(p)
+        found["W"][2, 1] *= 1.03
+        return found
+
+    report = dv.check_gradient(network, wrong, PARAMETERS)
+    assert report.status == "refuted"
+    assert report.worst[0].index == ("W", 2, 1)
+    assert "entry ['W', 2, 1]" in report.reason
+    without = {k: v for k, v in network_gradient(PARAMETERS).items() if k != "b"}
+    assert "no part ['b']" in dv.check_gradient(network, without, PARAMETERS).reason
+
+
+def test_functions_of_a_list_and_of_what_it_holds() -> None:
+    x = [RNG.standard_normal((3, 4)), ({"v": RNG.standard_normal(4)}, 2.0)]
+
+    def f(p: Any) -> Any:
+        return float(p[1][1] * np.sum((p[0] @ p[1][0]["v"]) ** 2))
+
+    def g(p: Any) -> Any:
+        A, (part, s) = p
+        v = part["v"]
+        r = A @ v
+        return [2 * s * np.outer(r, v), ({"v": 2 * s * A.T @ r}, r @ r)]
+
+    assert dv.check_gradient(f, g, x).status == "agrees"
+    assert dv.check_gradient(f, lambda p: [g(p)[0], ({"v": g(p)[1][0]["v"]}, 0.0)], x).status == "refuted"
