@@ -111,8 +111,11 @@ def quantum(work: Work, rng: np.random.Generator) -> float:
     least = float(gaps.min()) if len(gaps) else 0.0
     if len(gaps) < 3 or least < 1e4 * EPS * abs(here):
         return 0.0
-    whole = gaps / least
-    return least if bool(np.all(np.abs(whole - np.round(whole)) < 1e-6 * whole)) else 0.0
+    for k in range(1, 11):  # the smallest gap may be several steps
+        whole = gaps * k / least
+        if np.all(np.abs(whole - np.round(whole)) < 1e-6 * whole):
+            return least / k
+    return 0.0
 
 
 def takes_complex(work: Work, rng: np.random.Generator) -> bool:
