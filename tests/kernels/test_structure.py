@@ -77,3 +77,19 @@ def test_singular_and_misused() -> None:
         H.solve(np.ones(2))
     with pytest.raises(ArgumentError, match="one Hessian"):
         dv.compile({"a": dv.sumsq(x)}, structured=True)
+
+
+def test_rows_are_those_of_the_largest_array():
+    """Where sizes are known, entries decide: a mask is read along its rows, results are written as they come."""
+    shapes = {"T": ("m", "n"), "M": ("m", "n"), "V": ("n", "k"), "U": ("m", "k")}
+    f = dv.parse("sumsq(M * (T - U @ V.T))", variables=shapes)
+    rng = np.random.default_rng(0)
+    t = dv.tensor("t", "m", "k")
+    for m, n, k in ((40, 30, 3), (30, 40, 3), (1, 5, 2)):
+        M, V, along = rng.random((m, n)), rng.standard_normal((n, k)), rng.standard_normal((m, k))
+        bound = dv.compile({"h": dv.hvp(f, "U", t)}).bind(M=M, V=V)
+        wanted = 2 * (M * M * (along @ V.T)) @ V
+        np.testing.assert_allclose(bound(t=along)["h"], wanted, rtol=1e-12, atol=1e-12)
+        assert str(bound.kernel.program.data_size) == (
+            "m" if m > 1 else "n"
+        )  # V has more entries than a row of M
