@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 import sympy
@@ -15,8 +16,14 @@ from .tree import Tree, make, parts, rendering
 def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
     """The sum of the terms, factored greedily as long as it becomes shorter.
 
-    `constants` are scalars that broadcast; they take no part in factoring.
+    `constants` are scalars that broadcast; they take no part in factoring. What is left of a sum behind a common factor
+    is asked for again and again, so every answer is kept.
     """
+    return rendering.once(_shortest, tuple(terms), tuple(constants))
+
+
+def _shortest(terms: Sequence[Tree], constants: Sequence[Tree]) -> Tree:
+    terms, constants = list(terms), list(constants)
     found = _factored(terms, constants)
     for other in (_multiplied_out(terms, constants), _over_one_denominator(terms, constants)):
         if other is not None:

@@ -110,3 +110,10 @@ def test_traces_of_named_matrices() -> None:
     S = {"C": ("d", "d"), "S": ("d", "d")}
     found = dv.parse("tr(C @ S)", variables=S, facts={"S": ("symmetric",)})
     assert (str(found), notation.latex(found.node)) == ("tr(C @ S)", "\\operatorname{tr}(C S)")
+
+
+def test_high_powers_print() -> None:
+    """The gradient of yᵀ(XXᵀ + λI)⁻¹²y is a sum of twelve products, factored without trying all orders."""
+    power = " @ ".join(["inv(X @ X.T + lam * eye(n))"] * 12)
+    slope = dv.gradient(dv.parse(f"y @ {power} @ y", variables=SHAPES), "X")
+    assert slope.latex().startswith("-")
