@@ -33,6 +33,8 @@ from .laws import LAWS, smooth
 
 HALF, MINUS = sympy.S.Half, sympy.S.NegativeOne
 Rule = Callable[[Node], Node | None]
+#: Operators that have no value for some numbers.
+PARTIAL = frozenset("log log1p pow arcsin arccos arccosh arctanh logdet cholesky".split())
 #: Operators that have kinks and are written with the sign of their argument.
 KINKED = frozenset("abs sign relu step maximum minimum".split())
 
@@ -63,6 +65,38 @@ def step_function(node: Node) -> Node | None:
         return None
     x = node.operands[0]
     return add([(HALF, full(x.shape)), (HALF, apply("sign", x))])
+
+
+def choice(node: Node) -> Node | None:
+    """where(u > 0, a, b) -> b + step(u) (a − b), for a and b that have values everywhere"""
+    if not isinstance(node, Apply) or node.op != "where":
+        return None
+    chosen, a, b = node.operands
+    if not _is_step(chosen) or not (_everywhere(a) and _everywhere(b)):
+        return None
+    return add([(ONE, b), (ONE, multiply(chosen, add([(ONE, a), (MINUS, b)], node.shape)))], node.shape)
+
+
+def _is_step(node: Node) -> bool:
+    """step(u), or (1 ± sign u)/2 as it is written here."""
+    core = split_scale(node)[1]
+    signs = [t for t in core.operands if _is(t, "sign")] if isinstance(core, Sum) else []
+    one = (HALF, full(node.shape))
+    return _is(node, "step") or any(node is add([one, (c, s)]) for s in signs for c in (HALF, -HALF))
+
+
+def _everywhere(node: Node) -> bool:
+    """Whether a formula has values for all data: the branch that is not taken may have none."""
+    return not any(
+        n.op in PARTIAL or (n.op in ("inv", "power") and not _is_square(n))
+        for n in topological([node])
+        if isinstance(n, Apply)
+    )
+
+
+def _is_square(n: Apply) -> bool:
+    exponent = n.param("exponent") if n.op == "power" else None
+    return exponent is not None and exponent.is_Integer and bool(exponent.is_positive)
 
 
 def rectifier(node: Node) -> Node | None:
@@ -221,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     determinant_of_product,
     softplus_of_negative,
     absolute_value,
+    choice,
     step_function,
     rectifier,
     larger_and_smaller,

@@ -19,7 +19,7 @@ import sympy
 
 from ..differentiate import gradient, hessian, jacobian
 from ..errors import DeriveError, SizeError
-from ..node import Node, Variable, variables
+from ..node import Apply, Node, Variable, topological, variables
 from ..notation import text
 from ..sizes import same_shape, show_shape
 from . import conditions, diagnosis
@@ -178,11 +178,13 @@ class _Check:
             return self._undefined()
         under = self.assumed.under()
         reason = proof(self.claim, self.right, self.assumed.sums)
-        if reason is not None:
+        if reason is not None and not self._chooses():
             return Verdict("proved", f"the claim is {self.subject}: {reason}{under}", right=self.right)
         more, differing = self._try_harder(agreeing)
         if differing:
             return self._refute(differing, agreeing)
+        if reason is not None:
+            return Verdict("proved", f"the claim is {self.subject}: {reason}{under}", right=self.right)
         sizes = len({tuple(p.sizes.items()) for p in agreeing})
         return Verdict(
             "agrees",
@@ -225,6 +227,10 @@ class _Check:
         except (DeriveError, NotFinite):
             pass
         return count, []
+
+    def _chooses(self) -> bool:
+        """Whether there are branches: two may differ just where the choice changes, and proofs do not speak of that."""
+        return any(isinstance(n, Apply) and n.op == "where" for n in topological([self.claim, self.right]))
 
     def points_exist(self) -> bool:
         """Whether there are points at which both sides have values."""

@@ -62,6 +62,8 @@ SIGNS = [
     ("relu(x)**2", "x*relu(x)"),
     ("abs(x - y)", "maximum(x, y) - minimum(x, y)"),
     ("exp(log(p)/2)", "sqrt(p)"),
+    ("where(x > 0, x, -x)", "abs(x)"),
+    ("where(x < y, 1, 0)*(y - x)", "relu(y - x)"),
     ("exp(-softplus(x))", "1/(1 + exp(x))"),
 ]
 PARTS = [
@@ -94,3 +96,9 @@ def test_signs_of_what_vanishes_on_an_open_set() -> None:
     ):
         a, b = (dv.parse(side, variables=VARIABLES).node for side in (left, right))
         assert not is_zero(canonical(add([(ONE, a), (-ONE, b)])))
+
+
+def test_branches_that_differ_where_the_choice_changes() -> None:
+    """1 for x < 0 and 0 for x > 0, both: they differ at x = 0."""
+    found = dv.check_equal("where(x < 0, 1, 0)", "where(x > 0, 0, 1)", variables=VARIABLES)
+    assert found.status == "refuted"
