@@ -28,6 +28,7 @@ from .program import Nest, Pass, Program, Step
 from .statements import Item
 from .symmetric import gram_lines
 from .tiles import carried, lag_of
+from .turned import Joined, joined, turned_rows
 
 _HEADER = '''"""Generated kernel: {summary}."""
 
@@ -41,9 +42,9 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
-    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 full_width gemm gemm_add gemm_add_ahead "
-    "gemm_ahead larger lgamma log log1p mirror mix_rows polygamma potrf potri potrs "
-    "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma"
+    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 form_rows full_width gemm gemm_add "
+    "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
+    "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma turn_rows"
 ).split()
 
 
@@ -55,6 +56,9 @@ def source(program: Program, dtype: str = "float64", library: str = "special") -
 def nest_lines(nest: Nest, scope: Scope) -> list[str]:
     """The lines of a nest."""
     first = nest.statements[0]
+    turned = turned_rows(first, scope) if len(nest.statements) == 1 else None
+    if turned is not None:
+        return turned
     if first.kind == "map" or (first.kind == "sum" and nest.orders[0]):
         return fused(nest, scope)
     if first.kind == "rows":
@@ -394,9 +398,10 @@ class _Module:
         read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
         scope.placed = {i for i in sweep.written if i.storage == tuple(range(i.node.order)) and i not in read}
         scope.placed &= {s.target for nest in sweep.nests for s in nest.statements if s.kind == "map"}
+        pairs = joined(sweep, self.program, self.dtype)
         for nest in sweep.nests:
-            if lag is None or not lag.covers(nest):
-                inner += nest_lines(nest, scope)
+            if (lag is None or not lag.covers(nest)) and nest.statements[0].target not in pairs.skipped:
+                inner += pairs.lines(nest.statements[0], scope) or nest_lines(nest, scope)
         for item in sweep.written:
             if item not in scope.placed:
                 inner += self._written(item)
@@ -405,7 +410,7 @@ class _Module:
         inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner
         inner += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
         body = ["full_width()", *self._unpacked(sweep.sums, whole=False)]
-        self._block = self._block_rows(sweep, scope)
+        self._block = self._block_rows(sweep, scope, pairs)
         body += [f"block = {self._block}", *scope.declarations]
         body += [*head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
         body += [f"    {line}" for line in [*inner, *tail]]
@@ -444,11 +449,11 @@ class _Module:
         ]
         return head, tail
 
-    def _block_rows(self, sweep: Pass, scope: Scope) -> str:
+    def _block_rows(self, sweep: Pass, scope: Scope, pairs: Joined) -> str:
         """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
         width: Size = product(())
         for item in sweep.buffers:
-            if item not in self.program.used:
+            if item not in self.program.used or item in pairs.skipped:
                 continue  # it lives in a register
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
         if any(item.turned for item in sweep.buffers) and not scope.uses_dot:

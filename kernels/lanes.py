@@ -3,6 +3,9 @@
     mix_rows(P, V, m, out)      outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ                for the first m rows r
     cross_rows(A, B, m, out)    outᵢⱼ += Σᵣ Aᵢᵣ Bⱼᵣ              B may be a vector, out then is one
     cross_rows_symmetric        the same for a symmetric result, of which half is computed
+    moments_rows(V, w, m, out)  outᵢⱼ += Σᵣ wᵣ Vᵢᵣ Vⱼᵣ
+    turn_rows(X, out)           outⱼᵣ = Xᵣⱼ
+    form_rows(P, V, m, out)     outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ            P symmetric, of which half is read
 
 Written as loops they would load and store each sum at each addition. Here the sums of a tile stay in registers: of four
 rows of P and sixteen rows of the data, of four rows of A and four of B. Tiles at the edge repeat the last row and drop
@@ -110,11 +113,65 @@ def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> 
     return types.void(matrix, block, types.int64, out), generate
 
 
-def _cross(context: Any, builder: Any, signature: Any, args: Any, symmetric: bool) -> Any:
+@intrinsic
+def form_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> Any:
+    """outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = _Vectors(builder)
+        b = builder
+        P, V, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
+        sums, forms = _zeros(v, _SIDE * _WIDE), _zeros(v, _WIDE)
+        two = v.spread(ir.Constant(ir.DoubleType(), 2.0))
+
+        def body(r: Any, wide: int, mask: Any) -> None:
+            places = [b.add(r, _I(LANES * k)) for k in range(wide)]
+            for form in forms:
+                b.store(_ZERO, form)
+            with v.loop(_I(0), P.rows, _SIDE) as i:
+                for total in sums:
+                    b.store(_ZERO, total)
+                inside = [b.icmp_signed("<", b.add(i, _I(a)), P.rows) for a in range(_SIDE)]
+                last = b.sub(P.rows, _I(1))
+                rows = [b.select(there, b.add(i, _I(a)), last) for a, there in enumerate(inside)]
+
+                def multiplied(start: Any, stop: Any) -> None:
+                    with v.loop(start, stop) as j:
+                        x = [v.load(V.row(j), place, mask) for place in places]
+                        for a, row in enumerate(rows):
+                            weight = v.spread(v.number(P.data, P.place(row, j)))
+                            for k in range(wide):
+                                total = sums[a * _WIDE + k]
+                                b.store(v.fma(x[k], weight, b.load(total)), total)
+
+                # left of the tile on the diagonal every product occurs twice
+                multiplied(_I(0), i)
+                for total in sums:
+                    b.store(b.fmul(b.load(total), two), total)
+                end = b.add(i, _I(_SIDE))
+                multiplied(i, b.select(b.icmp_signed("<", end, P.rows), end, P.rows))
+                for a, (row, there) in enumerate(zip(rows, inside, strict=True)):
+                    for k, place in enumerate(places):
+                        x = v.load(V.row(row), place, mask)
+                        x = b.select(there, x, _ZERO)
+                        b.store(v.fma(x, b.load(sums[a * _WIDE + k]), b.load(forms[k])), forms[k])
+            for place, form in zip(places, forms, strict=False):
+                v.store(b.load(form), O.data, place, mask)
+
+        _blocks(v, args[2], _WIDE, body)
+        return context.get_dummy_value()
+
+    return types.void(matrix, block, types.int64, out), generate
+
+
+def _cross(
+    context: Any, builder: Any, signature: Any, args: Any, symmetric: bool, weighted: bool = False
+) -> Any:
     v = _Vectors(builder)
     b = builder
-    A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
-    vector = signature.args[1].ndim == 1
+    A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 0 if weighted else 1, 3))
+    weights = _Matrix(v, context, signature.args[1], args[1]) if weighted else None
+    vector = not weighted and signature.args[1].ndim == 1
     tall, broad = (2 * _SIDE, 1) if vector else (_SIDE, _SIDE)
     if vector:
         O.steps, O.rows, O.columns = (_I(1), _I(1)), O.columns, _I(1)
@@ -135,6 +192,9 @@ def _cross(context: Any, builder: Any, signature: Any, args: Any, symmetric: boo
                 right: Sequence[Any] = right,
             ) -> None:
                 x, y = ([v.load(row, r, mask) for row in rows] for rows in (left, right))
+                if weights is not None:
+                    scale = v.load(weights.data, r, mask)
+                    x = [b.fmul(each, scale) for each in x]
                 for k, total in enumerate(sums):
                     b.store(v.fma(x[k // broad], y[k % broad], b.load(total)), total)
 
@@ -164,3 +224,44 @@ def cross_rows(typing_context: Any, left: Any, right: Any, m: Any, out: Any) -> 
 def cross_rows_symmetric(typing_context: Any, left: Any, right: Any, m: Any, out: Any) -> Any:
     """The same where the result is known to be symmetric."""
     return types.void(left, right, types.int64, out), lambda c, b, s, a: _cross(c, b, s, a, True)
+
+
+@intrinsic
+def moments_rows(typing_context: Any, block: Any, weights: Any, m: Any, out: Any) -> Any:
+    """outᵢⱼ += Σᵣ wᵣ Vᵢᵣ Vⱼᵣ."""
+    return types.void(block, weights, types.int64, out), lambda c, b, s, a: _cross(c, b, s, a, True, True)
+
+
+@intrinsic
+def turn_rows(typing_context: Any, block: Any, out: Any) -> Any:
+    """outⱼᵣ = blockᵣⱼ, in squares of eight by eight."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = _Vectors(builder)
+        b = builder
+        X, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1))
+        whole = b.and_(X.rows, _I(-LANES))
+        with v.loop(_I(0), whole, LANES) as r, v.loop(_I(0), X.columns, LANES) as j:
+            mask = v.first(b.sub(X.columns, j))
+            square = _transposed(v, [v.load(X.row(b.add(r, _I(k))), j, mask) for k in range(LANES)])
+            for k, column in enumerate(square):
+                place = b.add(j, _I(k))
+                with b.if_then(b.icmp_signed("<", place, X.columns)):
+                    v.store(column, O.row(place), r)
+        with v.loop(whole, X.rows) as r, v.loop(_I(0), X.columns) as j:
+            b.store(v.number(X.data, X.place(r, j)), b.gep(O.data, [O.place(j, r)]))
+        return context.get_dummy_value()
+
+    return types.void(block, out), generate
+
+
+def _transposed(v: _Vectors, square: Sequence[Any]) -> list[Any]:
+    """Eight vectors of eight: blocks of 1, 2 and 4 change places across the diagonal."""
+    found, lanes = list(square), range(LANES)
+    for bit in (1, 2, 4):
+        for i in lanes:
+            if not i & bit:
+                p, q = found[i], found[i | bit]
+                found[i] = v._shuffled(p, q, [LANES + (k ^ bit) if k & bit else k for k in lanes])
+                found[i | bit] = v._shuffled(p, q, [LANES + k if k & bit else k | bit for k in lanes])
+    return found

@@ -97,6 +97,21 @@ def cross_rows(left: Any, right: Any, m: int, out: Any) -> None:
 cross_rows_symmetric = cross_rows
 
 
+def moments_rows(block: Any, weights: Any, m: int, out: Any) -> None:
+    """outᵢⱼ += Σᵣ wᵣ Vᵢᵣ Vⱼᵣ."""
+    out += (block[:, :m] * weights[:m]) @ block[:, :m].T
+
+
+def turn_rows(block: Any, out: Any) -> None:
+    """outⱼᵣ = blockᵣⱼ."""
+    out[:, : len(block)] = block.T
+
+
+def form_rows(matrix: Any, block: Any, m: int, out: Any) -> None:
+    """outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ."""
+    out[:m] = ((matrix @ block[:, :m]) * block[:, :m]).sum(axis=0)
+
+
 def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None:
     """The second on one block, then the first on the next one."""
     add_rows(block, r, g)

@@ -26,7 +26,7 @@ from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 
 from . import smallproducts
-from .lanes import cross_rows, cross_rows_symmetric, mix_rows
+from .lanes import cross_rows, cross_rows_symmetric, form_rows, mix_rows, moments_rows, turn_rows
 from .narrow import NARROW, narrow_gram
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
 
@@ -36,8 +36,11 @@ __all__ = [
     "cross_rows",
     "cross_rows_symmetric",
     "dot_rows",
+    "form_rows",
     "full_width",
     "mix_rows",
+    "moments_rows",
+    "turn_rows",
 ]  # for generated source, which imports from here
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.

@@ -156,6 +156,39 @@ def cross_rows_symmetric(left, right, m, out):
             if j < i:
                 out[j, i] += total
 ''',
+    "turn_rows": '''
+@compiled
+def turn_rows(block, out):
+    """outⱼᵣ = blockᵣⱼ."""
+    for r in range(block.shape[0]):
+        for j in range(block.shape[1]):
+            out[j, r] = block[r, j]
+''',
+    "moments_rows": '''
+@compiled
+def moments_rows(block, weights, m, out):
+    """outᵢⱼ += Σᵣ wᵣ Vᵢᵣ Vⱼᵣ."""
+    for i in range(block.shape[0]):
+        for j in range(i + 1):
+            total = 0.0
+            for r in range(m):
+                total += weights[r] * block[i, r] * block[j, r]
+            out[i, j] += total
+            if j < i:
+                out[j, i] += total
+''',
+    "form_rows": '''
+@compiled
+def form_rows(matrix, block, m, out):
+    """outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ for the first m rows, P symmetric."""
+    for r in range(m):
+        out[r] = 0.0
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            weight = matrix[i, j] if i == j else 2.0 * matrix[i, j]
+            for r in range(m):
+                out[r] += weight * block[i, r] * block[j, r]
+''',
     "potrf": '''
 @compiled
 def potrf(matrix):

@@ -3,49 +3,91 @@
     outₖᵢᵣ = Σⱼ Pₖᵢⱼ Vₖⱼᵣ          a small matrix on every row                            mix_rows
     outₖᵢⱼ += Σᵣ Aₖᵢᵣ Bₖⱼᵣ          moments over the rows, the second factor perhaps a vector       cross_rows
 
-`products` comes here first; what is neither goes back there.
+`products` comes here first; what is neither goes back there. Two statements of a pass become one where the first serves
+the second alone, so that nothing is stored between them:
+
+    outₖᵣ = Σᵢ Vₖᵢᵣ (Σⱼ Pₖᵢⱼ Vₖⱼᵣ)       a quadratic form of every row                         form_rows
+    outₖᵢⱼ += Σᵣ (wₖᵣ Vₖᵢᵣ) Vₖⱼᵣ          weighted moments                                   moments_rows
 """
 
 from __future__ import annotations
 
-from ..node import Labels
+from dataclasses import dataclass, field
+from typing import final
+
+from ..node import Labels, Variable
 from .loops import Scope, loops
-from .statements import Read, Statement, plain_label
+from .program import Pass, Program
+from .statements import Item, Read, Statement, plain_label
+
+_Factor = tuple[Read, Labels]
+_SYMMETRIC = frozenset({"symmetric", "psd", "pd"})
 
 
 def turned_lines(statement: Statement, scope: Scope) -> list[str] | None:
     """The lines of such a contraction, None where it is none."""
-    if statement.kind != "sum" or statement.template != "{0} * {1}" or len(statement.reads) != 2:
-        return None
-    if scope.dtype != "float64" or scope.block is None or statement.row is None or len(statement.summed) != 1:
-        return None
-    pairs = [(r, tuple(plain_label(e) for e in r.stored)) for r in statement.reads]
-    plain = [(r, tuple(i for i in labels if i is not None)) for r, labels in pairs]
-    if any(len(set(found)) != len(labels) for (_, labels), (_, found) in zip(pairs, plain, strict=True)):
-        return None
-    if any(statement.row in labels and not _is_turned(read, labels, statement) for read, labels in plain):
+    plain = _factors(statement, scope.dtype)
+    if plain is None:
         return None
     made = _moments(statement, plain) if statement.accumulates else _mixture(statement, plain)
     if made is None:
         return None
     function, batch, first, second = made
-    scope.declare_target(statement)
-    variables = {label: f"i{k}" for k, label in enumerate(batch)}
-
-    def part(name: str, labels: Labels) -> str:
-        index = ", ".join(variables[i] for i in labels if i in variables)
-        return f"{name}[{index}]" if index else name
-
-    texts = [part(scope.names[read.item], labels) for read, labels in (first, second)]
+    texts = [_part(scope, *factor, batch) for factor in (first, second)]
     if function == "mix_rows" and first[1][-1] != second[1][-2]:
         texts[0] += ".T"
-    name = scope.names[statement.target]
-    call = f"{function}({texts[0]}, {texts[1]}, m, {part(name, statement.stored)})"
+    return _call(statement, scope, function, batch, texts)
+
+
+def turned_rows(statement: Statement, scope: Scope) -> list[str] | None:
+    """Rows of a matrix of data, turned; None for anything else."""
+    item, read = statement.target, statement.reads[0] if statement.reads else None
+    if read is None or read.item.node is not item.node or not isinstance(item.node, Variable):
+        return None
+    if item.row != 0 or not item.turned or item.node.order != 2 or scope.dtype != "float64":
+        return None
+    name = scope.declare_target(statement)
+    return [f"# {name}: {statement.note}", f"turn_rows({scope.names[read.item]}[b:b + m], {name})"]
+
+
+def _call(statement: Statement, scope: Scope, function: str, batch: Labels, texts: list[str]) -> list[str]:
+    """The call for each member of the batch."""
+    name = scope.declare_target(statement)
+    target = _index(name, statement.stored, batch)
     head = [f"# {name}: {statement.note}", *loops(statement, batch, scope)]
-    return [*head, "    " * len(batch) + call]
+    return [*head, "    " * len(batch) + f"{function}({', '.join(texts)}, m, {target})"]
 
 
-_Factor = tuple[Read, Labels]
+def _part(scope: Scope, read: Read, labels: Labels, batch: Labels) -> str:
+    return _index(scope.names[read.item], labels, batch)
+
+
+def _index(name: str, labels: Labels, batch: Labels) -> str:
+    """The member of the batch."""
+    index = ", ".join(f"i{batch.index(i)}" for i in labels if i in batch)
+    return f"{name}[{index}]" if index else name
+
+
+def _factors(statement: Statement, dtype: str) -> list[_Factor] | None:
+    """The two factors of a contraction over one label, of blocks with their rows last and of whole arrays."""
+    if statement.kind != "sum" or statement.template != "{0} * {1}" or len(statement.reads) != 2:
+        return None
+    if dtype != "float64" or statement.row is None or len(statement.summed) != 1:
+        return None
+    return _turned_reads(statement)
+
+
+def _turned_reads(statement: Statement) -> list[_Factor] | None:
+    found: list[_Factor] = []
+    for read in statement.reads:
+        entries = [plain_label(e) for e in read.stored]
+        labels = tuple(i for i in entries if i is not None)
+        if len(set(labels)) != len(entries):
+            return None
+        if statement.row in labels and not _is_turned(read, labels, statement):
+            return None
+        found.append((read, labels))
+    return found
 
 
 def _is_turned(read: Read, labels: Labels, statement: Statement) -> bool:
@@ -86,4 +128,98 @@ def _mixture(statement: Statement, factors: list[_Factor]) -> tuple[str, Labels,
         own = matrix[1][:-2]
         if set(matrix[1][-2:]) == {i, j} and own == tuple(k for k in batch if k in own):
             return "mix_rows", batch, matrix, block
+    return None
+
+
+# ---------------------------------------------------------------- two statements in one
+
+
+@final
+@dataclass
+class Joined:
+    """What is computed together: statements that are left out, and the calls that take the place of others."""
+
+    skipped: set[Item] = field(default_factory=set)
+    calls: dict[Item, tuple[str, Labels, list[_Factor]]] = field(default_factory=dict)
+
+    def lines(self, statement: Statement, scope: Scope) -> list[str] | None:
+        """The lines for a statement that takes another one in."""
+        if statement.target not in self.calls:
+            return None
+        function, batch, factors = self.calls[statement.target]
+        return _call(statement, scope, function, batch, [_part(scope, *f, batch) for f in factors])
+
+
+def joined(sweep: Pass, program: Program, dtype: str) -> Joined:
+    """The pairs of a pass."""
+    found = Joined()
+    alone = {n.statements[0].target: n.statements[0] for n in sweep.nests if len(n.statements) == 1}
+    readers: dict[Item, int] = {}
+    nests = [nest for step in program.steps for nest in step.small]
+    nests += [nest for step in program.steps if step.sweep is not None for nest in step.sweep.nests]
+    for statement in (s for nest in nests for s in nest.statements):
+        for read in statement.reads:
+            readers[read.item] = readers.get(read.item, 0) + 1
+    kept = {*program.outputs, *sweep.written, *sweep.sums}
+    for statement in alone.values():
+        factors = _factors(statement, dtype)
+        if factors is None or factors[0][0].item == factors[1][0].item:
+            continue
+        for outer, other in (factors, factors[::-1]):
+            first = alone.get(outer[0].item)
+            if first is None or first.target in kept or readers[first.target] != 1:
+                continue
+            made = _weighted if statement.accumulates else _form
+            call = made(statement, first, outer, other, dtype)
+            if call is not None:
+                found.skipped.add(first.target)
+                found.calls[statement.target] = call
+                break
+    return found
+
+
+def _form(
+    statement: Statement, first: Statement, outer: _Factor, other: _Factor, dtype: str
+) -> tuple[str, Labels, list[_Factor]] | None:
+    """Σᵢ Vᵢᵣ (PV)ᵢᵣ, P symmetric."""
+    row, stored = statement.row, statement.stored
+    batch = stored[:-1]
+    labels = (*batch, *statement.summed, row)
+    inner = _factors(first, dtype)
+    if (
+        inner is None
+        or first.accumulates
+        or stored[-1:] != (row,)
+        or outer[1] != labels
+        or other[1] != labels
+    ):
+        return None
+    mixture = _mixture(first, inner)
+    if mixture is None or mixture[3][0].item != other[0].item:
+        return None
+    matrix = mixture[2]
+    if not _SYMMETRIC & matrix[0].item.node.facts:
+        return None
+    named = dict(zip(mixture[1], batch, strict=True))
+    own = tuple(named[i] for i in matrix[1][:-2])
+    return "form_rows", batch, [(matrix[0], own), other]
+
+
+def _weighted(
+    statement: Statement, first: Statement, outer: _Factor, other: _Factor, dtype: str
+) -> tuple[str, Labels, list[_Factor]] | None:
+    """Σᵣ (wᵣ Vᵢᵣ) Vⱼᵣ."""
+    moments = _moments(statement, [outer, other])
+    if moments is None or (moments[0] == "cross_rows" and statement.symmetric is None):
+        return None
+    batch = moments[1]
+    if first.kind != "map" or first.template not in ("{0} * {1}", "{1} * {0}") or len(first.reads) != 2:
+        return None
+    inner = _turned_reads(first)
+    if inner is None or len(first.stored) != len(batch) + 2 or len(other[1]) != len(batch) + 2:
+        return None
+    for weights, block in (inner, inner[::-1]):
+        same = block[0].item == other[0].item and block[1] == first.stored
+        if same and weights[1] == (*first.stored[: len(batch)], first.row) and first.row is not None:
+            return "moments_rows", batch, [other, (weights[0], batch)]
     return None

@@ -99,6 +99,7 @@ def test_factorisation_leaves_zero() -> None:
         ("1/w", "nonnegative", []),
         ("w**2 - 3*w**2", "nonnegative", []),
         ("w", "", ["w <= 1"]),
+        ("2*abs(w) - 3*w", "", []),
     ],
 )
 def test_no_minimum_with_constraints(objective: str, fact: str, conditions: list[str]) -> None:

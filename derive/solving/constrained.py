@@ -362,7 +362,8 @@ class Constrained:
             if self.linear and _contradict(functions, z):
                 return f"infeasible: no point satisfies the constraints ({proof.reason()})"
             return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
-        if answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10:
+        away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
+        if away or (self.quadratic and _falls_forever(functions, z)):
             return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
         return f"not certified after {answer.iterations} iterations: {proof.reason()}"
 
@@ -383,6 +384,25 @@ def _fitted(v: Any) -> tuple[Any, Any]:
             found = np.linalg.lstsq(A, v.g, rcond=None)[0]
         nu, lam[active] = found[: nu.size], found[nu.size :]
     return nu, lam
+
+
+def _falls_forever(functions: Any, z: Any) -> bool:
+    """Whether a quadratic program falls along a direction that has no curvature and leaves no constraint."""
+    from scipy.optimize import linprog
+
+    v = functions.values(z)
+    H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
+    slope = v.g - H @ z
+    straight = np.vstack([H, v.E]) if v.e.size else H
+    found = linprog(
+        slope,
+        A_ub=-v.C if v.c.size else None,
+        b_ub=np.zeros(v.c.size) if v.c.size else None,
+        A_eq=straight,
+        b_eq=np.zeros(len(straight)),
+        bounds=(-1.0, 1.0),
+    )
+    return bool(found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)))
 
 
 def _contradict(functions: Any, z: Any) -> bool:

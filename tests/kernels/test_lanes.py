@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from derive.kernels.special import compiled, cross_rows, cross_rows_symmetric, mix_rows
+from derive.kernels.special import (
+    compiled,
+    cross_rows,
+    cross_rows_symmetric,
+    form_rows,
+    mix_rows,
+    moments_rows,
+    turn_rows,
+)
 
 
 @compiled
@@ -25,6 +33,21 @@ def _cross(A, B, m, out):
 @compiled
 def _cross_symmetric(A, B, m, out):
     cross_rows_symmetric(A, B, m, out)
+
+
+@compiled
+def _moments(V, w, m, out):
+    moments_rows(V, w, m, out)
+
+
+@compiled
+def _form(P, V, m, out):
+    form_rows(P, V, m, out)
+
+
+@compiled
+def _turn(X, out):
+    turn_rows(X, out)
 
 
 def test_products_and_moments_at_all_remainders():
@@ -48,3 +71,13 @@ def test_products_and_moments_at_all_remainders():
             weighted, out = W * V[0], np.ones((p, p))
             _cross_symmetric(W, weighted, m, out)
             np.testing.assert_allclose(out, 1.0 + W[:, :m] @ weighted[:, :m].T, rtol=1e-12, atol=1e-12)
+            out = np.ones((p, p))
+            _moments(W, V[0], m, out)
+            np.testing.assert_allclose(out, 1.0 + W[:, :m] @ weighted[:, :m].T, rtol=1e-12, atol=1e-12)
+            S, out = P @ P.T, np.full(40, 7.0)
+            _form(S, W, m, out)
+            np.testing.assert_allclose(out[:m], ((S @ W) * W).sum(axis=0)[:m], rtol=1e-11, atol=1e-11)
+            assert np.all(out[m:] == 7.0)
+            out = np.full((p, 40), 7.0)
+            _turn(np.ascontiguousarray(W[:, :m].T), out)
+            assert np.array_equal(out[:, :m], W[:, :m]) and np.all(out[:, m:] == 7.0)
