@@ -288,3 +288,20 @@ def test_bounds_of_several_unknowns_and_beside_kinks() -> None:
     low, high = found.constants(X=X, y=y, lam=0.7)
     assert low == pytest.approx(np.linalg.eigvalsh(X.T @ X)[0]) and high is None
     assert found.record()["kinks"] == {"kink_1": "abs(w)"}
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [
+        ("x @ inv(S) @ x + tr(S)", ["x", "S"]),  # a square in the metric of inv(S)
+        ("maximum(sumsq(x), sum(exp(x)))", ["x"]),
+        ("sum(maximum(x, 0)**2)", ["x"]),
+    ],
+)
+def test_metrics_and_maxima(text: str, over: list[str]) -> None:
+    """Matrix fractions jointly, maxima of functions of one unknown, squared hinges."""
+    shapes = {"x": ("n",), "S": ("n", "n")}
+    used = {k: shapes[k] for k in over}
+    loss = dv.parse(text, variables=used, facts={"S": ("pd",)} if "S" in used else {})
+    assert dv.minimize(loss, over=over).convexity().status == "convex"
+    assert dv.maximize(loss, over=over).convexity().status == "not convex"

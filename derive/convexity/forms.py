@@ -5,14 +5,12 @@ not change) named, so that (Xd)ᵢ is one number and Xw − y is one vector. A f
 
 - entry by entry, where all terms are sums over the same axes: quadratic forms of two or three numbers,
   by their principal minors (x²/s over s > 0, relative entropy);
+- as a square in the metric of a psd matrix, ‖Σ cₖ uₖ‖²_M (`metric`: xᵀS⁻¹x in x and S together);
 - by Cauchy–Schwarz, (Σ f b)² ≤ (Σ f²/h)(Σ h b²), with a positive term that has the sum on the right
   (log-sum-exp: Σ p b² − (Σ p b)² ≥ 0 since Σ p = 1; norms).
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import final
 
 import sympy
 
@@ -22,22 +20,10 @@ from ..node import Apply, Delta, Einsum, Labels, Node, Ones, Sum, Variable, ones
 from ..operators import rebuild
 from ..simplify import expand, simplify
 from .grams import Gram, grams
+from .metric import Product, by_metric
 from .signs import Prover, Step, Term
 
 _HEAVY = 4000
-
-
-@final
-@dataclass(frozen=True)
-class _Product:
-    """A term c · Π factors, summed over all labels."""
-
-    coefficient: sympy.Expr
-    factors: tuple[Factor, ...]
-
-    @property
-    def node(self) -> Node:
-        return einsum(self.factors, ())
 
 
 def prove_form(prover: Prover, form: Node) -> Step | None:
@@ -45,19 +31,31 @@ def prove_form(prover: Prover, form: Node) -> Step | None:
     found = prover.prove(form)
     if found is not None:
         return found
-    if form.weight > _HEAVY:
-        return None
+    found = _each(prover, form, flat(form))
+    if found is not None or form.weight > _HEAVY:
+        return found
     for view in (expand(form), expand(_named(prover, form))):
         terms = flat(view)
-        steps = [prover.prove(add([t], ())) for t in terms]
-        if all(steps):
-            return Step(_claim(prover, form), "a sum of such", tuple(s for s in steps if s is not None))
+        found = _each(prover, form, terms)
+        if found is not None:
+            return found
         products = [_product(t) for t in terms]
-        for strategy in (_by_entries, _by_schwarz):
+        for strategy in (_by_entries, _by_schwarz, by_metric):
             found = strategy(prover, products)
             if found is not None:
                 return found
     return None
+
+
+def _each(prover: Prover, form: Node, terms: list[Term]) -> Step | None:
+    """Every term by itself."""
+    steps = []
+    for term in terms:
+        step = prover.prove(add([term], ()))
+        if step is None:
+            return None
+        steps.append(step)
+    return Step(_claim(prover, form), "a sum of such", tuple(steps))
 
 
 def _claim(prover: Prover, node: Node) -> str:
@@ -77,11 +75,11 @@ def flat(node: Node) -> list[Term]:
     return found
 
 
-def _product(term: Term) -> _Product:
+def _product(term: Term) -> Product:
     c, node = term
     if isinstance(node, Einsum):
-        return _Product(c, tuple(zip(node.operands, node.inputs, strict=True)))
-    return _Product(c, ((node, ()),))
+        return Product(c, tuple(zip(node.operands, node.inputs, strict=True)))
+    return Product(c, ((node, ()),))
 
 
 def _named(prover: Prover, form: Node) -> Node:
@@ -127,7 +125,7 @@ def _linear_map(prover: Prover, node: Einsum) -> bool:
 # ---------------------------------------------------------------- entry by entry
 
 
-def _by_entries(prover: Prover, products: list[_Product]) -> Step | None:
+def _by_entries(prover: Prover, products: list[Product]) -> Step | None:
     """Σᵢ (all terms at i) with every entry nonnegative."""
     groups: dict[tuple[sympy.Expr, ...], list[Term]] = {}
     steps: list[Step] = []
@@ -157,7 +155,7 @@ def _sizes(factors: tuple[Factor, ...]) -> dict[int, sympy.Expr]:
 # ---------------------------------------------------------------- Cauchy–Schwarz
 
 
-def _by_schwarz(prover: Prover, products: list[_Product]) -> Step | None:
+def _by_schwarz(prover: Prover, products: list[Product]) -> Step | None:
     """Every negative term is bounded by a positive one."""
     positive, negative = [], []
     for p in products:
@@ -205,7 +203,7 @@ def _squares_opened(factors: tuple[Factor, ...], prover: Prover) -> list[Factor]
     return out
 
 
-def _bounded(prover: Prover, term: _Product, partner: _Product) -> Step | None:
+def _bounded(prover: Prover, term: Product, partner: Product) -> Step | None:
     """−k Σ_B g (Σ_a f b)² + c Σ_B g' (Σ_a h b²) ≥ 0 by (Σ f b)² ≤ (Σ f²/h)(Σ h b²)."""
     factors = _squares_opened(term.factors, prover)
     labels = {i for _, ls in factors for i in ls}
@@ -224,7 +222,7 @@ def _batches(factors: list[Factor], labels: set[int]) -> list[Labels]:
     return [(), *((i,) for i in sorted(labels))]
 
 
-def _compared(prover: Prover, term: _Product, partner: _Product, gram: Gram, batch: Labels) -> Step | None:
+def _compared(prover: Prover, term: Product, partner: Product, gram: Gram, batch: Labels) -> Step | None:
     moving = [f for f in gram.side if prover.moving(f[0])]
     if len(moving) != 1:
         return None

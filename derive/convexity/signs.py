@@ -128,6 +128,14 @@ class Prover:
         if isinstance(node, Apply):
             if node.op == "power" and not split_power(node)[1].is_integer and not strict:
                 return done("a root, where it is real")
+            if node.op == "maximum":
+                inner = next((p for o in node.operands if (p := self.prove(o, strict))), None)
+                if inner:
+                    return done("at least as large as an argument", inner)
+            if node.op == "minimum":
+                parts = [self.prove(o, strict) for o in node.operands]
+                if all(parts):
+                    return done("one of such", *(p for p in parts if p is not None))
             if node.op == "power" or node.op in _KEEPS_SIGN or node.op in ("max", "min"):
                 inner = self.prove(node.operands[0], strict)
                 if inner:
@@ -173,6 +181,11 @@ class Prover:
             return below
         if isinstance(node, Sum) or any(isinstance(o, Sum) for o in node.operands):
             negative = add([(sympy.S.NegativeOne, node)], node.shape)
+            parts_below = (
+                self._terms([(-c, t) for c, t in node.terms], False) if isinstance(node, Sum) else None
+            )
+            if parts_below is not None:
+                return Step(self.say(negative), "a sum of such", tuple(parts_below))
             if isinstance(node, Sum) and self._outweighed([(-c, t) for c, t in node.terms]):
                 return Step(
                     self.say(negative), "what may be negative is at most as large as the number before it"

@@ -31,7 +31,7 @@ from ..operators import apply, lookup
 from ..operators.elementwise import Elementwise
 from ..operators.scalar import to_node
 from ..simplify import expand, simplify
-from ..sizes import ONE
+from ..sizes import ONE, same_size
 from ..stable import recognise
 from .affine import MINUS, bare, factors_of, flat_terms, sum_last
 from .case import Case
@@ -130,7 +130,9 @@ def entrywise(case: Case) -> ClosedForm:
     if not system.functions:
         raise UnsupportedError(f"stationarity does not determine {unknown.name}")
     for c in case.binding:
-        sign = c.kind == "<=" and is_zero(expand(add([(ONE, c.residual), (ONE, unknown)], unknown.shape)))
+        sign = c.kind == "<=" and len(c.residual.shape) == unknown.order
+        sign = sign and all(map(same_size, c.residual.shape, unknown.shape))
+        sign = sign and is_zero(expand(add([(ONE, c.residual), (ONE, unknown)], unknown.shape)))
         if c.kind != "==" and not sign:
             raise UnsupportedError(f"an inequality other than {unknown.name} >= 0")
     if len(equations) > 1:
