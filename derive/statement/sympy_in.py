@@ -23,7 +23,7 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, DiagonalOf
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from ..errors import LimitError, UnsupportedError
+from ..errors import DeriveError, LimitError, UnsupportedError
 from ..node import Node, Variable
 from .sympy_matrices import Matrices
 from .sympy_scalars import Rule, is_matrix
@@ -43,6 +43,8 @@ def read(
         node = reader.statement(expression)
     except RecursionError:
         raise LimitError("the SymPy expression is nested too deeply") from None
+    except DeriveError:
+        raise
     except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError) as error:
         # SymPy builds trees that it cannot work with itself, such as a sum up to a matrix
         raise UnsupportedError(f"SymPy refuses a part of this expression: {error}") from error

@@ -55,7 +55,8 @@ def test_round_trip(case: dict[str, Any]) -> None:
     arrays = {k: np.asarray(v, dtype=float) for k, v in draw(case, sizes).items()}
     if any(s == 1 for v in loss.declared for s in v.shape):
         pytest.skip("axes of size 1 are dropped")
-    for expression in (loss, slope):
+    # SymPy takes half a minute over the longest of the derivatives; they are left to the others.
+    for expression in (loss, slope) if slope.node.weight < 100 else (loss,):
         written = attempt(expression)
         if written is None:
             continue
