@@ -27,6 +27,8 @@ from typing import Any
 from ..errors import DeriveError
 
 _PREFIX = "derive_kernel_"
+#: The modules whose functions are compiled into kernels.
+LIBRARY = "special gamma rowwise narrow lanes smallproducts lapack library".split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 
@@ -74,8 +76,7 @@ def _stamp() -> str:
     import numba
     import numpy
 
-    names = ("special.py", "rowwise.py", "narrow.py", "lanes.py", "smallproducts.py")
-    library = b"".join((Path(__file__).parent / name).read_bytes() for name in names)
+    library = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in LIBRARY)
     parts = [
         numba.__version__,
         llvmlite.__version__,

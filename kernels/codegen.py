@@ -340,12 +340,12 @@ PLAIN = (
 
 
 def library_text(name: str) -> str:
-    """The source of a function that kernels call, without LLVM: that of `special` where it is plain Python."""
-    from . import special
+    """The source of a function that kernels call, without LLVM: that of the library where it is plain Python."""
+    from . import library
 
     if name in LIBRARY:
         return LIBRARY[name].strip("\n")
-    source = inspect.getsource(getattr(special, name).py_func)
+    source = inspect.getsource(getattr(library, name).py_func)
     return "@compiled\n" + source[source.index("def ") :].rstrip()
 
 

@@ -121,7 +121,7 @@ class Kernel:
     def source(self) -> str:
         """The generated source."""
         if self._source is None:
-            library = "plain" if self.backend == "python" else "special"
+            library = "plain" if self.backend == "python" else "library"
             self._source = source(self.program, self.dtype.name, library)
         return self._source
 

@@ -48,7 +48,7 @@ _LIBRARY = (
 ).split()
 
 
-def source(program: Program, dtype: str = "float64", library: str = "special") -> str:
+def source(program: Program, dtype: str = "float64", library: str = "library") -> str:
     """The text of the module."""
     return _Module(program, dtype).text(library)
 

@@ -1,4 +1,4 @@
-"""The names of `special` for generated source that runs under plain Python, without numba.
+"""The names of `library` for generated source that runs under plain Python, without numba.
 
 Slow on purpose-built data and meant for tests and for reading along; the meaning is the same.
 """

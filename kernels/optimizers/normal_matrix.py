@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..lapack import potrf, syrk
 from ..oracle import Array
-from ..special import compiled, potrf, syrk
+from ..special import compiled
 
 #: Matrices up to this size are factorised by plain loops, larger ones by LAPACK.
 SMALL = 48

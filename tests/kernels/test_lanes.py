@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from derive.kernels.special import (
-    compiled,
+from derive.kernels.lanes import (
     cross_rows,
     cross_rows_symmetric,
     form_rows,
@@ -13,6 +12,7 @@ from derive.kernels.special import (
     moments_rows,
     turn_rows,
 )
+from derive.kernels.special import compiled
 
 
 @compiled

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from derive.kernels.lapack import syrk
 from derive.kernels.narrow import NARROW
-from derive.kernels.rowwise import LONG
-from derive.kernels.special import add_rows, add_then_dot, compiled, dot_rows, syrk
+from derive.kernels.rowwise import LONG, add_rows, add_then_dot, dot_rows
+from derive.kernels.special import compiled
 
 
 @compiled

@@ -10,7 +10,7 @@ from numba import njit
 
 from derive.kernels import smallproducts
 from derive.kernels.cache import cache_folder, machine_code
-from derive.kernels.special import gemm, gemm_add, gemm_add_ahead, gemm_ahead
+from derive.kernels.lapack import gemm, gemm_add, gemm_add_ahead, gemm_ahead
 
 # not kept on disk: code there would call whatever has the name now
 compiled = njit(error_model="numpy")

@@ -89,38 +89,3 @@ def test_logarithm() -> None:
     found = np.empty(6)
     run(ends, found)
     assert np.array_equal(found, [-np.inf, -np.inf, np.nan, np.nan, np.inf, np.nan], equal_nan=True)
-
-
-def test_digamma_family() -> None:
-    """ψ and its derivatives to 1e-13 relative, negative arguments included for ψ and ψ′."""
-
-    @njit
-    def run(x):  # type: ignore[no-untyped-def]
-        return special.digamma(x), special.trigamma(x), special.polygamma(2, x), special.polygamma(3, x)
-
-    for x in (1e-3, 0.1, 0.5, 1.0, 1.4616, 3.7, 9.99, 25.0, 1e5, -0.5, -3.3):
-        found = run(x)
-        for order, value in enumerate(found[: 4 if x > 0 else 2]):
-            assert abs(value - float(mpmath.psi(order, x))) <= 2e-13 * max(1.0, abs(value)), (order, x)
-
-
-def test_elimination() -> None:
-    """Inverse, determinant and its logarithm by one elimination; singular matrices are seen."""
-
-    @njit
-    def run(a, columns):  # type: ignore[no-untyped-def]
-        work, inverse = np.empty(a.shape), np.eye(a.shape[0])
-        det, logarithm = special.eliminate(a, work, inverse, columns)
-        return det, logarithm, inverse
-
-    rng = np.random.default_rng(3)
-    for size in (1, 2, 5, 20):
-        a = rng.standard_normal((size, size))
-        det, logarithm, inverse = run(a, size)
-        assert det == pytest.approx(np.linalg.det(a), rel=1e-10)
-        assert logarithm == pytest.approx(np.linalg.slogdet(a)[1], rel=1e-10, abs=1e-12)
-        assert np.allclose(inverse @ a, np.eye(size), atol=1e-9)
-    det, logarithm, inverse = run(np.array([[0.0, 1.0], [0.0, 2.0]]), 2)
-    assert det == 0.0
-    assert logarithm == -np.inf
-    assert np.isnan(inverse).all()

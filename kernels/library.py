@@ -1,0 +1,53 @@
+"""Everything that generated source calls, under one name.
+
+`plain` holds the same names for generated source that runs without numba.
+"""
+
+# ruff: noqa: F401  names for others
+
+from __future__ import annotations
+
+from .gamma import digamma, polygamma, trigamma
+from .lanes import cross_rows, cross_rows_symmetric, form_rows, mix_rows, moments_rows, turn_rows
+from .lapack import (
+    cholesky,
+    eliminate,
+    gemm,
+    gemm_add,
+    gemm_add_ahead,
+    gemm_ahead,
+    mirror,
+    potrf,
+    potri,
+    potrs,
+    syrk,
+)
+from .rowwise import add_rows, add_then_dot, dot_rows, full_width
+from .special import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    compiled,
+    cos,
+    cosh,
+    cosigmoid,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    larger,
+    lgamma,
+    log,
+    log1p,
+    sigmoid,
+    sin,
+    sinh,
+    smaller,
+    softplus,
+    sqrt,
+    tan,
+    tanh,
+)
