@@ -59,64 +59,48 @@ def close_facts(facts: Iterable[str]) -> frozenset[str]:
 
 
 class Node:
-    """A node of the DAG. Compare with `is`; order with `sort_key`."""
+    """A node of the DAG. Compare with `is`; order with `sort_key`. Nothing can be set on it once it is made.
 
-    __slots__ = ("__weakref__", "_digest", "_facts", "_operands", "_shape", "_weight")
-    _shape: Shape
-    _operands: tuple[Node, ...]
-    _facts: frozenset[str]
-    _digest: bytes
-    _weight: int
+    shape     the sizes of its axes
+    operands  the nodes it is made of
+    facts     what is known of its value
+    digest    a hash of the structure, the same in every process
+    weight    the number of leaves of the expression written out as a tree
+    """
 
-    @property
-    def shape(self) -> Shape:
-        return self._shape
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return self._operands
-
-    @property
-    def facts(self) -> frozenset[str]:
-        return self._facts
+    __slots__ = ("__weakref__", "digest", "facts", "operands", "shape", "weight")
+    shape: Shape
+    operands: tuple[Node, ...]
+    facts: frozenset[str]
+    digest: bytes
+    weight: int
 
     @property
     def order(self) -> int:
         """The number of axes."""
-        return len(self._shape)
-
-    @property
-    def weight(self) -> int:
-        """The number of leaves of the expression written out as a tree."""
-        return self._weight
-
-    @property
-    def digest(self) -> bytes:
-        """A hash of the structure, the same in every process."""
-        return self._digest
+        return len(self.shape)
 
     @property
     def sort_key(self) -> tuple[Any, ...]:
         """A total order, the same in every process: heavy before light, then by name."""
-        return (-self._weight, self.name if isinstance(self, Variable) else "~", self._digest)
+        return (-self.weight, self.name if isinstance(self, Variable) else "~", self.digest)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"nodes do not change: {name} cannot be set")
 
     def __reduce__(self) -> Any:
         raise TypeError("nodes are not pickled; send the text or the generated source instead")
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {show_shape(self._shape)} {self._digest.hex()[:8]}>"
+        return f"<{type(self).__name__} {show_shape(self.shape)} {self.digest.hex()[:8]}>"
 
 
 @final
 class Variable(Node):
     """A named array."""
 
-    __slots__ = ("_name",)
-    _name: str
-
-    @property
-    def name(self) -> str:
-        return self._name
+    __slots__ = ("name",)
+    name: str
 
 
 @final
@@ -137,16 +121,12 @@ class Delta(Node):
 class Sum(Node):
     """A weighted sum; `coefficients[i]` belongs to `operands[i]`."""
 
-    __slots__ = ("_coefficients",)
-    _coefficients: tuple[Coefficient, ...]
-
-    @property
-    def coefficients(self) -> tuple[Coefficient, ...]:
-        return self._coefficients
+    __slots__ = ("coefficients",)
+    coefficients: tuple[Coefficient, ...]
 
     @property
     def terms(self) -> tuple[tuple[Coefficient, Node], ...]:
-        return tuple(zip(self._coefficients, self._operands, strict=True))
+        return tuple(zip(self.coefficients, self.operands, strict=True))
 
 
 @final
@@ -154,12 +134,8 @@ class Einsum(Node):
     """A product over labelled axes. `inputs[i]` labels the axes of `operands[i]`;
     the output is labelled 0 … order-1, all other labels are summed over."""
 
-    __slots__ = ("_inputs",)
-    _inputs: tuple[Labels, ...]
-
-    @property
-    def inputs(self) -> tuple[Labels, ...]:
-        return self._inputs
+    __slots__ = ("inputs",)
+    inputs: tuple[Labels, ...]
 
     @property
     def output(self) -> Labels:
@@ -168,14 +144,14 @@ class Einsum(Node):
     @property
     def summed(self) -> Labels:
         """The labels that are summed over, in increasing order."""
-        found = {i for labels in self._inputs for i in labels}
+        found = {i for labels in self.inputs for i in labels}
         return tuple(sorted(found - set(self.output)))
 
     def label_sizes(self) -> dict[int, sympy.Expr]:
         """The size of every label."""
         return {
             i: s
-            for labels, node in zip(self._inputs, self._operands, strict=True)
+            for labels, node in zip(self.inputs, self.operands, strict=True)
             for i, s in zip(labels, node.shape, strict=True)
         }
 
@@ -184,21 +160,13 @@ class Einsum(Node):
 class Apply(Node):
     """An operator, by its registered name, on operands, with hashable parameters."""
 
-    __slots__ = ("_op", "_params")
-    _op: str
-    _params: Params
-
-    @property
-    def op(self) -> str:
-        return self._op
-
-    @property
-    def params(self) -> Params:
-        return self._params
+    __slots__ = ("op", "params")
+    op: str
+    params: Params
 
     def param(self, name: str, default: Any = None) -> Any:
         """The parameter of that name."""
-        for key, value in self._params:
+        for key, value in self.params:
             if key == name:
                 return value
         return default
@@ -217,17 +185,17 @@ def _intern(
     **slots: Any,
 ) -> Any:
     text = f"{kind.__name__}|{show_shape(shape)}|{extra}|".encode()
-    digest = blake2b(text + b"".join(o._digest for o in operands), digest_size=16).digest()
+    digest = blake2b(text + b"".join(o.digest for o in operands), digest_size=16).digest()
     with _lock:
         found = _table.get(digest)
         if found is not None:
             return found
         node = object.__new__(kind)
-        node._shape, node._operands, node._facts, node._digest = shape, operands, facts, digest
         own = 0 if kind is Ones else 1
-        node._weight = min(_WEIGHT_CAP, sum(o._weight for o in operands) or own)
+        weight = min(_WEIGHT_CAP, sum(o.weight for o in operands) or own)
+        slots.update(shape=shape, operands=operands, facts=facts, digest=digest, weight=weight)
         for name, value in slots.items():
-            setattr(node, name, value)
+            object.__setattr__(node, name, value)
         _table[digest] = node
         return node
 
@@ -235,7 +203,7 @@ def _intern(
 def variable(name: str, shape: Shape, facts: Iterable[str] = ()) -> Variable:
     """The variable of that name, shape and facts."""
     closed = close_facts(facts)
-    node: Variable = _intern(Variable, shape, (), closed, name + "|" + ",".join(sorted(closed)), _name=name)
+    node: Variable = _intern(Variable, shape, (), closed, name + "|" + ",".join(sorted(closed)), name=name)
     return node
 
 
@@ -276,7 +244,7 @@ def raw_sum(
         tuple(t for _, t in pairs),
         facts,
         ";".join(map(_coefficient_text, coefficients)),
-        _coefficients=coefficients,
+        coefficients=coefficients,
     )
     return node
 
@@ -286,7 +254,7 @@ def raw_einsum(
 ) -> Einsum:
     """A product exactly as given; use `build.einsum` for the normal form."""
     text = ";".join(",".join(map(str, labels)) for labels in inputs)
-    node: Einsum = _intern(Einsum, shape, operands, facts, text, _inputs=inputs)
+    node: Einsum = _intern(Einsum, shape, operands, facts, text, inputs=inputs)
     return node
 
 
@@ -295,7 +263,7 @@ def raw_apply(
 ) -> Apply:
     """An operator application exactly as given; use `operators.apply` for the normal form."""
     text = op + "|" + ";".join(f"{k}={v}" for k, v in params)
-    node: Apply = _intern(Apply, shape, operands, facts, text, _op=op, _params=params)
+    node: Apply = _intern(Apply, shape, operands, facts, text, op=op, params=params)
     watching = _made.get()
     if watching is not None:
         watching.append(node)

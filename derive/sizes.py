@@ -160,11 +160,16 @@ def sign_of(value: Coefficient) -> int | None:
         return int(value.p > 0) - int(value.p < 0)
     if value.is_Symbol:
         return 1 if value.is_positive else None
+    if value.is_NumberSymbol:
+        return 1  # π and e; SymPy's other constants are positive too
     if value.is_Pow:
         return 1 if value.exp.is_Rational and sign_of(value.base) == 1 else None
     if value.is_Mul:
         signs = [sign_of(a) for a in value.args]
         return None if None in signs else math.prod(s for s in signs if s is not None)
+    if isinstance(value, sympy.log) and sign_of(value.args[0]) == 1 and value.args[0].is_number:
+        beyond = value.args[0].evalf(15) - 1
+        return (1 if beyond > 0 else -1) if abs(beyond) > 1e-9 else None
     return None
 
 

@@ -54,12 +54,17 @@ def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
     first = coefficients[0]
     if len(coefficients) == 1:
         return first
-    ratios = [c / first if c.is_Rational and first.is_Rational else tidy(c / first) for c in coefficients]
-    if all(r.is_Rational for r in ratios):
+    numbers, rests = zip(*(c.as_coeff_Mul() for c in coefficients), strict=True)
+    if all(rest is rests[0] for rest in rests):
+        ratios = [number / numbers[0] for number in numbers]
+    elif any(rest.has(sympy.Add) for rest in rests):  # (n + 1)/(2n + 2) is a number too
+        ratios = [tidy(c / first) for c in coefficients]
+    else:
+        ratios = []
+    if ratios and all(r.is_Rational for r in ratios):
         num = sympy.ilcm(*(int(r.q) for r in ratios))
         den = sympy.igcd(*(int(r.p * (num // r.q)) for r in ratios))
         return first * sympy.Rational(den, num)
-    numbers = [c.as_coeff_Mul()[0] for c in coefficients]
     sign = sympy.S.NegativeOne if is_negative(first) else ONE
     if all(q.is_Rational for q in numbers):
         common = sympy.ilcm(*(int(q.q) for q in numbers))

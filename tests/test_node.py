@@ -138,3 +138,10 @@ def test_threads_share_one_table() -> None:
 def test_nodes_are_not_pickled() -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(X)
+
+
+def test_nothing_can_be_set_on_a_node() -> None:
+    node = variable("a", ())
+    for name in ("shape", "name", "other"):
+        with pytest.raises(AttributeError, match="do not change"):
+            setattr(node, name, ())

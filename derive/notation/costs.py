@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sympy
@@ -53,6 +54,7 @@ def level_of(t: Tree) -> int:
     return ATOM
 
 
+@lru_cache(maxsize=4096)
 def quotient(coefficient: sympy.Expr) -> tuple[bool, sympy.Expr, sympy.Expr]:
     """(whether there is a minus, numerator, denominator) of a coefficient."""
     p, q = sympy.fraction(coefficient)

@@ -298,18 +298,20 @@ def _absorb_sign(
 
 def _matrices_first(terms: list[Tree]) -> list[Tree]:
     """t B + A -> A + t B,  λ I + K -> K + λ I"""
-    alone = [_multiple(t) for t in terms]
-    if alone[0] is not None and alone[0].op == "var" and alone[0] is not terms[0]:
+    first = _multiple(terms[0])
+    if first is not None and first.op == "var" and first is not terms[0]:
         terms = sorted(terms, key=lambda t: t.op != "var")
-    return sorted(terms, key=lambda t: _multiple(t) is not None and "eye" in (x.op for x in parts(t)[1]))
+    identities = [t for t in terms if (alone := _multiple(t)) is not None and alone.op == "eye"]
+    return [*(t for t in terms if t not in identities), *identities] if identities else terms
 
 
 def _multiple(t: Tree) -> Tree | None:
     """A named matrix or the identity, when the tree is it times named scalars."""
-    _, nums, dens = parts(t)
-    if dens or not all(x.op in ("var", "eye") for x in nums):
+    if t.op in ("var", "eye"):
+        return t if t.order else None
+    if t.op != "mul" or any(x.op not in ("var", "eye") for x in t.args) or t.data[1] < len(t.args):
         return None
-    return next((x for x in nums if x.order), None)
+    return next((x for x in t.args if x.order), None)
 
 
 def flip(t: Tree) -> Tree | None:
