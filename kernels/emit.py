@@ -46,6 +46,8 @@ _LIBRARY = (
     "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
     "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma turn_rows"
 ).split()
+#: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
+GRAM_ROWS = 176
 
 
 def source(program: Program, dtype: str = "float64", library: str = "library") -> str:
@@ -461,7 +463,8 @@ class _Module:
         room = 65536 if scope.uses_dot else 4096
         if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
             return f"max(1, min(256, {room} // ({self._size(width)})))"
-        return f"max(16, min(256, {room} // ({self._size(width)}))) // 8 * 8"
+        most = GRAM_ROWS if any(n.statements[0].kind == "gram" for n in sweep.nests) else 256
+        return f"max(16, min({most}, {room} // ({self._size(width)}))) // 8 * 8"
 
     def _written(self, item: Item) -> list[str]:
         """A block copied into the array that is returned."""
