@@ -1,4 +1,4 @@
-"""Loops that carry a total along an axis, or go to places that numbers tell, as text.
+"""Loops that carry a total along an axis, go to places that numbers tell, or stand on an operator's record, as text.
 
 A place outside the array, or one that is no whole number, gives NaN and never another entry's value; indices
 that are data are checked before, where they are given.
@@ -6,6 +6,9 @@ that are data are checked before, where they are given.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..operators import lookup
 from .loops import Scope, globally, loops, read_text
 from .statements import PICK, Statement
 
@@ -100,4 +103,26 @@ def cholesky_factors(statement: Statement, scope: Scope) -> list[str]:
         f"# {name}: Cholesky factor",
         *loops(statement, statement.stored[:count], scope),
         "    " * count + f"cholesky({given}, {target})",
+    ]
+
+
+def called(statement: Statement, scope: Scope) -> list[str]:
+    """A call of the loops on an operator's record."""
+    rows = "[:m]" if statement.row is not None else ""
+    given = [scope.names[r.item] + (rows if r.item.row is not None else "") for r in statement.reads]
+    settings = [statement.template] if statement.template else []
+    if not statement.output:
+        name = scope.names[statement.target]
+        return [f"{name} = {statement.op}_loops({', '.join([*given, *settings])})"]
+    name = scope.declare_target(statement)
+    arguments = ", ".join([*given, name + rows, *settings])
+    return [f"# {name}: {statement.note}", f"{statement.op}_loops({arguments})"]
+
+
+def loops_of(statements: Iterable[Statement]) -> list[str]:
+    """The functions that are called so, as the records state them."""
+    names = sorted({s.op for s in statements if s.kind == "call"})
+    return [
+        "@compiled\n" + lookup(name).loops.strip().replace("def loops(", f"def {name}_loops(")
+        for name in names
     ]

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
-from .access import cholesky_factors, gathered, running, scattered
+from .access import called, cholesky_factors, gathered, loops_of, running, scattered
 from .axes import along_axes
 from .loops import Scope, fused, reshaped
 from .matrices import matrix_functions
@@ -74,6 +74,8 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
         return gathered(first, scope)
     if first.kind == "scatter":
         return scattered(first, scope)
+    if first.kind == "call":
+        return called(first, scope)
     if first.op in ("cumsum", "cumsum_back"):
         return running(first, scope)
     if first.op == "cholesky":
@@ -153,7 +155,8 @@ class _Module:
                 self._pass(step.sweep, suffix)
                 pending = step.sweep.sums
         evaluate = self._evaluate()
-        parts = [f.text(comment) for f, comment in self.functions]
+        parts = loops_of(program.statements.values())
+        parts += [f.text(comment) for f, comment in self.functions]
         faces = self._parts(evaluate)
         parts += faces
         constants = [f"INTO = {tuple(self._into())!r}  # the results that evaluate_into takes arrays for"]

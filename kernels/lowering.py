@@ -14,7 +14,7 @@ import sympy
 
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
-from ..operators import Elementwise, Operator, lookup
+from ..operators import REGISTRY, Elementwise, Operator, lookup
 from ..sizes import Shape, Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first, symmetric_labels
@@ -65,6 +65,8 @@ class Rows:
                 return self._kept_axis(node, axis) is not None
             if node.op == "concatenate":
                 return bool(axis != node.param("axis"))
+            if lookup(node.op).loops if node.op in REGISTRY else False:
+                return axis == 0 and not self.turned and lookup(node.op).apart(node, 0)
             known = access_blockable(node, axis)
             return True if known is None else known
         return True
@@ -111,7 +113,8 @@ def lower(item: Item, rows: Rows) -> Statement | None:
 def has_rule(operator: Operator) -> bool:
     """Whether there are loops for the operator itself; others are compiled by their definitions."""
     name = operator.name
-    return bool(operator.kernel) or name in RULES or name in _NUMERIC_AXES or hasattr(Lowering, f"_{name}")
+    own = bool(operator.kernel or operator.loops)
+    return own or name in RULES or name in _NUMERIC_AXES or hasattr(Lowering, f"_{name}")
 
 
 @final
@@ -214,6 +217,8 @@ class Lowering:
         rule = getattr(self, f"_{node.op}", None)
         if rule is None and node.op in _NUMERIC_AXES:
             rule = self._along_axes
+        if rule is None and operator.loops:
+            rule = self._own_loops
         if rule is None:
             raise UnsupportedError(f"there is no kernel for the operator {node.op!r}; use backend='numpy'")
         statement: Statement = rule(node)
@@ -306,6 +311,17 @@ class Lowering:
         return self.make("matrix", "", node.op, op=node.op)
 
     _inv = _det = _logdet = _cholesky = _matrix
+
+    def _own_loops(self, node: Apply) -> Statement:
+        """A call of the loops that the record holds, on whole arrays or on a block of rows of each."""
+        for operand in node.operands:
+            self.whole(operand, self.row)
+        settings = [self.setting(node.param(o.name, o.default)) for o in lookup(node.op).options or ()]
+        return self.make("call", ", ".join(settings), node.op.replace("_", " "), op=node.op)
+
+    def setting(self, value: Any) -> str:
+        """An option of an operator as an argument in source."""
+        return str(value) if isinstance(value, bool | int) else self.number(value)
 
     def _tril(self, node: Apply) -> Statement:
         """Entries above a diagonal become 0."""

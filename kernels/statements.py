@@ -68,7 +68,7 @@ class Read:
 class Statement:
     """One loop statement: `target[output] (+)= template(reads)` over all labels.
 
-    kind      map | sum | axis | matrix | reshape | rows | gather | scatter
+    kind      map | sum | axis | matrix | reshape | rows | gather | scatter | call
     row       the label that runs over the rows of a block, if any
     template  scalar Python; `{k}` is the k-th read, `@l@` the (global) index of label l, `#k#` a size
     """

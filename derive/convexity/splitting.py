@@ -12,10 +12,7 @@ from typing import final
 
 from ..build import split_scale
 from ..node import Apply, Einsum, Node, Sum, Variable, topological, variable, variables
-from ..operators import rebuild
-
-#: Operators that are linear in their operand.
-_LINEAR = frozenset("slice take reshape cumsum place concatenate tril windows overlap_add".split())
+from ..operators import is_linear, rebuild
 
 
 @final
@@ -56,7 +53,7 @@ def _degree(node: Node, degree: dict[Node, int], unknowns: Sequence[Variable]) -
         return min(2, sum(inside))
     if not any(inside):
         return 0
-    return max(inside) if isinstance(node, Apply) and node.op in _LINEAR else 2
+    return max(inside) if is_linear(node) else 2
 
 
 def _plain(part: Node, unknowns: Sequence[Variable]) -> bool:

@@ -370,6 +370,7 @@ class _Function:
         sizes = {key: self.number(v) if isinstance(v, sympy.Expr) else v for key, v in given.items() if key}
         sizes |= {"axis": self.axis_text(given), "axis_value": given.get("axis", 0), "k": given.get("k", 0)}
         sizes["stride"] = f", stride={sizes['stride']}" if "stride" in sizes else ""
+        sizes = {o.name: o.default for o in (operator.options if operator else None) or ()} | sizes
         return self.function(name, words, variant, **sizes)
 
     def axis_text(self, settings: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ from ..node import (
     transform,
     variables,
 )
-from ..operators import lookup
+from ..operators import Operator, lookup
 from ..operators.elementwise import Elementwise
 from ..simplify import simplify
 from ..sizes import ONE
@@ -214,9 +214,13 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call("concatenate", *operands, data=[("axis", node.param("axis"))], order=node.order)
     if node.op == "place":
         return call("place", *operands, data=_place_settings(node), order=node.order)
-    default = {"tril": ("k", 0), "cumsum": ("axis", 0) if node.order == 1 else None}.get(node.op)
-    settings = [pair for pair in node.params if pair != default]
+    settings = [pair for pair in node.params if not (pair[0] == "axis" and _has_one_axis(node, operator))]
     return call(node.op, *operands, data=settings, order=node.order)
+
+
+def _has_one_axis(node: Apply, operator: Operator) -> bool:
+    """Whether the axis need not be said: there is one, and the function finds it by itself."""
+    return operator.options is not None and node.operands[0].order == 1
 
 
 def _scalars_bare(node: Apply, operands: list[Tree]) -> list[Tree]:

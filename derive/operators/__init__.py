@@ -12,14 +12,28 @@ from . import (  # noqa: F401  (they register themselves)
     scalar,
     windows,
 )
-from .base import REGISTRY, Operator, apply, lookup, normal_axes, on_register, rebuild, register, spelled_out
+from .base import (
+    REGISTRY,
+    Operator,
+    Option,
+    apply,
+    is_linear,
+    lookup,
+    normal_axes,
+    on_register,
+    rebuild,
+    register,
+    spelled_out,
+)
 from .elementwise import Elementwise
 
 __all__ = [
     "REGISTRY",
     "Elementwise",
     "Operator",
+    "Option",
     "apply",
+    "is_linear",
     "lookup",
     "normal_axes",
     "on_register",

@@ -27,6 +27,7 @@ class Reshape(Operator):
     """The same entries in row-major order under another shape."""
 
     name = "reshape"
+    linear = True
     source = "{m}.reshape({0}, {shape})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
@@ -109,6 +110,7 @@ class Slice(Operator):
     """A rectangular part of an array."""
 
     name = "slice"
+    linear = True
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
         index = param(params, "index")
@@ -161,6 +163,7 @@ class Place(Operator):
     """The adjoint of a slice: the entries put into an array of zeros."""
 
     name = "place"
+    linear = True
     source = "place({all})"
     helper = spelled(
         numpy=_PLACE.replace("<grid>", "np.ix_").replace("<add>", _ADD),
@@ -210,6 +213,7 @@ class Concatenate(Operator):
     """Arrays joined along one axis."""
 
     name = "concatenate"
+    linear = True
     source = spelled(
         "{m}.concatenate(({all}), axis={axis_value})",
         torch="torch.cat(({all}), dim={axis_value})",

@@ -1,8 +1,8 @@
 """What an operator is: one record with its size rule, meaning, derivative and faces.
 
 Records register themselves by name; everything else in the project finds them in `REGISTRY`. Adding an
-operator means adding one record to one of the files of this folder: its derivative, its printed forms, its
-source code in NumPy, JAX and PyTorch and its kernel are on the record or follow from it.
+operator means adding one record to one of the files of this folder: the function of the language, its derivative,
+its printed forms, its source code in NumPy, JAX and PyTorch and its kernel are on the record or follow from it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
 
 from ..build import add, einsum
 from ..domains import Array, Domain
@@ -21,6 +22,20 @@ from ..sizes import Shape
 REGISTRY: dict[str, Operator] = {}
 _listeners: list[Callable[[Operator], None]] = []
 T = TypeVar("T", bound="Operator")
+
+
+@final
+@dataclass(frozen=True)
+class Option:
+    """A setting as the text language names it; what is the default is left out of nodes and of print.
+
+    kind      "axis" (one axis of the first operand, from the end where negative), "integer", "size" or "flag"
+    default   what it is where nothing is said; None: it must be said
+    """
+
+    name: str
+    kind: str
+    default: Any = None
 
 
 class Operator(ABC):
@@ -40,6 +55,15 @@ class Operator(ABC):
     helper: str | Mapping[str, str] = ""
     #: Scalar Python for compiled loops, where the operator acts entry by entry; `{0}`, `{1}` are the arguments.
     kernel: str = ""
+    #: Python for compiled loops, where it acts on whole arrays: `def loops(x, …, out, axis, …)` of the operands, the
+    #: array of the result and the options. Without axes, the result is returned and there is no `out`.
+    loops: str = ""
+    #: The settings of a function of the text language that takes the operands and these; None: it is stated there.
+    options: tuple[Option, ...] | None = None
+    #: Whether it is a linear map of those operands together that carry derivatives.
+    linear: bool = False
+    #: Where it is defined: everywhere, or for entries that are "positive", "within 1" or "above 1".
+    domain: str = ""
 
     @abstractmethod
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:
@@ -72,6 +96,10 @@ class Operator(ABC):
     def differentiable(self, index: int) -> bool:
         """Whether operand `index` carries a derivative at all."""
         return True
+
+    def apart(self, node: Apply, axis: int) -> bool:
+        """Whether entries of the result along an axis need the same entries of every operand only."""
+        return False
 
     def check(  # noqa: B027  (most operators fit always)
         self, shapes: Sequence[tuple[int, ...]], data: Sequence[Array | None], params: Params
@@ -123,12 +151,20 @@ def apply(name: str, *operands: Node, **params: Any) -> Node:
     operator = lookup(name)
     if operator.arity >= 0 and len(operands) != operator.arity:
         raise ArgumentError(f"{name} takes {operator.arity} argument(s), not {len(operands)}")
+    for option in operator.options or ():
+        if option.name in params and option.kind != "axis" and params[option.name] == option.default:
+            del params[option.name]
     settings: Params = tuple(sorted(params.items()))
     shape = operator.shape(operands, settings)
     rewritten = operator.rewrite(operands, settings)
     if rewritten is not None:
         return rewritten
     return raw_apply(name, shape, operands, settings, frozenset(operator.facts(operands, settings)))
+
+
+def is_linear(node: Node) -> bool:
+    """Whether the node is an operator that is linear in the operands that carry derivatives."""
+    return isinstance(node, Apply) and node.op in REGISTRY and REGISTRY[node.op].linear
 
 
 def param(params: Params, name: str, default: Any = None) -> Any:

@@ -8,7 +8,7 @@ Each is the adjoint of the other: Σᵢ Gᵢ Σ_{j ≤ i} A_j = Σⱼ A_j Σ_{i 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -16,14 +16,13 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Node, Params
 from ..sizes import Shape, show_shape
-from .base import Operator, apply, param, register, spelled
+from .base import Operator, Option, apply, param, register, spelled
 from .linear import taken_out
 
 
 def cumsum(node: Node, axis: int, reverse: bool = False) -> Node:
     """The running sum along an axis, from the front or (`reverse`) from the back."""
-    settings: dict[str, Any] = {"reverse": True} if reverse else {}
-    return apply("cumsum", node, axis=axis, **settings)
+    return apply("cumsum", node, axis=axis, reverse=reverse)
 
 
 @final
@@ -31,6 +30,8 @@ class CumulativeSum(Operator):
     """The running sum along an axis."""
 
     name = "cumsum"
+    options = (Option("axis", "axis"), Option("reverse", "flag", False))
+    linear = True
     source = spelled(
         "{m}.cumsum({0}, {axis_value})",
         reverse="{m}.flip({m}.cumsum({m}.flip({0}, ({axis_value},)), {axis_value}), ({axis_value},))",

@@ -75,6 +75,7 @@ class Take(Operator):
     """Entries along an axis, picked by whole numbers."""
 
     name = "take"
+    linear = True
     source = "take({0}, {1}, axis={axis_value})"
     helper = spelled(
         _TAKE.replace("<whole>", "{m}.asarray(places, dtype=int)"),
@@ -126,6 +127,7 @@ class ScatterAdd(Operator):
     """The adjoint of `take`: entries added up where their whole numbers say."""
 
     name = "scatter_add"
+    linear = True
     source = "scatter_add({0}, {1}, axis={axis_value}, size={size})"
     helper = spelled(
         numpy=_SCATTER_ADD.replace("<add>", f"np.add.at(z, {_PLACES}, x)"),

@@ -16,14 +16,16 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Delta, Node, Params
 from ..sizes import Shape, show_shape
-from .base import Operator, apply, param, register
+from .base import Operator, Option, apply, param, register
 
 
 @final
 class LowerTriangle(Operator):
-    """The entries on and below the k-th diagonal; `k = 0` is the main one, `k = -1` the one below."""
+    """The entries on and below the k-th diagonal, on the last two axes; 0 is the main one, -1 the one below."""
 
     name = "tril"
+    options = (Option("k", "integer", 0),)
+    linear = True
     source = "{m}.tril({0}, {k})"
 
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:

@@ -13,7 +13,7 @@ The index s·i + r is affine in two axes, which no einsum can say; everything ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import sympy
@@ -22,7 +22,7 @@ from ..domains import Array, Domain
 from ..errors import SizeError
 from ..node import Apply, Node, Params
 from ..sizes import ONE, Shape, Size, same_size, show_shape
-from .base import Operator, apply, param, register, spelled
+from .base import Operator, Option, apply, param, register, spelled
 from .linear import taken_out
 
 _WINDOWS = '''def windows(x, axis, size, stride=1):
@@ -51,14 +51,12 @@ def window_count(length: Size, size: Size, stride: Size) -> Size:
 
 def windows(node: Node, size: Size, axis: int, stride: Size = ONE) -> Node:
     """Sliding windows along an axis, their entries along a new last axis."""
-    settings: dict[str, Any] = {} if stride == 1 else {"stride": stride}
-    return apply("windows", node, axis=axis, size=size, **settings)
+    return apply("windows", node, axis=axis, size=size, stride=stride)
 
 
 def overlap_add(node: Node, size: Size, axis: int, stride: Size = ONE) -> Node:
     """The adjoint of windows: the last axis added back along the axis, which gets that size."""
-    settings: dict[str, Any] = {} if stride == 1 else {"stride": stride}
-    return apply("overlap_add", node, axis=axis, size=size, **settings)
+    return apply("overlap_add", node, axis=axis, size=size, stride=stride)
 
 
 def _settings(params: Params) -> tuple[int, Size, Size]:
@@ -68,9 +66,11 @@ def _settings(params: Params) -> tuple[int, Size, Size]:
 
 @final
 class Windows(Operator):
-    """Sliding windows along an axis."""
+    """Sliding windows along an axis, their entries along a new last axis: W[i, r] = A[stride*i + r]."""
 
     name = "windows"
+    options = (Option("size", "size"), Option("axis", "axis", -1), Option("stride", "size", ONE))
+    linear = True
     source = "windows({0}, axis={axis_value}, size={size}{stride})"
     helper = _WINDOWS
 
@@ -113,9 +113,11 @@ class Windows(Operator):
 
 @final
 class OverlapAdd(Operator):
-    """Windows added back where they came from."""
+    """The adjoint of windows: the last axis added back along an axis, which gets that size."""
 
     name = "overlap_add"
+    options = (Option("size", "size"), Option("axis", "axis", -2), Option("stride", "size", ONE))
+    linear = True
     source = "overlap_add({0}, axis={axis_value}, size={size}{stride})"
     helper = spelled(
         _OVERLAP_ADD.replace("<add>", "z[places] += x[..., r]"),

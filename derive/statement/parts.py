@@ -1,4 +1,4 @@
-"""Functions that move entries about: running sums, windows, padding, joining, and picking by whole numbers.
+"""Functions that move entries about: running sums, padding, joining, and picking by whole numbers.
 
 Each is one linear operator of the registry or a few slices; none has a derivative of its own here.
 """
@@ -14,7 +14,6 @@ from ..build import transpose as permuted
 from ..errors import ArgumentError, SizeError, UnsupportedError
 from ..node import Node
 from ..operators import apply, cumulative, normal_axes
-from ..operators import windows as operators
 from ..sizes import ONE, ZERO, Size, product, same_shape, show_shape
 from . import arithmetic as ar
 from .indexing import Span, index
@@ -128,21 +127,6 @@ def pad(A: Node, before: sympy.Expr, after: sympy.Expr, axis: int = -1) -> Node:
     shape[where] = sympy.expand(before + A.shape[where] + after)
     places = tuple(("range", before if k == where else ZERO, s, ONE) for k, s in enumerate(A.shape))
     return zero(tuple(shape)) if is_zero(A) else apply("place", A, index=places, shape=tuple(shape))
-
-
-# ---------------------------------------------------------------- windows
-
-
-@function(size="size", axis="integer", stride="size")
-def windows(A: Node, size: Size, axis: int = -1, stride: Size = ONE) -> Node:
-    """Sliding windows along an axis, their entries along a new last axis: W[i, r] = A[stride*i + r]."""
-    return operators.windows(A, size, one_axis(axis, A.order, "windows"), stride)
-
-
-@function(size="size", axis="integer", stride="size")
-def overlap_add(A: Node, size: Size, axis: int = -2, stride: Size = ONE) -> Node:
-    """The adjoint of windows: the last axis added back along an axis, which gets that size."""
-    return operators.overlap_add(A, size, one_axis(axis, A.order, "overlap_add"), stride)
 
 
 # ---------------------------------------------------------------- picking by whole numbers

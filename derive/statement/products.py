@@ -137,12 +137,6 @@ def diag(A: Node) -> Node:
 
 
 @function(k="integer")
-def tril(A: Node, k: int = 0) -> Node:
-    """The entries on and below the k-th diagonal, on the last two axes."""
-    return apply("tril", A, k=k)
-
-
-@function(k="integer")
 def triu(A: Node, k: int = 0) -> Node:
     """The entries on and above the k-th diagonal, on the last two axes."""
     return ar.sub(A, apply("tril", A, k=k - 1))

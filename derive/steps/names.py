@@ -10,11 +10,9 @@ from ..build import split_power, split_scale
 from ..differentiate import jvp
 from ..node import Apply, Node, Variable, size_symbols, topological, transform, variable, variables
 from ..notation.names import latex_name
-from ..operators import rebuild
+from ..operators import is_linear, rebuild
 from .records import Line
 
-#: Operators that are linear maps: their differential is themselves.
-LINEAR = frozenset("reshape slice place concatenate tril cumsum".split())
 #: Names for intermediates, by order; residuals, whose squares are summed, have the field's own.
 _POOL = {0: "s t u v", 1: "z u v h g p q", 2: "Z U V H M P Q"}
 _RESIDUAL = {0: "r s", 1: "r s", 2: "R S"}
@@ -68,7 +66,7 @@ class Names:
             for operand in dict.fromkeys(node.operands):
                 if operand in self.active:
                     users[operand] = users.get(operand, 0) + 1
-                    if isinstance(node, Apply) and node.op not in LINEAR:
+                    if isinstance(node, Apply) and not is_linear(node):
                         arguments.add(operand)
                         if node.op == "power" and node.param("exponent") == 2:
                             residuals.add(operand)

@@ -15,9 +15,9 @@ from ..build import add, einsum, power, scale, split_power, zero
 from ..differentiate import jvp
 from ..node import Apply, Einsum, Labels, Node, Sum, Variable, transform, variable, variables
 from ..notation.names import latex_name
-from ..operators import Elementwise, apply, lookup, rebuild
+from ..operators import Elementwise, apply, is_linear, lookup, rebuild
 from ..sizes import ONE
-from .names import LINEAR, Names
+from .names import Names
 
 Rule = tuple[str, str, str]
 _RULES = {
@@ -53,7 +53,7 @@ class Rules:
         if isinstance(node, Sum):
             return True
         if isinstance(node, Apply):
-            return node.op in LINEAR
+            return is_linear(node)
         if isinstance(node, Einsum):
             active = [o for o in node.operands if o in self.names.active]
             return len(active) == 1 and not self.is_open_power(active[0])
@@ -143,7 +143,12 @@ class Rules:
             return einsum(factors, node.output)
         if isinstance(node, Sum):
             return add([(c, inside(t)) for c, t in node.terms if t in self.names.active], node.shape)
-        return rebuild(node, tuple(inside(o) for o in node.operands))
+        assert isinstance(node, Apply)
+        moving = lookup(node.op).differentiable
+        return rebuild(
+            node,
+            tuple(inside(o) if moving(k) else self.names.shown(o) for k, o in enumerate(node.operands)),
+        )
 
     def in_product(self, node: Einsum, index: int) -> Node:
         """A product with one factor replaced by its differential."""

@@ -9,18 +9,16 @@ from typing import Any
 
 from ..build import add, einsum, full
 from ..node import Apply, Einsum, Node, Ones, Sum
-from ..operators import Elementwise, apply, lookup
+from ..operators import Elementwise, apply, is_linear, lookup
 from ..sizes import ONE, ZERO
 
-#: Linear in their first operand.
-LINEAR = frozenset("reshape slice place cumsum tril windows overlap_add take scatter_add".split())
 #: Each entry of the result is one entry of the operand.
 GATHERS = frozenset("slice reshape windows".split())
 
 
 def linear_of_sum(node: Node) -> Node | None:
     """f(a A + b B) -> a f(A) + b f(B); f(s A) -> s f(A) for a number s"""
-    if not isinstance(node, Apply) or node.op not in LINEAR:
+    if not isinstance(node, Apply) or not is_linear(node) or _moving(node) != [0]:
         return None
     first, rest, params = node.operands[0], node.operands[1:], dict(node.params)
     if isinstance(first, Sum):
@@ -34,6 +32,11 @@ def linear_of_sum(node: Node) -> Node | None:
             own = tuple(range(node.order))
             return einsum([(inside, own), *numbers], own)
     return None
+
+
+def _moving(node: Apply) -> list[int]:
+    """The operands that carry derivatives."""
+    return [k for k in range(len(node.operands)) if lookup(node.op).differentiable(k)]
 
 
 def gather_of_function(node: Node) -> Node | None:
@@ -77,4 +80,4 @@ def slice_of_product(node: Node) -> Node | None:
 
 ACCESS = (linear_of_sum, gather_of_function, slice_of_product)
 
-__all__ = ["ACCESS", "LINEAR"]
+__all__ = ["ACCESS"]

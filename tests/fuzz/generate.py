@@ -20,7 +20,7 @@ from derive.domains import Domain
 from derive.errors import DeriveError
 from derive.evaluate import bound_params
 from derive.node import Node, delta, ones, variable
-from derive.operators import REGISTRY, Elementwise, apply, lookup
+from derive.operators import REGISTRY, Elementwise, Option, apply, lookup
 from derive.sizes import Binding, Shape, size_symbol
 
 N, D, K = (size_symbol(s) for s in "ndk")
@@ -238,7 +238,7 @@ def other_names() -> list[str]:
     return sorted(set(REGISTRY) - MADE - set(elementwise_names()))
 
 
-#: Operators with makers below; any other one is tried as it is on arguments of the wanted shape.
+#: Operators with makers below; any other one is tried on arguments of the wanted shape, its options drawn.
 MADE = frozenset(
     "power logsumexp softmax max min max_share min_share cholesky inv det logdet cumsum tril windows overlap_add "
     "take scatter_add slice reshape concatenate place".split()
@@ -364,12 +364,27 @@ class Generator:
     def other(self, shape: Shape, depth: int) -> Piece | None:
         """An operator that nothing here knows of, if it takes arguments of this shape and keeps it."""
         name = self.random.choice(self.others)
-        parts = [self.piece(shape, depth) for _ in range(max(lookup(name).arity, 1))]
+        operator = lookup(name)
+        parts = [self.piece(shape, depth) for _ in range(max(operator.arity, 1))]
+        if operator.domain:
+            parts = [DOMAIN[operator.domain](part, self.random) for part in parts]
+        settings = {o.name: self.setting(o, shape) for o in operator.options or () if shape}
         try:
-            found = op(name, *parts)
+            found = op(name, *parts, **settings)
         except DeriveError:
             return None
         return found if found.shape == shape else None
+
+    def setting(self, option: Option, shape: Shape) -> Any:
+        """An option of an operator on an array of that shape."""
+        match option.kind:
+            case "axis":
+                return self.random.randrange(len(shape))
+            case "flag":
+                return self.random.random() < 0.5
+            case "size":
+                return self.random.choice((ONE, TWO))
+        return self.random.choice((-1, 0, 1))
 
     def power(self, shape: Shape, depth: int) -> Piece:
         exponent = self.random.choice(EXPONENTS)

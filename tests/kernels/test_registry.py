@@ -17,11 +17,11 @@ import derive.differentiate as differentiate
 from derive.build import add, einsum, power, total, transpose, zero
 from derive.kernels.compile import compile_nodes
 from derive.node import Node, delta, ones, variable, variables
-from derive.operators import REGISTRY, Elementwise, apply
+from derive.operators import REGISTRY, Elementwise, Operator, apply
 from derive.operators.cumulative import cumsum
 from derive.operators.windows import overlap_add, windows
 from tests.kernels.statements import assert_close, d, k, n, reference
-from tests.oracle.samples import counting
+from tests.oracle.samples import counting, settings_of
 
 S = sympy.S
 CUBE = sympy.Integer(3)
@@ -57,7 +57,7 @@ PARTS = [
     part((0, n, 1), (d - 1, d, -1), (0, k, 1)),
     part((n - 1,), (0, d, 1), (0,)),
 ]
-#: Applications of the operators that are not elementwise. A new operator needs an entry here.
+#: Applications of the operators that are not elementwise and have more settings than the options of their records.
 OTHERS: dict[str, Callable[[], list[Node]]] = {
     **{
         op: lambda op=op: [apply(op, A, axes=axes) for axes in ALL_AXES]  # type: ignore[misc]
@@ -141,18 +141,16 @@ def applications() -> list[Any]:
             for settings in SETTINGS.get(name, [{}]):
                 node = apply(name, *ELEMENTWISE[: operator.arity], **settings)
                 found.append(pytest.param(node, id=f"{name}{list(settings.values()) or ''}"))
-        elif name in OTHERS:
-            found += [pytest.param(node, id=f"{name}-{i}") for i, node in enumerate(OTHERS[name]())]
+            continue
+        nodes = OTHERS[name]() if name in OTHERS else examples(operator)
+        found += [pytest.param(node, id=f"{name}-{i}") for i, node in enumerate(nodes)]
     return found
 
 
-def test_every_operator_has_an_example() -> None:
-    missing = [
-        name
-        for name, operator in REGISTRY.items()
-        if not isinstance(operator, Elementwise) and name not in OTHERS
-    ]
-    assert not missing, f"add applications of {missing} to OTHERS"
+def examples(operator: Operator) -> list[Node]:
+    """Applications by the options that the record states."""
+    count = max(operator.arity, 1)
+    return [apply(operator.name, *[A] * count, **settings) for settings in settings_of(operator)]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # probing the domain

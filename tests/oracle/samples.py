@@ -1,6 +1,7 @@
 """A sample expression for every operator, found from its arity, settings and size rule.
 
-A new operator is tested without a new test; only one with settings of its own needs a row in `SETTINGS`.
+A new operator is tested without a new test; only one whose settings are no options of its record needs a row in
+`SETTINGS`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sympy
 from derive.build import add, einsum, full, zero
 from derive.errors import DeriveError
 from derive.node import Node, Variable, delta, depends_on, variable
-from derive.operators import REGISTRY, Elementwise, apply
+from derive.operators import REGISTRY, Elementwise, Operator, apply
 from derive.sizes import sizes
 
 n, d = sizes("n d")
@@ -35,7 +36,6 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "place": [{"index": (("range", ONE, n, ONE), ("range", ZERO, d, TWO)), "shape": (n + 1, 2 * d)}],
     "concatenate": [{"axis": 0}, {"axis": 1}],
-    "cumsum": [{"axis": 0}, {"axis": 1, "reverse": True}],
     "windows": [{"axis": 1, "size": TWO}, {"axis": 1, "size": d, "stride": TWO}, {"axis": 0, "size": n}],
     "overlap_add": [{"axis": 0, "size": n + d - 1}, {"axis": 0, "size": d + 2 * n - 2, "stride": TWO}],
     "take": [{"axis": 0}, {"axis": 1}],
@@ -81,7 +81,7 @@ def samples() -> Iterator[tuple[str, Node, list[Variable]]]:
     """(label, expression, its variables) for every operator and setting."""
     for name, operator in sorted(REGISTRY.items()):
         found = 0
-        for settings in SETTINGS.get(name, [{}]):
+        for settings in SETTINGS.get(name) or settings_of(operator):
             arity = operator.arity if operator.arity >= 0 else 2
             for shape in SHAPES:
                 operands = [variable(f"x{i}", shape, ("positive",)) for i in range(arity)]
@@ -95,6 +95,15 @@ def samples() -> Iterator[tuple[str, Node, list[Variable]]]:
                 found += 1
                 break
         assert found, f"no sample expression was found for {name}: give its settings in SETTINGS"
+
+
+def settings_of(operator: Operator) -> list[dict[str, Any]]:
+    """The options of a record: each in turn with every value that is tried of it, the others as they come first."""
+    tried = {"axis": [0, 1], "flag": [False, True], "size": [ONE, TWO], "integer": [0, 1, -1]}
+    options = operator.options or ()
+    first = {o.name: tried[o.kind][0] for o in options}
+    more = [first | {o.name: value} for o in options for value in tried[o.kind][1:]]
+    return [first, *more]
 
 
 def weighted(node: Node) -> Node:
