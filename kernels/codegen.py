@@ -8,10 +8,8 @@ docstring and as strings in tables, never as code. The same problem gives the sa
 from __future__ import annotations
 
 import inspect
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -19,19 +17,32 @@ import sympy
 from ..build import add, inner
 from ..differentiate import gradients, jacobian
 from ..errors import ArgumentError, UnsupportedError
-from ..evaluate import has_access
-from ..node import Node, Variable, variable
+from ..node import Node, variable
 from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
-from ..sizes import ONE, Size
-from . import standalone
+from ..sizes import ONE
 from .bundle import Bundle
 from .certificate import certify
-from .compile import compile_nodes
 from .kkt import certify_kkt, functions_of
 from .optimizers import METHODS, interior_point, method
 from .oracle import VALUE, Oracle, direction_name, gradient_key, hessian_key, hvp_key, oracle_of, stacked
-from .standalone_text import CONSTRAINED, FREE, HEADER, LIBRARY, MAIN, SQUARES, TABLES
+from .standalone import data, files, points, running, trial
+from .standalone.command_line import MAIN
+from .standalone.kernel_texts import Kernels
+from .standalone.library import PLAIN, library_text
+from .standalone.templates import CONSTRAINED, FREE, HEADER, SQUARES, TABLES
+from .standalone.writing import (
+    called,
+    formulas,
+    in_table,
+    in_tuple,
+    indented,
+    kind_of,
+    shape_text,
+    size_text,
+    stated_shape,
+    title,
+)
 
 #: How a run of each method begins, in the names of the generated file.
 BEGIN = {
@@ -69,49 +80,17 @@ def codegen(problem: Problem, *, method: str | None = None) -> str:
     return _File(problem, method).text()
 
 
-@dataclass
-class _Kernels:
-    """Generated kernels under names of their own, and the helper functions that they use."""
-
-    texts: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    checks: bool = False
-    rows: str = ""
-
-    def add(self, label: str, nodes: Mapping[str, Node], unknowns: Sequence[str], comment: str) -> None:
-        """One kernel: its functions are called `label_…`, and its inputs and outputs are tables of strings."""
-        kernel = compile_nodes(nodes, unknowns=list(unknowns))
-        program = kernel.program
-        self.checks |= has_access(list(nodes.values()))
-        head, _, body = kernel.source.partition("\n\n\n")
-        self.used |= set(re.findall(r"^    (\w+),?$", head.partition("import (")[2], re.M))
-        for end in ("def part(", "INTO = "):  # what standalone files have no use for
-            body = body.partition(f"\n\n\n{end}")[0].rstrip() + "\n"
-        body = re.sub(
-            r"\b(partial|before|between|after|evaluate_into|evaluate)((?:_\d+)?)\(",
-            lambda m: f"{label}_{m.group(1)}{m.group(2)}(",
-            body,
-        )
-        self.texts.append(f"# {comment}\n\n\n{body.rstrip()}")
-        inputs = [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
-        self.tables.append(f"{label.upper()}_INPUTS = {_tuple(map(repr, inputs))}")
-        self.tables.append(f"{label.upper()}_OUTPUTS = {_tuple(map(repr, nodes))}")
-        if not self.rows and program.data_size is not None and program.data_size.is_Symbol:
-            self.rows = program.data_size.name
-
-
 class _File:
     """The file in the making."""
 
     def __init__(self, problem: Problem, wanted: str | None) -> None:
         self.problem, self.posed = problem, problem.posed
-        self.kernels = _Kernels()
+        self.kernels = Kernels()
         errors = {
-            name: inspect.getsource(getattr(standalone, name)).rstrip() for name in ("DataError", "SizeError")
+            name: inspect.getsource(getattr(data, name)).rstrip() for name in ("DataError", "SizeError")
         }
         self.bundle = Bundle(errors)
-        self.bundle.add(standalone.DataError, standalone.SizeError)
+        self.bundle.add(data.DataError, data.SizeError)
         self.functions: tuple[str, ...] = ()
         constrained = ("interior-point", "trust-constr", "slsqp")
         if (wanted or "").lower() in constrained or (wanted is None and self._on_the_boundary()):
@@ -149,7 +128,7 @@ class _File:
             )
         self.functions = record.functions
         module = sys.modules[record.step.__module__]
-        self.bundle.add(module.start, record.step, certify, Oracle, standalone.descend)
+        self.bundle.add(module.start, record.step, certify, Oracle, running.descend)
 
     def _free(self, free: Reparametrised) -> None:
         self.free = free
@@ -215,7 +194,7 @@ class _File:
         if signs:
             add_("signs", signs, moving, "How the objective changes with them; must not be negative.")
         self.bundle.add(
-            interior_point.solve, functions_of, certify_kkt, standalone.inside, interior_point.Functions
+            interior_point.solve, functions_of, certify_kkt, running.inside, interior_point.Functions
         )
         source = self.bundle.parts["solve"]
         self.bundle.parts["solve"] = source.replace("def solve(", "def interior_point(", 1)
@@ -225,21 +204,26 @@ class _File:
     def text(self) -> str:
         """All of it."""
         self.bundle.add(
-            *(
-                getattr(standalone, name)
-                for name in (
-                    "Statement Solution checked starting_point free_point stated_point caller load_arrays "
-                    "save_arrays numbers random_data difference_error"
-                ).split()
-            )
+            data.Statement,
+            data.Solution,
+            data.checked,
+            points.starting_point,
+            points.free_point,
+            points.stated_point,
+            running.caller,
+            files.load_arrays,
+            files.save_arrays,
+            files.numbers,
+            trial.random_data,
+            trial.difference_error,
         )
         parts = [
             HEADER.format(about=self._about()) + "\n".join(self._imports()),
-            _title("what kernels call") + self._library(),
-            _title("kernels") + "\n\n\n".join(self.kernels.texts),
-            _title(f"optimizer ({self.method}), certificate, files") + self.bundle.text(),
-            _title("names") + self._tables(),
-            _title("the solver") + self._tail(),
+            title("what kernels call") + self._library(),
+            title("kernels") + "\n\n\n".join(self.kernels.texts),
+            title(f"optimizer ({self.method}), certificate, files") + self.bundle.text(),
+            title("names") + self._tables(),
+            title("the solver") + self._tail(),
             MAIN.rstrip() + "\n",
         ]
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -254,10 +238,10 @@ class _File:
         """The docstring's text: statement and formulas, nothing in it that could end the string."""
         from ..problem_files import write
 
-        lines = ["The problem:", "", *_indented(write(self.problem)), ""]
-        for title, found in (("Gradient", self.problem.gradient), ("Hessian", self.problem.hessian)):
-            text = _formulas(found(), list(self.problem.unknowns), second=title == "Hessian")
-            lines += [f"{title}:", "", *_indented(text), ""]
+        lines = ["The problem:", "", *indented(write(self.problem)), ""]
+        for name, found in (("Gradient", self.problem.gradient), ("Hessian", self.problem.hessian)):
+            text = formulas(found(), list(self.problem.unknowns), second=name == "Hessian")
+            lines += [f"{name}:", "", *indented(text), ""]
         convexity = self.problem.convexity().status
         lines.append(
             f"Method: {self.method}. The problem is {convexity}.".replace(
@@ -279,14 +263,14 @@ class _File:
         return "\n\n\n".join(texts)
 
     def _tables(self) -> str:
-        facts = {v.name: _tuple(map(repr, sorted(v.facts))) for v in self.problem.declared if v.facts}
-        freed = {p.constrained.name: repr((p.free.name, _kind(p, self.free))) for p in self.free.parts}
+        facts = {v.name: in_tuple(map(repr, sorted(v.facts))) for v in self.problem.declared if v.facts}
+        freed = {p.constrained.name: repr((p.free.name, kind_of(p, self.free))) for p in self.free.parts}
         statement = (
             "STATEMENT = Statement(\n"
-            f"    data={_table({v.name: _shape(v) for v in self.posed.given})},\n"
-            f"    unknowns={_table({v.name: _shape(v) for v in self.posed.unknowns})},\n"
-            f"    facts={_table(facts)},\n"
-            f"    free={_table(freed)},\n"
+            f"    data={in_table({v.name: stated_shape(v) for v in self.posed.given})},\n"
+            f"    unknowns={in_table({v.name: stated_shape(v) for v in self.posed.unknowns})},\n"
+            f"    facts={in_table(facts)},\n"
+            f"    free={in_table(freed)},\n"
             f"    rows={self.kernels.rows!r},\n"
             f"    maximize={self.posed.sense == 'maximize'},\n"
             ")"
@@ -298,129 +282,37 @@ class _File:
             derived = self.derived
             kinks = derived.problem.kinks
             shapes = {
-                kind: "{" + ", ".join(f"{k}: {_sizes(node.shape)}" for k, node in enumerate(nodes)) + "}"
+                kind: "{" + ", ".join(f"{k}: {shape_text(node.shape)}" for k, node in enumerate(nodes)) + "}"
                 for kind, nodes in derived.conditions.items()
             }
             return CONSTRAINED.format(
-                unknowns=_table({v.name: _sizes(v.shape) for v in derived.problem.unknowns}, 8),
-                multipliers=_table({v.name: _sizes(v.shape) for v in derived.multipliers}, 8),
+                unknowns=in_table({v.name: shape_text(v.shape) for v in derived.problem.unknowns}, 8),
+                multipliers=in_table({v.name: shape_text(v.shape) for v in derived.multipliers}, 8),
                 equality=shapes["equality"],
                 inequality=shapes["inequality"],
                 linear=derived.linear,
                 quadratic=derived.quadratic,
-                slopes=_called("slopes", bool(derived.slopes)),
-                second=_called("second", bool(derived.second)),
-                atoms=_called("atoms", bool(kinks)),
-                signs=_called("signs", any(k.slope is not None for k in kinks)),
-                slacks=_tuple(repr((k.slack.name, k.sign)) for k in kinks),
+                slopes=called("slopes", bool(derived.slopes)),
+                second=called("second", bool(derived.second)),
+                atoms=called("atoms", bool(kinks)),
+                signs=called("signs", any(k.slope is not None for k in kinks)),
+                slacks=in_tuple(repr((k.slack.name, k.sign)) for k in kinks),
             )
-        unknowns = _table({v.name: _sizes(v.shape) for v in self.free.unknowns}, 8)
+        unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         begin = BEGIN[self.method]
-        names = _tuple(map(repr, self.functions))
+        names = in_tuple(map(repr, self.functions))
         if self.tail is SQUARES:
             return SQUARES.format(
                 unknowns=unknowns,
                 begin=begin,
                 functions=names,
-                shapes=_tuple(map(_sizes, self.shapes)),
-                roots=_tuple(f"float({_size(r)})" for r in self.roots),
+                shapes=in_tuple(map(shape_text, self.shapes)),
+                roots=in_tuple(f"float({size_text(r)})" for r in self.roots),
             )
         return FREE.format(
             unknowns=unknowns,
             begin=begin,
             functions=names,
-            hessian=_called("hessian", "hessian" in METHODS[self.method].needs, none="None"),
-            hvp=_called("hvp", "hvp" in METHODS[self.method].needs, none="None"),
+            hessian=called("hessian", "hessian" in METHODS[self.method].needs, none="None"),
+            hvp=called("hvp", "hvp" in METHODS[self.method].needs, none="None"),
         )
-
-
-PLAIN = (
-    "acos acosh asin asinh atan atanh cos cosh erf erfc exp expm1 lgamma log log1p sin sinh sqrt tan tanh"
-).split()
-
-
-def library_text(name: str) -> str:
-    """The source of a function that kernels call, without LLVM: that of the library where it is plain Python."""
-    from . import library
-
-    if name in LIBRARY:
-        return LIBRARY[name].strip("\n")
-    source = inspect.getsource(getattr(library, name).py_func)
-    return "@compiled\n" + source[source.index("def ") :].rstrip()
-
-
-def _called(label: str, there: bool, none: str = "lambda unknowns: {}") -> str:
-    """The kernel of that label on the data, or what stands for one that is not needed."""
-    upper = label.upper()
-    return f"caller({label}_evaluate, {upper}_INPUTS, {upper}_OUTPUTS, given)" if there else none
-
-
-def _kind(part: Any, free: Reparametrised) -> str:
-    """How an unknown is freed: "" where it is as stated."""
-    facts = part.constrained.facts
-    if part.free is part.constrained or part.free.name == part.constrained.name:
-        return ""
-    return next(k for k in ("simplex", "positive", "pd") if k in facts)
-
-
-def _shape(v: Variable) -> str:
-    entries = []
-    for size in v.shape:
-        if size.is_Symbol:
-            entries.append(repr(size.name))
-        elif size.is_Integer:
-            entries.append(str(int(size)))
-        else:
-            raise UnsupportedError(
-                f"{v.name} has the size {size}; a standalone file takes names and numbers alone: declare a name for it"
-            )
-    return _tuple(entries)
-
-
-def _size(size: Any) -> str:
-    """A number made of sizes, as source; names of sizes are strings in it."""
-    symbols = sorted(size.free_symbols, key=str)
-    marks = {s: sympy.Symbol(f"size{k}mark", positive=True, integer=True) for k, s in enumerate(symbols)}
-    text = sympy.pycode(size.xreplace(marks), fully_qualified_modules=True)
-    for s, mark in marks.items():
-        text = re.sub(rf"\b{mark.name}\b", lambda _, s=s: f"sizes[{s.name!r}]", text)  # type: ignore[misc]
-    return str(text)
-
-
-def _sizes(shape: Sequence[Size]) -> str:
-    return _tuple(map(_size, shape))
-
-
-def _tuple(texts: Any) -> str:
-    found = list(texts)
-    return "(" + ", ".join(found) + ("," if len(found) == 1 else "") + ")"
-
-
-def _table(entries: Mapping[str, str], indent: int = 4) -> str:
-    """A dict as text: names as strings, values as given."""
-    if not entries:
-        return "{}"
-    pad = " " * indent
-    return "{\n" + "".join(f"{pad}    {name!r}: {text},\n" for name, text in entries.items()) + pad + "}"
-
-
-def _indented(text: str) -> list[str]:
-    return [f"    {line}".rstrip() for line in text.rstrip().split("\n")]
-
-
-def _title(words: str) -> str:
-    return f"# {'-' * 70} {words}\n\n"
-
-
-def _formulas(found: Any, names: Sequence[str], second: bool) -> str:
-    """Derivatives as text, several with a label each."""
-    if not isinstance(found, list):
-        return "\n".join(found.lines())
-    lines = []
-    for i, name in enumerate(names):
-        row = found[i] if second else [found[i]]
-        for j, block in enumerate(row):
-            label = f"{name}, {names[j]}" if second else name
-            if not second or j >= i:
-                lines.append(f"{label}: " + "\n".join(block.lines()))
-    return "\n".join(lines)

@@ -71,7 +71,7 @@ LAYERS = [
     "solving",
     "problem",
     "problem_files",
-    "kernels.bundle kernels.standalone kernels.standalone_text kernels.plan kernels.codegen kernels.estimator",
+    "kernels.bundle kernels.standalone kernels.plan kernels.codegen kernels.estimator",
     "derive",  # derive/__init__.py, the lazy front
     "data",
     "models",

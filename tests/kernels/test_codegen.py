@@ -17,8 +17,9 @@ import derive as dv
 from derive.errors import ArgumentError, UnsupportedError
 from derive.kernels import emit
 from derive.kernels.bundle import Bundle
-from derive.kernels.codegen import BEGIN, PLAIN, library_text
+from derive.kernels.codegen import BEGIN
 from derive.kernels.optimizers import METHODS
+from derive.kernels.standalone.library import PLAIN, library_text
 
 SHAPES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
 RNG = np.random.default_rng(0)

@@ -1,0 +1,66 @@
+"""The self-test of a solver file: random data with the stated facts, and derivatives against differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .data import Statement, shapes_in_numbers
+
+
+def random_data(statement: Statement, seed: int) -> dict[str, Any]:
+    """Small random data with the stated facts; sizes differ from each other, so that a transposition shows."""
+    rng = np.random.default_rng(seed)
+    named = [*statement.data.values(), *statement.unknowns.values()]
+    names = list(dict.fromkeys(s for shape in named for s in shape if isinstance(s, str)))
+    others = [s for s in names if s != statement.rows]
+    others = others if seed % 2 == 0 else others[::-1]
+    sizes = {**{s: 2 + k % 4 for k, s in enumerate(others)}, statement.rows: 24}
+    if seed >= 4:  # few rows, as constraints need them
+        sizes = {**{s: 5 + k % 4 for k, s in enumerate(others)}, statement.rows: 3}
+    found: dict[str, Any] = {s: sizes[s] for s in names if s not in statement.data}
+    for k, (name, shape) in enumerate(shapes_in_numbers(statement.data, sizes).items()):
+        kind = seed % 4 if k > 0 else 0
+        found[name] = random_array(shape, statement.facts.get(name, ()), rng, kind)
+    told = {s for name in statement.data for s in statement.data[name]}
+    return {name: value for name, value in found.items() if name in statement.data or name not in told}
+
+
+def random_array(shape: tuple[int, ...], facts: tuple[str, ...], rng: Any, kind: int) -> Any:
+    """Numbers with the facts; where there are none, normal, positive, labels (0 or 1, one per row), or ±1."""
+    noise = rng.standard_normal(shape)
+    if "simplex" in facts:
+        return np.exp(noise) / np.exp(noise).sum(axis=-1, keepdims=True)
+    if {"psd", "pd"} & set(facts):
+        return noise @ np.swapaxes(noise, -1, -2) / shape[-1] + np.eye(shape[-1])
+    if "integer" in facts:
+        return rng.integers(0, 2, shape).astype(float)
+    if (
+        {"positive", "nonnegative"} & set(facts)
+        or (kind > 0 and not shape)
+        or (kind == 1 and len(shape) == 1)
+    ):
+        return 0.1 + rng.random(shape)
+    if "symmetric" in facts:
+        return (noise + np.swapaxes(noise, -1, -2)) / 2
+    if kind == 2 and shape:
+        largest = noise.max(axis=-1, keepdims=True) if len(shape) > 1 else np.maximum(noise, 0.0)
+        return (noise == largest) * 1.0
+    if kind == 3 and len(shape) == 1:
+        return np.where(noise > 0, 1.0, -1.0)
+    return noise
+
+
+def difference_error(function: Any, slope: Any, x: Any) -> float:
+    """The largest error of a derivative against central differences of order four, relative to its size."""
+    exact = np.asarray(slope(x))
+    found = np.empty_like(exact)
+    for i in range(x.size):
+        h = 1e-3 * max(1.0, abs(x[i]))
+        near, far = np.zeros(x.size), np.zeros(x.size)
+        near[i], far[i] = h, 2.0 * h
+        close = np.asarray(function(x + near)) - np.asarray(function(x - near))
+        wide = np.asarray(function(x + far)) - np.asarray(function(x - far))
+        found[..., i] = (8.0 * close - wide) / (12.0 * h)
+    return float(np.abs(found - exact).max(initial=0.0) / max(1.0, np.abs(exact).max(initial=0.0)))
