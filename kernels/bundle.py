@@ -23,10 +23,15 @@ _LIBRARIES = ("numpy", "scipy", "math", "time", "numba", "argparse", "sys", "os"
 
 @final
 class Bundle:
-    """Text in the making. `replaced` maps names to text that takes the place of their source."""
+    """Text in the making.
+
+    `replaced` maps names to text that takes the place of their source and of all that it mentions, `compiled` names to
+    text that takes the place of the source alone.
+    """
 
     def __init__(self, replaced: dict[str, str] | None = None) -> None:
         self.replaced = dict(replaced or {})
+        self.compiled: dict[str, str] = {}
         self.imports: set[str] = set()
         self.constants: dict[str, str] = {}
         self.parts: dict[str, str] = {}
@@ -50,8 +55,10 @@ class Bundle:
         return True
 
     def _define(self, name: str, value: Any) -> None:
+        function = getattr(value, "py_func", None)  # compiled by numba: its source, to be compiled there
         if not self._claim(name, value):
             return
+        value = value if function is None else function
         if name in self.replaced:
             self.parts[name] = self.replaced[name]
             return
@@ -64,12 +71,15 @@ class Bundle:
         for mentioned in _names(tree):
             if mentioned in space and mentioned not in local and mentioned != name:
                 self._resolve(mentioned, space[mentioned])
-        self.parts[name] = _without_decorators(source)
+        plain = _without_decorators(source)
+        self.parts[name] = self.compiled.get(name) or (plain if function is None else f"@compiled\n{plain}")
 
     def _resolve(self, name: str, value: Any) -> None:
         if isinstance(value, ModuleType):
             self._import_module(name, value)
-        elif isinstance(value, FunctionType | type) and value.__module__.startswith("derive."):
+        elif isinstance(
+            getattr(value, "py_func", value), FunctionType | type
+        ) and value.__module__.startswith("derive."):
             self._define(name, value)
         elif _is_standard(value) and getattr(value, "__name__", "") == name:
             self.imports.add(f"from {value.__module__} import {name}")

@@ -8,6 +8,7 @@ docstring and as strings in tables, never as code. The same problem gives the sa
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,14 +24,18 @@ from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from .bundle import Bundle
 from .certificate import certify
+from .inline import on_data
 from .kkt import certify_kkt, functions_of
-from .optimizers import METHODS, interior_point, method
-from .oracle import VALUE, Oracle, direction_name, gradient_key, hessian_key, hvp_key, oracle_of, stacked
-from .standalone import data, files, points, running, trial
+from .optimizers import METHODS, interior_point, method, proximal_newton, quadratic
+from .optimizers.state import scaled_gradient
+from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
+from .separable import certify_separable
+from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.kernel_texts import Kernels
 from .standalone.library import PLAIN, library_text
-from .standalone.templates import CONSTRAINED, FREE, HEADER, SQUARES, TABLES
+from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
+from .standalone.templates import CONSTRAINED, HEADER, NEWTON, PAIRS, QUADRATIC, SEPARABLE, SMOOTH, TABLES
 from .standalone.writing import (
     called,
     formulas,
@@ -44,13 +49,15 @@ from .standalone.writing import (
     title,
 )
 
-#: How a run of each method begins, in the names of the generated file.
+#: The state in which a run of each method begins, in the names of the generated file.
 BEGIN = {
-    **dict.fromkeys(("newton", "newton-cholesky", "dogleg"), "start(x, f, g, oracle.hessian(x))"),
-    **dict.fromkeys(("levenberg-marquardt", "gauss-newton"), "start(x, oracle.residual_jacobian)"),
-    "newton-cg": "start(x, f, g)",
-    "lbfgs": "start(x, f, g, np.ones(x.size), 10)",
-    **dict.fromkeys(("bfgs", "gradient-descent"), "start(x, f, g, np.ones(x.size))"),
+    **dict.fromkeys(("newton", "newton-cholesky", "dogleg"), "x, f, g, hessian(x, data)"),
+    **dict.fromkeys(
+        ("levenberg-marquardt", "gauss-newton"), "x, lambda point: residual_jacobian(point, data)"
+    ),
+    "newton-cg": "x, f, g",
+    "lbfgs": "x, f, g, np.ones(x.size), 10",
+    **dict.fromkeys(("bfgs", "gradient-descent"), "x, f, g, np.ones(x.size)"),
     **dict.fromkeys(
         (
             "nonlinear-cg",
@@ -59,9 +66,16 @@ BEGIN = {
             "gradient-descent-armijo",
             "gradient-descent-wolfe",
         ),
-        "start(x, f, g, 1.0 / max(1.0, float(np.sqrt(g @ g))))",
+        "x, f, g, 1.0 / max(1.0, np.sqrt(np.dot(g, g)))",
     ),
 }
+
+
+#: The compiled loop keeps NaN and the order of operations; what takes states is not kept on disk by itself.
+LOOP_DECORATORS = [
+    'strict = njit(error_model="numpy", nogil=True, cache=True)',
+    'inside = njit(error_model="numpy", nogil=True)  # compiled into what calls it',
+]
 
 
 def codegen(problem: Problem, *, method: str | None = None) -> str:
@@ -91,7 +105,14 @@ class _File:
         }
         self.bundle = Bundle(errors)
         self.bundle.add(data.DataError, data.SizeError)
-        self.functions: tuple[str, ...] = ()
+        self.roots: list[str] = []
+        self.loop = ""
+        self.flat: FlatFunctions | None = None
+        if self._suits_separable(wanted):
+            assert self.posed.composite is not None
+            self.method, self.tail = self.posed.composite.method, SEPARABLE
+            self._separable(self.posed.composite)
+            return
         constrained = ("interior-point", "trust-constr", "slsqp")
         if (wanted or "").lower() in constrained or (wanted is None and self._on_the_boundary()):
             self.method, self.tail = "interior-point", CONSTRAINED
@@ -104,12 +125,26 @@ class _File:
         if name in ("levenberg-marquardt", "gauss-newton") or (name is None and squares is not None):
             if squares is None:
                 raise ArgumentError(f"method {wanted} is for sums of squares in vectors")
-            self.method, self.tail = name or "levenberg-marquardt", SQUARES
+            self.method, self.tail = name or "levenberg-marquardt", SMOOTH
             self._squares(squares)
         else:
             order = max(v.order for v in self.posed.unknowns)
-            self.method, self.tail = name or ("newton" if order <= 1 else "lbfgs"), FREE
+            self.method, self.tail = name or ("newton" if order <= 1 else "lbfgs"), SMOOTH
             self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
+
+    def _suits_separable(self, wanted: str | None) -> bool:
+        """Whether it is smooth plus weights on |x| and bounds, and of a kind whose loop needs no good start."""
+        composite = self.posed.composite
+        asked = (wanted or "").lower() in ("coordinate-descent", "proximal-newton", "active-set")
+        if composite is None or composite.structure.is_plain:
+            if asked:
+                raise ArgumentError(
+                    f"method {wanted} is for smooth objectives with weights on |x| and bounds"
+                )
+            return False
+        if wanted is not None:
+            return asked
+        return composite.quadratic or self.problem.convexity().status == "convex"
 
     def _on_the_boundary(self) -> bool:
         """Whether there are constraints, or the optimum of a convex problem may lie where facts end."""
@@ -120,23 +155,29 @@ class _File:
 
     # ---------------------------------------------------------------- the three ways
 
-    def _optimizer(self) -> None:
+    def _optimizer(self, free: Reparametrised, terms: int = 0) -> FlatFunctions:
+        """The method's step and its loop, compiled; the functions of a flat vector that they call are made after."""
         record = METHODS[self.method]
         if self.method not in BEGIN:
             raise UnsupportedError(
                 f"method {self.method} has no standalone form; those that have: {', '.join(BEGIN)}"
             )
-        self.functions = record.functions
         module = sys.modules[record.step.__module__]
-        self.bundle.add(module.start, record.step, certify, Oracle, running.descend)
+        self.bundle.compiled = compiled_functions(record)
+        self.bundle.add(
+            module.start, record.step, scaled_gradient, certify, Layout, running.descend, running.loop_data
+        )
+        self.loop = loop_text(record, BEGIN[self.method])
+        names, orders = [v.name for v in free.unknowns], [v.order for v in free.unknowns]
+        return FlatFunctions(self.kernels, names, orders, terms)
 
     def _free(self, free: Reparametrised) -> None:
         self.free = free
         names, slopes = self._value_gradient(free)
-        record = METHODS[self.method]
-        if "hessian" in record.needs:
+        needs = METHODS[self.method].needs
+        if "hessian" in needs:
             self._hessian(free, slopes)
-        if "hvp" in record.needs:
+        if "hvp" in needs:
             directions = {v: variable(direction_name(v.name), v.shape) for v in free.unknowns}
             along = add(
                 [(ONE, inner(g, directions[u])) for u, g in zip(free.unknowns, slopes, strict=True)], ()
@@ -145,15 +186,19 @@ class _File:
                 zip((hvp_key(n) for n in names), gradients(along, list(free.unknowns)), strict=True)
             )
             more = [d.name for d in directions.values()]
-            self.kernels.add("hvp", products, [*names, *more], "The Hessian times a direction.")
-        self._optimizer()
-        self.bundle.add(oracle_of)
+            self.kernels.add("hvp", products, [*names, *more], "The Hessian times a direction.", tables=False)
+        self.flat = self._optimizer(free)
+        self.flat.value_gradient()
+        if "hessian" in needs:
+            self.flat.hessian()
+        if "hvp" in needs:
+            self.flat.hvp()
 
     def _value_gradient(self, free: Reparametrised) -> tuple[list[str], list[Node]]:
         names = [v.name for v in free.unknowns]
         slopes = gradients(free.objective, list(free.unknowns))
         nodes = {VALUE: free.objective, **dict(zip(map(gradient_key, names), slopes, strict=True))}
-        self.kernels.add("value_gradient", nodes, names, "The objective and its gradient.")
+        self.kernels.add("value_gradient", nodes, names, "The objective and its gradient.", tables=False)
         return names, slopes
 
     def _hessian(self, free: Reparametrised, slopes: Sequence[Node]) -> None:
@@ -162,17 +207,50 @@ class _File:
             for i, v in enumerate(free.unknowns)
             for u in free.unknowns[i:]
         }
-        self.kernels.add("hessian", blocks, [v.name for v in free.unknowns], "The Hessian, in blocks.")
+        names = [v.name for v in free.unknowns]
+        self.kernels.add("hessian", blocks, names, "The Hessian, in blocks.", tables=False)
 
     def _squares(self, squares: Any) -> None:
         self.free = squares.free
         names = [v.name for v in self.free.unknowns]
-        self.kernels.add("residual", squares.outputs, names, "Residuals and their Jacobians.")
+        self.kernels.add("residual", squares.outputs, names, "Residuals and their Jacobians.", tables=False)
         self._hessian(self.free, gradients(self.free.objective, list(self.free.unknowns)))
-        self.shapes = [t.node.shape for t in squares.terms]
-        self.roots = [sympy.sqrt(2 * t.weight) for t in squares.terms]
-        self._optimizer()
-        self.bundle.add(stacked, oracle_of)
+        terms = squares.terms
+        self.flat = self._optimizer(self.free, len(terms))
+        self.roots = [f"float({size_text(sympy.sqrt(2 * t.weight))})" for t in terms]
+        self.flat.squares([len(t.node.shape) for t in terms])
+        self.flat.hessian()
+
+    def _separable(self, composite: Any) -> None:
+        self.free = reparametrise(self.posed.minimised, self.posed.unknowns)
+        names = [v.name for v in composite.unknowns]
+        smooth = {**composite.outputs, **composite.blocks}
+        self.kernels.add(
+            "smooth", smooth, names, "The smooth part, its gradient and its Hessian.", tables=False
+        )
+        self.kernels.add("limits", composite.limits, names, "Weights of |x|, slopes and offsets of bounds.")
+        self.kernels.add("stated", {VALUE: self.posed.minimised}, names, "The objective as it was stated.")
+        self.bundle.add(
+            certify_separable,
+            Layout,
+            separable.limits_on,
+            separable.settle,
+            running.caller,
+            running.loop_data,
+        )
+        if composite.quadratic:
+            self.bundle.add(quadratic.minimum)
+        else:
+            loop = proximal_newton.proximal_newton
+            self.bundle.compiled["proximal_newton"] = f"@compiled\n{on_data(loop, ['oracle'])}"
+            self.bundle.add(loop)
+        self.flat = FlatFunctions(self.kernels, names, [v.order for v in composite.unknowns])
+        self.flat.oracle()
+        structure = composite.structure
+        self.kernels.tables += [
+            f"WEIGHTS = {in_tuple(repr(v.name) for v in structure.weights)}",
+            f"BOUNDS = {in_tuple(repr(b.unknown.name) for b in structure.bounds)}",
+        ]
 
     def _constrained(self) -> None:
         derived = self.posed.constrained
@@ -194,7 +272,12 @@ class _File:
         if signs:
             add_("signs", signs, moving, "How the objective changes with them; must not be negative.")
         self.bundle.add(
-            interior_point.solve, functions_of, certify_kkt, running.inside, interior_point.Functions
+            interior_point.solve,
+            functions_of,
+            certify_kkt,
+            running.caller,
+            running.inside,
+            interior_point.Functions,
         )
         source = self.bundle.parts["solve"]
         self.bundle.parts["solve"] = source.replace("def solve(", "def interior_point(", 1)
@@ -210,7 +293,6 @@ class _File:
             points.starting_point,
             points.free_point,
             points.stated_point,
-            running.caller,
             files.load_arrays,
             files.save_arrays,
             files.numbers,
@@ -257,6 +339,8 @@ class _File:
         lines = [f'compiled = njit(fastmath={flags}, error_model="numpy", nogil=True, cache=True{checks})']
         plain = sorted(n for n in self.kernels.used if n in PLAIN)
         lines += [f"{name} = math.{name}" for name in plain]
+        if self.flat is not None:
+            lines += LOOP_DECORATORS
         texts = ["\n".join(lines)]
         for name in sorted(self.kernels.used - set(plain) - {"compiled"}):
             texts.append(library_text(name))
@@ -275,7 +359,12 @@ class _File:
             f"    maximize={self.posed.sense == 'maximize'},\n"
             ")"
         )
-        return TABLES.format(statement=statement, tables="\n".join(self.kernels.tables))
+        tables = list(self.kernels.tables)
+        if self.flat is not None:
+            tables.append(
+                f"LOOP_DATA = {in_tuple(map(repr, self.flat.data))}  # d0, d1, … of the compiled loop"
+            )
+        return TABLES.format(statement=statement, tables="\n".join(tables))
 
     def _tail(self) -> str:
         if self.tail is CONSTRAINED:
@@ -298,21 +387,22 @@ class _File:
                 signs=called("signs", any(k.slope is not None for k in kinks)),
                 slacks=in_tuple(repr((k.slack.name, k.sign)) for k in kinks),
             )
+        assert self.flat is not None
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
-        begin = BEGIN[self.method]
-        names = in_tuple(map(repr, self.functions))
-        if self.tail is SQUARES:
-            return SQUARES.format(
+        if self.tail is SEPARABLE:
+            composite = self.posed.composite
+            assert composite is not None
+            tail = SEPARABLE.format(
                 unknowns=unknowns,
-                begin=begin,
-                functions=names,
-                shapes=in_tuple(map(shape_text, self.shapes)),
-                roots=in_tuple(f"float({size_text(r)})" for r in self.roots),
+                loop=(QUADRATIC if composite.quadratic else NEWTON).strip("\n") + "\n",
+                most=5000 if composite.quadratic else 100,
             )
-        return FREE.format(
+            return "\n\n\n".join([*self.flat.texts, tail.strip("\n")])
+        kinds = [k for k in PAIRS if re.search(rf"^def {k}\(", "\n".join(self.flat.texts), re.M)]
+        tail = SMOOTH.format(
             unknowns=unknowns,
-            begin=begin,
-            functions=names,
-            hessian=called("hessian", "hessian" in METHODS[self.method].needs, none="None"),
-            hvp=called("hvp", "hvp" in METHODS[self.method].needs, none="None"),
+            roots=f", {in_tuple(self.roots)}" if self.roots else "",
+            hessian="hessian(x, data)" if "hessian" in kinds else "None",
+            pairs="".join(PAIRS[k] for k in kinds),
         )
+        return "\n\n\n".join([*self.flat.texts, self.loop.strip("\n"), tail.strip("\n")])

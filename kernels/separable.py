@@ -16,7 +16,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import EPS, NAN, KktCertificate
-from .optimizers.penalties import PENALTIES
+from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 
 
@@ -50,7 +50,7 @@ def certify_separable(
         return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
     size = max(abs(total), 1.0)
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
-    gaps = PENALTIES["separable"].distance(g, x, l1, low, high)
+    gaps = separable_distance(g, x, l1, low, high)
     lengths = np.maximum(1.0, np.abs(x))
     curvature = None
     if h is not None:

@@ -18,9 +18,10 @@ from ..sizes import Binding
 from .bound import as_argument
 from .cache import load
 from .compile import Kernel, entry_of
+from .flat import Flat, identifier
 from .inline import inlined
 from .optimizers import proximal_newton, quadratic
-from .oracle import VALUE, Array, Layout, gradient_key, hessian_key
+from .oracle import Array, Layout
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ class Whole:
         self.single = tuple(len(s) for s in layout.shapes) == (1,)
         given = {name: f"d{k}" for k, name in enumerate(self.data)}
         sizes = [f"n{k}" for k in range(len(program.size_inputs))]
-        flat = _Flat(layout)
+        flat = Flat(layout.names, [len(s) for s in layout.shapes])
         lengths = [] if self.single else flat.lengths
         for i, name in enumerate(layout.names):
             given[name] = "x" if self.single else flat.part(i)
         inputs = [given[v.name] for v in program.inputs] + sizes
-        results = ", ".join(_identifier(k) for k in kernel.names)
+        results = ", ".join(identifier(k) for k in kernel.names)
         extra = [*(f"d{k}" for k in range(len(self.data))), *sizes, *lengths]
         body = [f"({results},) = evaluate({', '.join(inputs)})", *flat.gathered(kernel.names, self.single)]
         parameters = ["x", *extra] if loop.moving else extra
@@ -103,63 +104,3 @@ class Whole:
         x = np.empty(layout.size)
         entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, x, x, x, x, 0.5, 1])
         return partial(entry, *fixed)
-
-
-class _Flat:
-    """Source text for the parts of a flat vector; `k0_1` is the second length of the first unknown."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.names = layout.names
-        self.orders = [len(s) for s in layout.shapes]
-        self.lengths = [f"k{i}_{j}" for i, order in enumerate(self.orders) for j in range(order)]
-        self.starts = ["0"]
-        for i in range(len(self.orders)):
-            before = "" if self.starts[-1] == "0" else self.starts[-1] + " + "
-            self.starts.append(before + self.count(i))
-
-    def count(self, i: int) -> str:
-        """The number of entries of an unknown."""
-        return "*".join(f"k{i}_{j}" for j in range(self.orders[i])) or "1"
-
-    def place(self, i: int) -> str:
-        """Its index or slice."""
-        return f"{self.starts[i]}:{self.starts[i + 1]}" if self.orders[i] else self.starts[i]
-
-    def part(self, i: int) -> str:
-        """The unknown itself, in its shape."""
-        view = f"x[{self.place(i)}]"
-        if self.orders[i] < 2:
-            return view
-        return f"{view}.reshape(({', '.join(f'k{i}_{j}' for j in range(self.orders[i]))}))"
-
-    def gathered(self, outputs: tuple[str, ...], single: bool) -> list[str]:
-        """Lines that put gradient and Hessian into flat arrays and return them."""
-        first = ["value"] if VALUE in outputs else []
-        if single:
-            a = self.names[0]
-            made = [_identifier(gradient_key(a)), _identifier(hessian_key(a, a))]
-            if hessian_key(a, a) in outputs:
-                return [f"return {', '.join([*first, *made])}"]
-            return [f"g = {made[0]}", f"return {', '.join([*first, 'g', 'np.zeros((g.size, g.size))'])}"]
-        lines = [f"size = {self.starts[-1]}", "g, h = np.zeros(size), np.zeros((size, size))"]
-        for i, a in enumerate(self.names):
-            lines.append(f"g[{self.place(i)}] = {self._flat(gradient_key(a), [i])}")
-            for j, b in enumerate(self.names):
-                if hessian_key(a, b) in outputs:
-                    block = self._flat(hessian_key(a, b), [i, j])
-                    lines.append(f"h[{self.place(i)}, {self.place(j)}] = {block}")
-                    if i != j:
-                        turned = f"{block}.T" if self.orders[i] and self.orders[j] else block
-                        lines.append(f"h[{self.place(j)}, {self.place(i)}] = {turned}")
-        return [*lines, f"return {', '.join([*first, 'g', 'h'])}"]
-
-    def _flat(self, key: str, unknowns: list[int]) -> str:
-        kept = [i for i in unknowns if self.orders[i]]
-        if all(self.orders[i] == 1 for i in kept):
-            return _identifier(key)
-        return f"{_identifier(key)}.reshape(({', '.join(self.count(i) for i in kept)},))"
-
-
-def _identifier(key: str) -> str:
-    """An identifier for an output; users' names never reach the source."""
-    return "value" if key == VALUE else "r" + "".join(f"{ord(c):x}" for c in key)

@@ -94,8 +94,8 @@ def sweep(g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array) -> t
             moved = abs(step) * (curve if curve > 1e-300 else 1e-300)
             if moved > largest:
                 largest = moved
-            before = (old > 0.0) - (old < 0.0) + 4 * (old == low[i]) + 8 * (old == high[i])
-            after = (new > 0.0) - (new < 0.0) + 4 * (new == low[i]) + 8 * (new == high[i])
+            before = 1 * (old > 0.0) - (old < 0.0) + 4 * (old == low[i]) + 8 * (old == high[i])
+            after = 1 * (new > 0.0) - (new < 0.0) + 4 * (new == low[i]) + 8 * (new == high[i])
             changes += before != after
     return largest, changes
 
@@ -147,7 +147,7 @@ def exact(
         return 1
     for r in range(count):
         i = free[r]
-        b[r] = q[i] - l1[i] * ((x[i] > 0.0) - (x[i] < 0.0))
+        b[r] = q[i] - l1[i] * (1 * (x[i] > 0.0) - (x[i] < 0.0))
         for k in range(r + 1):
             a[r, k] = g[i, free[k]]
     if not cholesky_solve(a, b, count):

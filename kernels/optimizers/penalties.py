@@ -103,7 +103,7 @@ def _separable_value(x: Vector, weight: Any, low: Any, high: Any) -> float:
     return float((weight * np.abs(x)).sum()) + _inside(x, low, high)
 
 
-def _separable_distance(g: Vector, x: Vector, weight: Any, low: Any, high: Any) -> Vector:
+def separable_distance(g: Vector, x: Vector, weight: Any, low: Any, high: Any) -> Vector:
     left, right = g + np.where(x > 0, weight, -weight), g + np.where(x < 0, -weight, weight)
     upward = np.where(x < high, np.maximum(-right, 0.0), 0.0)
     return np.maximum(upward, np.where(x > low, np.maximum(left, 0.0), 0.0))
@@ -166,7 +166,7 @@ PENALTIES: dict[str, Penalty] = {
             "Σ λᵢ|xᵢ|, low ≤ x ≤ high",
             _separable_value,
             lambda v, t, weight, low, high: np.clip(soft(v, t * weight), low, high),
-            _separable_distance,
+            separable_distance,
         ),
     )
 }

@@ -19,10 +19,19 @@ class Kernels:
     texts: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+    outputs: dict[str, list[str]] = field(default_factory=dict)
     checks: bool = False
     rows: str = ""
 
-    def add(self, label: str, nodes: Mapping[str, Node], unknowns: Sequence[str], comment: str) -> None:
+    def add(
+        self,
+        label: str,
+        nodes: Mapping[str, Node],
+        unknowns: Sequence[str],
+        comment: str,
+        tables: bool = True,
+    ) -> None:
         """One kernel: its functions are called `label_…`, and its inputs and outputs are tables of strings."""
         kernel = compile_nodes(nodes, unknowns=list(unknowns))
         program = kernel.program
@@ -38,7 +47,9 @@ class Kernels:
         )
         self.texts.append(f"# {comment}\n\n\n{body.rstrip()}")
         inputs = [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
-        self.tables.append(f"{label.upper()}_INPUTS = {in_tuple(map(repr, inputs))}")
-        self.tables.append(f"{label.upper()}_OUTPUTS = {in_tuple(map(repr, nodes))}")
+        self.inputs[label], self.outputs[label] = inputs, list(nodes)
+        if tables:
+            self.tables.append(f"{label.upper()}_INPUTS = {in_tuple(map(repr, inputs))}")
+            self.tables.append(f"{label.upper()}_OUTPUTS = {in_tuple(map(repr, nodes))}")
         if not self.rows and program.data_size is not None and program.data_size.is_Symbol:
             self.rows = program.data_size.name

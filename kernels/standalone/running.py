@@ -10,8 +10,8 @@ import numpy as np
 
 from ..certificate import Certificate
 from ..optimizers.interior_point import Answer, Functions, polish, snapped
-from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, scaled_gradient
-from ..oracle import Oracle
+from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
+from ..oracle import Layout
 
 
 def caller(kernel: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], given: dict[str, Any]) -> Any:
@@ -31,60 +31,79 @@ def caller(kernel: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], given
     return evaluate
 
 
+def loop_data(
+    names: tuple[str, ...], given: dict[str, Any], layout: Layout, more: tuple[float, ...] = ()
+) -> Any:
+    """The data of the compiled loop as one tuple: arrays and numbers by name, others, the lengths of the unknowns."""
+    values: list[Any] = []
+    for name in names:
+        value = given[name]
+        array = np.require(value, np.float64, ["C", "A"])
+        values.append(value if isinstance(value, int) else array if array.ndim else float(array))
+    return (*values, *more, *(int(k) for shape in layout.shapes for k in shape))
+
+
 def descend(
-    oracle: Oracle,
-    functions: tuple[str, ...],
     begin: Callable[..., Any],
-    step: Callable[..., Any],
+    advance: Callable[..., Any],
     x: Any,
+    data: Any,
     judge: Callable[[Any, float], Certificate],
     *,
     tolerance: float,
     max_iterations: int,
     max_time: float | None,
 ) -> tuple[Any, Certificate, str, int]:
-    """Steps until the certificate holds or something ends the run: (best point, certificate, message, steps)."""
+    """Steps until the certificate holds or something ends the run: (best point, certificate, message, steps).
+
+    The compiled loop runs as far as the aim. It returns in between so that the clock and Ctrl-C are heard: after a
+    hundred steps of small problems and one of large ones, then about five times a second.
+    """
+    state = tuple(begin(x, data))
+    first, best = state[1], [x, state[1]]
+    advance(state, np.inf, first, *best, 0, data)  # compiled, or read from the disk, before the clock runs
     began = time.perf_counter()
-    f, g = oracle.value_gradient(x)
-    first, best, aim = f, (x, f), tolerance
-    state = begin(oracle, x, f, g)
-    called = [getattr(oracle, name) for name in functions]
-    message, iteration, magnitude = "", 0, 1.0
+    amount = sum(np.size(part) for part in data)
+    few = 100 if amount <= 100_000 else 1
+    message, iteration, magnitude, aim = "", 0, 1.0, tolerance
     try:
-        for iteration in range(max_iterations + 1):
+        while True:
+            entered = time.perf_counter()
+            many = min(few, max_iterations - iteration) if max_time is None or iteration else 1
+            state, *best, taken, measure = advance(state, aim, first, *best, many, data)
+            iteration += taken
+            spent = time.perf_counter() - entered
+            few = max(1, min(4 * few, int(0.2 * max(taken, 1) / max(spent, 1e-9))))
             gain = first - best[1]
             magnitude = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
-            if state.status == UNBOUNDED or state.f < -1e20 * max(1.0, abs(first)):
+            x, f, _, status = state[:4]
+            if status == UNBOUNDED or f < -1e20 * max(1.0, abs(first)):
                 message = "the objective is unbounded below"
                 break
-            if state.status == NOT_FINITE:
+            if status == NOT_FINITE:
                 where = "at the start" if iteration == 0 else "during the run"
                 message = f"the objective or a derivative of it is not finite {where}"
                 break
-            if np.abs(state.x).max(initial=0.0) > 1e60:
+            if np.abs(x).max(initial=0.0) > 1e60:
                 message = "no minimum is attained: the unknowns grow without bound"
                 break
-            measure = scaled_gradient(state.x, state.f, state.g, magnitude)
             if measure <= aim:
-                proof = judge(state.x, magnitude)
+                proof = judge(x, magnitude)
                 if proof.ok(tolerance):
-                    best = polished(state, step, called, magnitude)
+                    best = polished(advance, state, measure, first, best[1], data)
                     break
                 if proof.runs_away() and aim <= 1e-3 * tolerance:
                     break
                 aim = max(min(aim, measure) / 10.0, 1e-8 * tolerance)
-            if state.status in (STALLED, FINISHED):
+            if status in (STALLED, FINISHED):
                 message = "no further step improves the objective"
                 break
-            if iteration == max_iterations:
+            if iteration >= max_iterations:
                 message = f"not converged after {max_iterations} iterations"
                 break
             if max_time is not None and time.perf_counter() - began >= max_time:
                 message = f"not converged within {max_time:g} s ({iteration} iterations)"
                 break
-            state = step(state, *called)
-            if not np.isfinite(best[1]) or state.f <= best[1] + 1e-12 * abs(best[1]):
-                best = (state.x, state.f)
     except KeyboardInterrupt:
         message = f"interrupted after {iteration} iterations; the best point so far is kept"
     proof = judge(best[0], magnitude)
@@ -93,18 +112,19 @@ def descend(
     return best[0], proof, found, iteration
 
 
-def polished(state: Any, step: Callable[..., Any], called: list[Any], magnitude: float) -> tuple[Any, float]:
-    """A few more steps while each at least halves the gradient."""
+def polished(
+    advance: Callable[..., Any], state: Any, measure: float, first: float, least: float, data: Any
+) -> list[Any]:
+    """A few more steps while each at least halves the gradient: point and value."""
     best = state
     for _ in range(3):
-        before = scaled_gradient(best.x, best.f, best.g, magnitude)
-        if before <= 1e-14:
+        if measure <= 1e-14:
             break
-        after = step(best, *called)
-        if after.status != RUNNING or scaled_gradient(after.x, after.f, after.g, magnitude) > 0.5 * before:
+        after, _, _, _, smaller = advance(best, 0.0, first, best[0], least, 1, data)
+        if after[3] != RUNNING or smaller > 0.5 * measure:
             break
-        best = after
-    return best.x, best.f
+        best, measure = after, smaller
+    return [best[0], best[1]]
 
 
 def inside(functions: Functions, solve: Callable[..., Answer], z: Any, max_time: float | None) -> Any:

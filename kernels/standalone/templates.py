@@ -22,27 +22,27 @@ TABLES = """{statement}
 
 {tables}"""
 
-_RUN = '''
-def begin(oracle, x, f, g):
-    """The optimizer's first state."""
-    return {begin}
+SMOOTH = '''
+def on_data(arrays, sizes):
+    """Where the unknowns lie in a flat vector, and the data of the compiled loop."""
+    layout = Layout.of({unknowns})
+    return layout, loop_data(LOOP_DATA, {{**sizes, **arrays}}, layout{roots})
 
 
 def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=None, seed=0):
     """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
     found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
-    oracle, hessian = functions_on(found, sizes)
-    layout = oracle.layout
+    layout, data = on_data(found, sizes)
     x = layout.pack(free_point(STATEMENT, starting_point(STATEMENT, sizes, found, seed)))
 
     def judge(x, magnitude):
-        f, g = oracle.value_gradient(x)
+        f, g = value_gradient(x, data)
         return certify(
             f,
             g,
             x,
-            hessian=None if hessian is None else hessian(x),
-            gradient_at=lambda point: oracle.value_gradient(point)[1],
+            hessian={hessian},
+            gradient_at=lambda point: value_gradient(point, data)[1],
             magnitude=magnitude,
             tolerance=tolerance,
             layout=layout,
@@ -50,11 +50,10 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=N
 
     with np.errstate(all="ignore"):
         x, proof, message, steps = descend(
-            oracle,
-            {functions},
             begin,
-            step,
+            advance,
             x,
+            data,
             judge,
             tolerance=tolerance,
             max_iterations=max_iterations,
@@ -69,58 +68,86 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=N
 def derivatives(data):
     """What `--check` compares: the size of a point, and (name, function, derivative)."""
     found, sizes = checked(STATEMENT, data, {{}})
-    oracle, hessian = functions_on(found, sizes)
-    pairs = [("gradient", lambda x: oracle.value_gradient(x)[0], lambda x: oracle.value_gradient(x)[1])]
-    if hessian is not None:
-        pairs.append(("Hessian", lambda x: oracle.value_gradient(x)[1], hessian))
-    return oracle.size, pairs
+    layout, data = on_data(found, sizes)
+    return layout.size, [
+        ("gradient", lambda x: value_gradient(x, data)[0], lambda x: value_gradient(x, data)[1]),
+{pairs}    ]
 '''
 
-FREE = (
-    '''
-def functions_on(arrays, sizes):
-    """The objective on these data as functions of one flat vector, and its Hessian if there is one."""
-    given = {{**sizes, **arrays}}
+PAIRS = {
+    "residual_jacobian": """\
+        ("Jacobian", lambda x: residual_jacobian(x, data)[0], lambda x: residual_jacobian(x, data)[1]),
+""",
+    "hessian": '        ("Hessian", lambda x: value_gradient(x, data)[1], lambda x: hessian(x, data)),\n',
+}
+
+SEPARABLE = '''
+def loop_on(l1, low, high, data):
+    """The compiled loop on these data: a function of point, tolerance and most steps; status and steps."""
+{loop}
+
+def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=None, seed=0):
+    """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
+    found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
+    given = {{**sizes, **found}}
+    layout, data = on_data(found, sizes)
+    limits = caller(limits_evaluate, LIMITS_INPUTS, LIMITS_OUTPUTS, given)({{}})
+    l1, low, high = limits_on(limits, WEIGHTS, BOUNDS, layout)
+    stated = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
+    x = layout.pack(starting_point(STATEMENT, sizes, found, seed))
+
+    def judge(x):
+        f, g, h = oracle(x, data)
+        value = float(stated(layout.unpack(x))["value"])
+        return certify_separable(
+            f, g, h, l1, low, high, x, statement_value=value, tolerance=tolerance, layout=layout
+        )
+
+    with np.errstate(all="ignore"):
+        x, proof, message, steps = settle(
+            loop_on(l1, low, high, data),
+            judge,
+            x,
+            (l1, low, high),
+            layout,
+            max_iterations=max_iterations,
+            max_time=max_time,
+        )
+    value = -proof.value if STATEMENT.maximize else proof.value
+    return Solution(layout.unpack(x), value, proof.ok(), message, proof, steps)
+
+
+def on_data(arrays, sizes):
+    """Where the unknowns lie in a flat vector, and the data of the compiled loop."""
     layout = Layout.of({unknowns})
-    value_gradient = caller(value_gradient_evaluate, VALUE_GRADIENT_INPUTS, VALUE_GRADIENT_OUTPUTS, given)
-    oracle = oracle_of(
-        layout,
-        value_gradient,
-        hessian={hessian},
-        hvp={hvp},
-    )
-    return oracle, oracle.hessian if "hessian" in oracle.has else None
+    return layout, loop_data(LOOP_DATA, {{**sizes, **arrays}}, layout)
 
+
+def derivatives(data):
+    """What `--check` compares: the size of a point, and (name, function, derivative), of the smooth part."""
+    found, sizes = checked(STATEMENT, data, {{}})
+    layout, data = on_data(found, sizes)
+    return layout.size, [
+        ("gradient", lambda x: oracle(x, data)[0], lambda x: oracle(x, data)[1]),
+        ("Hessian", lambda x: oracle(x, data)[1], lambda x: oracle(x, data)[2]),
+    ]
 '''
-    + _RUN
-)
 
-SQUARES = (
-    '''
-def functions_on(arrays, sizes):
-    """½‖r(x)‖² on these data, r and its Jacobian as functions of one flat vector, and the Hessian."""
-    given = {{**sizes, **arrays}}
-    layout = Layout.of({unknowns})
-    evaluate = caller(residual_evaluate, RESIDUAL_INPUTS, RESIDUAL_OUTPUTS, given)
-    residual_jacobian = stacked(evaluate, layout, {shapes}, {roots})
+NEWTON = """
+    def loop(x, tolerance, most):
+        _, _, status, steps, _ = proximal_newton(data, l1, low, high, x, tolerance, most)
+        return status, steps
 
-    def value_gradient(x):
-        r, J = residual_jacobian(x)
-        return 0.5 * float(r @ r), J.T @ r
+    return loop
+"""
 
-    blocks = caller(hessian_evaluate, HESSIAN_INPUTS, HESSIAN_OUTPUTS, given)
-    oracle = Oracle(
-        layout.size,
-        value_gradient,
-        hessian=lambda x: assemble(layout, blocks(layout.unpack(x))),
-        residual_jacobian=residual_jacobian,
-        layout=layout,
-    )
-    return oracle, oracle.hessian
+QUADRATIC = """
+    def loop(x, tolerance, most):
+        _, g, h = oracle(np.zeros(x.size), data)
+        return (0 if minimum(h, g, l1, low, high, x, tolerance, most) == 0 else NO_MODEL), 1
 
-'''
-    + _RUN
-)
+    return loop
+"""
 
 CONSTRAINED = '''
 SLACKS = {slacks}  # (name, +1: above what it stands for, -1: below)
