@@ -64,7 +64,8 @@ def _plain(statement: Statement, scope: Scope) -> list[str]:
     if statement.op in ("max", "min"):
         return lines + at(f"{target} = top")
     lines += at("total = 0.0") + over(f"total += 1.0 if {entry} == top else 0.0")
-    return lines + at("share = 1.0 / total") + over(f"{target} = share if {entry} == top else 0.0")
+    lines += at("share = 1.0 / total if total > 0.0 else math.nan")  # nothing equals nan
+    return lines + over(f"{target} = share if {entry} == top else 0.0 * share")
 
 
 def _shared(statements: dict[str, Statement], scope: Scope) -> list[str]:

@@ -206,12 +206,9 @@ class Lowering:
             texts = [self.read(o, here) for o in node.operands]
             if node.op == "power":
                 return self.make("map", power_text(texts[0], node.param("exponent")), "power")
-            # selections and no call, so that loops around it vectorise
-            sign = "((1.0 if {0} > 0.0 else 0.0) - (1.0 if {0} < 0.0 else 0.0))"
-            kernel = sign if node.op == "sign" else operator.kernel
             settings = {name: str(value) for name, value in node.params}
             inside = [t if t.startswith("{") else f"({t})" for t in texts]
-            return self.make("map", kernel.format(*inside, **settings), node.op)
+            return self.make("map", operator.kernel.format(*inside, **settings), node.op)
         if node.op in RULES:
             return RULES[node.op](self, node)
         rule = getattr(self, f"_{node.op}", None)

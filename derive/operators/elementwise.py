@@ -12,6 +12,7 @@ is a function of the language with its derivatives, print, source for three targ
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -42,6 +43,7 @@ class Elementwise(Operator):
     source      how NumPy, JAX and PyTorch spell it (see `Operator`); without one, as its statement
     sign        facts that every result has; `keeps` lists facts handed on from the operands
     odd, even   f(-x) = -f(x), f(-x) = f(x)
+    deciding    how many of the first operands make nan where they are nan; all of them if 0
     domain      where it is defined: everywhere, or for arguments that are "positive", "within 1" or "above 1"
     """
 
@@ -56,6 +58,7 @@ class Elementwise(Operator):
     odd: bool = False
     even: bool = False
     same_on: str = ""  # a fact of the argument under which f(x) = x
+    deciding: int = 0
     domain: str = ""
     subgradient: str = ""
     constants: bool = True  # whether a constant argument is worked out exactly by SymPy
@@ -92,9 +95,23 @@ class Elementwise(Operator):
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         numbers = [float(v) for _, v in params]
-        return domain.elementwise(
+        found = domain.elementwise(
             self.scalar(params), lambda *xs: self.numpy(*xs, *numbers) if numbers else self.numpy(*xs), arrays
         )
+        if domain.name == "sympy" or not self.has_cases(params):
+            return found
+        lost = functools.reduce(np.logical_or, [a != a for a in arrays[: self.deciding or self.arity]])
+        if not np.any(lost):
+            return found
+        return np.where(lost, domain.array(np.nan), found).astype(found.dtype)
+
+    def has_cases(self, params: Params) -> bool:
+        """Whether the statement tells cases apart, none of which holds at nan."""
+        key = ("cases", params)
+        if key not in self._partials:
+            symbols = sympy.symbols(f"x:{self.arity}", real=True)
+            self._partials[key] = sympy.sympify(self.scalar(params)(*symbols)).has(sympy.Piecewise)
+        return bool(self._partials[key])
 
     def facts(self, operands: Sequence[Node], params: Params) -> Iterable[str]:
         found = set(self.sign)
@@ -374,7 +391,15 @@ _record(
     same_on="nonnegative",
     subgradient="sign(0) = 0",
 )
-_record("sign", SIGN, np.sign, "sign({0})", sign=("integer",), keeps=_POSITIVE, odd=True)
+_record(  # the kernels of cases are selections and no calls, so that loops around them vectorise; nan stays nan
+    "sign",
+    SIGN,
+    np.sign,
+    "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})",
+    sign=("integer",),
+    keeps=_POSITIVE,
+    odd=True,
+)
 _record(
     "relu",
     lambda x: sympy.Piecewise((x, x > 0), (0, True)),
@@ -390,7 +415,7 @@ _record(
     "step",
     STEP,
     lambda x: np.where(x > 0, 1.0, 0.0).astype(np.result_type(x)),
-    "(1.0 if {0} > 0 else 0.0)",
+    "(1.0 if {0} > 0.0 else 0.0 if {0} <= 0.0 else {0})",
     "\\mathbf{1}[{0} > 0]",
     sign=("nonnegative", "integer"),
     source=_spelled(
@@ -401,7 +426,7 @@ _record(
     "maximum",
     _maximum_statement,
     np.maximum,
-    "max({0}, {1})",
+    "larger({0}, {1})",
     "\\max({0}, {1})",
     arity=2,
     keeps=_POSITIVE,
@@ -411,7 +436,7 @@ _record(
     "minimum",
     lambda x, y: (x + y - ABS(x - y)) / 2,
     np.minimum,
-    "min({0}, {1})",
+    "smaller({0}, {1})",
     "\\min({0}, {1})",
     arity=2,
     keeps=_POSITIVE,
@@ -421,9 +446,10 @@ _record(
     "where",
     lambda c, a, b: sympy.Piecewise((b, sympy.Eq(c, 0)), (a, True)),
     lambda c, a, b: np.where(c != 0, a, b),
-    "({1} if {0} != 0 else {2})",
+    "({0} if {0} != {0} else {1} if {0} != 0.0 else {2})",
     "\\operatorname{where}({0}, {1}, {2})",
     arity=3,
+    deciding=1,
     source="{m}.where({0} != 0, {1}, {2})",
 )
 _record(

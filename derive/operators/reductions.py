@@ -31,9 +31,13 @@ def _labels(
     return (*lead, *kept), inner, (*lead, *inner)
 
 
-def _object_max(a: Array, axes: tuple[int, ...], keep: bool) -> Array:
-    """The largest entry, for arrays of Python numbers too."""
-    return np.asarray(np.max(a, axis=axes, keepdims=keep))
+def _extreme(a: Array, axes: tuple[int, ...], keep: bool, sign: int = 1) -> Array:
+    """The largest (smallest) entry; nan where one is, also among Python numbers, which NumPy compares."""
+    found = np.asarray((np.max if sign > 0 else np.min)(a, axis=axes, keepdims=keep), dtype=a.dtype)
+    if a.dtype != object:
+        return found
+    lost = np.asarray(a != a)
+    return np.where(lost.any(axis=axes, keepdims=keep), a[lost][0], found) if lost.any() else found
 
 
 @final
@@ -59,7 +63,7 @@ class LogSumExp(Operator):
         if domain.name == "sympy":
             total = np.asarray(domain.elementwise(sympy.exp, np.exp, [x])).sum(axis=axes)
             return domain.elementwise(sympy.log, np.log, [np.asarray(total, dtype=object)])
-        top = _object_max(x, axes, True)
+        top = _extreme(x, axes, True)
         if domain.name == "float":
             top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
         shifted = domain.elementwise(sympy.exp, np.exp, [np.asarray(x - top, dtype=x.dtype)])
@@ -113,7 +117,7 @@ class Softmax(Operator):
         if domain.name == "sympy":
             e = np.asarray(domain.elementwise(sympy.exp, np.exp, [x]))
         else:
-            shifted = np.asarray(x - _object_max(x, axes, True), dtype=x.dtype)
+            shifted = np.asarray(x - _extreme(x, axes, True), dtype=x.dtype)
             e = domain.elementwise(sympy.exp, np.exp, [shifted])
         return np.asarray(e / e.sum(axis=axes, keepdims=True), dtype=x.dtype)
 
@@ -151,8 +155,7 @@ class Extreme(Operator):
         if domain.name == "sympy":
             choose = sympy.Max if self.sign > 0 else sympy.Min
             return _reduce_objects(arrays[0], _axes(params), choose)
-        function = np.max if self.sign > 0 else np.min
-        return np.asarray(function(arrays[0], axis=_axes(params)))
+        return _extreme(arrays[0], _axes(params), False, self.sign)
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
         outer, inner, result = _labels(node, adjoint, reduced=True)
@@ -194,9 +197,12 @@ class ExtremeShare(Operator):
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         (x,), axes = arrays, _axes(params)
-        top = (np.max if self.sign > 0 else np.min)(x, axis=axes, keepdims=True)
+        top = _extreme(x, axes, True, self.sign)
         hits = (x == top).astype(int)
-        return np.asarray(domain.array(hits) / domain.array(hits.sum(axis=axes, keepdims=True)))
+        count = np.maximum(
+            hits.sum(axis=axes, keepdims=True), 1
+        )  # 0 where nan is the largest, which equals nothing
+        return np.asarray(np.where(top != top, top, domain.array(hits) / domain.array(count)))
 
     def vjp(self, node: Apply, index: int, adjoint: Node) -> Node:
         raise AssertionError("piecewise constant: not differentiable")

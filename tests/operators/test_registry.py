@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
@@ -10,11 +13,12 @@ import sympy
 from derive.build import add, negate, scale
 from derive.domains import Float, Mp
 from derive.evaluate import run
+from derive.kernels.compile import compile_nodes
 from derive.node import Node, Variable, variable
 from derive.operators import REGISTRY, Elementwise, apply, lookup
 from derive.sizes import Binding, sizes
 from derive.verify.sampling import draw
-from tests.oracle.samples import NUMBERS, samples
+from tests.oracle.samples import NUMBERS, SETTINGS, samples
 
 n, d = sizes("n d")
 BINDING = Binding(dict(NUMBERS))
@@ -128,3 +132,48 @@ def test_sums_of_facts() -> None:
     x = variable("x", (n,))
     square = apply("power", x, exponent=sympy.Integer(2))
     assert "positive" in add([(sympy.S.One, square), (sympy.S.One, apply("exp", x))]).facts
+
+
+NAN = [
+    (name, settings, place)
+    for name, operator in sorted(REGISTRY.items())
+    if isinstance(operator, Elementwise)
+    for settings in SETTINGS.get(name, [{}])
+    for place in range(operator.arity)
+]
+ALONG = [(name, axes) for name in SETTINGS if "axes" in SETTINGS[name][0] for axes in ((0,), (1,), (0, 1))]
+
+
+def _three_ways(node: Node, data: dict[str, np.ndarray], sizes_: dict[sympy.Symbol, int]) -> list[np.ndarray]:
+    """The node in double precision, in 50 digits and by the source of its kernel."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), mpmath.workdps(50):
+        warnings.simplefilter("ignore")
+        binding, many = Binding(sizes_), Mp(50)
+        (ordinary,) = run([node], data, binding, Float())
+        (exact,) = run([node], {k: many.array(a) for k, a in data.items()}, binding, many)
+        compiled = compile_nodes({"r": node}, backend="python")({k: data[k] for k in data})["r"]
+    return [ordinary, np.asarray(exact, dtype=float), np.asarray(compiled)]
+
+
+@pytest.mark.parametrize(("name", "settings", "place"), NAN)
+def test_nan_in_nan_out(name: str, settings: dict[str, Any], place: int) -> None:
+    """nan comes out where nan goes in, and nowhere else: in doubles, in 50 digits, in kernels; `where` may drop it."""
+    xs = [variable(f"x{i}", (n,)) for i in range(lookup(name).arity)]
+    data = {x.name: np.array([0.5, 2.5, 0.5]) for x in xs}
+    data[f"x{place}"] = np.array([-1.0, 2.5, -1.0])  # the logarithms are nan, 0.9, nan
+    node = apply(name, *(apply("log", x) if k == place else x for k, x in enumerate(xs)), **settings)
+    ordinary, exact, compiled = _three_ways(node, data, {n: 3})
+    assert (np.isnan(ordinary) == np.isnan(exact)).all() and (np.isnan(ordinary) == np.isnan(compiled)).all()
+    if (name, place) != ("where", 2):
+        assert np.isnan(ordinary[[0, 2]]).all()
+
+
+@pytest.mark.parametrize(("name", "axes"), ALONG)
+def test_nan_spoils_what_it_takes_part_in(name: str, axes: tuple[int, ...]) -> None:
+    """Along axes too: the largest of numbers and nan is nan."""
+    node = apply(name, apply("log", variable("x", (n, d))), axes=axes)
+    x = np.array([[1.0, 2.0, 3.0], [-1.0, 2.0, 4.0]])
+    lost = np.any(x < 0, axis=axes, keepdims=True)
+    wanted = np.broadcast_to(lost, x.shape) if node.order == 2 else np.any(x < 0, axis=axes)
+    for found in _three_ways(node, {"x": x}, {n: 2, d: 3}):
+        assert (np.isnan(found) == wanted).all()
