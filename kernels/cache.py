@@ -28,7 +28,7 @@ from ..errors import DeriveError
 
 _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
-LIBRARY = "special gamma rowwise narrow lanes smallproducts lapack library".split()
+LIBRARY = "special arrays apart gamma rowwise narrow lanes smallproducts lapack library".split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 

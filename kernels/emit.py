@@ -42,9 +42,9 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
-    "cross_rows_symmetric digamma dot_rows eliminate erf erfc exp expm1 form_rows full_width gemm gemm_add "
+    "cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows full_width gemm gemm_add "
     "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
-    "sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma turn_rows"
+    "shaped sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma turn_rows"
 ).split()
 #: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -191,7 +191,7 @@ class _Module:
     def _made(self) -> list[str]:
         """New arrays for them."""
         shapes = {k: self._shape(self.program.outputs[k].node.shape) for k in self._into()}
-        return [f"{name} = np.empty({shapes[k]}, np.{self.dtype})" for k, name in self._into().items()]
+        return [f"{name} = empty({shapes[k]}, np.{self.dtype})" for k, name in self._into().items()]
 
     def _copied(self) -> list[str]:
         """Sums that are results, copied out of `acc`: they would keep all of it alive."""
@@ -347,7 +347,7 @@ class _Module:
                 continue
             view = f"acc[{start}:{stop}]"
             if item.node.order > 1:
-                view += f".reshape({self._shape(item.node.shape)})"
+                view = f"shaped({view}, {self._shape(item.node.shape)})"
             if whole and self.dtype != "float64":
                 view += f".astype(np.{self.dtype})"
             lines.append(f"{name} = {view}")
@@ -493,12 +493,12 @@ class _Module:
         add = self.driver.append
         for item in sweep.written:
             number = self.names[item][1:]
-            add(f"w{number} = np.empty({self._shape(item.node.shape)}, np.{self.dtype})")
+            add(f"w{number} = empty({self._shape(item.node.shape)}, np.{self.dtype})")
         add(f"rows = max(1024, -(-{n} // 64))")
         add(f"chunks = -(-{n} // rows)")
         # Explicit loops: array expressions would cost a second of compile time for their error messages.
         add(f"width = {room}")
-        add("tree = np.empty((1 if chunks == 1 else 8, width))")
+        add("tree = empty((1 if chunks == 1 else 8, width), np.float64)")
         add("depth = 0")
         add("for chunk in range(chunks):")
         add("    for i0 in range(width):")

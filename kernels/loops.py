@@ -41,7 +41,7 @@ class Scope:
 
     def declare(self, name: str, extents: list[str], dtype: str = "") -> None:
         shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
-        self.declarations.append(f"{name} = np.empty(({shape}), np.{dtype or self.dtype})")
+        self.declarations.append(f"{name} = empty(({shape}), np.{dtype or self.dtype})")
 
     def scratch(self, extents: list[str], dtype: str = "") -> str:
         self._scratch += 1
@@ -179,4 +179,4 @@ def reshaped(statement: Statement, scope: Scope) -> list[str]:
         return [f"{name}[:] = {given}"]
     if not extents:
         return [f"{name} = {given}[{', '.join('0' for _ in statement.reads[0].item.node.shape)}]"]
-    return [f"# {name}: another shape", f"{name} = {source}.reshape(({shape}))"]
+    return [f"# {name}: another shape", f"{name} = shaped({source}, ({shape}))"]

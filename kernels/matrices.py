@@ -91,7 +91,7 @@ class _Matrices:
         head = [f"for {self.i} in range({self.size}):", *(f"    {line}" for line in rest)]
         pad = "    " * (1 + len(rest))
         cell = f"{right}[{', '.join([*(indices or ['0']), self.i])}]"
-        flat = right if len(width) <= 1 else f"{right}.reshape(({' * '.join(width)}, {self.size}))"
+        flat = right if len(width) <= 1 else f"shaped({right}, ({' * '.join(width)}, {self.size}))"
         lines = [*head, f"{pad}{cell} = {self._at(given, self.i, *indices)}"]
         lines.append(f"potrs({work}, {flat})")
         return [*lines, *head, f"{pad}{self._at(name, self.i, *indices)} = {cell}"]

@@ -19,6 +19,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+empty = np.empty
 larger, smaller = np.maximum, np.minimum
 exp, expm1, tanh, log, log1p, sqrt = np.exp, np.expm1, np.tanh, np.log, np.log1p, np.sqrt
 sin, cos, tan, sinh, cosh = np.sin, np.cos, np.tan, np.sinh, np.cosh
@@ -27,6 +28,11 @@ asin, acos, atan, asinh, acosh, atanh = (
 )  # fmt: skip
 erf, erfc, lgamma, digamma = _scipy.erf, _scipy.erfc, _scipy.gammaln, _scipy.digamma
 sigmoid = _scipy.expit
+
+
+def shaped(array: Any, shape: Any) -> Any:
+    """The entries in another shape."""
+    return array.reshape(shape)
 
 
 def cosigmoid(x: float) -> Any:

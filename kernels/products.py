@@ -177,7 +177,7 @@ class _Products:
             parts.pop()
         text = f"{name}[{', '.join(parts)}]" if parts else name
         if len(p) > 1 or len(q) > 1:
-            text += f".reshape(({self._count(p)}, {self._count(q)}))"
+            text = f"shaped({text}, ({self._count(p)}, {self._count(q)}))"
         return text + (".T" if turned else "")
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
@@ -219,7 +219,7 @@ class _Products:
         part = f"{copy}[:m]" if first[0] == self.statement.row else copy
         if len(first) == len(second) == 1:
             return part
-        return f"{part}.reshape(({self._count(first)}, {self._count(second)}))"
+        return f"shaped({part}, ({self._count(first)}, {self._count(second)}))"
 
     def _inner(self, order: Labels) -> dict[int, str]:
         start = len(self.form.batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import final
 
@@ -46,6 +47,9 @@ _printer = _Printer({"fully_qualified_modules": True})
 _coefficients = _Coefficients({"fully_qualified_modules": True})
 
 
+_POWER = re.compile(r"\b(\w+)\*\*(\d+)\b")
+
+
 @final
 class Sizes:
     """Names `n0`, `n1`, … for the symbolic sizes; users' names never reach the source."""
@@ -74,6 +78,10 @@ class Sizes:
             return str(int(value))
         if value not in self._texts:
             text = self.text(sympy.expand(value))
+            if (
+                "/" not in text
+            ):  # a power of whole numbers is a loop of numba's, compiled anew for every kernel
+                text = _POWER.sub(lambda m: "*".join([m[1]] * int(m[2])), text)
             self._texts[value] = f"int({text})" if "/" in text.replace("//", "") else text
         return self._texts[value]
 

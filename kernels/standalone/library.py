@@ -41,6 +41,18 @@ def smaller(a, b):
     """The smaller number; NaN where either is."""
     return a if a < b or a != a else b
 ''',
+    "empty": '''
+@compiled
+def empty(shape, dtype):
+    """A new array, not filled."""
+    return np.empty(shape, dtype)
+''',
+    "shaped": '''
+@compiled
+def shaped(array, shape):
+    """The entries of an array in row order, in another shape."""
+    return array.reshape(shape)
+''',
     "gemm": '''
 @compiled
 def gemm(left, right, out):

@@ -1,0 +1,73 @@
+"""Functions that are compiled once, and called by compiled code instead of compiled again inside it.
+
+numba hands the code of a function to every caller, to be optimised and translated once more there. The pass over the
+data is most of a kernel's compile time, and would be compiled three times over: as itself, inside its driver, inside a
+solver. A function marked here is known to its callers by a symbol alone. So it is one piece of machine code whoever
+calls it, threads, clusters and solvers included, and its results cannot depend on the caller.
+
+The symbol is the hash of module, name and types, so that code from the cache finds it in any process; whoever
+is read from the cache brings the functions it calls into memory first.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import llvmlite.binding
+from numba.core.registry import CPUDispatcher
+
+from .special import compiled
+
+
+def apart(function: Callable[..., Any]) -> Any:
+    """The function, compiled for each combination of argument types and never inside its callers."""
+    made = _Apart(function, locals={}, targetoptions=dict(compiled(function).targetoptions))
+    made.enable_caching()
+    return made
+
+
+class _Apart(CPUDispatcher):  # type: ignore[misc]
+    """numba's dispatcher, but what compiled callers get to link with is a declaration."""
+
+    def compile(self, sig: Any) -> Any:
+        known = len(self.overloads)
+        entry = super().compile(sig)
+        if len(self.overloads) > known:
+            (result,) = (r for r in self.overloads.values() if r.entry_point is entry)
+            self._declare(result)
+        return entry
+
+    def _declare(self, result: Any) -> None:
+        """Callers find `result` by its symbol; numba asks for what was entered last."""
+        described = copy.copy(result.fndesc)
+        key = f"{self.__module__}.{self.py_func.__name__}{result.signature}"
+        described.mangled_name = "derive_" + hashlib.sha256(key.encode()).hexdigest()[:32]
+        address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        llvmlite.binding.add_symbol(described.mangled_name, address)
+        context = self.targetctx
+        again = partial(_again, self.__module__, self.py_func.__name__, result.signature.args)
+        context.remove_user_function(result.entry_point)
+        context.insert_user_function(result.entry_point, described, [_Elsewhere(again)])
+
+
+class _Elsewhere:
+    """A library without code, to be linked with: all it brings is what happens before its users are loaded."""
+
+    def __init__(self, again: Callable[[], None]) -> None:
+        self._reload_init = {again}
+
+    def _ensure_finalized(self) -> None:
+        """There is nothing to finish."""
+
+    def _get_module_for_linking(self) -> Any:
+        return llvmlite.binding.parse_assembly("")
+
+
+def _again(module: str, name: str, types: Any) -> None:
+    """The function is in memory, with its symbol, before code that calls it is."""
+    getattr(sys.modules[module], name).compile(types)

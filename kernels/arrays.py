@@ -1,0 +1,88 @@
+"""Room for arrays, and arrays in another shape, inside compiled code.
+
+They mean what NumPy means by them. numba's own compile a handful of functions of numba's for every kernel, which takes
+longer than the compilation of a small kernel. Here memory is asked for directly, on the boundary of a cache line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
+from numba.extending import lower_builtin, type_callable
+from numba.np.arrayobj import make_array, populate_array
+
+_LINE = 64
+
+
+def empty(shape: Any, dtype: Any) -> Any:
+    """A new array in row order, not filled."""
+    return np.empty(shape, dtype)
+
+
+def shaped(array: Any, shape: Any) -> Any:
+    """The entries of an array in row order, in another shape."""
+    return array.reshape(shape)
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, types.BaseTuple) and all(isinstance(s, types.Integer) for s in shape)
+
+
+@type_callable(empty)
+def _type_of_empty(context: Any) -> Any:
+    def typer(shape: Any, dtype: Any) -> Any:
+        if _is_shape(shape) and isinstance(dtype, types.NumberClass):
+            return types.Array(dtype.instance_type, len(shape), "C")
+        return None
+
+    return typer
+
+
+@type_callable(shaped)
+def _type_of_shaped(context: Any) -> Any:
+    def typer(array: Any, shape: Any) -> Any:
+        if _is_shape(shape) and isinstance(array, types.Array) and array.layout == "C":
+            return array.copy(ndim=len(shape))
+        return None
+
+    return typer
+
+
+def _strides(builder: Any, shape: Sequence[Any], itemsize: int) -> list[Any]:
+    found = [ir.IntType(64)(itemsize)]
+    for size in reversed(shape[1:]):
+        found.append(builder.mul(found[-1], size))
+    return found[::-1]
+
+
+@lower_builtin(empty, types.BaseTuple, types.NumberClass)
+def _lower_empty(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    kind = signature.return_type
+    itemsize = kind.dtype.bitwidth // 8
+    shape = cgutils.unpack_tuple(builder, args[0])
+    strides = _strides(builder, shape, itemsize)
+    size = builder.mul(strides[0], shape[0])
+    memory = context.nrt.meminfo_alloc_aligned(builder, size, _LINE)
+    made = make_array(kind)(context, builder)
+    pointer = context.get_data_type(kind.dtype).as_pointer()
+    data = builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer)
+    populate_array(made, data, shape, strides, itemsize, memory)
+    return impl_ret_new_ref(context, builder, kind, made._getvalue())
+
+
+@lower_builtin(shaped, types.Array, types.BaseTuple)
+def _lower_shaped(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    kind = signature.return_type
+    given = make_array(signature.args[0])(context, builder, args[0])
+    itemsize = kind.dtype.bitwidth // 8
+    shape = cgutils.unpack_tuple(builder, args[1])
+    made = make_array(kind)(context, builder)
+    strides = _strides(builder, shape, itemsize)
+    populate_array(made, given.data, shape, strides, itemsize, given.meminfo, given.parent)
+    return impl_ret_borrowed(context, builder, kind, made._getvalue())

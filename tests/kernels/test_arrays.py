@@ -1,0 +1,51 @@
+"""Room for arrays and other shapes, compiled and under Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from derive.kernels.arrays import empty, shaped
+from derive.kernels.special import compiled
+
+
+@compiled
+def _filled(n, m):  # type: ignore[no-untyped-def]
+    made = empty((n, m), np.float32)
+    for i in range(n):
+        for j in range(m):
+            made[i, j] = 10 * i + j
+    return made
+
+
+@compiled
+def _part_of_a_new_array(n):  # type: ignore[no-untyped-def]
+    total = empty((2 * n + 1,), np.float64)
+    for i in range(2 * n + 1):
+        total[i] = i
+    return shaped(total[1 : 2 * n + 1], (2, n))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (5, 1)])
+def test_new_arrays(shape: tuple[int, int]) -> None:
+    """In row order, of the kind that was asked for, on a boundary of a cache line."""
+    found = _filled(*shape)
+    assert (found.shape, found.dtype, found.flags.c_contiguous) == (shape, np.float32, True)
+    assert found.ctypes.data % 64 == 0
+    assert np.array_equal(found, np.add.outer(10 * np.arange(shape[0]), np.arange(shape[1])))
+
+
+def test_other_shapes_keep_their_memory() -> None:
+    """A part in another shape outlives the name of the whole."""
+    kept = [_part_of_a_new_array(k) for k in (1, 4, 1000)]
+    for found, k in zip(kept, (1, 4, 1000), strict=True):
+        assert np.array_equal(found, np.arange(1, 2 * k + 1).reshape(2, k))
+
+
+def test_the_same_under_python() -> None:
+    def under_python(n: int) -> Any:
+        return shaped(empty((2 * n,), np.float64), (2, n))
+
+    assert under_python(3).shape == (2, 3)
