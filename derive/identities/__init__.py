@@ -1,0 +1,90 @@
+"""Small identities by which results become shorter in print: a table of named rewrite rules.
+
+Each rule is a function `Node -> Node | None` with its identity in the docstring. They never apply to what is
+computed, only to what is printed; the order of the table does not matter for the meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..node import Node
+from .entrywise import (
+    branches_together,
+    complementary_sigmoids,
+    double_logistic_is_tanh,
+    exp_of_log,
+    one_minus_sigmoid_of_negative,
+    relu_times_step,
+    sign_squared,
+    sinh_over_cosh,
+    softmax_of_equal_entries,
+)
+from .inverses import inverse_of_multiple, inverse_of_product, inverse_times_matrix
+from .products import (
+    distribute_broadcast,
+    distribute_deltas,
+    distribute_powers,
+    multiplied_out,
+    opened,
+    permute_terms,
+    reshape_of_ones,
+    reshape_undone,
+    simplex_sums_to_one,
+    softmax_sums_to_one,
+    total_of_terms,
+)
+
+Rule = Callable[[Node], Node | None]
+
+RULES: tuple[Rule, ...] = (
+    inverse_times_matrix,
+    inverse_of_multiple,
+    branches_together,
+    softmax_sums_to_one,
+    softmax_of_equal_entries,
+    distribute_broadcast,
+    distribute_deltas,
+    permute_terms,
+    double_logistic_is_tanh,
+    one_minus_sigmoid_of_negative,
+    complementary_sigmoids,
+    exp_of_log,
+    sign_squared,
+    reshape_of_ones,
+    reshape_undone,
+    sinh_over_cosh,
+    relu_times_step,
+    inverse_of_product,
+    simplex_sums_to_one,
+    distribute_powers,
+    total_of_terms,
+)
+
+__all__ = [
+    "RULES",
+    "Rule",
+    "softmax_of_equal_entries",
+    "double_logistic_is_tanh",
+    "one_minus_sigmoid_of_negative",
+    "complementary_sigmoids",
+    "exp_of_log",
+    "sign_squared",
+    "sinh_over_cosh",
+    "relu_times_step",
+    "branches_together",
+    "inverse_times_matrix",
+    "inverse_of_product",
+    "inverse_of_multiple",
+    "distribute_broadcast",
+    "distribute_deltas",
+    "permute_terms",
+    "softmax_sums_to_one",
+    "simplex_sums_to_one",
+    "distribute_powers",
+    "total_of_terms",
+    "reshape_of_ones",
+    "reshape_undone",
+    "multiplied_out",
+    "opened",
+]

@@ -1,0 +1,184 @@
+"""Functions of entries: sigmoids, exponentials, signs, and branches on one condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+
+from ..build import add, constant_value, einsum, full, is_zero, negate, power, scale, split_power, split_scale
+from ..node import Apply, Einsum, Node, Sum, topological, transform
+from ..operators import apply, rebuild
+from ..sizes import is_negative, product
+from .products import multiplied_out
+
+
+def softmax_of_equal_entries(node: Node) -> Node | None:
+    """softmax(c 1) -> 1/n,  log-sum-exp(c 1) -> c + log n"""
+    if not isinstance(node, Apply) or node.op not in ("softmax", "logsumexp"):
+        return None
+    inside = node.operands[0]
+    value = constant_value(inside)
+    if value is None:
+        return None
+    count = product(inside.shape[k] for k in node.param("axes"))
+    return scale(1 / count if node.op == "softmax" else value + sympy.log(count), full(node.shape))
+
+
+def double_logistic_is_tanh(node: Node) -> Node | None:
+    """2 σ(2z) − 1 -> tanh(z)"""
+    if not isinstance(node, Sum):
+        return None
+    for k, (a, s) in enumerate(node.terms):
+        if not isinstance(s, Apply) or s.op != "sigmoid":
+            continue
+        z = s.operands[0]
+        for j, (b, one) in enumerate(node.terms):
+            if j == k or constant_value(one) != 1 or a != -2 * b:
+                continue
+            half = scale(sympy.S.Half, z)
+            if half.weight > z.weight:
+                continue
+            rest = [t for i, t in enumerate(node.terms) if i not in (j, k)]
+            return add([*rest, (-b, apply("tanh", half))], node.shape)
+    return None
+
+
+def one_minus_sigmoid_of_negative(node: Node) -> Node | None:
+    """1 − σ(−z) -> σ(z), where z is written without the minus"""
+    if not isinstance(node, Sum) or len(node.operands) != 2:
+        return None
+    for (a, s), (b, one) in (node.terms, node.terms[::-1]):
+        if isinstance(s, Apply) and s.op == "sigmoid" and a == -b and constant_value(one) == 1:
+            c, _ = split_scale(s.operands[0])
+            if is_negative(c):
+                return scale(b, apply("sigmoid", negate(s.operands[0])))
+    return None
+
+
+def complementary_sigmoids(node: Node) -> Node | None:
+    """a σ(z) + b σ(−z) -> a σ(z) + b (1 − σ(z)), where multiplying out then makes it shorter"""
+    if not isinstance(node, Sum):
+        return None
+    found = {n for n in topological([node]) if isinstance(n, Apply) and n.op == "sigmoid"}
+    pairs: dict[Node, Node] = {}
+    for s in sorted(found, key=lambda n: n.sort_key):
+        mirror = apply("sigmoid", negate(s.operands[0]))
+        if mirror in found and mirror not in pairs and is_negative(split_scale(mirror.operands[0])[0]):
+            pairs[mirror] = add([(sympy.S.One, full(s.shape)), (sympy.S.NegativeOne, s)], s.shape)
+    if not pairs:
+        return None
+    (replaced,) = transform([node], rebuild, dict(pairs))
+    better = multiplied_out(replaced, 60)
+    return better if better.weight < node.weight else None
+
+
+def exp_of_log(node: Node) -> Node | None:
+    """exp(log x) -> x"""
+    if isinstance(node, Apply) and node.op == "exp":
+        inside = node.operands[0]
+        if isinstance(inside, Apply) and inside.op == "log":
+            return inside.operands[0]
+    return None
+
+
+def sign_squared(node: Node) -> Node | None:
+    """sign(x)|x| -> x"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        if isinstance(s, Apply) and s.op == "sign":
+            for b, (m, lm) in enumerate(factors):
+                base, exponent = split_power(m)
+                if (
+                    lm == ls
+                    and isinstance(base, Apply)
+                    and base.op == "abs"
+                    and base.operands[0] is s.operands[0]
+                    and exponent == 1
+                ):
+                    factors[a] = (s.operands[0], ls)
+                    del factors[b]
+                    return einsum(factors, node.output)
+    return None
+
+
+def sinh_over_cosh(node: Node) -> Node | None:
+    """sinh(z) / cosh(z) -> tanh(z)"""
+    return _pair_of_factors(node, "sinh", "cosh", lambda z, k: (apply("tanh", z), k + 1) if k <= -1 else None)
+
+
+def relu_times_step(node: Node) -> Node | None:
+    """relu(z) step(z) -> relu(z),  step(z)ᵏ -> step(z)"""
+    whole, power_of_whole = split_power(node)
+    if isinstance(whole, Apply) and whole.op == "step" and power_of_whole != 1 and power_of_whole.is_positive:
+        return whole
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        base, exponent = split_power(s)
+        if not isinstance(base, Apply) or base.op != "step" or not exponent.is_positive:
+            continue
+        if exponent != 1:
+            factors[a] = (base, ls)
+            return einsum(factors, node.output)
+        for m, lm in factors:
+            base_m, exponent_m = split_power(m)
+            fits = lm == ls and isinstance(base_m, Apply) and base_m.op == "relu" and exponent_m.is_positive
+            if fits and base_m.operands[0] is base.operands[0]:
+                return einsum([f for k, f in enumerate(factors) if k != a], node.output)
+    return None
+
+
+def _pair_of_factors(
+    node: Node, first: str, second: str, merged: Callable[[Node, sympy.Expr], tuple[Node, sympy.Expr] | None]
+) -> Node | None:
+    """first(z) second(z)ᵏ with the same axes, replaced by what `merged(z, k)` says: (factor, new k)."""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for a, (s, ls) in enumerate(factors):
+        if not isinstance(s, Apply) or s.op != first:
+            continue
+        for b, (m, lm) in enumerate(factors):
+            base, exponent = split_power(m)
+            same = lm == ls and isinstance(base, Apply) and base.op == second
+            found = merged(s.operands[0], exponent) if same and base.operands[0] is s.operands[0] else None
+            if found is not None:
+                factors[a] = (found[0], ls)
+                factors[b] = (power(base, found[1]), lm)
+                return einsum(factors, node.output)
+    return None
+
+
+def branches_together(node: Node) -> Node | None:
+    """where(c, a, 0) x + where(c, 0, b) y -> where(c, a x, b y)"""
+    if not isinstance(node, Sum) or not node.order or len(node.operands) > 6:
+        return None
+    axes = tuple(range(node.order))
+    by_condition: dict[Node, list[tuple[int, list[Node]]]] = {}
+    for k, term in enumerate(node.operands):
+        factors, output = [(term, axes)], axes
+        if isinstance(term, Einsum):
+            factors, output = list(zip(term.operands, term.inputs, strict=True)), term.output
+        for j, (mask, labels) in enumerate(factors):
+            if not isinstance(mask, Apply) or mask.op != "where" or labels != output:
+                continue
+            condition, *branches = mask.operands
+            if sum(map(is_zero, branches)) == 1:
+                rest = [*factors[:j], *factors[j + 1 :], (full(node.shape), output)]
+                pair = [einsum([*rest, (b, output)], output) for b in branches]
+                by_condition.setdefault(condition, []).append((k, pair))
+                break
+    for condition, found in by_condition.items():
+        if len(found) < 2:
+            continue
+        sides = (
+            add([(node.coefficients[k], pair[side]) for k, pair in found], node.shape) for side in (0, 1)
+        )
+        taken = {k for k, _ in found}
+        others = [t for k, t in enumerate(node.terms) if k not in taken]
+        return add([*others, (sympy.S.One, apply("where", condition, *sides))], node.shape)
+    return None

@@ -1,0 +1,104 @@
+"""Products with inverses: A⁻¹ A, inverses of products and of multiples."""
+
+from __future__ import annotations
+
+import sympy
+
+from ..build import einsum, power
+from ..node import Apply, Einsum, Node, delta
+from ..operators import apply
+
+
+def inverse_times_matrix(node: Node) -> Node | None:
+    """A⁻¹ A -> I, A A⁻¹ -> I"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    uses: dict[int, int] = {}
+    for _, labels in factors:
+        for i in labels:
+            uses[i] = uses.get(i, 0) + 1
+    for a, (inverse, la) in enumerate(factors):
+        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
+            continue
+        matrix = inverse.operands[0]
+        for b, (other, lb) in enumerate(factors):
+            if other is not matrix or a == b:
+                continue
+            for p, q in ((1, 0), (0, 1)):
+                shared = la[p]
+                flips = (0, 1) if "symmetric" in matrix.facts else (0,)
+                for f in flips:
+                    if lb[q ^ f] == shared and uses[shared] == 2 and shared not in node.output:
+                        rest = [x for k, x in enumerate(factors) if k not in (a, b)]
+                        return einsum(
+                            [*rest, (delta(matrix.shape[0]), (la[1 - p], lb[1 - (q ^ f)]))], node.output
+                        )
+    return None
+
+
+def inverse_of_product(node: Node) -> Node | None:
+    """(A B C)⁻¹ A -> (B C)⁻¹,  C (A B C)⁻¹ -> (A B)⁻¹, for square A and C"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    uses: dict[int, int] = {}
+    for _, labels in factors:
+        for i in labels:
+            uses[i] = uses.get(i, 0) + 1
+    for a, (inverse, la) in enumerate(factors):
+        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
+            continue
+        product = inverse.operands[0]
+        if not isinstance(product, Einsum) or any(len(ls) != 2 for ls in product.inputs):
+            continue
+        for end in (0, 1):
+            k = next(k for k, ls in enumerate(product.inputs) if end in ls)
+            outer, lo = product.operands[k], product.inputs[k]
+            if outer.shape[0] != outer.shape[1] or set(lo) == {0, 1}:
+                continue
+            inner = lo[1 - lo.index(end)]
+            # end 0: product = outer[0, inner] rest[inner, 1]; (product)⁻¹[·, x] outer[x, y] = rest⁻¹[·, y]
+            x = la[1 - end]
+            for b, (other, lb) in enumerate(factors):
+                if other is not outer or a == b or x in node.output or uses[x] != 2 or x not in lb:
+                    continue
+                flips = (False, True) if "symmetric" in outer.facts else (False,)
+                if not any((lb.index(x) ^ f) == lo.index(end) for f in flips):
+                    continue
+                y = lb[1 - lb.index(x)]
+                kept = [f for m, f in enumerate(zip(product.operands, product.inputs, strict=True)) if m != k]
+                rest = einsum([(o, tuple(end if i == inner else i for i in ls)) for o, ls in kept], (0, 1))
+                labels = (la[0], y) if end == 0 else (y, la[1])
+                others = [f for m, f in enumerate(factors) if m not in (a, b)]
+                return einsum([*others, (apply("inv", rest), labels)], node.output)
+    return None
+
+
+def inverse_of_multiple(node: Node) -> Node | None:
+    """(t A)⁻¹ -> A⁻¹ / t, for a scalar t"""
+    if not isinstance(node, Apply) or node.op != "inv" or node.order != 2:
+        return None
+    product = node.operands[0]
+    if not isinstance(product, Einsum):
+        return None
+    factors = list(zip(product.operands, product.inputs, strict=True))
+    scalars = [o for o, labels in factors if not labels]
+    rest = [f for f in factors if f[1]]
+    if not scalars or not rest:
+        return None
+    inverse = apply("inv", einsum(rest, product.output))
+    return einsum([*((power(s, sympy.S.NegativeOne), ()) for s in scalars), (inverse, (0, 1))], (0, 1))
+
+
+def inverts(node: Node, matrix: Node) -> bool:
+    """Whether the node is A⁻¹ for that A, perhaps times scalars."""
+    factors = node.operands if isinstance(node, Einsum) else (node,)
+    return any(isinstance(o, Apply) and o.op == "inv" and o.operands[0] is matrix for o in factors)
+
+
+def inverses_gone(node: Node) -> Node:
+    """The product with every A⁻¹ A taken out."""
+    while (better := inverse_times_matrix(node)) is not None:
+        node = better
+    return node
