@@ -37,7 +37,7 @@ def refused(done: Result, *culprits: str) -> None:
 
 def shell(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "derive.cli", *words],
+        [sys.executable, "-m", "derive", *words],
         cwd=ROOT,
         capture_output=True,
         text=True,

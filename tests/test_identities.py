@@ -47,8 +47,15 @@ IDENTITIES = [
     ("reshape_undone", "reshape(ones(n, d), d, n) * W", "W"),
     ("reshape_undone", 'einsum("ijkl->ik", reshape(eye(n * d), n, d, n, d)) @ x', "d * x"),
     ("sinh_over_cosh", "sinh(x) / cosh(x)", "tanh(x)"),
-    ("relu_times_step", "relu(x) * step(x)", "relu(x)"),
-    ("relu_times_step", "step(x) ** 2", "step(x)"),
+    ("known_where_it_counts", "relu(x) * step(x)", "relu(x)"),
+    (
+        "known_where_it_counts",
+        "maximum(0, x - y) ** 2 * (1 + sign(x - y)) * y",
+        "2 * y * maximum(0, x - y) ** 2",
+    ),
+    ("known_where_it_counts", "minimum(0, x) * (1 - sign(x)) * abs(x)", "-2 * x * minimum(0, x)"),
+    ("known_where_it_counts", "maximum(y - x, 0) * step(2 * x - 2 * y)", "zeros(n)"),
+    ("powers_of_step", "step(x) ** 2", "step(x)"),
     ("inverse_of_product", "A @ inv(B @ A)", "inv(B)"),
     ("inverse_of_product", "inv(A @ B @ C) @ A", "inv(B @ C)"),
     ("inverse_of_product", "S @ inv(S @ A)", "S @ inv(S @ A)"),
@@ -92,6 +99,8 @@ def test_not_where_it_does_not_hold() -> None:
     """Neighbours of the identities that are no identities stay as they are."""
     for stated, printed in (
         ("relu(x) * step(y)", "relu(x) * step(y)"),
+        ("maximum(y, x) * (1 + sign(x))", "maximum(y, x) * (1 + sign(x))"),
+        ("(1 + sign(x)) ** 2", "(1 + sign(x)) ** 2"),
         ("sinh(x) / cosh(y)", "sinh(x) / cosh(y)"),
         ("inv(A @ B) @ B", "inv(A @ B) @ B"),
         ("sum(p * x)", "x @ p"),

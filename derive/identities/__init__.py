@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..node import Node
+from .cases import known_where_it_counts, powers_of_step
 from .entrywise import (
     branches_together,
     complementary_sigmoids,
     double_logistic_is_tanh,
     exp_of_log,
     one_minus_sigmoid_of_negative,
-    relu_times_step,
     sign_squared,
     sinh_over_cosh,
     softmax_of_equal_entries,
@@ -54,7 +54,8 @@ RULES: tuple[Rule, ...] = (
     reshape_of_ones,
     reshape_undone,
     sinh_over_cosh,
-    relu_times_step,
+    powers_of_step,
+    known_where_it_counts,
     inverse_of_product,
     simplex_sums_to_one,
     distribute_powers,
@@ -71,7 +72,8 @@ __all__ = [
     "exp_of_log",
     "sign_squared",
     "sinh_over_cosh",
-    "relu_times_step",
+    "powers_of_step",
+    "known_where_it_counts",
     "branches_together",
     "inverse_times_matrix",
     "inverse_of_product",

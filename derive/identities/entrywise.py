@@ -109,29 +109,6 @@ def sinh_over_cosh(node: Node) -> Node | None:
     return _pair_of_factors(node, "sinh", "cosh", lambda z, k: (apply("tanh", z), k + 1) if k <= -1 else None)
 
 
-def relu_times_step(node: Node) -> Node | None:
-    """relu(z) step(z) -> relu(z),  step(z)ᵏ -> step(z)"""
-    whole, power_of_whole = split_power(node)
-    if isinstance(whole, Apply) and whole.op == "step" and power_of_whole != 1 and power_of_whole.is_positive:
-        return whole
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    for a, (s, ls) in enumerate(factors):
-        base, exponent = split_power(s)
-        if not isinstance(base, Apply) or base.op != "step" or not exponent.is_positive:
-            continue
-        if exponent != 1:
-            factors[a] = (base, ls)
-            return einsum(factors, node.output)
-        for m, lm in factors:
-            base_m, exponent_m = split_power(m)
-            fits = lm == ls and isinstance(base_m, Apply) and base_m.op == "relu" and exponent_m.is_positive
-            if fits and base_m.operands[0] is base.operands[0]:
-                return einsum([f for k, f in enumerate(factors) if k != a], node.output)
-    return None
-
-
 def _pair_of_factors(
     node: Node, first: str, second: str, merged: Callable[[Node, sympy.Expr], tuple[Node, sympy.Expr] | None]
 ) -> Node | None:

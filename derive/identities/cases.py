@@ -1,0 +1,105 @@
+"""Products in which one factor vanishes off a condition: there the others are known.
+
+    max(0, u), relu(u) and step(u) vanish unless u > 0, where sign(u) = step(u) = 1 and |u| = u;
+    min(0, u) vanishes unless u < 0, where sign(u) = −1, step(u) = 0 and |u| = −u.
+
+So max(0, u) (1 + sign(u)) is 2 max(0, u), and relu(u)² step(u) is relu(u)².
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+
+from ..build import add, constant_value, einsum, full, negate, scale, split_power, split_scale
+from ..node import Apply, Einsum, Node, Sum
+from ..operators import Elementwise, apply, lookup
+
+#: Factors are looked into no deeper than this.
+DEPTH = 4
+
+
+def known_where_it_counts(node: Node) -> Node | None:
+    """max(0, u) (1 + sign(u)) -> 2 max(0, u),  relu(u) step(u) -> relu(u),  min(0, u) sign(u) -> -min(0, u)"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(zip(node.operands, node.inputs, strict=True))
+    for k, (factor, labels) in enumerate(factors):
+        u = _positive_where(factor)
+        for j, (other, others) in enumerate(factors):
+            known = _known(other, u, DEPTH) if u is not None and j != k and others == labels else other
+            if known is not other:
+                return einsum([*factors[:j], (known, labels), *factors[j + 1 :]], node.output)
+    return None
+
+
+def powers_of_step(node: Node) -> Node | None:
+    """step(z)ᵏ -> step(z)"""
+    whole, exponent = split_power(node)
+    if isinstance(whole, Apply) and whole.op == "step" and exponent != 1 and exponent.is_positive:
+        return whole
+    if not isinstance(node, Einsum):
+        return None
+    bases = [powers_of_step(o) for o in node.operands]
+    if not any(bases):
+        return None
+    found = [b or o for b, o in zip(bases, node.operands, strict=True)]
+    return einsum(list(zip(found, node.inputs, strict=True)), node.output)
+
+
+def _positive_where(factor: Node) -> Node | None:
+    """u, if the factor vanishes unless u > 0."""
+    base, exponent = split_power(split_scale(factor)[1])
+    if not isinstance(base, Apply) or not exponent.is_positive:
+        return None
+    if base.op in ("relu", "step"):
+        return base.operands[0]
+    if base.op in ("maximum", "minimum"):
+        rest = [o for o in base.operands if constant_value(o) != 0]
+        if len(rest) == 1:
+            return rest[0] if base.op == "maximum" else negate(rest[0])
+    return None
+
+
+#: What a function of c u is where u > 0, given c u and the sign of c.
+_VALUES: dict[str, Callable[[Node, int], Node]] = {
+    "sign": lambda v, c: scale(sympy.Integer(c), full(v.shape)),
+    "step": lambda v, c: scale(sympy.Integer(max(c, 0)), full(v.shape)),
+    "abs": lambda v, c: v if c > 0 else negate(v),
+}
+
+
+def _known(node: Node, u: Node, depth: int) -> Node:
+    """The node with its functions of multiples of u as they are where u > 0, entry by entry."""
+    if isinstance(node, Apply) and node.op in _VALUES:
+        c = _sign_of_ratio(node.operands[0], u)
+        if c:
+            return _VALUES[node.op](node.operands[0], c)
+    if depth == 0:
+        return node
+    if isinstance(node, Sum):
+        known = [_known(t, u, depth - 1) for t in node.operands]
+        if all(a is b for a, b in zip(known, node.operands, strict=True)):
+            return node
+        return add(list(zip(node.coefficients, known, strict=True)), node.shape)
+    if isinstance(node, Einsum):
+        same = [ls == node.output for ls in node.inputs]
+        known = [_known(o, u, depth - 1) if fits else o for o, fits in zip(node.operands, same, strict=True)]
+        if all(a is b for a, b in zip(known, node.operands, strict=True)):
+            return node
+        return einsum(list(zip(known, node.inputs, strict=True)), node.output)
+    if isinstance(node, Apply) and isinstance(lookup(node.op), Elementwise):
+        known = [_known(o, u, depth - 1) for o in node.operands]
+        if any(a is not b for a, b in zip(known, node.operands, strict=True)):
+            return apply(node.op, *known, **dict(node.params))
+    return node
+
+
+def _sign_of_ratio(v: Node, u: Node) -> int:
+    """The sign of c where v = c u, 0 where v is no known multiple of u."""
+    for side, w in ((1, v), (-1, negate(v))):
+        (c, core), (k, other) = split_scale(w), split_scale(u)
+        if core is other and (c / k).is_positive:
+            return side
+    return 0
