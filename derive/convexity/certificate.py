@@ -17,7 +17,8 @@ import numpy as np
 from .. import notation
 from ..build import inner, is_zero, negate, total
 from ..evaluate import evaluate
-from ..node import Node, Variable, size_symbols, variable, variables
+from ..node import Apply, Node, Variable, size_symbols, variable, variables
+from ..operators import lookup
 from ..sizes import Binding
 from ..stable import recognise
 from ..statement.arithmetic import sub
@@ -84,9 +85,7 @@ class Convexity:
             out += shown
             for kink, node in self.kinks.items():
                 if any(kink.name in line for line in shown):
-                    out.append(
-                        f"  {kink.name} is the second derivative of {notation.text(node)} at its kinks, a measure"
-                    )
+                    out.append(f"  {kink.name} is {_origin(node)}")
         if self.counterexample is not None:
             out.append(f"  {self.counterexample}")
         return out
@@ -177,6 +176,15 @@ class Convexity:
         return "\n".join(self.lines())
 
     __repr__ = __str__
+
+
+def _origin(node: Node) -> str:
+    """What a measure in a proof stands for."""
+    curvature = lookup(node.op).curvature if isinstance(node, Apply) else 0
+    if not curvature:
+        return f"the second derivative of {notation.text(node)} at its kinks, a measure"
+    word = "convex" if curvature > 0 else "concave"
+    return f"the size of the second derivative of {notation.text(node)}, an operator known as {word}"
 
 
 def _shown(bound: Node) -> str:

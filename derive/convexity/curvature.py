@@ -27,8 +27,6 @@ from ..node import Apply, Einsum, Node, Sum, Variable, size_symbols, topological
 from ..operators import apply, lookup
 from ..sizes import ONE
 
-#: The direction in which a kink bends.
-KINKS = {"abs": 1, "relu": 1, "maximum": 1, "max": 1, "minimum": -1, "min": -1}
 _SIGNS = frozenset({"positive", "nonnegative", "nonzero"})
 
 
@@ -58,7 +56,7 @@ class Line:
         """`rounded` says of a power whose exponent lies between 0 and 1 whether its base may touch zero."""
         self.jets: dict[Node, Jet] = {}
         self.depending: set[Node] = set(directions)
-        #: The measures that kinks add, each with the operator whose kink it is.
+        #: The measures that kinks add, or that stand for the bend of an operator, each with that operator.
         self.kinks: dict[Variable, Node] = {}
         self.taken = {v.name for v in (*variables(root), *directions)} | {s.name for s in size_symbols(root)}
         self.rounded = rounded
@@ -121,29 +119,37 @@ class Line:
         slopes: dict[Node, Node] = {
             t[k]: s for k in moving if (s := self.jets[node.operands[k]].slope) is not None
         }
-        first, second = [], []
+        first: list[tuple[sympy.Expr, Node]] = []
+        second: list[tuple[sympy.Expr, Node]] = []
+        curvature = lookup(node.op).curvature
+        if curvature and slopes:
+            second.append((sympy.Integer(curvature), self._measure(node, "bend")))
         for k in moving:
             if t[k] in slopes:
                 first.append((ONE, substitute(partial[k], {**back, **slopes})))
-                second += [
-                    (ONE, substitute(jvp(partial[k], z[m], t[m]), {**back, **slopes}))
-                    for m in moving
-                    if t[m] in slopes
-                ]
+                second += (
+                    []
+                    if curvature
+                    else [
+                        (ONE, substitute(jvp(partial[k], z[m], t[m]), {**back, **slopes}))
+                        for m in moving
+                        if t[m] in slopes
+                    ]
+                )
             bend = self.jets[node.operands[k]].curvature
             if bend is not None:
                 second.append((ONE, substitute(partial[k], {**back, t[k]: bend})))
-        kink = KINKS.get(node.op, 1 if self.rounded(node) else 0)
+        kink = lookup(node.op).kink or (1 if self.rounded(node) else 0)
         if kink:
             second.append((sympy.Integer(kink), self._measure(node)))
         return Jet(_total(first, node), _total(second, node))
 
-    def _measure(self, node: Apply) -> Variable:
-        """The second derivative of an operator at its kinks: a nonnegative array with a name of its own."""
+    def _measure(self, node: Apply, word: str = "kink") -> Variable:
+        """What bends an operator, at its kinks or as its record says: a nonnegative array with a name of its own."""
         count = len(self.kinks) + 1
-        while f"kink_{count}" in self.taken:
+        while f"{word}_{count}" in self.taken:
             count += 1
-        measure = variable(f"kink_{count}", node.shape, ["nonnegative"])
+        measure = variable(f"{word}_{count}", node.shape, ["nonnegative"])
         self.taken.add(measure.name)
         self.kinks[measure] = node
         return measure

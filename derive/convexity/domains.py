@@ -15,14 +15,10 @@ from ..build import add, split_power, split_scale
 from ..node import Apply, Node, Variable, topological
 from ..operators import lookup
 from ..operators.elementwise import Elementwise
-from .curvature import KINKS, Line, Undecided
+from .curvature import Line, Undecided
 from .forms import prove_form
 from .signs import Prover
 
-_EVERYWHERE = frozenset(
-    "exp sin cos sinh cosh tanh arctan arcsinh erf erfc expm1 sigmoid softplus gelu logsumexp softmax det "
-    "concatenate cumsum slice place reshape windows take tril overlap_add scatter_add".split()
-) | frozenset(KINKS)
 _POSITIVE = frozenset("lgamma digamma trigamma polygamma pow".split())
 #: Facts on an unknown that describe no convex set.
 _NOT_CONVEX = ("integer", "orthogonal", "nonzero", "invertible")
@@ -84,7 +80,8 @@ def signed_where_defined(root: Node) -> tuple[set[Node], set[Node]]:
 
 def _condition(node: Apply, line: Line, values: Prover, forms: Prover) -> str:
     op, base = node.op, node.operands[0]
-    if op in _EVERYWHERE:
+    operator = lookup(op)
+    if operator.everywhere or operator.linear or operator.kink:
         return ""
     if op == "power":
         exponent = split_power(node)[1]
@@ -109,7 +106,6 @@ def _condition(node: Apply, line: Line, values: Prover, forms: Prover) -> str:
         return ""
     if op in ("arcsin", "arccos", "arctanh") and line.jets[base].curvature is None:
         return f"|{values.say(base)[:-5]}| <= 1"
-    operator = lookup(op)
     if isinstance(operator, Elementwise):
         raise Undecided(f"{op} is neither smooth nor convex nor concave, or not defined everywhere")
     raise Undecided(f"nothing is known of the curvature of {op}")

@@ -62,8 +62,15 @@ class Operator(ABC):
     options: tuple[Option, ...] | None = None
     #: Whether it is a linear map of those operands together that carry derivatives.
     linear: bool = False
-    #: Where it is defined: everywhere, or for entries that are "positive", "within 1" or "above 1".
+    #: Where it is defined: for entries that are "positive", "within 1" or "above 1"; "" if nothing is said.
     domain: str = ""
+    #: Whether it is defined and twice differentiable everywhere, apart from kinks. Linear operators are.
+    everywhere: bool = False
+    #: The direction in which its kinks bend: 1 as |x|, -1 as min(x, 0); 0 without kinks.
+    kink: int = 0
+    #: 1 if every entry of the result is a convex function of all operands jointly, -1 if a concave one; 0 if nothing
+    #: is said, and the second derivative has to tell.
+    curvature: int = 0
 
     @abstractmethod
     def shape(self, operands: Sequence[Node], params: Params) -> Shape:

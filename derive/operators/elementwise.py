@@ -44,7 +44,8 @@ class Elementwise(Operator):
     sign        facts that every result has; `keeps` lists facts handed on from the operands
     odd, even   f(-x) = -f(x), f(-x) = f(x)
     deciding    how many of the first operands make nan where they are nan; all of them if 0
-    domain      where it is defined: everywhere, or for arguments that are "positive", "within 1" or "above 1"
+    domain      where it is defined: for arguments that are "positive", "within 1" or "above 1"
+    everywhere, kink, curvature   what proofs of convexity ask (see `Operator`)
     """
 
     name: str
@@ -59,6 +60,9 @@ class Elementwise(Operator):
     even: bool = False
     same_on: str = ""  # a fact of the argument under which f(x) = x
     deciding: int = 0
+    everywhere: bool = False
+    kink: int = 0
+    curvature: int = 0
     domain: str = ""
     subgradient: str = ""
     constants: bool = True  # whether a constant argument is worked out exactly by SymPy
@@ -279,20 +283,22 @@ def _spelled(scipy: str, torch: str, jax: str = "") -> dict[str, str]:
 
 _POSITIVE = ("positive", "nonnegative", "nonzero")
 
-_record("exp", sympy.exp, np.exp, "exp({0})", "\\exp({0})", sign=_POSITIVE)
+_record("exp", sympy.exp, np.exp, "exp({0})", "\\exp({0})", sign=_POSITIVE, everywhere=True)
 _record("log", sympy.log, np.log, "log({0})", "\\log({0})", domain="positive")
 _record("log1p", lambda x: sympy.log(1 + x), np.log1p, "log1p({0})", keeps=_POSITIVE, domain="positive")
-_record("expm1", lambda x: sympy.exp(x) - 1, np.expm1, "expm1({0})", keeps=_POSITIVE)
-_record("sin", sympy.sin, np.sin, "sin({0})", "\\sin({0})", odd=True)
-_record("cos", sympy.cos, np.cos, "cos({0})", "\\cos({0})", even=True)
+_record("expm1", lambda x: sympy.exp(x) - 1, np.expm1, "expm1({0})", keeps=_POSITIVE, everywhere=True)
+_record("sin", sympy.sin, np.sin, "sin({0})", "\\sin({0})", odd=True, everywhere=True)
+_record("cos", sympy.cos, np.cos, "cos({0})", "\\cos({0})", even=True, everywhere=True)
 _record("tan", sympy.tan, np.tan, "tan({0})", "\\tan({0})", odd=True)
-_record("sinh", sympy.sinh, np.sinh, "sinh({0})", "\\sinh({0})", odd=True, keeps=_POSITIVE)
-_record("cosh", sympy.cosh, np.cosh, "cosh({0})", "\\cosh({0})", even=True, sign=_POSITIVE)
-_record("tanh", sympy.tanh, np.tanh, "tanh({0})", "\\tanh({0})", odd=True, keeps=_POSITIVE)
+_record("sinh", sympy.sinh, np.sinh, "sinh({0})", "\\sinh({0})", odd=True, keeps=_POSITIVE, everywhere=True)
+_record("cosh", sympy.cosh, np.cosh, "cosh({0})", "\\cosh({0})", even=True, sign=_POSITIVE, everywhere=True)
+_record("tanh", sympy.tanh, np.tanh, "tanh({0})", "\\tanh({0})", odd=True, keeps=_POSITIVE, everywhere=True)
 _record("arcsin", sympy.asin, np.arcsin, "asin({0})", "\\arcsin({0})", odd=True, domain="within 1")
 _record("arccos", sympy.acos, np.arccos, "acos({0})", "\\arccos({0})", domain="within 1")
-_record("arctan", sympy.atan, np.arctan, "atan({0})", "\\arctan({0})", odd=True, keeps=_POSITIVE)
-_record("arcsinh", sympy.asinh, np.arcsinh, "asinh({0})", odd=True, keeps=_POSITIVE)
+_record(
+    "arctan", sympy.atan, np.arctan, "atan({0})", "\\arctan({0})", odd=True, keeps=_POSITIVE, everywhere=True
+)
+_record("arcsinh", sympy.asinh, np.arcsinh, "asinh({0})", odd=True, keeps=_POSITIVE, everywhere=True)
 _record("arccosh", sympy.acosh, np.arccosh, "acosh({0})", domain="above 1")
 _record("arctanh", sympy.atanh, np.arctanh, "atanh({0})", odd=True, domain="within 1")
 _record(
@@ -303,6 +309,7 @@ _record(
     odd=True,
     keeps=_POSITIVE,
     source=_spelled("special.erf({0})", "torch.erf({0})"),
+    everywhere=True,
 )
 _record(
     "erfc",
@@ -311,6 +318,7 @@ _record(
     "erfc({0})",
     sign=_POSITIVE,
     source=_spelled("special.erfc({0})", "torch.erfc({0})"),
+    everywhere=True,
 )
 # The gamma family of a constant stays as it is: SymPy would write ψ(10⁹) as a fraction of 10⁹ digits.
 _GAMMA: dict[str, Any] = {"constants": False, "domain": "positive"}
@@ -361,6 +369,7 @@ _record(
     "\\sigma({0})",
     sign=_POSITIVE,
     source=_spelled("special.expit({0})", "torch.sigmoid({0})", "jax.nn.sigmoid({0})"),
+    everywhere=True,
 )
 _record(
     "softplus",
@@ -369,6 +378,7 @@ _record(
     "softplus({0})",
     sign=_POSITIVE,
     source=_spelled("np.logaddexp(0, {0})", "torch.nn.functional.softplus({0})", "jax.nn.softplus({0})"),
+    everywhere=True,
 )
 _record(
     "gelu",
@@ -378,6 +388,7 @@ _record(
     source=_spelled(
         "{0} * special.ndtr({0})", "torch.nn.functional.gelu({0})", "jax.nn.gelu({0}, approximate=False)"
     ),
+    everywhere=True,
 )
 _record(
     "abs",
@@ -390,6 +401,7 @@ _record(
     even=True,
     same_on="nonnegative",
     subgradient="sign(0) = 0",
+    kink=1,
 )
 _record(  # the kernels of cases are selections and no calls, so that loops around them vectorise; nan stays nan
     "sign",
@@ -410,6 +422,7 @@ _record(
     same_on="nonnegative",
     subgradient="relu'(0) = 0",
     source=_spelled("np.maximum({0}, 0)", "torch.relu({0})", "jax.nn.relu({0})"),
+    kink=1,
 )
 _record(
     "step",
@@ -431,6 +444,7 @@ _record(
     arity=2,
     keeps=_POSITIVE,
     subgradient="½ to each argument where they are equal",
+    kink=1,
 )
 _record(
     "minimum",
@@ -441,6 +455,7 @@ _record(
     arity=2,
     keeps=_POSITIVE,
     subgradient="½ to each argument where they are equal",
+    kink=-1,
 )
 _record(
     "where",

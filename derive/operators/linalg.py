@@ -89,6 +89,7 @@ class Determinant(Operator):
     """det A."""
 
     name = "det"
+    everywhere = True
     latex = "\\det"
     source = "{m}.linalg.det({0})"
 

@@ -45,6 +45,7 @@ class LogSumExp(Operator):
     """log Σ exp x over axes, computed after subtracting the largest entry."""
 
     name = "logsumexp"
+    everywhere = True
     source = spelled(
         numpy="special.logsumexp({0}{axis})",
         jax="special.logsumexp({0}{axis})",
@@ -83,6 +84,7 @@ class Softmax(Operator):
     """exp x / Σ exp x over axes; positive, sums to one."""
 
     name = "softmax"
+    everywhere = True
     source = spelled(
         numpy="special.softmax({0}{axis})",
         jax="jax.nn.softmax({0}{axis})",
@@ -138,7 +140,7 @@ class Extreme(Operator):
     subgradient = "shared equally among the extreme entries"
 
     def __init__(self, name: str, sign: int) -> None:
-        self.name, self.sign, self.latex = name, sign, f"\\{name}"
+        self.name, self.sign, self.kink, self.latex = name, sign, sign, f"\\{name}"
         plain = f"{{m}}.{name}({{0}}{{axis}})"
         self.source = {"numpy": plain, "jax": plain, "torch": f"torch.a{name}({{0}}{{axis}})"}
 

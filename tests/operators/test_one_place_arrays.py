@@ -121,6 +121,22 @@ def test_rows_are_streamed(name: str) -> None:
     assert np.isclose(kernel(data), (MEANINGS[name](data["X"], 1) @ data["w"]).sum())
 
 
+def test_convexity_knows_it(name: str) -> None:
+    """Linear and convex operators in compositions, as their records say; what is said is so at midpoints."""
+    for text, status in {
+        f"sum({name}(X @ w))": "convex",
+        f"sum(exp({name}(X @ w)))": "convex",
+        f"sum({name}(w ** 3))": "not convex",
+        f"-sum({name}((X @ w) ** 2))": "not convex",
+    }.items():
+        assert dv.minimize(dv.parse(text, variables=SHAPES), over="w").convexity().status == status, text
+    f, curvature = MEANINGS[name], REGISTRY[name].curvature
+    for _ in range(5):
+        a, b = RNG.standard_normal((2, 6))
+        gap = (f(a, 0) + f(b, 0)) / 2 - f((a + b) / 2, 0)
+        assert (curvature * gap >= 0).all() and (curvature != 0 or np.allclose(gap, 0))
+
+
 def test_fuzzing_draws_it(name: str) -> None:
     """With options that are drawn, and checked in 50 digits; the tests of the registry have their samples."""
     assert any(label.startswith(name) for label, _, _ in samples())

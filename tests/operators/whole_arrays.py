@@ -55,6 +55,7 @@ class LogCumulativeSumExp(Operator):
     name = "logcumsumexp"
     latex = "\\operatorname{lcse}"
     options = (Option("axis", "axis"), Option("reverse", "flag", False))
+    everywhere, curvature = True, 1
     source = spelled(
         numpy="np.logaddexp.accumulate({0}, {axis_value})",
         jax="jax.lax.cumlogsumexp({0}, {axis_value})",
