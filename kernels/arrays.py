@@ -1,4 +1,4 @@
-"""Room for arrays, and arrays in another shape, inside compiled code.
+"""Room for arrays, arrays in another shape, and turns of threads, inside compiled code.
 
 They mean what NumPy means by them. numba's own compile a handful of functions of numba's for every kernel, which takes
 longer than the compilation of a small kernel. Here memory is asked for directly, on the boundary of a cache line.
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
-from numba.extending import lower_builtin, type_callable
+from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
 _LINE = 64
@@ -86,3 +86,14 @@ def _lower_shaped(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     strides = _strides(builder, shape, itemsize)
     populate_array(made, given.data, shape, strides, itemsize, given.meminfo, given.parent)
     return impl_ret_borrowed(context, builder, kind, made._getvalue())
+
+
+@intrinsic
+def take(typing_context: Any, turns: Any) -> Any:
+    """The next turn: the number in `turns`, which is one more for whoever comes next. No two threads get the same."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        counter = make_array(signature.args[0])(context, builder, args[0])
+        return builder.atomic_rmw("add", counter.data, ir.IntType(64)(1), "seq_cst")
+
+    return types.int64(turns), generate

@@ -44,7 +44,7 @@ _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
     "cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows full_width gemm gemm_add "
     "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
-    "shaped sigmoid sin sinh smaller softplus sqrt syrk tan tanh trigamma turn_rows"
+    "shaped sigmoid sin sinh smaller softplus sqrt syrk take tan tanh trigamma turn_rows"
 ).split()
 #: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -260,7 +260,26 @@ class _Module:
         finish.append(f"    return ({', '.join(results)},)")
         room = [f"def room({inputs}):", '    """How many numbers the sums are, and the rows of a block."""']
         room.append(f"    return {offsets[-1][2]}, {self._block}")
-        return ["\n".join(lines) for lines in (part, finish, begin, room)]
+        faces = (part, finish, begin, room, *self._shares(functions["partial"], taken, inputs))
+        return ["\n".join(lines) for lines in faces]
+
+    def _shares(self, partial: _Function, taken: str, inputs: str) -> tuple[list[str], list[str]]:
+        """Chunks for several threads, which take turns without the interpreter; and its plain Python face."""
+        own = [name for name in partial.arguments if name not in partial.leading]
+        given = ", ".join(["turns, parts, rows, total", *own])
+        share = ["@compiled", f"def share({given}):"]
+        share.append('    """Chunks of rows, one after the other of those that nobody has taken yet."""')
+        share += ["    chunk = take(turns)", "    while chunk < parts.shape[0]:"]
+        share += ["        for i0 in range(parts.shape[1]):", "            parts[chunk, i0] = 0.0"]
+        call = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
+        share += [f"        {call}", "        chunk = take(turns)"]
+        spread = [f"def spread(turns, parts, rows, total, state, {inputs}):"]
+        spread.append(
+            '    """Sums over chunks of `rows` rows, a row of `parts` each, with whoever else is at it."""'
+        )
+        spread += [f"    ({taken}) = state"] if taken else []
+        spread.append(f"    share({given})")
+        return share, spread
 
     def _block_arrays(self) -> tuple[int, ...] | None:
         """Which inputs are read in blocks of rows and in no other way; None if the pass looks further."""

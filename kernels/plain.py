@@ -35,6 +35,12 @@ def shaped(array: Any, shape: Any) -> Any:
     return array.reshape(shape)
 
 
+def take(turns: Any) -> Any:
+    """The next turn."""
+    turns[0] += 1
+    return turns[0] - 1
+
+
 def cosigmoid(x: float) -> Any:
     """σ(−x)."""
     return sigmoid(-x)

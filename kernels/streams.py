@@ -20,7 +20,7 @@ import numpy as np
 from ..domains import Array
 from ..evaluate import check_entries
 from ..node import Variable
-from .threads import combined, mapped
+from .threads import combined, mapped, together
 
 #: Rows per chunk at least, and chunks at most; the generated driver says the same.
 CHUNK_ROWS, CHUNKS = 1024, 64
@@ -122,6 +122,14 @@ def streamed(
     def sums(lo: int) -> Array:
         return chunk_sums(module, lo, min(rows, lo + starts.step), state, sizes, inputs, dtype, checks)
 
-    parts = map(sums, starts) if threads == 1 else mapped(sums, starts, threads)
-    results: Sequence[Any] = module.finish(combined(parts, len(starts)), state, *sizes, *inputs)
+    if threads == 1:
+        found = combined(map(sums, starts), len(starts))
+    elif checks or not all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+        found = combined(mapped(sums, starts, threads), len(starts))
+    else:  # threads take turns inside compiled code, and meet the interpreter once each
+        parts, turns = np.empty((len(starts), module.room(*sizes, *inputs)[0])), np.zeros(1, np.int64)
+        point = (turns, parts, starts.step, rows, state, *sizes, *inputs)
+        together(lambda: module.spread(*point), min(threads, len(starts)))
+        found = combined(parts)
+    results: Sequence[Any] = module.finish(found, state, *sizes, *inputs)
     return results

@@ -60,11 +60,23 @@ def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> 
     return [r for r in results if r is not None]
 
 
+def together(work: Callable[[], None], threads: int) -> None:
+    """The same on every thread, the caller's included, until all are done. An error in one is raised here."""
+    others = [_pool(threads, os.getpid()).submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            other.result()
+
+
 def combined(parts: Iterable[Array], count: int | None = None) -> Array:
     """The sum of parts, in the order of a binary tree: the same for the same parts, whoever computed them.
 
     count  how many there are, where parts come one by one: then only a few are kept at a time
     """
+    if isinstance(parts, np.ndarray) and parts.ndim == 2:
+        return _levels(parts)
     if count is None:
         parts = list(parts)
         count = len(parts)
@@ -79,9 +91,18 @@ def combined(parts: Iterable[Array], count: int | None = None) -> Array:
     return tree[0]
 
 
+def _levels(parts: Array) -> Array:
+    """The same tree, level by level: the last of an odd number waits for the next level."""
+    while len(parts) > 1:
+        whole = len(parts) // 2 * 2
+        parts = np.concatenate([parts[0:whole:2] + parts[1:whole:2], parts[whole:]])
+    found: Array = parts[0].copy()
+    return found
+
+
 _lock = threading.Lock()
 _inside = 0
-_limit: Any = None
+_before: list[tuple[Any, int]] = []
 
 
 @lru_cache(maxsize=1)
@@ -90,17 +111,19 @@ def _libraries() -> Any:
     import scipy.linalg.cython_blas  # noqa: F401  the one that kernels call; it must be loaded to be found
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
     """BLAS on one thread inside; as it was when the last of several concurrent users leaves."""
-    global _inside, _limit
+    global _inside, _before
     with _lock:
         if _inside == 0:
-            _limit = _libraries().limit(limits=1, user_api="blas")
-            _limit.__enter__()
+            # asking takes a microsecond, setting what is set already ten
+            _before = [(library, n) for library in _libraries() if (n := library.get_num_threads()) != 1]
+            for library, _ in _before:
+                library.set_num_threads(1)
         _inside += 1
     try:
         yield
@@ -108,4 +131,5 @@ def single_blas_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
-                _limit.__exit__(None, None, None)
+                for library, n in _before:
+                    library.set_num_threads(n)

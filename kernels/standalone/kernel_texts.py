@@ -37,7 +37,6 @@ class Kernels:
         program = kernel.program
         self.checks |= has_access(list(nodes.values()))
         head, _, body = kernel.source.partition("\n\n\n")
-        self.used |= set(re.findall(r"^    (\w+),?$", head.partition("import (")[2], re.M))
         for end in ("def part(", "INTO = "):  # what standalone files have no use for
             body = body.partition(f"\n\n\n{end}")[0].rstrip() + "\n"
         body = re.sub(
@@ -45,6 +44,8 @@ class Kernels:
             lambda m: f"{label}_{m.group(1)}{m.group(2)}(",
             body,
         )
+        called = re.findall(r"^    (\w+),?$", head.partition("import (")[2], re.M)
+        self.used |= {name for name in called if re.search(rf"\b{name}\b", body)}
         self.texts.append(f"# {comment}\n\n\n{body.rstrip()}")
         inputs = [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
         self.inputs[label], self.outputs[label] = inputs, list(nodes)

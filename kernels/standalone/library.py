@@ -53,6 +53,13 @@ def shaped(array, shape):
     """The entries of an array in row order, in another shape."""
     return array.reshape(shape)
 ''',
+    "take": '''
+@compiled
+def take(turns):
+    """The next turn, on one thread."""
+    turns[0] += 1
+    return turns[0] - 1
+''',
     "gemm": '''
 @compiled
 def gemm(left, right, out):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
-from derive.kernels.arrays import empty, shaped
+from derive.kernels.arrays import empty, shaped, take
 from derive.kernels.special import compiled
 
 
@@ -42,6 +43,28 @@ def test_other_shapes_keep_their_memory() -> None:
     kept = [_part_of_a_new_array(k) for k in (1, 4, 1000)]
     for found, k in zip(kept, (1, 4, 1000), strict=True):
         assert np.array_equal(found, np.arange(1, 2 * k + 1).reshape(2, k))
+
+
+@compiled
+def _turns(turns, mine):  # type: ignore[no-untyped-def]
+    count = 0
+    k = take(turns)
+    while k < mine.shape[0]:
+        mine[k] += 1
+        count += 1
+        k = take(turns)
+    return count
+
+
+def test_every_turn_is_taken_once() -> None:
+    """Two threads without the interpreter's lock; every number goes to one of them."""
+    turns, taken = np.zeros(1, np.int64), np.zeros(200_000, np.int64)
+    _turns(np.full(1, 9), taken[:9])
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(lambda _: _turns(turns, taken), range(2)))
+    assert sum(counts) == taken.size
+    assert np.all(taken == 1)
+    assert turns[0] == taken.size + 2
 
 
 def test_the_same_under_python() -> None:

@@ -220,3 +220,12 @@ def test_parts_that_cannot_be() -> None:
 def test_tree_takes_every_part_once(count: int) -> None:
     parts = [np.array([float(i), 1.0]) for i in range(count)]
     assert np.array_equal(combined(parts), [count * (count - 1) / 2, count])
+
+
+def test_tree_of_a_matrix_has_the_same_bits() -> None:
+    """Level by level or part by part: the same additions."""
+    rng = np.random.default_rng(0)
+    for count in range(1, 65):
+        parts = rng.standard_normal((count, 5)) * 10.0 ** rng.integers(-8, 8, (count, 5))
+        assert np.array_equal(combined(parts), combined(list(parts)))
+        assert combined(parts).base is None
