@@ -78,14 +78,13 @@ class Loops:
             self._sampled = Sampled(
                 self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
             )
-        count = self._sampled.count(instance)
-        if count is None:
+        bound = self._sampled.bind(instance, arrays, self.composite.layout(instance))
+        if bound is None:
             return None
-        layout = self.composite.layout(instance)
-        both, sampled = self._sampled.bind(instance, arrays, layout, count)
+        value_gradient, samples = bound
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-            x[:], _, first, *rest = sampled_newton(both, sampled, x, tol, most)
+            x[:], _, first, *rest = sampled_newton(value_gradient, samples, x, tol, most)
             return first, *rest
 
         return loop

@@ -15,7 +15,7 @@ import numpy as np
 from ..build import add, is_zero, multiply
 from ..differentiate import gradients, jacobian
 from ..node import Node, Sum, Variable, topological, variable
-from ..sizes import ONE
+from ..sizes import ONE, Coefficient, tidy
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -28,7 +28,7 @@ WORTH = 200_000
 
 @final
 class Sampled:
-    """Kernels for value and gradient on all rows, and for the Hessian on some."""
+    """Kernels for value and gradient on all rows and on some, and for the Hessian on some."""
 
     def __init__(self, objective: Node, unknowns: tuple[Variable, ...], given: tuple[Variable, ...]) -> None:
         self.unknowns = unknowns
@@ -41,9 +41,8 @@ class Sampled:
 
     def _scaled(self) -> Node | None:
         """The objective with its data terms multiplied by the share; None where they are of several kinds."""
-        terms = self.objective.terms if isinstance(self.objective, Sum) else ((ONE, self.objective),)
         found, kinds = [], set()
-        for c, node in terms:
+        for c, node in _terms(self.objective):
             if self.rows in {
                 s for each in topological([node]) for size in each.shape for s in size.free_symbols
             }:
@@ -56,53 +55,68 @@ class Sampled:
         self.mean = kinds.pop()
         return add(found)
 
-    def count(self, instance: Instance) -> int | None:
-        """How many rows to take; None where sampling does not pay."""
+    def counts(self, instance: Instance) -> list[tuple[int, int]]:
+        """Rows for value and gradient and rows for the Hessian, of each sample; none where sampling does not pay."""
         if self.scaled is None or instance.amount < WORTH:
+            return []
+        n = int(instance.binding.values[self.rows])
+        m = max(LEAST, ROWS_PER_UNKNOWN * instance.count, n // 10)
+        if m > SHARE * n + 0.5:
+            return []
+        few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // 4)
+        return [(few, few // 2), (m, m)] if 2 * few <= m else [(m, m)]
+
+    def bind(
+        self, instance: Instance, arrays: Mapping[str, Any], layout: Any
+    ) -> tuple[Any, list[Any]] | None:
+        """`value_gradient(x)` on all rows, and the samples; None where sampling does not pay."""
+        from ..kernels.optimizers.sampled_newton import Sample
+
+        counts = self.counts(instance)
+        if not counts:
             return None
         n = int(instance.binding.values[self.rows])
-        m = max(LEAST, ROWS_PER_UNKNOWN * instance.count)
-        return max(m, n // 25) if m <= SHARE * n + 0.5 else None
+        rows = _spread(n, counts[-1][0])
+        chosen = {v.name: _taken(arrays[v.name], v, self.rows, rows) for v in instance.posed.given}
+        first, second = self._first_kernel(), self._second_kernel()
+        sizes = {k: size for k, size in instance.sizes.items() if k != str(self.rows)}
 
-    def bind(self, instance: Instance, arrays: Mapping[str, Any], layout: Any, m: int) -> tuple[Any, Any]:
-        """`value_gradient(x)` on all rows and `sampled_hessian(x, rough)`, rough from a quarter of the m rows."""
+        def part(kernel: Any, m: int) -> Any:
+            given: dict[str, Any] = {
+                v.name: _taken(chosen[v.name], v, self.rows, slice(m)) for v in instance.posed.given
+            }
+            given |= {**sizes, self.share.name: np.asarray(1.0 if self.mean else n / m)}
+            return kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)})
+
+        samples = [
+            Sample(_flat(part(first, m), layout), self._matrix(part(second, k), layout), m, k)
+            for m, k in counts
+        ]
+        return self.bind_first(instance, arrays, layout), samples
+
+    def _matrix(self, blocks: Any, layout: Any) -> Any:
+        """The Hessian as a function of the flat vector."""
         from ..kernels.oracle import assemble, hessian_key
 
-        second = self._second_kernel()
-        n = int(instance.binding.values[self.rows])
+        names, sizes = layout.names, dict(zip(layout.names, layout.sizes, strict=True))
+        whole = hessian_key(names[0], names[0])
 
-        def part(m: int) -> dict[str, Any]:
-            step, found = n // m, {}
-            for v in instance.posed.given:
-                cut = tuple(
-                    slice(0, step * m, step) if size == self.rows else slice(None) for size in v.shape
-                )
-                found[v.name] = np.ascontiguousarray(arrays[v.name][cut]) if v.order else arrays[v.name]
-            found[self.share.name] = np.asarray(1.0 if self.mean else n / m)
-            return found
-
-        names = layout.names
-        sizes = {k: n for k, n in instance.sizes.items() if k != str(self.rows)}
-        hessian, rough_hessian = (
-            second.bind({k: a for k, a in {**sizes, **part(rows)}.items() if k in _wanted(second)})
-            for rows in (m, m // 4)
-        )
-
-        def sampled(x: Any, rough: bool) -> Any:
-            found = dict((rough_hessian if rough else hessian)(layout.unpack(x)))
+        def hessian(x: Any) -> Any:
+            found = dict(blocks(layout.unpack(x)))
+            if len(names) == 1 and whole in found and found[whole].ndim == 2:
+                return found[whole]
             for i, a in enumerate(names):
                 for b in names[i:]:
                     if hessian_key(a, b) not in found:
-                        sizes = dict(zip(names, layout.sizes, strict=True))
                         found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
             return assemble(layout, found)
 
-        return self.bind_first(instance, arrays, layout), sampled
+        return hessian
 
     def bind_first(self, instance: Instance, arrays: Mapping[str, Any], layout: Any) -> Any:
         """`value_gradient(x)` on all rows."""
         kernel = self._first_kernel()
-        given = {**instance.sizes, **arrays}
+        given = {**instance.sizes, **arrays, self.share.name: np.asarray(1.0)}
         return _flat(kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)}), layout)
 
     def _first_kernel(self) -> Any:
@@ -111,8 +125,9 @@ class Sampled:
 
         if self._first is None:
             names = [v.name for v in self.unknowns]
-            slopes = gradients(self.objective, self.unknowns)
-            outputs = {VALUE: self.objective}
+            stated = self.objective if self.scaled is None else self.scaled
+            slopes = gradients(stated, self.unknowns)
+            outputs = {VALUE: stated}
             outputs |= {gradient_key(a): g for a, g in zip(names, slopes, strict=True)}
             self._first = compile_nodes(outputs, unknowns=names)
         return self._first
@@ -150,6 +165,30 @@ def _flat(value_gradient: Any, layout: Any) -> Any:
         return float(out[VALUE]), np.concatenate([np.ravel(out[gradient_key(a)]) for a in names])
 
     return both
+
+
+def _terms(node: Node) -> list[tuple[Coefficient, Node]]:
+    """The terms of a sum, of sums within it as well."""
+    if not isinstance(node, Sum) or node.order:
+        return [(ONE, node)]
+    return [(tidy(c * inner), leaf) for c, each in node.terms for inner, leaf in _terms(each)]
+
+
+def _spread(n: int, m: int) -> Any:
+    """m of n rows such that however many of the first are about evenly spread: multiples of the golden ratio.
+
+    No two are the same for m ≤ n/5: the fractions of k multiples are at least 0.38/k apart.
+    """
+    golden = (5.0**0.5 - 1.0) / 2.0
+    return np.floor(n * (np.arange(m) * golden % 1.0)).astype(np.int64)
+
+
+def _taken(array: Any, v: Variable, rows: Any, chosen: Any) -> Any:
+    """The chosen rows of an array, along each axis that is as long as the data."""
+    for axis, size in enumerate(v.shape):
+        if size == rows:
+            array = array[(slice(None),) * axis + (chosen,)]
+    return np.ascontiguousarray(array) if v.order else array
 
 
 def _rows(given: tuple[Variable, ...]) -> Any:

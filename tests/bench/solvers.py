@@ -74,7 +74,7 @@ def logistic(n: int, d: int, condition: float = 1.0) -> Case:
     def objective(w: Array) -> float:
         return float(np.logaddexp(0.0, -t * (X @ w)).sum() + lam / 2 * w @ w)
 
-    aim = 1e-8 if condition > 1.0 else 1e-4 if n < 1000 else 1e-5 if n < 100_000 else 1e-6
+    aim = 1e-4 if n < 1000 else 2e-9
     runs = ours("sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", "w", [], aim, X=X, t=t, lam=lam)
     name = "ridge-logistic" + ("" if condition == 1.0 else f", condition {condition:.0e}")
     return Case(name, f"{n}×{d}", objective, runs | peers.logistic(X, t, lam, objective))

@@ -1,0 +1,93 @@
+"""Hessians and first points from samples of the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.expression import Expression
+from derive.kernels.optimizers.sampled_newton import CONVERGED, Sample, sampled_newton
+from derive.solving.sampled import Sampled, _spread
+
+RNG = np.random.default_rng(3)
+N, D = 4000, 6
+X = RNG.standard_normal((N, D)) * np.geomspace(1.0, 1e-3, D)
+T = np.where(X @ np.full(D, 3.0) + RNG.standard_normal(N) > 0, 1.0, -1.0)
+SHAPES: dict[str, Any] = {"X": ("n", "d"), "t": ("n",), "w": ("d",), "lam": ()}
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", 3.0),
+        ("sumsq(w)*lam/2 + sum(softplus(-t*(X @ w)))/2 + sumsq(X @ w - t)/2", 3.0),
+        ("mean(softplus(-t*(X @ w))) + lam/2*sumsq(w)", 1.0),
+    ],
+)
+def test_terms_without_data_are_kept_whole(text: str, share: float) -> None:
+    """Rows that are there three times: Σ over all of them is three times Σ over one of each, a penalty stays."""
+    posed = dv.minimize(text, over="w", variables=SHAPES).posed
+    sampled = Sampled(posed.composite.structure.smooth, posed.unknowns, posed.given)
+    assert sampled.scaled is not None
+    assert sampled.mean == (share == 1.0)
+    w, few = RNG.standard_normal(D), slice(0, 9)
+    whole = Expression(sampled.objective).evaluate(
+        X=np.tile(X[few], (3, 1)), t=np.tile(T[few], 3), w=w, lam=0.7
+    )
+    part = Expression(sampled.scaled).evaluate(X=X[few], t=T[few], w=w, lam=0.7, _share=share)
+    assert part == pytest.approx(whole, rel=1e-14)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 1), (1000, 200), (99_991, 19_998)])
+def test_rows_of_a_sample(n: int, m: int) -> None:
+    """No row twice, and any number of the first ones spread evenly: none misses a stretch longer than 3n/m."""
+    rows = _spread(n, m)
+    assert len(set(rows)) == m
+    assert 0 <= rows.min() <= rows.max() < n
+    for k in (m, m // 2 + 1):
+        gaps = np.diff(np.sort(np.concatenate([[0], rows[:k], [n]])))
+        assert gaps.max() <= 3 * n / k + 1
+
+
+def _logistic(rows: Any, counts: list[int]) -> tuple[Any, Any]:
+    def value_gradient(w: Any) -> Any:
+        z = -T[rows] * (X[rows] @ w)
+        share = N / len(z)
+        slope = share * X[rows].T @ (-T[rows] / (1.0 + np.exp(-z)))
+        counts.append(len(z))
+        return share * float(np.logaddexp(0.0, z).sum()) + 0.5 * float(w @ w), slope + w
+
+    def hessian(w: Any) -> Any:
+        s = 1.0 / (1.0 + np.exp(-T[rows] * (X[rows] @ w)))
+        share = N / len(s)
+        return share * (X[rows].T * (s * (1.0 - s))) @ X[rows] + np.eye(D)
+
+    return value_gradient, hessian
+
+
+def test_few_reads_of_all_rows() -> None:
+    """At condition 10⁶ of the Hessian the optimum takes a handful of reads, and from it none but one."""
+    counts: list[int] = []
+    first, _ = _logistic(slice(None), counts)
+    samples = [Sample(*_logistic(_spread(N, m), counts), m, m) for m in (200, 800)]
+    x, f, _, status, _, _ = sampled_newton(first, samples, np.zeros(D), 1e-12, 50)
+    assert status == CONVERGED
+    assert counts.count(N) <= 7
+    value, slope = first(x)
+    assert value == pytest.approx(f, rel=1e-11)
+    assert np.abs(slope).max() < 1e-3
+    counts.clear()
+    again = sampled_newton(first, samples, x, 1e-9, 50)
+    assert again[3] == CONVERGED
+    assert np.abs(again[0] - x).max() <= 1e-4
+    assert counts.count(N) == 1
+
+
+def test_no_metric() -> None:
+    """Where the Hessian is not positive definite, the status says so."""
+    samples = [Sample(lambda x: (float(-x @ x), -2 * x), lambda x: -2 * np.eye(2), 10, 10)]
+    found = sampled_newton(lambda x: (float(-x @ x), -2 * x), samples, np.ones(2), 1e-9, 10)
+    assert found[3] != CONVERGED
