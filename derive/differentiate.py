@@ -119,11 +119,6 @@ def jacobian(output: Node, wrt: Variable) -> Node:
     return _respect_facts(reverse(output, [wrt])[0], wrt)
 
 
-def hessian(output: Node, wrt: Variable, other: Variable | None = None) -> Node:
-    """Second derivatives; axes of `wrt`, then of `other` (by default `wrt` again)."""
-    return jacobian(gradient(output, wrt), wrt if other is None else other)
-
-
 def vjp(output: Node, wrt: Variable, cotangent: Node) -> Node:
     """cotangentᵀ · Jacobian; the shape of the variable."""
     return _respect_facts(reverse(output, [wrt], cotangent)[0], wrt)

@@ -14,6 +14,7 @@ from .build import add
 from .errors import ArgumentError, DeclarationError, DeriveError, SizeError, UnsupportedError
 from .expression import Expression, as_expression, merge_arrays
 from .node import Node, Variable, variable
+from .second import second_derivative
 from .sizes import Shape, same_shape, show_shape
 from .stable import recognise
 from .statement.arithmetic import broadcast_to
@@ -94,7 +95,10 @@ def hessian(expression: Expression, wrt: Any) -> Any:
     many = list(wrt) if _several(wrt) else [wrt]
     targets = [find_variable(expression, w) for w in many]
     firsts = differentiate.gradients(node, targets)
-    table = [[Expression(differentiate.jacobian(g, v), expression.declared) for v in targets] for g in firsts]
+    table = [
+        [Expression(second_derivative(g, u, v), expression.declared) for v in targets]
+        for g, u in zip(firsts, targets, strict=True)
+    ]
     return table if _several(wrt) else table[0][0]
 
 

@@ -126,3 +126,18 @@ def loops_of(statements: Iterable[Statement]) -> list[str]:
         "@compiled\n" + lookup(name).loops.strip().replace("def loops(", f"def {name}_loops(")
         for name in names
     ]
+
+
+def put_together(statement: Statement, scope: Scope) -> list[str]:
+    """An array of zeros to which every piece is added where it lies."""
+    name = scope.declare_target(statement)
+    zeroed = ", ".join(f"i{k}" for k in range(len(statement.stored)))
+    lines = [f"# {name}: {statement.note}", *loops(statement, statement.stored, scope)]
+    lines.append("    " * len(statement.stored) + f"{name}[{zeroed}] = 0.0")
+    variables = {i: f"i{k}" for piece in statement.pieces for k, i in enumerate(piece.labels)}
+    for piece in statement.pieces:
+        place = ", ".join(globally(entry, variables, None) for entry in piece.places)
+        lines += loops(statement, piece.labels, scope)
+        value = _texts(statement, variables, scope, piece.template)
+        lines.append("    " * len(piece.labels) + f"{name}[{place}] += {value}")
+    return lines

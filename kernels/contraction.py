@@ -18,6 +18,7 @@ from functools import reduce
 from typing import final
 
 from ..node import (
+    MATRIX_FACTS,
     Apply,
     Einsum,
     Labels,
@@ -31,8 +32,8 @@ from ..node import (
     transform,
 )
 from ..sizes import Size
+from .factoring import Factor, factored, product_of
 
-Factor = tuple[Node, Labels]
 DATA_LENGTH = 4096.0
 OTHER_LENGTH = 24.0
 _BUCKET = 4.0
@@ -75,33 +76,43 @@ def plan(roots: Sequence[Node], lengths: Lengths) -> list[Node]:
     for node in topological(roots):
         for operand in node.operands:
             uses[operand] = uses.get(operand, 0) + 1
-    roots = transform(roots, lambda node, operands: _opened(same_over(node, operands), node, uses, lengths))
+    apart: set[Node] = set()  # products of a sum's common factors with what is left of it
+
+    def open_(node: Node, operands: tuple[Node, ...]) -> Node:
+        found = _opened(same_over(node, operands), node, uses, lengths, apart)
+        outside = factored(found, lengths.data_size) if isinstance(found, Sum) else None
+        if outside is not None:
+            apart.add(outside)
+        return found if outside is None else outside
+
+    roots = transform(roots, open_)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
-            return _product(list(zip(operands, node.inputs, strict=True)), node, lengths)
+            found = _product(list(zip(operands, node.inputs, strict=True)), node, lengths)
+            return _in_groups(found, lengths) if isinstance(found, Einsum) else found
         return same_over(node, operands)
 
     return transform(roots, rule)
 
 
 def same_over(node: Node, operands: tuple[Node, ...]) -> Node:
-    """The node over other operands, exactly as it is."""
+    """The node over other operands; signs of its entries are forgotten, so that equal work is the same node."""
     if isinstance(node, Einsum):
-        return raw_einsum(node.shape, operands, node.inputs, node.facts)
+        return raw_einsum(node.shape, operands, node.inputs, node.facts & MATRIX_FACTS)
     if isinstance(node, Sum):
-        return raw_sum(node.shape, zip(node.coefficients, operands, strict=True), node.facts)
+        return raw_sum(node.shape, zip(node.coefficients, operands, strict=True), node.facts & MATRIX_FACTS)
     if isinstance(node, Apply):
         return raw_apply(node.op, node.shape, operands, node.params, node.facts)
     return node
 
 
-def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths) -> Node:
+def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths, apart: set[Node]) -> Node:
     """A product with its inner products opened where another order may be cheaper.
 
     These are products under a sum over the data of which some factor does not have the axis of the data, so that
     Σᵢ (P aᵢ) is worked out as P Σᵢ aᵢ; and outer products, so that P (y yᵀ) P is worked out as (P y)(P y)ᵀ. Only
-    products used nowhere else are opened.
+    products used nowhere else are opened; and those whose factors just left a sum (`apart`).
     """
     if not isinstance(node, Einsum):
         return node
@@ -112,8 +123,11 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths)
     factors: list[Factor] = []
     changed = False
     for operand, before, labels in zip(node.operands, original.operands, node.inputs, strict=True):
-        opens = isinstance(operand, Einsum) and uses[before] == 1 and len(set(labels)) == len(labels)
-        if isinstance(operand, Einsum) and opens:
+        plain = len(set(labels)) == len(labels)
+        opens = isinstance(operand, Einsum) and uses[before] == 1 and plain
+        if isinstance(operand, Einsum) and operand in apart and plain:
+            opens = True
+        elif isinstance(operand, Einsum) and opens:
             small = bool(rows) and any(
                 not rows & {labels[i] for i in ls if i < operand.order} and o.order
                 for o, ls in zip(operand.operands, operand.inputs, strict=True)
@@ -134,7 +148,7 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths)
         return node
     for factor, labels in factors:
         sizes.update(zip(labels, factor.shape, strict=True))
-    return _build(factors, node.output, sizes, node)
+    return product_of(factors, node.output, sizes, node)
 
 
 def _is_outer(node: Einsum) -> bool:
@@ -165,12 +179,12 @@ def _product(factors: list[Factor], node: Einsum, lengths: Lengths) -> Node:
     bare: list[Factor] = [(o, ls) for o, ls in opened if isinstance(o, Ones) and not covered.issuperset(ls)]
     output = tuple(range(node.order))
     if len(solid) <= 1:
-        return _build(solid + bare, output, sizes, node)
+        return product_of(solid + bare, output, sizes, node)
     solid = [_reduced(k, solid, output, sizes) for k in range(len(solid))]
     if len(solid) > 2 and not _aligned(solid):
         search = _search if len(solid) <= _EXHAUSTIVE else _greedy
         solid = search(solid, output, sizes, lengths)
-    return _build(solid + bare, output, sizes, node)
+    return product_of(solid + bare, output, sizes, node)
 
 
 def _aligned(factors: list[Factor]) -> bool:
@@ -179,23 +193,23 @@ def _aligned(factors: list[Factor]) -> bool:
     return len(labels) <= 1
 
 
-def _build(
-    factors: list[Factor], output: Labels, sizes: dict[int, Size], whole: Einsum | None = None
-) -> Node:
-    """A product in the labelling of nodes: output labels first, the others as they occur."""
-    number = {label: k for k, label in enumerate(output)}
-    ordered = sorted(factors, key=lambda f: (f[0].sort_key, f[1]))
-    for _, labels in ordered:
-        for label in labels:
-            number.setdefault(label, len(number))
-    if len(ordered) == 1 and ordered[0][1] == output:
-        return ordered[0][0]
-    return raw_einsum(
-        tuple(sizes[i] for i in output),
-        tuple(o for o, _ in ordered),
-        tuple(tuple(number[i] for i in ls) for _, ls in ordered),
-        whole.facts if whole is not None else frozenset(),
-    )
+def _in_groups(node: Einsum, lengths: Lengths) -> Node:
+    """A sum over the data as a matrix product, the axes of one factor before those of the other, and then turned.
+
+    So it can be added up where it lies, and is brought into the order of its axes once.
+    """
+    if node.order < 3 or len(node.operands) != 2:
+        return node
+    (left, right), sizes, output = node.inputs, node.label_sizes(), set(node.output)
+    rows, columns = (tuple(i for i in ls if i in output) for ls in (left, right))
+    summed = any(sizes[i] == lengths.data_size for i in node.summed)
+    if not summed or not rows or not columns or set(rows) & set(columns):
+        return node
+    order = (*rows, *columns)
+    if len(order) != node.order or node.output in (order, (*columns, *rows)):
+        return node
+    inner = product_of(list(zip(node.operands, node.inputs, strict=True)), order, sizes)
+    return product_of([(inner, order)], node.output, sizes)
 
 
 def _reduced(index: int, factors: list[Factor], output: Labels, sizes: dict[int, Size]) -> Factor:
@@ -205,13 +219,13 @@ def _reduced(index: int, factors: list[Factor], output: Labels, sizes: dict[int,
     kept = tuple(dict.fromkeys(i for i in labels if i in elsewhere))
     if set(kept) == set(labels):
         return factors[index]
-    return _build([factors[index]], kept, sizes), kept
+    return product_of([factors[index]], kept, sizes), kept
 
 
-def _pair(a: Factor, b: Factor, outside: set[int], sizes: dict[int, Size]) -> Factor:
-    union = tuple(dict.fromkeys(a[1] + b[1]))
-    kept = tuple(sorted(i for i in union if i in outside))
-    return _build([a, b], kept, sizes), kept
+def _pair(a: Factor, b: Factor, outside: set[int], sizes: dict[int, Size], rows: Size | None) -> Factor:
+    """The product of two; rows of the data come first, so that equal products are the same node."""
+    kept = tuple(sorted({*a[1], *b[1]} & outside, key=lambda i: (sizes[i] != rows, i)))
+    return product_of([a, b], kept, sizes), kept
 
 
 def _cost(labels: set[int], sizes: dict[int, Size], lengths: Lengths) -> float:
@@ -255,7 +269,7 @@ def _search(factors: list[Factor], output: Labels, sizes: dict[int, Size], lengt
         if subset & (subset - 1) == 0:
             return factors[subset.bit_length() - 1]
         part = best[subset][1]
-        return _pair(build(part), build(subset ^ part), outside(subset), sizes)
+        return _pair(build(part), build(subset ^ part), outside(subset), sizes, lengths.data_size)
 
     part = best[everything][1]
     return [build(part), build(everything ^ part)]
@@ -269,5 +283,5 @@ def _greedy(factors: list[Factor], output: Labels, sizes: dict[int, Size], lengt
         i, j = min(pairs, key=lambda p: _cost(set(work[p[0]][1]) | set(work[p[1]][1]), sizes, lengths))
         others = [f for k, f in enumerate(work) if k not in (i, j)]
         outside = set(output).union(*(ls for _, ls in others))
-        work = [*others, _pair(work[i], work[j], outside, sizes)]
+        work = [*others, _pair(work[i], work[j], outside, sizes, lengths.data_size)]
     return work

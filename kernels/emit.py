@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..sizes import Size, product
-from .access import called, cholesky_factors, gathered, loops_of, running, scattered
+from .access import called, cholesky_factors, gathered, loops_of, put_together, running, scattered
 from .axes import along_axes
 from .loops import Scope, fused, reshaped
 from .matrices import matrix_functions
@@ -70,6 +70,8 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
         return product_lines(first, scope)
     if first.kind == "gram":
         return gram_lines(first, scope)
+    if first.kind == "pieces":
+        return put_together(first, scope)
     if first.kind == "gather":
         return gathered(first, scope)
     if first.kind == "scatter":

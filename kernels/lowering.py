@@ -18,7 +18,7 @@ from ..operators import REGISTRY, Elementwise, Operator, lookup
 from ..sizes import Shape, Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first, symmetric_labels
-from .lowering_access import RULES, through_windows
+from .lowering_access import RULES, put_together, through_windows
 from .lowering_access import blockable as access_blockable
 from .scalars import Sizes, coefficient, power_text
 from .solves import SOLVE
@@ -189,6 +189,9 @@ class Lowering:
         if isinstance(node, Delta):
             return self.make("map", f"(1.0 if {here[0]} == {here[1]} else 0.0)", "identity matrix")
         if isinstance(node, Sum):
+            together = put_together(self, node)
+            if together is not None:
+                return together
             parts = []
             for c, term in node.terms:
                 text = self.read(term, here)
@@ -341,11 +344,11 @@ class Lowering:
             if entry[0] == "at":
                 entries.append(self.number(entry[1]))
             else:
-                entries.append(self._affine(label(axis), entry[1], entry[3]))
+                entries.append(self.affine(label(axis), entry[1], entry[3]))
                 axis += 1
         return self.make("map", self.read(node.operands[0], tuple(entries)), "part")
 
-    def _affine(self, text: str, start: Any, step: Any) -> str:
+    def affine(self, text: str, start: Any, step: Any) -> str:
         if start == 0 and step == 1:
             return text
         scaled = text if step == 1 else f"{self.number(step)} * {text}"

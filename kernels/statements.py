@@ -64,11 +64,21 @@ class Read:
 
 
 @final
+@dataclass(frozen=True)
+class Piece:
+    """A part of an array that is put together: its entry over labels of its own, and where that goes on each axis."""
+
+    labels: Labels
+    places: Entries
+    template: str
+
+
+@final
 @dataclass
 class Statement:
     """One loop statement: `target[output] (+)= template(reads)` over all labels.
 
-    kind      map | sum | axis | matrix | reshape | rows | gather | scatter | call
+    kind      map | sum | axis | matrix | reshape | rows | gather | scatter | call | pieces
     row       the label that runs over the rows of a block, if any
     template  scalar Python; `{k}` is the k-th read, `@l@` the (global) index of label l, `#k#` a size
     """
@@ -86,6 +96,7 @@ class Statement:
     accumulates: bool = False
     symmetric: tuple[int, int] | None = None  # two labels of the result that may be exchanged
     place: str = ""  # where a gather reads or a scatter adds, on the axis that it is about
+    pieces: tuple[Piece, ...] = ()  # what an array is put together from
 
     @property
     def summed(self) -> Labels:

@@ -21,11 +21,12 @@ from derive.build import (
     total,
     transpose,
 )
-from derive.differentiate import gradient, gradients, hessian, hvp, jacobian, jvp, substitute, vjp
+from derive.differentiate import gradient, gradients, hvp, jacobian, jvp, substitute, vjp
 from derive.errors import SizeError
 from derive.evaluate import evaluate_bound
 from derive.node import Node, Variable, delta, topological, variable, variables
 from derive.operators import apply
+from derive.second import hessian
 from derive.sizes import Binding, sizes
 from derive.verify import directional_error, draw, gradient_error
 from derive.verify.numbers import same_value

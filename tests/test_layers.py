@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A unit is a module, or a package with all that is in it. Lowest floor first; units of one floor may
 # import each other.
 CORE = (
-    "kernels.scalars kernels.contraction kernels.solves kernels.structure kernels.statements kernels.gram "
+    "kernels.scalars kernels.factoring kernels.contraction kernels.solves kernels.structure kernels.statements "
+    "kernels.gram "
     "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices "
     "kernels.access kernels.axes "
     "kernels.tiles kernels.turned kernels.products kernels.symmetric kernels.emit kernels.cache kernels.rowwise "
@@ -52,6 +53,7 @@ LAYERS = [
     "identities",
     "simplify",
     "differentiate",
+    "second",
     "reparametrise",
     "smoothing",
     "statement",

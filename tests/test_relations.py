@@ -8,11 +8,12 @@ import pytest
 import sympy
 
 from derive.build import add, einsum, swap_last
-from derive.differentiate import gradient, hessian, jacobian, substitute
+from derive.differentiate import gradient, jacobian, substitute
 from derive.domains import Array
 from derive.errors import SizeError
 from derive.node import Node, Variable, variable, variables
 from derive.operators import apply
+from derive.second import hessian
 from derive.sizes import ONE
 from derive.statement.declarations import declare
 from derive.statement.text import parse_node

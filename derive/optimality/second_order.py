@@ -22,6 +22,7 @@ from ..differentiate import jacobian, jvp
 from ..domains import Array
 from ..errors import UnsupportedError
 from ..node import Node, Variable, variable
+from ..second import second_derivative
 from ..simplify import simplify
 from ..sizes import ONE
 from .kkt import KKT
@@ -85,7 +86,7 @@ class SecondOrder:
         wrt = kkt.unknowns
         slopes = kkt.stationarity
         self.blocks: dict[tuple[Variable, Variable], Node] = {
-            (v, u): simplify(jacobian(slopes[v], u)) for k, v in enumerate(wrt) for u in wrt[k:]
+            (v, u): simplify(second_derivative(slopes[v], v, u)) for k, v in enumerate(wrt) for u in wrt[k:]
         }
 
     def tangent(self) -> list[tuple[Node, str]]:

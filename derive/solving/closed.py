@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..build import split_power
-from ..differentiate import gradients, jacobian
+from ..differentiate import gradients
 from ..errors import DataError, UnsupportedError
 from ..node import Apply, Node, Variable, topological, variables
 from ..optimality import ClosedForm, evaluate_closed_form
 from ..reparametrise import reparametrise
+from ..second import second_derivative
 from .answer import certificate
 from .options import Options
 
@@ -133,7 +134,7 @@ def _free(instance: Instance, found: Mapping[str, Any], options: Options, proved
         if second:
             for i, v in enumerate(free.unknowns):
                 for u in free.unknowns[i:]:
-                    nodes[hessian_key(v.name, u.name)] = jacobian(slopes[i], u)
+                    nodes[hessian_key(v.name, u.name)] = second_derivative(slopes[i], v, u)
         return nodes
 
     nodes = posed.remembered(("free nodes", second), derived)

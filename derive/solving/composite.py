@@ -16,6 +16,7 @@ from ..domains import Float
 from ..errors import DataError
 from ..evaluate import planned
 from ..node import Node, Variable, variables
+from ..second import second_derivative
 from ..stable import recognise, stabilise
 from .separable import Separable
 
@@ -41,7 +42,7 @@ class Composite:
         self.blocks: dict[str, Node] = {}
         for i, v in enumerate(names):
             for u in names[i:]:
-                block = jacobian(slopes[i], u)
+                block = second_derivative(slopes[i], v, u)
                 if not is_zero(block):
                     self.blocks[hessian_key(v.name, u.name)] = block
         moving = set(names)

@@ -19,6 +19,7 @@ from ..differentiate import gradients, jacobian, substitute
 from ..errors import UnsupportedError
 from ..evaluate import bind, check_access, evaluate_bound
 from ..node import Node, Variable, size_symbols, variable, variables
+from ..second import second_derivative
 from ..sizes import ONE, Binding
 from ..smoothing import Smooth, smooth
 from ..stable import recognise, stabilise
@@ -83,7 +84,7 @@ class Constrained:
         firsts = gradients(lagrangian, names)
         for i, v in enumerate(names):
             for u in names[i:]:
-                block = jacobian(firsts[i], u)
+                block = second_derivative(firsts[i], v, u)
                 if not is_zero(block):
                     self.second[hessian_key(v.name, u.name)] = block
         self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())

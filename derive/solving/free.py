@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from ..build import add, inner
-from ..differentiate import gradients, jacobian
+from ..differentiate import gradients
 from ..node import Node, Variable, variable
 from ..reparametrise import Reparametrised
+from ..second import second_derivative
 from ..sizes import ONE
 from .instance import Instance
 from .lengths import lengths
@@ -34,7 +35,7 @@ class Free:
         if plan.needs_hessian:
             for i, v in enumerate(unknowns):
                 for u in unknowns[i:]:
-                    self.blocks[hessian_key(v.name, u.name)] = jacobian(slopes[i], u)
+                    self.blocks[hessian_key(v.name, u.name)] = second_derivative(slopes[i], v, u)
         if plan.needs_hvp:
             directions = {v: variable(direction_name(v.name), v.shape) for v in unknowns}
             for v in unknowns:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from ..build import add, is_zero, multiply
-from ..differentiate import gradients, jacobian
+from ..differentiate import gradients
 from ..node import Node, Sum, Variable, topological, variable
+from ..second import second_derivative
 from ..sizes import ONE, Coefficient, tidy
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Sampled:
             rates = gradients(self.scaled, self.unknowns)
             for i, v in enumerate(self.unknowns):
                 for u in self.unknowns[i:]:
-                    block = jacobian(rates[i], u)
+                    block = second_derivative(rates[i], v, u)
                     if not is_zero(block):
                         blocks[hessian_key(v.name, u.name)] = block
             self._second = compile_nodes(blocks, unknowns=[v.name for v in self.unknowns])

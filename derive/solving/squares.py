@@ -21,6 +21,7 @@ from ..build import is_zero
 from ..differentiate import gradients, jacobian
 from ..node import Apply, Einsum, Node, Sum, Variable, variables
 from ..reparametrise import Reparametrised, reparametrise
+from ..second import second_derivative
 from ..sizes import ONE, Binding, Coefficient
 from ..stable import recognise
 
@@ -88,7 +89,7 @@ class LeastSquares:
         self.statement.update({gradient_key(v.name): g for v, g in zip(names, slopes, strict=True)})
         for i, v in enumerate(names):
             for u in names[i:]:
-                self.statement[hessian_key(v.name, u.name)] = jacobian(slopes[i], u)
+                self.statement[hessian_key(v.name, u.name)] = second_derivative(slopes[i], v, u)
         self._kernels: dict[str, Any] = {}
 
     @staticmethod

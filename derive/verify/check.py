@@ -17,10 +17,11 @@ import mpmath
 import numpy as np
 import sympy
 
-from ..differentiate import gradient, hessian, jacobian
+from ..differentiate import gradient, jacobian
 from ..errors import DeriveError, SizeError
 from ..node import Apply, Node, Variable, topological, variables
 from ..notation import text
+from ..second import hessian
 from ..sizes import same_shape, show_shape
 from . import conditions, diagnosis
 from .assumptions import Assumptions

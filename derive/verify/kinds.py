@@ -13,10 +13,11 @@ import mpmath
 import sympy
 
 from ..build import add, einsum, full, multiply, number, zero
-from ..differentiate import gradient, hessian, substitute
+from ..differentiate import gradient, substitute
 from ..errors import ArgumentError, DeriveError
 from ..node import Node, Variable, variables
 from ..notation import text
+from ..second import hessian
 from ..sizes import ONE, same_shape, show_shape
 from .assumptions import Assumptions
 from .check import check_claim, check_same

@@ -8,12 +8,13 @@ import numpy as np
 import sympy
 
 from ..build import inner, negate, power, total
-from ..differentiate import gradient, hessian, jacobian
+from ..differentiate import gradient, jacobian
 from ..domains import Array
 from ..errors import DeriveError
 from ..node import Apply, Einsum, Node, Variable, topological
 from ..notation import text
 from ..operators import apply
+from ..second import hessian
 from .conditions import holds
 from .edit import Edit
 from .edits import edits, pool

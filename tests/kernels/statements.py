@@ -13,6 +13,7 @@ from derive.build import add, broadcast, einsum, inner, matmul, multiply, power,
 from derive.evaluate import evaluate
 from derive.node import Node, Variable, ones, size_symbols, variable, variables
 from derive.operators import apply
+from derive.second import hessian
 from derive.sizes import sizes
 
 ONE, MINUS, HALF = sympy.S.One, sympy.S.NegativeOne, sympy.S.Half
@@ -137,8 +138,8 @@ def derivatives(objective: Objective, *, second: bool = True) -> dict[str, Node]
         found[f"gradient_{v.name}"] = g
     if second:
         for v in unknowns:
-            found[f"hessian_{v.name}"] = differentiate.hessian(f, v)
-        found["mixed"] = differentiate.hessian(f, unknowns[0], unknowns[-1])
+            found[f"hessian_{v.name}"] = hessian(f, v)
+        found["mixed"] = hessian(f, unknowns[0], unknowns[-1])
         found["hvp"] = differentiate.hvp(f, unknowns[0], variable("direction", unknowns[0].shape))
     return found
 

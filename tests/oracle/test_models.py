@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from derive.build import scale
-from derive.differentiate import gradient, hessian, hvp
+from derive.differentiate import gradient, hvp
 from derive.node import variable
+from derive.second import hessian
 from derive.sizes import Binding
 from derive.stable import recognise
 from derive.verify.exact import Oracle

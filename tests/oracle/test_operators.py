@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from derive.build import is_zero
-from derive.differentiate import gradient, hessian
+from derive.differentiate import gradient
 from derive.node import Node, Variable
 from derive.operators import REGISTRY, lookup
+from derive.second import hessian
 from derive.sizes import Binding
 from derive.verify.exact import Oracle
 from tests.oracle.samples import NUMBERS, samples, weighted

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from derive import notation
-from derive.differentiate import gradient, hessian, jacobian
+from derive.differentiate import gradient, jacobian
 from derive.domains import Array
 from derive.errors import AmbiguityError, DeriveError
 from derive.evaluate import evaluate
 from derive.node import Node, size_symbols
 from derive.node import variables as occurring
+from derive.second import hessian
 from derive.statement.declarations import declare
 from derive.statement.latex import parse_latex_node
 from derive.statement.text import parse_node

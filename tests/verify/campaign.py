@@ -17,7 +17,7 @@ import sympy
 
 from derive.build import add, einsum, negate, scale, swap_last
 from derive.declaring import parse
-from derive.differentiate import gradient, hessian, jacobian, reverse, substitute
+from derive.differentiate import gradient, jacobian, reverse, substitute
 from derive.domains import Float
 from derive.errors import DeriveError
 from derive.evaluate import run
@@ -36,6 +36,7 @@ from derive.node import (
     variables,
 )
 from derive.operators import apply
+from derive.second import hessian
 from derive.simplify import expand, simplify
 from derive.sizes import ONE, same_shape, same_size
 from derive.stable import recognise, stabilise

@@ -9,9 +9,10 @@ import pytest
 import sympy
 
 from derive.build import add, einsum, inner, matmul, multiply, negate, scale, total, transpose
-from derive.differentiate import gradient, hessian, jacobian
+from derive.differentiate import gradient, jacobian
 from derive.node import Node, delta, variable
 from derive.operators import apply
+from derive.second import hessian
 from derive.sizes import sizes
 from derive.verify import check_claim
 
