@@ -197,7 +197,7 @@ class Kernel:
     @property
     def uses_blas(self) -> bool:
         """Whether the source calls BLAS."""
-        return "gemm" in self.source or "syrk(" in self.source
+        return "gemm" in self.source or "syrk" in self.source
 
     def entry(self, arguments: Sequence[Any], name: str = "evaluate") -> Callable[..., Any]:
         """The compiled code of one function for arguments of these types, without numba's search for the types.

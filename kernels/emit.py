@@ -44,7 +44,7 @@ _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
     "cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows full_width gemm gemm_add "
     "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
-    "shaped sigmoid sin sinh smaller softplus sqrt syrk take tan tanh trigamma turn_rows"
+    "shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
 ).split()
 #: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176

@@ -155,31 +155,60 @@ def gemm_add_ahead(typing_context: Any, left: Any, right: Any, out: Any, rows: A
     return types.void(left, right, out, rows), lambda c, b, s, a: _gemm(c, b, s, a, True)
 
 
+def _syrk(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+    """Few columns by `narrow`, some by `smallproducts`, many by BLAS; a fourth array is that of `_gemm`."""
+    block, target = (make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
+    rows, columns = cgutils.unpack_tuple(builder, block.shape)
+    few = builder.icmp_signed("<=", columns, _I(NARROW))
+    with builder.if_then(few):
+        narrow_gram(builder, block.data, target.data, rows, columns, args[1])
+    with builder.if_then(builder.not_(builder.or_(few, cgutils.is_null(builder, rows)))):
+        if not smallproducts.register():
+            _dsyrk(builder, block.data, target.data, rows, columns, args[1])
+        else:
+            _triangle(context, builder, signature, args, block, target, rows, columns)
+    return context.get_dummy_value()
+
+
+def _triangle(
+    context: Any, builder: Any, signature: Any, args: Any, block: Any, target: Any, rows: Any, columns: Any
+) -> None:
+    with builder.if_else(smallproducts.triangle_suits(builder, columns, args[1])) as (here, long):
+        with here:
+            data = [
+                _matrix_of(context, builder, k, a) for k, a in zip(signature.args[3:], args[3:], strict=True)
+            ]
+            arguments = [columns, rows, block.data, target.data]
+            arguments += smallproducts.following(builder, *((m.data, m.rows, m.columns) for m in data))
+            kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+            function = cgutils.get_or_insert_function(builder.module, kind, smallproducts.TRIANGLE)
+            builder.call(function, arguments)
+        with long:
+            _dsyrk(builder, block.data, target.data, rows, columns, args[1])
+
+
+def _dsyrk(builder: Any, block: Any, target: Any, rows: Any, columns: Any, factor: Any) -> None:
+    narrow, byte = ir.IntType(32), ir.IntType(8)
+
+    def place(value: Any) -> Any:
+        return cgutils.alloca_once_value(builder, value)
+
+    # What is the lower triangle by rows is the upper one by columns, as Fortran sees it.
+    n, k = (place(builder.trunc(v, narrow)) for v in (columns, rows))
+    arguments = [place(byte(ord("U"))), place(byte(ord("N"))), n, k, place(factor), block, n]
+    _call_blas(builder, "dsyrk", [*arguments, place(_F(1.0)), target, n])
+
+
 @intrinsic
 def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
     """out += factor · blockᵀ block, the lower triangle alone; both contiguous, float64, in row order."""
+    return types.void(block, types.float64, out), _syrk
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        given, target = (make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
-        rows, columns = cgutils.unpack_tuple(builder, given.shape)
-        narrow, byte = ir.IntType(32), ir.IntType(8)
-        few = builder.icmp_signed("<=", columns, ir.IntType(64)(NARROW))
-        with builder.if_then(few):
-            narrow_gram(builder, given.data, target.data, rows, columns, args[1])
-        none = cgutils.is_null(builder, rows)
-        with builder.if_then(builder.not_(builder.or_(few, none))):
 
-            def place(value: Any) -> Any:
-                return cgutils.alloca_once_value(builder, value)
-
-            # What is the lower triangle by rows is the upper one by columns, as Fortran sees it.
-            n, k = (place(builder.trunc(v, narrow)) for v in (columns, rows))
-            arguments = [place(byte(ord("U"))), place(byte(ord("N"))), n, k, place(args[1]), given.data, n]
-            arguments += [place(_F(1.0)), target.data, n]
-            _call_blas(builder, "dsyrk", arguments)
-        return context.get_dummy_value()
-
-    return types.void(block, types.float64, out), generate
+@intrinsic
+def syrk_ahead(typing_context: Any, block: Any, factor: Any, out: Any, rows: Any) -> Any:
+    """The same, while the rows that follow these in memory are fetched."""
+    return types.void(block, types.float64, out, rows), _syrk
 
 
 def _by_cholesky(

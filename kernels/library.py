@@ -23,6 +23,7 @@ from .lapack import (
     potri,
     potrs,
     syrk,
+    syrk_ahead,
 )
 from .rowwise import add_rows, add_then_dot, dot_rows, full_width
 from .special import (

@@ -86,6 +86,11 @@ def syrk(block: Any, factor: float, out: Any) -> None:
     out += factor * (block.T @ block)
 
 
+def syrk_ahead(block: Any, factor: float, out: Any, rows: Any) -> None:
+    """out += factor · blockᵀ block; only the lower triangle matters."""
+    syrk(block, factor, out)
+
+
 def dot_rows(block: Any, w: Any, z: Any) -> None:
     """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
     z[: len(block)] = block @ w

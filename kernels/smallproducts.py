@@ -36,7 +36,9 @@ HEIGHT, WIDTH, DOTS = 8, 3, 3
 DEPTH = 256
 #: Products with a side of at most so many, or of at most so many multiplications, are taken.
 SHORT, LITTLE = 32, 1 << 22
-NAME = "derive_product"
+#: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache.
+TRIANGLE_COLUMNS = 320
+NAME, TRIANGLE = "derive_product", "derive_triangle"
 
 _D, _I, _W, _B = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
 _V, _P = ir.VectorType(_D, LANES), ir.DoubleType().as_pointer()
@@ -242,7 +244,7 @@ def _pack(module: ir.Module) -> Any:
     return f.function
 
 
-def _driver(module: ir.Module) -> None:
+def _driver(module: ir.Module) -> Any:
     """Which way costs least, in multiply-adds of vectors; then stripes of columns, and sweeps of summed entries."""
     outer, dot, pack = _outer(module), _dot(module), _pack(module)
     names = "m n k a ra ca b rb cb c rc add ahead lines"
@@ -311,14 +313,38 @@ def _driver(module: ir.Module) -> None:
             out = f.at(g["c"], b.mul(j0, cc))
             b.call(outer, [rows, width, depth, left, ra, ca, stripe, step, out, rc, cc, more, cursor, per])
     b.ret_void()
+    return outer
+
+
+def _triangle(module: ir.Module, outer: Any) -> None:
+    """The lower triangle of c += aᵀ a, a: (k, n) without gaps; stripes of columns, each from its diagonal on.
+
+    Of the other triangle what lies in a stripe's first rows is added to as well.
+    """
+    f = _Body(module, TRIANGLE, [_I, _I, _P, _P, _BYTES, _I], "n k a c ahead lines")
+    b, v, g = f.b, f.v, f.given
+    n, k = g["n"], g["k"]
+    cursor = b.alloca(_BYTES)
+    b.store(g["ahead"], cursor)
+    vectors = f.up(n, LANES)
+    stripes = f.up(vectors, WIDTH)
+    one = _I(1)
+    per = f.share(g["lines"], stripes, f.up(n, 2 * HEIGHT))
+    with v.loop(_I(0), stripes) as t:
+        j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))
+        width, rows = b.sub(f.least(j1, n), j0), b.sub(n, j0)
+        here, out = f.at(g["a"], j0), f.at(g["c"], b.mul(j0, n), j0)
+        b.call(outer, [rows, width, k, here, one, n, here, n, out, n, one, _B(1), cursor, per])
+    b.ret_void()
 
 
 def _module() -> str:
     module = ir.Module("products")
     module.triple = llvm.get_process_triple()
-    _driver(module)
+    outer = _driver(module)
+    _triangle(module, outer)
     for function in module.functions:
-        if function.name != NAME and not function.is_declaration:
+        if function.name not in (NAME, TRIANGLE) and not function.is_declaration:
             function.linkage = "internal"
             set.add(function.attributes, "noinline")
     return str(module)
@@ -332,6 +358,12 @@ def following(builder: Any, block: tuple[Any, Any, Any] | None = None) -> list[A
     count = builder.mul(rows, columns)
     lines = builder.sdiv(builder.mul(count, _I(8)), _I(_LINE))
     return [builder.bitcast(builder.gep(data, [count]), _BYTES), lines]
+
+
+def triangle_suits(builder: Any, columns: Any, factor: Any) -> Any:
+    """Whether a symmetric update of so many columns is quicker here; it can be added only, never taken off."""
+    narrow = builder.icmp_signed("<=", columns, _I(TRIANGLE_COLUMNS))
+    return builder.and_(narrow, builder.fcmp_ordered("==", factor, _D(1.0)))
 
 
 def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:
@@ -367,7 +399,8 @@ def register() -> bool:
     engine = llvm.create_mcjit_compiler(empty, _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code("products", _object)))
     engine.finalize_object()
-    llvm.add_symbol(NAME, engine.get_function_address(NAME))
+    for name in (NAME, TRIANGLE):
+        llvm.add_symbol(name, engine.get_function_address(name))
     _engines.append(engine)
     return True
 

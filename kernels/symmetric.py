@@ -14,7 +14,7 @@ def gram_lines(statement: Statement, scope: Scope) -> list[str]:
     given, width = scope.names[array.item], scope.size(statement.sizes[statement.output[0]])
     lines = [f"# {name}: {statement.note}, lower triangle"]
     if statement.template == "1.0" and scope.dtype == "float64":
-        return [*lines, f"syrk({given}[:m], 1.0, {name})"]
+        return [*lines, _update(f"{given}[:m], 1.0, {name}", scope)]
     packed = scope.scratch([scope.block or "", width], "float64")
     row = statement.row
     assert row is not None
@@ -36,6 +36,11 @@ def gram_lines(statement: Statement, scope: Scope) -> list[str]:
         "        top += 1",
         f"    for i1 in range({width}):",
         f"        {packed}[place, i1] = share * {given}[i0, i1]",
-        f"syrk({packed}[:top], 1.0, {name})",
+        _update(f"{packed}[:top], 1.0, {name}", scope),
         f"syrk({packed}[rest:m], -1.0, {name})",
     ]
+
+
+def _update(arguments: str, scope: Scope) -> str:
+    """The call, which fetches the next rows of the data if no product did."""
+    return f"syrk_ahead({arguments}, {scope.ahead.pop(0)})" if scope.ahead else f"syrk({arguments})"

@@ -251,6 +251,12 @@ def potrs(factor, right):
                 right[r, i] -= factor[j, i] * right[r, j]
             right[r, i] /= factor[i, i]
 ''',
+    "syrk_ahead": '''
+@compiled
+def syrk_ahead(block, factor, out, rows):
+    """out += factor · blockᵀ block; nothing is fetched here."""
+    out += factor * np.dot(block.T, block)
+''',
     "syrk": '''
 @compiled
 def syrk(block, factor, out):

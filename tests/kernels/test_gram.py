@@ -44,7 +44,7 @@ def test_against_the_interpreter(name: str, dtype: type) -> None:
     """Weights of both signs and of one; more rows than a block and fewer."""
     backend = "numba" if name == "both sides" else "python"
     kernel = compile_nodes({"h": FORMS[name]}, unknowns=["w"], dtype=dtype, backend=backend)
-    assert "syrk(" in kernel.source
+    assert "syrk" in kernel.source
     for rows, sign in ((1, 1.0), (7, -1.0), (600, 0.0)):
         rng = np.random.default_rng(rows)
         arrays = {"X": rng.standard_normal((rows, 5)), "y": rng.standard_normal(rows), "w": np.ones(5)}
@@ -62,7 +62,7 @@ def test_not_a_gram_matrix() -> None:
     """Two different arrays, or weights that are no vector, stay products."""
     Y = variable("Y", (n, d))
     for node in (gram(X, Y), gram(X, multiply(X, Y)), gram(apply("tanh", X), X)):
-        assert "syrk(" not in compile_nodes({"h": node}).source
+        assert "syrk" not in compile_nodes({"h": node}).source
 
 
 def test_rows_of_intermediate_arrays() -> None:
@@ -70,7 +70,7 @@ def test_rows_of_intermediate_arrays() -> None:
     hidden = apply("tanh", X)
     node = gram(hidden, einsum([(y, (R,)), (hidden, (R, I))], (R, I)))
     kernel = compile_nodes({"h": node}, backend="python")
-    assert "syrk(" in kernel.source
+    assert "syrk" in kernel.source
     rng = np.random.default_rng(0)
     A, b = rng.standard_normal((40, 3)), rng.standard_normal(40)
     assert_close(kernel(X=A, y=b)["h"], np.tanh(A).T @ (b[:, None] * np.tanh(A)))
@@ -98,4 +98,4 @@ def test_compiled_code_from_the_cache_finds_blas() -> None:
 def test_names_of_sizes_do_not_matter() -> None:
     rows, columns = sizes("rows columns")
     A = variable("A", (rows, columns))
-    assert "syrk(" in compile_nodes({"h": gram(A, A)}).source
+    assert "syrk" in compile_nodes({"h": gram(A, A)}).source

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from derive.kernels.lapack import syrk
+from derive.kernels.lapack import syrk, syrk_ahead
 from derive.kernels.narrow import NARROW
 from derive.kernels.rowwise import LONG, add_rows, add_then_dot, dot_rows
+from derive.kernels.smallproducts import TRIANGLE_COLUMNS
 from derive.kernels.special import compiled
 
 
@@ -24,6 +27,11 @@ def _add(block, r, g):
 @compiled
 def _gram(block, factor, out):
     syrk(block, factor, out)
+
+
+@compiled
+def _gram_ahead(block, factor, out):
+    syrk_ahead(block, factor, out, block)
 
 
 @compiled
@@ -59,14 +67,31 @@ def test_dot_and_add_at_all_remainders(dtype):
 
 
 def test_gram_matrices_at_all_remainders():
-    """The lower triangle of out += s·XᵀX, in registers and by BLAS; neighbours stay as they were."""
+    """The lower triangle of out += s·XᵀX, in registers, by tiles and by BLAS; neighbours stay as they were."""
     rng = np.random.default_rng(0)
-    for n in (0, 1, 5, 8, 19):
-        for d in (1, 2, 3, 7, 8, 9, 15, 21, NARROW, NARROW + 1):
-            _, X = _guarded(rng.standard_normal((n, d)))
+    widths = (
+        1,
+        2,
+        3,
+        7,
+        8,
+        9,
+        15,
+        21,
+        NARROW,
+        NARROW + 1,
+        72,
+        73,
+        100,
+        TRIANGLE_COLUMNS,
+        TRIANGLE_COLUMNS + 1,
+    )
+    for n, d, factor in itertools.product((0, 1, 5, 8, 19), widths, (-0.5, 1.0)):
+        _, X = _guarded(rng.standard_normal((n, d)))
+        for call in (_gram, _gram_ahead):
             room, out = _guarded(np.ones((d, d)))
-            _gram(X, -0.5, out)
-            np.testing.assert_allclose(np.tril(out), np.tril(1 - X.T @ X / 2), rtol=1e-13, atol=1e-12)
+            call(X, factor, out)
+            np.testing.assert_allclose(np.tril(out), np.tril(1 + factor * X.T @ X), rtol=1e-13, atol=1e-12)
             assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
 
 

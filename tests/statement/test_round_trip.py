@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derive import differentiate, notation
+from derive import differentiate, notation, second
 from derive.evaluate import evaluate
 from derive.node import Node, size_symbols
 from derive.node import variables as occurring
@@ -49,7 +49,7 @@ def test_statements_and_derivatives(case: Case) -> None:
     """The objectives of the literature and their derivatives."""
     variables = declare(case["declare"], case["facts"])
     objective, wrt = parse_node(case["objective"], variables), variables[case["wrt"]]
-    operation = {1: differentiate.gradient, 2: differentiate.hessian, "jacobian": differentiate.jacobian}
+    operation = {1: differentiate.gradient, 2: second.hessian, "jacobian": differentiate.jacobian}
     data = {**case["sizes"][0], **draw(case, case["sizes"][0])}
     assert_survives(objective, data, dict(variables))
     assert_survives(operation[case["order"]](objective, wrt), data, dict(variables))
@@ -88,4 +88,4 @@ def test_access(text: str) -> None:
     assert_survives(objective, data, dict(variables))
     for v in occurring(objective):
         assert_survives(differentiate.gradient(objective, v), data, dict(variables))
-        assert_survives(differentiate.hessian(objective, v), data, dict(variables))
+        assert_survives(second.hessian(objective, v), data, dict(variables))
