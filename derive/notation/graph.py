@@ -96,7 +96,9 @@ class Graph:
                 self.scalars.append(found)
                 return
             product = _matrix_times(transpose(matrix), weight)
-            if weight is None:
+            if weight is None and self.sizes[label] == 1:
+                product = _only_row(matrix) or product
+            elif weight is None:
                 rendering.lengths[product] = self.sizes[label]
             self.vectors.setdefault(other, []).append(product)
             return
@@ -241,6 +243,15 @@ def _shortest_rotation(t: Tree) -> Tree:
         return x.cost, not gram, " ".join(names) if len(names) == len(x.args) else ""
 
     return min(turned, key=key)
+
+
+def _only_row(matrix: Tree) -> Tree | None:
+    """B[0, :] of an array with one row: shorter than the sum over it."""
+    turned = matrix.op == "T"
+    whole = matrix.args[0] if turned else matrix
+    if whole.op not in ("var", "call"):
+        return None
+    return make("index", whole, data=":, 0" if turned else "0, :", order=1)
 
 
 def _contract(vectors: list[Tree]) -> Tree:

@@ -87,9 +87,11 @@ def _dropped(node: Node, axis: int, index: tuple[tuple[Any, ...], ...]) -> Node 
         parts = [(a, _dropped(term, axis, index)) for a, term in core.terms]
         if all(part is not None for _, part in parts):
             return scale(c, add([(a, part) for a, part in parts if part is not None]))
-    if not isinstance(core, Einsum):
-        return None
     factors = []
+    if not isinstance(core, Einsum):  # the only row of a matrix is the sum over the rows, and printed as a row
+        others = tuple(e for k, e in enumerate(index) if k != axis)
+        row = einsum([(node, tuple(range(node.order)))], tuple(k for k in range(node.order) if k != axis))
+        return row if node.order == 2 and others == _full_index(row.shape) else None
     for o, labels in zip(core.operands, core.inputs, strict=True):
         if axis not in labels:
             factors.append((o, labels))
