@@ -88,7 +88,8 @@ def _dropped(node: Node, axis: int, index: tuple[tuple[Any, ...], ...]) -> Node 
         if all(part is not None for _, part in parts):
             return scale(c, add([(a, part) for a, part in parts if part is not None]))
     factors = []
-    if not isinstance(core, Einsum):  # the only row of a matrix is the sum over the rows, and printed as a row
+    if not isinstance(core, Einsum):
+        # The only row of a matrix is the sum over the rows, and is printed as a row.
         others = tuple(e for k, e in enumerate(index) if k != axis)
         row = einsum([(node, tuple(range(node.order)))], tuple(k for k in range(node.order) if k != axis))
         return row if node.order == 2 and others == _full_index(row.shape) else None
