@@ -65,13 +65,18 @@ def factored(node: Sum, rows: Size | None) -> Einsum | None:
             sizes.update(zip(labels, operand.shape, strict=True))
         parts.append((coefficient, product_of(filled or [(ones(()), ())], kept, sizes)))
     inner = raw_sum(tuple(sizes[i] for i in kept), parts)
-    found = product_of([*common, (inner, kept)], tuple(range(node.order)), sizes)
+    bare = output - {i for _, ls in common for i in ls} - set(kept)  # axes along which all terms are constant
+    outside = [*common, *((ones((sizes[i],)), (i,)) for i in sorted(bare))]
+    found = product_of([*outside, (inner, kept)], tuple(range(node.order)), sizes)
     assert isinstance(found, Einsum)
     return found
 
 
 def _factors(node: Einsum, labels: Labels, fresh: list[int]) -> list[Factor]:
-    """The factors of a product, those of products inside it one by one; of sums what need not be summed."""
+    """The factors of a product, those of products inside it one by one; of sums what need not be summed.
+
+    An axis of the product that no factor has is one along which it is constant.
+    """
     names = dict(zip(node.output, labels, strict=True))
     for i in node.summed:
         names[i], fresh[0] = fresh[0], fresh[0] + 1
@@ -86,7 +91,10 @@ def _factors(node: Einsum, labels: Labels, fresh: list[int]) -> list[Factor]:
             if rest is not None:
                 found += [(o, tuple(place[i] for i in ls)) for o, ls in outside]
                 operand, place = rest[0], tuple(place[i] for i in rest[1])
-        if not isinstance(operand, Ones):
+        bare = isinstance(operand, Ones) and not set(own) & set(
+            node.summed
+        )  # a sum of ones is a number of terms
+        if not bare:
             found.append((operand, place))
     return found
 

@@ -8,8 +8,8 @@ from derive.build import add, einsum
 from derive.evaluate import evaluate
 from derive.kernels.contraction import Lengths, plan
 from derive.kernels.factoring import factored
-from derive.node import Einsum, Sum, delta, raw_einsum, topological, variable
-from tests.kernels.statements import MINUS, ONE, X, assert_close, d, draw, h, k, n, p
+from derive.node import Einsum, Sum, delta, ones, raw_einsum, raw_sum, topological, variable
+from tests.kernels.statements import MINUS, ONE, X, assert_close, d, draw, h, k, n, p, y
 
 P, Q, T = variable("P", (n, k)), variable("Q", (n, h)), variable("T", (h, k))
 
@@ -44,6 +44,19 @@ def test_the_factor_meets_the_product_around_it(size: int) -> None:
     assert all(o.order < 4 or n not in o.shape for o in topological([found]))
     arrays = draw({"": node}, n=5, d=size, k=2, h=4)
     assert_close(evaluate(found, arrays), evaluate(node, arrays))
+
+
+def test_axes_along_which_terms_are_constant() -> None:
+    """Ones are no factors, but their axes stay, and a sum of ones is a number of terms."""
+    count = raw_einsum((n, d), (X, ones((k,))), ((0, 1), (2,)))  # Σₗ xᵢₐ = k xᵢₐ
+    first = raw_einsum((n, d, h), (count, Q, ones((h,))), ((0, 1), (0, 3), (2,)))
+    second = raw_einsum((n, d, h), (X, y, ones((h,))), ((0, 1), (0,), (2,)))
+    node = raw_sum((n, d, h), [(ONE, first), (MINUS, second)])
+    assert factored(node, n) is not None
+    whole = raw_einsum((), (node, X), ((0, 1, 2), (0, 1)))
+    arrays = draw({"": whole}, n=5, d=3, k=2, h=4)
+    for root in (node, whole):
+        assert_close(evaluate(plan([root], Lengths(n))[0], arrays), evaluate(root, arrays))
 
 
 def test_what_stays() -> None:
