@@ -24,7 +24,7 @@ from ..sizes import ONE, Binding
 from ..smoothing import Smooth, smooth
 from ..stable import recognise, stabilise
 from .conditions import conditions_of_facts, free_form
-from .inside import defined, inside, numbers
+from .inside import defined, inside, middle, numbers
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
@@ -187,6 +187,8 @@ class Constrained:
             return self._functions(layout, shapes, arrays, filled, backend)
 
         functions = functions_by(chosen)
+        if self.linear and not given:
+            point = layout.unpack(middle(functions, layout.pack(point)))
         history = History()
         ended: list[str] = []
         late: list[bool] = []  # time ran out: a point that is certified all the same is the answer

@@ -70,6 +70,31 @@ def defined(
     return point
 
 
+def middle(functions: Any, z: Any) -> Any:
+    """The start z, or where values are not finite there, a point deep inside linear constraints, if that helps.
+
+    Slack t of at most 1 is maximised over   Ez + e = 0,  Cz + c ≥ t |row|,  a linear program.
+    """
+    from scipy.optimize import linprog
+
+    with np.errstate(all="ignore"):
+        v = functions.values(z)
+        if v.finite() or not all(np.isfinite(part).all() for part in (v.e, v.E, v.c, v.C)):
+            return z
+        n, lengths = z.size, np.sqrt((v.C * v.C).sum(axis=1))
+        found = linprog(
+            np.append(np.zeros(n), -1.0),
+            A_ub=np.hstack([-v.C, lengths[:, None]]) if v.c.size else None,
+            b_ub=v.c - v.C @ z if v.c.size else None,
+            A_eq=np.hstack([v.E, np.zeros((v.e.size, 1))]) if v.e.size else None,
+            b_eq=v.E @ z - v.e if v.e.size else None,
+            bounds=[(None, None)] * n + [(None, 1.0)],
+        )
+        if found.status == 0 and functions.values(found.x[:n]).finite():
+            return found.x[:n]
+    return z
+
+
 def _into_bounds(
     problem: Smooth, free: Sequence[Variable], found: dict[str, Any], arrays: Mapping[str, Any]
 ) -> None:

@@ -93,11 +93,11 @@ def _largest(x: Vector, dx: Vector, keep: float) -> float:
     return float(min(1.0, keep * (-x[falling] / dx[falling]).min()))
 
 
-def _factor(h: Matrix, E: Matrix, last: float) -> tuple[Any, float]:
-    """A factorisation of [[H + δI, Eᵀ], [E, −ε]] with as many negative eigenvalues as equalities."""
+def _factor(h: Matrix, E: Matrix, last: float, least: float = 0.0) -> tuple[Any, float]:
+    """A factorisation of [[H + δI, Eᵀ], [E, −ε]], δ ≥ least, with as many negative eigenvalues as equalities."""
     n, m = h.shape[0], E.shape[0]
     size = max(float(np.abs(np.diagonal(h)).max(initial=0.0)), 1e-8)
-    shift = 0.0
+    shift = least
     for _ in range(60):
         k = np.zeros((n + m, n + m))
         k[:n, :n] = h + shift * np.eye(n)
@@ -172,7 +172,7 @@ def solve(
     nu = np.linalg.lstsq(v.E.T, scale * v.g - v.C.T @ lam, rcond=None)[0] if v.e.size else np.zeros(0)
     if nu.size and np.abs(nu).max() > 1e3:
         nu = np.zeros(nu.size)
-    last, penalty, stall = 0.0, 1.0, 0
+    last, least, penalty, stall = 0.0, 0.0, 1.0, 0
     best: tuple[float, Vector, Vector, Vector] | None = None
     answer = Answer(z, nu, lam, LIMIT, 0)
 
@@ -211,7 +211,7 @@ def solve(
         ratio = lam / s
         reduced = h + v.C.T @ (ratio[:, None] * v.C)
         try:
-            factor, shift = _factor(reduced, v.E, last)
+            factor, shift = _factor(reduced, v.E, last, least)
         except (np.linalg.LinAlgError, ValueError):
             answer.status = STALLED
             break
@@ -245,9 +245,16 @@ def solve(
                 mu = max(tol / 20.0, 0.1 * mu)
                 stall += 5
                 continue
+            # Where H vanishes, as that of x⁴ at 0, the step is too long for any share of it: shorter by a larger δ.
+            steepest = float(np.abs(v.g).max(initial=0.0))
+            if least < 1e4 * max(1.0, steepest):
+                least = max(
+                    100.0 * least, 1e-6 * max(1.0, float(np.abs(np.diagonal(reduced)).max(initial=0.0)))
+                )
+                continue
             answer.status = STALLED
             break
-        z, s, nu, lam, v = z_try, s_try, nu_try, lam_try, w
+        z, s, nu, lam, v, least = z_try, s_try, nu_try, lam_try, w, 0.1 * least if least > 1e-12 else 0.0
         # multipliers stay within a factor of μ/s (Wächter & Biegler, eq. 16)
         if s.size:
             lam = np.clip(lam, mu / (1e10 * s), 1e10 * mu / s) if mu > 0 else lam
