@@ -34,7 +34,7 @@ CORE = (
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.bound "
     "kernels.compile kernels.structured kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
     "kernels.kkt "
-    "kernels.separable kernels.inline kernels.flat kernels.whole kernels.precision"
+    "kernels.separable kernels.groups kernels.inline kernels.flat kernels.whole kernels.precision"
 )
 LAYERS = [
     "errors",

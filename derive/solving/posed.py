@@ -15,6 +15,7 @@ from ..statement.arithmetic import binary
 from .composite import Composite
 from .constrained import Constrained
 from .facts import Facts
+from .grouped import Grouped, grouped
 from .loops import Loops
 from .mixture import Mixture
 from .separable import separable
@@ -101,6 +102,13 @@ class Posed:
         """The problem as smooth part, weights on |x| and bounds, if it is of that kind."""
         found = separable(self.minimised, self.unknowns, self.equalities, self.inequalities)
         return None if found is None else Composite(found, self.minimised)
+
+    @cached_property
+    def grouped(self) -> Grouped | None:
+        """The problem as smooth part, weights on |x| and on norms of groups, if it is of that kind."""
+        if self.relations or self.composite is not None:
+            return None
+        return grouped(self.minimised, self.unknowns, self.equalities, self.inequalities)
 
     @cached_property
     def loops(self) -> Loops:

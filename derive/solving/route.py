@@ -2,6 +2,7 @@
 
     a closed form that is the fastest       formulas and decompositions             `closed`
     bounds, weights on |x|, few unknowns    coordinate descent, proximal Newton     `composite`
+    weights on norms of groups              proximal gradient, Newton on the rest   `groups`
     constraints, kinks                      interior point on the smooth form       `constrained`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
     anything else                           a smooth method over free unknowns      `free`
@@ -28,6 +29,7 @@ from .closed import CLOSED_FORM, describe, suits
 from .closed import run as run_closed
 from .composite import LARGEST
 from .free import Free
+from .groups import solve_groups
 from .guarantee import Guarantee
 from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
@@ -92,6 +94,8 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
             return Plan(composite.method, composite.describe())
         if not composite.structure.is_plain:
             return Plan("fista", "weights on |x| or bounds, and too many unknowns for a Hessian")
+    if posed.grouped is not None:
+        return Plan("proximal-gradient", posed.grouped.describe())
     if posed.is_constrained:
         return Plan("interior-point", posed.constrained.describe())
     if posed.squares is not None and posed.squares.fits(binding):
@@ -143,6 +147,11 @@ def _once(instance: Instance, options: Options) -> Any:
         if result is not None:
             return result
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
+    if method in (None, *FIRST_ORDER) and posed.grouped is not None and options.callback is None:
+        found = _groups(instance, point, options)
+        if found is not None:
+            return found
+        options, method = replace(options, method=None), None
     if method in _COMPOSITE or (method is None and _suits_composite(instance, options)):
         found = _composite(instance, point, options)
         if found is not None:
@@ -320,6 +329,20 @@ def _composite(instance: Instance, point: Mapping[str, Any], options: Options) -
             result.step = 1.0 / instance.constants.smooth
             why += f"; first step 1/L = {result.step:.4g}, L = λ_max of {instance.constants.smooth_from}"
     return _named(result, found, instance.posed, Plan(result.method, why))
+
+
+def _groups(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    grouped = instance.posed.grouped
+    assert grouped is not None
+    if options.progress or options.checkpoint is not None:
+        return None
+    made = solve_groups(grouped, instance, point, options)
+    if made is None:
+        return None
+    result, found = made
+    return _named(result, found, instance.posed, Plan(result.method, grouped.describe()))
 
 
 def _free(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

@@ -77,6 +77,41 @@ def _group_distance(g: Vector, x: Vector, weight: Any) -> Vector:
     return np.asarray(np.where(size > 0.0, away, np.abs(g) * np.maximum(1.0 - weight / length, 0.0)))
 
 
+def lengths(x: Vector, group: Any, count: int) -> Vector:
+    """‖x_g‖₂ of each of `count` groups; entry i belongs to group[i], to none where that is negative."""
+    inside = group >= 0
+    return np.asarray(np.sqrt(np.bincount(group[inside], x[inside] ** 2, count)))
+
+
+def _spread(each: Vector, group: Any, outside: float) -> Vector:
+    """A number per group for each entry, and another for entries of no group."""
+    return np.append(each, outside)[group]
+
+
+def _groups_value(x: Vector, l1: Any, group: Any, weights: Any) -> float:
+    return float((l1 * np.abs(x)).sum() + weights @ lengths(x, group, weights.size))
+
+
+def _groups_prox(v: Vector, t: float, l1: Any, group: Any, weights: Any) -> Vector:
+    """First the entries, then the lengths: shrinking a group keeps its signs (Yu, NeurIPS 2013, theorem 4)."""
+    u = soft(v, t * l1)
+    size = np.maximum(lengths(u, group, weights.size), TINY)
+    return np.asarray(u * _spread(np.maximum(1.0 - t * weights / size, 0.0), group, 1.0))
+
+
+def _groups_distance(g: Vector, x: Vector, l1: Any, group: Any, weights: Any) -> Vector:
+    size = lengths(x, group, weights.size)
+    pull = _spread(weights / np.maximum(size, TINY), group, 0.0)
+    alive = _spread(size, group, 1.0) > 0.0
+    slope = g + np.where(alive, pull * x, 0.0)
+    away = np.where(x != 0.0, np.abs(slope + l1 * np.sign(x)), np.maximum(np.abs(slope) - l1, 0.0))
+    rest = soft(g, l1)  # of a group that is zero: what the |x| leave of the slope has to be shorter than ω
+    length = np.maximum(lengths(rest, group, weights.size), TINY)
+    return np.asarray(
+        np.where(alive, away, np.abs(rest) * _spread(np.maximum(1.0 - weights / length, 0.0), group, 0.0))
+    )
+
+
 def onto_simplex(v: Vector, total: float) -> Vector:
     """The nearest point with entries ≥ 0 that sum to `total`, along the last axis."""
     falling = -np.sort(-v, axis=-1)
@@ -139,6 +174,13 @@ PENALTIES: dict[str, Penalty] = {
             lambda x, weight: float((weight * _norms(x)).sum()),
             lambda v, t, weight: v * np.maximum(1.0 - t * weight / np.maximum(_norms(v), TINY), 0.0),
             _group_distance,
+        ),
+        Penalty(
+            "groups",
+            "Σ λᵢ|xᵢ| + Σ ω_g ‖x_g‖₂, the groups disjoint",
+            _groups_value,
+            _groups_prox,
+            _groups_distance,
         ),
         Penalty(
             "box",

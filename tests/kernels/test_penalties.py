@@ -17,6 +17,7 @@ PARAMETERS: dict[str, tuple[Any, ...]] = {
     "squared-norm": (0.7,),
     "elastic-net": (0.4, 0.9),
     "group": (0.8,),
+    "groups": (0.3 * WEIGHTS, np.array([0, 1, 0, -1, 1, 1]), np.array([0.5, 0.9])),
     "box": (-0.3, 0.6),
     "nonnegative": (),
     "simplex": (1.5,),

@@ -1,0 +1,66 @@
+"""The conditions of an optimum where weights act on norms of groups of unknowns, and their proof.
+
+For   minimise f(x) + Σ λᵢ|xᵢ| + Σ_g ω_g ‖x_g‖₂   a point is stationary when −∇f lies in the subdifferential,
+
+    x_g ≠ 0:  −g = λ s + ω_g x_g/‖x_g‖,  sᵢ ∈ ∂|xᵢ|        x_g = 0:  ‖S(g, λ)‖₂ ≤ ω_g,   S the soft threshold.
+
+The distance to it, times max(1, |xᵢ|) and over F = max(|F|, 1), is the stationarity of the certificate. Curvature is
+that of F along the entries that are free: there F is smooth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .certificate import TOLERANCE
+from .kkt import EPS, NAN, KktCertificate
+from .optimizers.active_groups import curved
+from .optimizers.penalties import PENALTIES, lengths
+from .oracle import Matrix, Vector
+
+
+def certify_groups(
+    f: float,
+    g: Vector,
+    h: Matrix | None,
+    l1: Vector,
+    group: Vector,
+    weights: Vector,
+    x: Vector,
+    *,
+    statement_value: float,
+    tolerance: float = TOLERANCE,
+    proved: bool = False,
+) -> KktCertificate:
+    """The certificate from values that the caller has recomputed by the interpreter.
+
+    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed.
+    """
+    penalty = PENALTIES["groups"].of(l1, group, weights)
+    total = f + penalty.value(x)
+    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
+    if not finite or bool((l1 < 0.0).any()) or bool((weights < 0.0).any()):
+        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
+    size, reach = max(abs(total), 1.0), np.maximum(1.0, np.abs(x))
+    gaps = penalty.distance(g, x)
+    curvature = None
+    if h is not None:
+        pull = np.append(weights, 0.0)[group]
+        gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1 + pull), 0.0)
+        alive = np.append(lengths(x, group, weights.size) > 0.0, True)[group]
+        free = np.flatnonzero(alive & ((x != 0.0) | (l1 == 0.0)))
+        if 0 < free.size <= 400 and np.isfinite(h).all():
+            _, bent = curved(g, h, l1, group, weights, x, free)
+            scaled = bent * np.multiply.outer(reach[free], reach[free]) / size
+            curvature = float(np.linalg.eigvalsh(scaled)[0]) / max(1.0, float(np.abs(scaled).max()))
+    return KktCertificate(
+        value=statement_value,
+        stationarity=float((gaps * reach).max(initial=0.0)) / size,
+        primal=0.0,
+        dual=0.0,
+        complementarity=0.0,
+        mismatch=abs(statement_value - total) / size,
+        curvature=curvature,
+        tolerance=tolerance,
+        proved=proved,
+    )
