@@ -20,6 +20,9 @@ from .sampled import Sampled
 if TYPE_CHECKING:
     from .instance import Instance
 
+#: Unknowns times numbers in the data above which a Hessian costs more than the steps of first order that it saves.
+DEAR = 2e7
+
 
 def solve_groups(
     grouped: Grouped, instance: Instance, point: Mapping[str, Any], options: Options
@@ -33,6 +36,9 @@ def solve_groups(
     composite, arrays = grouped.composite, instance.numbers
     layout = composite.layout(instance)
     second = layout.size <= LARGEST
+    proved = False
+    if layout.size * instance.amount > DEAR and instance.posed.facts.is_convex:
+        proved, second = True, second and composite.quadratic
     history = History()
     ended: list[str] = []
     with np.errstate(all="ignore"):
@@ -40,6 +46,7 @@ def solve_groups(
         if limits is None:
             return None
         judge = composite.judge(instance, arrays, second)
+        judge_last = composite.judge(instance, arrays, False) if proved else judge
         value_gradient, hessian = _functions(grouped, instance, arrays, judge, second, options)
 
         def watch(iteration: int, value: float) -> bool:
@@ -58,7 +65,7 @@ def solve_groups(
                 value_gradient, hessian, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
             )
             steps, evaluations = steps + count, evaluations + tried
-            f, g, h, stated = judge(x)
+            f, g, h, stated = judge_last(x)
             proof = certify_groups(
                 f,
                 g,
@@ -67,7 +74,7 @@ def solve_groups(
                 x,
                 statement_value=stated,
                 tolerance=options.tolerance,
-                proved=not second and instance.posed.facts.is_convex,
+                proved=proved or (not second and instance.posed.facts.is_convex),
             )
             if proof.ok() or ended:
                 break
