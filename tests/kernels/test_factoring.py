@@ -48,7 +48,7 @@ def test_the_factor_meets_the_product_around_it(size: int) -> None:
 
 def test_axes_along_which_terms_are_constant() -> None:
     """Ones are no factors, but their axes stay, and a sum of ones is a number of terms."""
-    count = raw_einsum((n, d), (X, ones((k,))), ((0, 1), (2,)))  # Σₗ xᵢₐ = k xᵢₐ
+    count = raw_einsum((n, d), (X, ones((h,))), ((0, 1), (2,)))  # Σₗ xᵢₐ = h xᵢₐ
     first = raw_einsum((n, d, h), (count, Q, ones((h,))), ((0, 1), (0, 3), (2,)))
     second = raw_einsum((n, d, h), (X, y, ones((h,))), ((0, 1), (0,), (2,)))
     node = raw_sum((n, d, h), [(ONE, first), (MINUS, second)])
