@@ -4,7 +4,7 @@ from . import (  # noqa: F401  (they register themselves)
     access,
     cholesky,
     cumulative,
-    elementwise,
+    functions,
     gather,
     linalg,
     masks,
