@@ -42,9 +42,10 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
-    "cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows full_width gemm gemm_add "
-    "gemm_add_ahead gemm_ahead larger lgamma log log1p mirror mix_rows moments_rows polygamma potrf potri potrs "
-    "shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
+    "cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows "
+    "form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead larger lgamma log log1p mirror "
+    "mix_rows moments_rows moments_rows_about polygamma potrf potri potrs shaped sigmoid sin sinh smaller "
+    "softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
 ).split()
 #: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -483,7 +484,7 @@ class _Module:
                 continue  # it lives in a register
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
         if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
-            return f"max(64, min(256, 8192 // ({self._size(width)}))) // 16 * 16"
+            return f"max(64, min(224, 8192 // ({self._size(width)}))) // 32 * 32"
         room = 65536 if scope.uses_dot else 4096
         if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
             return f"max(1, min(256, {room} // ({self._size(width)})))"

@@ -7,6 +7,9 @@
     turn_rows(X, out)           outⱼᵣ = Xᵣⱼ
     form_rows(P, V, m, out)     outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ            P symmetric, of which half is read
 
+`form_rows_about(P, V, c, m, out)`, `moments_rows_about(V, c, w, m, out)` and `cross_rows_about(V, c, w, m, out)`, its
+result a vector, take Vⱼᵣ − cⱼ for Vⱼᵣ: as many differences as there are centres are then never stored.
+
 Written as loops they would load and store each sum at each addition. Here the sums of a tile stay in registers: of four
 rows of P and sixteen rows of the data, of four rows of A and four of B. Tiles at the edge repeat the last row and drop
 what it gives. Everything is in doubles.
@@ -25,7 +28,7 @@ from numba.np.arrayobj import make_array
 
 from .rowwise import _I, _V, LANES, _Vectors
 
-_WIDE, _SIDE = 2, 4
+_WIDE, _SIDE = 4, 4
 _ZERO = ir.Constant(_V, None)
 
 
@@ -44,12 +47,14 @@ class _Matrix:
         b = self.v.b
         return b.add(b.mul(i, self.steps[0]), b.mul(j, self.steps[1]))
 
+    def last(self, i: Any) -> Any:
+        """The number i, or that of the last row where there is no row i."""
+        b = self.v.b
+        return b.select(b.icmp_signed("<", i, self.rows), i, b.sub(self.rows, _I(1)))
+
     def row(self, i: Any) -> Any:
         """Where row i starts, or the last one where there is no such row."""
-        b = self.v.b
-        inside = b.icmp_signed("<", i, self.rows)
-        last = b.select(inside, i, b.sub(self.rows, _I(1)))
-        return b.gep(self.data, [b.mul(last, self.steps[0])])
+        return self.v.b.gep(self.data, [self.v.b.mul(self.last(i), self.steps[0])])
 
     def add(self, i: Any, j: Any, value: Any) -> None:
         """To one entry, if there is such an entry."""
@@ -113,65 +118,87 @@ def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> 
     return types.void(matrix, block, types.int64, out), generate
 
 
+def _form(context: Any, builder: Any, signature: Any, args: Any, about: bool) -> Any:
+    v = _Vectors(builder)
+    b = builder
+    P, V, *centre, O = (
+        _Matrix(v, context, signature.args[k], args[k]) for k in ((0, 1, 2, 4) if about else (0, 1, 3))
+    )
+    sums, forms = _zeros(v, _SIDE * _WIDE), _zeros(v, _WIDE)
+    two = v.spread(ir.Constant(ir.DoubleType(), 2.0))
+
+    def values(j: Any, places: Sequence[Any], mask: Any) -> list[Any]:
+        """Row j, from its centre."""
+        x = [v.load(V.row(j), place, mask) for place in places]
+        if not about:
+            return x
+        c = v.spread(v.number(centre[0].data, V.last(j)))
+        return [b.fsub(each, c) for each in x]
+
+    def body(r: Any, wide: int, mask: Any) -> None:
+        places = [b.add(r, _I(LANES * k)) for k in range(wide)]
+        for form in forms:
+            b.store(_ZERO, form)
+        with v.loop(_I(0), P.rows, _SIDE) as i:
+            for total in sums:
+                b.store(_ZERO, total)
+            inside = [b.icmp_signed("<", b.add(i, _I(a)), P.rows) for a in range(_SIDE)]
+            rows = [P.last(b.add(i, _I(a))) for a in range(_SIDE)]
+
+            def multiplied(start: Any, stop: Any) -> None:
+                with v.loop(start, stop) as j:
+                    x = values(j, places, mask)
+                    for a, row in enumerate(rows):
+                        weight = v.spread(v.number(P.data, P.place(row, j)))
+                        for k in range(wide):
+                            total = sums[a * _WIDE + k]
+                            b.store(v.fma(x[k], weight, b.load(total)), total)
+
+            # left of the tile on the diagonal every product occurs twice
+            multiplied(_I(0), i)
+            for total in sums:
+                b.store(b.fmul(b.load(total), two), total)
+            end = b.add(i, _I(_SIDE))
+            multiplied(i, b.select(b.icmp_signed("<", end, P.rows), end, P.rows))
+            for a, (row, there) in enumerate(zip(rows, inside, strict=True)):
+                for k, x in enumerate(values(row, places, mask)):
+                    x = b.select(there, x, _ZERO)
+                    b.store(v.fma(x, b.load(sums[a * _WIDE + k]), b.load(forms[k])), forms[k])
+        for place, form in zip(places, forms, strict=False):
+            v.store(b.load(form), O.data, place, mask)
+
+    _blocks(v, args[3 if about else 2], _WIDE, body)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def form_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> Any:
     """outᵣ = Σᵢⱼ Pᵢⱼ Vᵢᵣ Vⱼᵣ."""
+    return types.void(matrix, block, types.int64, out), lambda c, b, s, a: _form(c, b, s, a, False)
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = _Vectors(builder)
-        b = builder
-        P, V, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
-        sums, forms = _zeros(v, _SIDE * _WIDE), _zeros(v, _WIDE)
-        two = v.spread(ir.Constant(ir.DoubleType(), 2.0))
 
-        def body(r: Any, wide: int, mask: Any) -> None:
-            places = [b.add(r, _I(LANES * k)) for k in range(wide)]
-            for form in forms:
-                b.store(_ZERO, form)
-            with v.loop(_I(0), P.rows, _SIDE) as i:
-                for total in sums:
-                    b.store(_ZERO, total)
-                inside = [b.icmp_signed("<", b.add(i, _I(a)), P.rows) for a in range(_SIDE)]
-                last = b.sub(P.rows, _I(1))
-                rows = [b.select(there, b.add(i, _I(a)), last) for a, there in enumerate(inside)]
-
-                def multiplied(start: Any, stop: Any) -> None:
-                    with v.loop(start, stop) as j:
-                        x = [v.load(V.row(j), place, mask) for place in places]
-                        for a, row in enumerate(rows):
-                            weight = v.spread(v.number(P.data, P.place(row, j)))
-                            for k in range(wide):
-                                total = sums[a * _WIDE + k]
-                                b.store(v.fma(x[k], weight, b.load(total)), total)
-
-                # left of the tile on the diagonal every product occurs twice
-                multiplied(_I(0), i)
-                for total in sums:
-                    b.store(b.fmul(b.load(total), two), total)
-                end = b.add(i, _I(_SIDE))
-                multiplied(i, b.select(b.icmp_signed("<", end, P.rows), end, P.rows))
-                for a, (row, there) in enumerate(zip(rows, inside, strict=True)):
-                    for k, place in enumerate(places):
-                        x = v.load(V.row(row), place, mask)
-                        x = b.select(there, x, _ZERO)
-                        b.store(v.fma(x, b.load(sums[a * _WIDE + k]), b.load(forms[k])), forms[k])
-            for place, form in zip(places, forms, strict=False):
-                v.store(b.load(form), O.data, place, mask)
-
-        _blocks(v, args[2], _WIDE, body)
-        return context.get_dummy_value()
-
-    return types.void(matrix, block, types.int64, out), generate
+@intrinsic
+def form_rows_about(typing_context: Any, matrix: Any, block: Any, centre: Any, m: Any, out: Any) -> Any:
+    """outᵣ = Σᵢⱼ Pᵢⱼ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ)."""
+    return types.void(matrix, block, centre, types.int64, out), lambda c, b, s, a: _form(c, b, s, a, True)
 
 
 def _cross(
-    context: Any, builder: Any, signature: Any, args: Any, symmetric: bool, weighted: bool = False
+    context: Any,
+    builder: Any,
+    signature: Any,
+    args: Any,
+    symmetric: bool,
+    weighted: bool = False,
+    about: bool = False,
 ) -> Any:
     v = _Vectors(builder)
     b = builder
-    A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 0 if weighted else 1, 3))
-    weights = _Matrix(v, context, signature.args[1], args[1]) if weighted else None
-    vector = not weighted and signature.args[1].ndim == 1
+    other, end = (2, 4) if about else (1, 3)
+    A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 0 if weighted else other, end))
+    weights = _Matrix(v, context, signature.args[other], args[other]) if weighted else None
+    centre = _Matrix(v, context, signature.args[1], args[1]) if about else None
+    vector = not weighted and signature.args[other].ndim == 1
     tall, broad = (2 * _SIDE, 1) if vector else (_SIDE, _SIDE)
     if vector:
         O.steps, O.rows, O.columns = (_I(1), _I(1)), O.columns, _I(1)
@@ -181,6 +208,12 @@ def _cross(
         with v.loop(_I(0), stop, broad) as j:
             left = [A.row(b.add(i, _I(k))) for k in range(tall)]
             right = [B.row(b.add(j, _I(k))) for k in range(broad)]
+            middles = [] if centre is None else [(i, tall)] if vector else [(i, tall), (j, broad)]
+            means = [
+                [v.spread(v.number(centre.data, A.last(b.add(start, _I(k))))) for k in range(count)]
+                for start, count in middles
+                if centre is not None
+            ]
             for total in sums:
                 b.store(_ZERO, total)
 
@@ -190,15 +223,20 @@ def _cross(
                 mask: Any,
                 left: Sequence[Any] = left,
                 right: Sequence[Any] = right,
+                means: Sequence[Sequence[Any]] = means,
             ) -> None:
                 x, y = ([v.load(row, r, mask) for row in rows] for rows in (left, right))
+                if means:
+                    x = [b.fsub(each, c) for each, c in zip(x, means[0], strict=True)]
+                if len(means) > 1:
+                    y = [b.fsub(each, c) for each, c in zip(y, means[1], strict=True)]
                 if weights is not None:
                     scale = v.load(weights.data, r, mask)
                     x = [b.fmul(each, scale) for each in x]
                 for k, total in enumerate(sums):
                     b.store(v.fma(x[k // broad], y[k % broad], b.load(total)), total)
 
-            _blocks(v, args[2], 1, body)
+            _blocks(v, args[end - 1], 1, body)
             found = [b.load(total) for total in sums]
             below = b.icmp_signed("<", j, i)
             for start in range(0, len(found), LANES):
@@ -230,6 +268,20 @@ def cross_rows_symmetric(typing_context: Any, left: Any, right: Any, m: Any, out
 def moments_rows(typing_context: Any, block: Any, weights: Any, m: Any, out: Any) -> Any:
     """outᵢⱼ += Σᵣ wᵣ Vᵢᵣ Vⱼᵣ."""
     return types.void(block, weights, types.int64, out), lambda c, b, s, a: _cross(c, b, s, a, True, True)
+
+
+@intrinsic
+def cross_rows_about(typing_context: Any, block: Any, centre: Any, weights: Any, m: Any, out: Any) -> Any:
+    """outᵢ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)."""
+    signature = types.void(block, centre, weights, types.int64, out)
+    return signature, lambda c, b, s, a: _cross(c, b, s, a, False, about=True)
+
+
+@intrinsic
+def moments_rows_about(typing_context: Any, block: Any, centre: Any, weights: Any, m: Any, out: Any) -> Any:
+    """outᵢⱼ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ)."""
+    signature = types.void(block, centre, weights, types.int64, out)
+    return signature, lambda c, b, s, a: _cross(c, b, s, a, True, True, True)
 
 
 @intrinsic

@@ -10,7 +10,17 @@ from __future__ import annotations
 from .apart import apart as compiled
 from .arrays import empty, shaped, take
 from .gamma import digamma, polygamma, trigamma
-from .lanes import cross_rows, cross_rows_symmetric, form_rows, mix_rows, moments_rows, turn_rows
+from .lanes import (
+    cross_rows,
+    cross_rows_about,
+    cross_rows_symmetric,
+    form_rows,
+    form_rows_about,
+    mix_rows,
+    moments_rows,
+    moments_rows_about,
+    turn_rows,
+)
 from .lapack import (
     cholesky,
     eliminate,

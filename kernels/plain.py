@@ -129,6 +129,21 @@ def form_rows(matrix: Any, block: Any, m: int, out: Any) -> None:
     out[:m] = ((matrix @ block[:, :m]) * block[:, :m]).sum(axis=0)
 
 
+def cross_rows_about(block: Any, centre: Any, weights: Any, m: int, out: Any) -> None:
+    """outᵢ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)."""
+    cross_rows(block - centre[:, None], weights, m, out)
+
+
+def moments_rows_about(block: Any, centre: Any, weights: Any, m: int, out: Any) -> None:
+    """outᵢⱼ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ)."""
+    moments_rows(block - centre[:, None], weights, m, out)
+
+
+def form_rows_about(matrix: Any, block: Any, centre: Any, m: int, out: Any) -> None:
+    """outᵣ = Σᵢⱼ Pᵢⱼ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ)."""
+    form_rows(matrix, block - centre[:, None], m, out)
+
+
 def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None:
     """The second on one block, then the first on the next one."""
     add_rows(block, r, g)

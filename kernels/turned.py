@@ -8,6 +8,9 @@ the second alone, so that nothing is stored between them:
 
     outₖᵣ = Σᵢ Vₖᵢᵣ (Σⱼ Pₖᵢⱼ Vₖⱼᵣ)       a quadratic form of every row                         form_rows
     outₖᵢⱼ += Σᵣ (wₖᵣ Vₖᵢᵣ) Vₖⱼᵣ          weighted moments                                   moments_rows
+
+Where V = x − c are differences of a block and of centres cₖ, and nobody but these reads them, they are not stored
+either: the calls are then those `_about` centres.
 """
 
 from __future__ import annotations
@@ -175,7 +178,64 @@ def joined(sweep: Pass, program: Program, dtype: str) -> Joined:
                 found.skipped.add(first.target)
                 found.calls[statement.target] = call
                 break
+    for statement in alone.values():
+        if statement.target not in kept and _is_difference(statement):
+            _centre(statement, alone, readers[statement.target], found, dtype)
     return found
+
+
+def _is_difference(statement: Statement) -> bool:
+    """Whether it is a block, rows last, less centres that do not depend on the rows."""
+    if statement.kind != "map" or statement.template != "{0} + (-1.0) * {1}" or len(statement.reads) != 2:
+        return False
+    reads = _turned_reads(statement)
+    if reads is None or not statement.target.turned or len(statement.stored) != 3:
+        return False
+    (_, block), (centre, means) = reads
+    k, j, row = statement.stored
+    return block == (j, row) and means == (k, j) and row == statement.row and centre.item.row is None
+
+
+def _centre(
+    difference: Statement, alone: dict[Item, Statement], readers: int, found: Joined, dtype: str
+) -> None:
+    """Calls about centres instead of the differences, if all that read them can be."""
+    changed: dict[Item, tuple[str, Labels, list[_Factor]]] = {}
+    reads = 0
+    for statement in alone.values():
+        own = sum(read.item == difference.target for read in statement.reads)
+        if own == 0:
+            continue
+        reads += own
+        if statement.target in found.skipped:
+            continue  # its reader is one of those below
+        call = found.calls.get(statement.target)
+        if call is None:
+            factors = _factors(statement, dtype)
+            moments = None if factors is None or not statement.accumulates else _moments(statement, factors)
+            if moments is None or moments[0] != "cross_rows" or len(moments[3][1]) != 2:
+                return
+            call = moments[0], moments[1], [moments[2], moments[3]]
+        changed[statement.target] = call
+    if reads != readers or not changed:
+        return
+    parts = _turned_reads(difference)
+    assert parts is not None
+    for target, (function, batch, factors) in changed.items():
+        new: list[_Factor] = []
+        for read, labels in factors:
+            if read.item != difference.target:
+                new.append((read, labels))
+                continue
+            if len(labels) != 3 or labels[0] not in batch:
+                return
+            renamed = dict(zip(difference.stored, labels, strict=True))
+            new += [(each, tuple(renamed[i] for i in own)) for each, own in parts]
+        if len(new) != 3:
+            return
+        changed[target] = f"{function}_about", batch, new
+    found.calls |= changed
+    found.skipped.add(difference.target)
 
 
 def _form(

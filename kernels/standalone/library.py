@@ -194,6 +194,41 @@ def form_rows(matrix, block, m, out):
             for r in range(m):
                 out[r] += weight * block[i, r] * block[j, r]
 ''',
+    "cross_rows_about": '''
+@compiled
+def cross_rows_about(block, centre, weights, m, out):
+    """outᵢ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)."""
+    for i in range(block.shape[0]):
+        total = 0.0
+        for r in range(m):
+            total += weights[r] * (block[i, r] - centre[i])
+        out[i] += total
+''',
+    "moments_rows_about": '''
+@compiled
+def moments_rows_about(block, centre, weights, m, out):
+    """outᵢⱼ += Σᵣ wᵣ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ)."""
+    for i in range(block.shape[0]):
+        for j in range(i + 1):
+            total = 0.0
+            for r in range(m):
+                total += weights[r] * (block[i, r] - centre[i]) * (block[j, r] - centre[j])
+            out[i, j] += total
+            if j < i:
+                out[j, i] += total
+''',
+    "form_rows_about": '''
+@compiled
+def form_rows_about(matrix, block, centre, m, out):
+    """outᵣ = Σᵢⱼ Pᵢⱼ (Vᵢᵣ − cᵢ)(Vⱼᵣ − cⱼ) for the first m rows, P symmetric."""
+    for r in range(m):
+        out[r] = 0.0
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            weight = matrix[i, j] if i == j else 2.0 * matrix[i, j]
+            for r in range(m):
+                out[r] += weight * (block[i, r] - centre[i]) * (block[j, r] - centre[j])
+''',
     "potrf": '''
 @compiled
 def potrf(matrix):

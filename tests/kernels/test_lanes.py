@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+import derive as dv
+from derive.kernels.compile import compile_nodes
 from derive.kernels.lanes import (
     cross_rows,
+    cross_rows_about,
     cross_rows_symmetric,
     form_rows,
+    form_rows_about,
     mix_rows,
     moments_rows,
+    moments_rows_about,
     turn_rows,
 )
 from derive.kernels.special import compiled
+from derive.models.gaussian_mixture import MODEL
 
 
 @compiled
@@ -43,6 +49,13 @@ def _moments(V, w, m, out):
 @compiled
 def _form(P, V, m, out):
     form_rows(P, V, m, out)
+
+
+@compiled
+def _about(P, V, c, w, m, form, sums, moments):
+    form_rows_about(P, V, c, m, form)
+    cross_rows_about(V, c, w, m, sums)
+    moments_rows_about(V, c, w, m, moments)
 
 
 @compiled
@@ -78,6 +91,28 @@ def test_products_and_moments_at_all_remainders():
             _form(S, W, m, out)
             np.testing.assert_allclose(out[:m], ((S @ W) * W).sum(axis=0)[:m], rtol=1e-11, atol=1e-11)
             assert np.all(out[m:] == 7.0)
+            c, form, sums, moments = rng.standard_normal(p), np.full(40, 7.0), np.ones(p), np.ones((p, p))
+            far = W - c[:, None]
+            _about(S, W, c, V[0], m, form, sums, moments)
+            np.testing.assert_allclose(form[:m], ((S @ far) * far).sum(axis=0)[:m], rtol=1e-11, atol=1e-11)
+            assert np.all(form[m:] == 7.0)
+            np.testing.assert_allclose(sums, 1.0 + far[:, :m] @ V[0, :m], rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                moments, 1.0 + (far * V[0])[:, :m] @ far[:, :m].T, rtol=1e-12, atol=1e-12
+            )
             out = np.full((p, 40), 7.0)
             _turn(np.ascontiguousarray(W[:, :m].T), out)
             assert np.array_equal(out[:, :m], W[:, :m]) and np.all(out[:, m:] == 7.0)
+
+
+def test_differences_from_centres_are_not_stored():
+    """Forms, sums and moments of x − μₖ read x and μ; where something else reads the differences, they are kept."""
+    problem = dv.minimize(
+        MODEL.statement, over=list(MODEL.unknowns), variables=MODEL.variables, facts=MODEL.facts
+    )
+    outputs = dict(problem.posed.mixture.outputs)
+    calls = ("form_rows_about(", "cross_rows_about(", "moments_rows_about(")
+    assert all(call in compile_nodes(outputs).source for call in calls)
+    shapes = {name: MODEL.variables[name] for name in ("X", "mu")}
+    outputs["other"] = dv.parse("sum(tanh(X[:, None, :] - mu))", variables=shapes).node
+    assert not any(call in compile_nodes(outputs).source for call in calls)
