@@ -1,8 +1,9 @@
 """Newton's method in many digits: the last step to an answer that double precision cannot reach.
 
 Gradient and Hessian are evaluated from the statement by the mpmath interpreter; the system is solved with the
-unknowns scaled by the Hessian's diagonal. Quadratic convergence: from a point good to a few digits a few steps
-give all. It refines, and finds nothing: a step that is no small correction ends it.
+unknowns scaled by the Hessian's diagonal. A Hessian costs as much as many gradients and serves for several steps
+(the chord method): near the answer every step then gains as many digits as the Hessian is right to. It refines, and
+finds nothing: a step that is no small correction ends it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from derive.stable import stabilise
 from .oracle import Layout, Vector, gradient_key, hessian_key
 
 DIGITS = 60
+#: A Hessian is kept as long as every step is that much shorter than the one before.
+GAIN = 50
 
 
 def refine(
@@ -45,31 +48,25 @@ def refine(
     arrays, binding = bind(
         variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
     )
-    n = layout.size
     with mpmath.workdps(digits):
         point = [mpmath.mpf(float(value)) for value in x]
         arrays = {**arrays, **{k: as_written(a) for k, a in (exact or {}).items() if k in arrays}}
+        gradient, hessian = ready[: len(keys)], ready[len(keys) :]
+        system: tuple[Any, list[Any]] | None = None
         before = mpmath.inf
         for _ in range(steps):
             moved = {**arrays, **_shaped(point, layout)}
-            found = evaluate_bound(ready, moved, binding, digits=digits)
-            named = dict(zip([*keys, *blocks], found, strict=True))
-            g = [
-                value
-                for key, size in zip(keys, layout.sizes, strict=True)
-                for value in _flat(named[key], size)
-            ]
-            h = _matrix(named, layout)
-            scale = [1 / mpmath.sqrt(abs(h[i, i])) if h[i, i] != 0 else mpmath.mpf(1) for i in range(n)]
-            system = mpmath.matrix(n, n)
-            for i in range(n):
-                for j in range(n):
-                    system[i, j] = scale[i] * h[i, j] * scale[j]
-            try:
-                step = mpmath.lu_solve(system, mpmath.matrix([-scale[i] * g[i] for i in range(n)]))
+            if system is None:
+                found = evaluate_bound(hessian, moved, binding, digits=digits)
+                system = _scaled(_matrix(dict(zip(blocks, found, strict=True)), layout))
+            found = evaluate_bound(gradient, moved, binding, digits=digits)
+            g = [v for a, size in zip(found, layout.sizes, strict=True) for v in _flat(a, size)]
+            matrix, scale = system
+            try:  # the matrix keeps its factors
+                step = mpmath.lu_solve(matrix, mpmath.matrix([-s * v for s, v in zip(scale, g, strict=True)]))
             except ZeroDivisionError:
                 return None
-            change = [scale[i] * step[i] for i in range(n)]
+            change = [s * v for s, v in zip(scale, step, strict=True)]
             point = [p + c for p, c in zip(point, change, strict=True)]
             size = max(
                 abs(c) / max(abs(p), mpmath.mpf(10) ** -30) for p, c in zip(point, change, strict=True)
@@ -78,8 +75,21 @@ def refine(
                 return None
             if size < mpmath.mpf(10) ** -22:
                 return np.array([float(p) for p in point])
+            if GAIN * size > before:
+                system = None
             before = size
     return None
+
+
+def _scaled(h: Any) -> tuple[Any, list[Any]]:
+    """The Hessian with ones on its diagonal, and the scales that make them."""
+    n = h.rows
+    scale = [1 / mpmath.sqrt(abs(h[i, i])) if h[i, i] != 0 else mpmath.mpf(1) for i in range(n)]
+    matrix = mpmath.matrix(n, n)
+    for i in range(n):
+        for j in range(n):
+            matrix[i, j] = scale[i] * h[i, j] * scale[j]
+    return matrix, scale
 
 
 def as_written(array: Any) -> Any:
