@@ -33,6 +33,9 @@ from .spectral import eigenvectors, quotient
 
 #: The table: each takes a case and returns a closed form, or raises why there is none of its kind.
 PATTERNS: tuple[Callable[[Case], ClosedForm], ...] = (linear, entrywise, scatter, eigenvectors, quotient)
+#: Derivatives of more parts than this, written out, are not matched: the patterns multiply them out. What has a
+#: closed form has tens of parts; a rational function from which some parameters were eliminated has thousands.
+MOST_PARTS = 600
 
 
 def closed_form(
@@ -46,6 +49,11 @@ def closed_form(
     case = Case.of(objective, unknown, own, fixed)
     if is_zero(case.slope):
         raise UnsupportedError(f"the objective does not depend on {unknown.name}")
+    if case.slope.weight > MOST_PARTS:
+        raise UnsupportedError(
+            f"no closed form in {unknown.name} is looked for: written out, the derivative has {case.slope.weight} parts"
+            f" (at most {MOST_PARTS} are matched)"
+        )
     reasons: list[UnsupportedError] = []
     for pattern in PATTERNS:
         try:

@@ -116,3 +116,13 @@ def test_no_closed_form(objective: str, over: str, conditions: list[str]) -> Non
     """Where stationarity is not linear, nothing is claimed."""
     with pytest.raises(UnsupportedError):
         problem(objective, over, conditions).closed_form()
+
+
+def test_long_derivatives_are_not_multiplied_out() -> None:
+    """A rational model: eliminating b1 and b2 leaves thousands of products, in which nothing is looked for."""
+    model = "(b1 + b2*x + b3*x**2 + b4*x**3) / (1 + b5*x + b6*x**2 + b7*x**3)"
+    names = [f"b{k}" for k in range(1, 8)]
+    shapes = {"x": ("n",), "y": ("n",), **dict.fromkeys(names, ())}
+    asked = dv.minimize(f"sumsq(y - {model})", over=names, variables=shapes)
+    with pytest.raises(UnsupportedError, match="parts"):
+        asked.closed_form(joint=True)
