@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, final
 
 import sympy
 
@@ -37,8 +35,9 @@ from . import factor
 from .broadcasting import with_broadcasting
 from .graph import Graph, Labels
 from .makers import even, mul, transpose
-from .numerals import count, number_text, without_pi
+from .numerals import without_pi
 from .orientation import both_ways
+from .places import index_text, place_settings
 from .tree import Tree, call, make, num, parts, rendering, var
 
 LETTERS = "ijklmnopqrstuvabcdefgh"
@@ -209,11 +208,11 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
     if node.op == "reshape":
         return _reshaped(operands[0], node)
     if node.op == "slice":
-        return make("index", operands[0], data=_index_text(node), order=node.order)
+        return make("index", operands[0], data=index_text(node), order=node.order)
     if node.op == "concatenate":
         return call("concatenate", *operands, data=[("axis", node.param("axis"))], order=node.order)
     if node.op == "place":
-        return call("place", *operands, data=_place_settings(node), order=node.order)
+        return call("place", *operands, data=place_settings(node), order=node.order)
     settings = [pair for pair in node.params if not (pair[0] == "axis" and _has_one_axis(node, operator))]
     return call(node.op, *operands, data=settings, order=node.order)
 
@@ -266,59 +265,6 @@ def _reshaped(inner: Tree, node: Apply) -> Tree:
         else:
             found = call("vec", transpose(body), order=1)
     return plain if found is None else min(plain, mul(c, [found]), key=lambda t: t.cost)
-
-
-@final
-@dataclass(frozen=True)
-class Entry:
-    """Where something is placed along an axis: (start, count, step) as an argument, a slice in LaTeX."""
-
-    argument: str
-    text: str
-
-    def __str__(self) -> str:
-        return self.argument
-
-
-def _place_settings(node: Apply) -> list[tuple[str, object]]:
-    """The shape, then per axis a position or (start, count, step), as arguments without names."""
-
-    def bracketed(values: Sequence[sympy.Expr]) -> str:
-        return f"({', '.join(number_text(v) for v in values)}{',' if len(values) == 1 else ''})"
-
-    shape, index = node.param("shape"), node.param("index")
-    entries = [
-        Entry(number_text(e[1]) if e[0] == "at" else bracketed(e[1:]), _slice_text(e, size))
-        for e, size in zip(index, shape, strict=True)
-    ]
-    return [("", bracketed(shape)), *(("", e) for e in entries)]
-
-
-def _index_text(node: Apply) -> str:
-    """A slice as it is written between brackets."""
-    pairs = zip(node.param("index"), node.operands[0].shape, strict=True)
-    return ", ".join(_slice_text(entry, size) for entry, size in pairs)
-
-
-def _slice_text(entry: tuple[Any, ...], size: sympy.Expr) -> str:
-    """One entry of an index: a position, or start:stop:step."""
-    if entry[0] == "at":
-        return _position(entry[1], size)
-    _, start, count, step = entry
-    stop = sympy.expand(start + count * step)
-    to_the_end = sympy.expand(size - start if step > 0 else start + 1)
-    open_end = count == (to_the_end if abs(step) == 1 else sympy.ceiling(to_the_end / abs(step)))
-    first = 0 if step > 0 else sympy.expand(size - 1)
-    text = ("" if start == first else _position(start, size)) + ":"
-    text += "" if open_end else _position(stop, size)
-    return text + (f":{number_text(step)}" if step != 1 else "")
-
-
-def _position(at: sympy.Expr, size: sympy.Expr) -> str:
-    """A place along an axis, counted from the end where that is shorter: −1, not n − 1."""
-    text = number_text(at)
-    from_end = sympy.expand(at - size)
-    return number_text(from_end) if count(text) > 2 and from_end.is_Integer and from_end < 0 else text
 
 
 def power_tree(node: Apply, base: Tree) -> Tree:
