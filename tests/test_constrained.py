@@ -237,3 +237,23 @@ def test_concave_kink_under_constraints_is_refused() -> None:
     """−‖w‖₁ has no epigraph form."""
     with pytest.raises(UnsupportedError, match="kink"):
         solve("sumsq(w - c) - norm(w, 1)", "w <= 1")
+
+
+def test_starts_deep_inside_linear_constraints() -> None:
+    """A logarithm that is not defined at the usual starts is at a point in the middle of the constraints."""
+    G = np.array([[-0.9, 0.1, 0.4], [0.2, -0.8, 0.3], [0.5, 0.5, -0.9], [-0.3, 0.4, 0.1]])
+    found = dv.minimize(
+        "-mean(log(1 + G @ w))", over="w", subject_to=["w >= 0", "sum(w) == 1"],
+        variables={"G": ("n", "d"), "w": ("d",)},
+    ).solve(G=3.0 * G)  # fmt: skip
+    assert found.success, found.message
+
+
+def test_where_the_hessian_vanishes() -> None:
+    """Σx⁴ has no curvature at the start, so that Newton's step there is of any length."""
+    A, b, c = np.array([[1.0, 2.0, -1.0, 0.5]]), np.array([0.3]), np.array([1.0, -0.5, 0.2, 0.7])
+    found = dv.minimize(
+        "sum(w**4) - dot(c, w)", over="w", subject_to=["A @ w == b"],
+        variables={"A": ("m", "d"), "b": ("m",), "c": ("d",), "w": ("d",)},
+    ).solve(A=A, b=b, c=c)  # fmt: skip
+    assert found.success, found.message

@@ -19,6 +19,8 @@ from .options import Options
 if TYPE_CHECKING:
     from .instance import Instance
 
+UNFINISHED = 1  # of a loop that may go on from where it is
+TIME, INTERRUPT, STOPPED = 2, 3, 4  # as the driver says
 #: Names for the accelerated proximal gradient.
 FIRST_ORDER = ("fista", "proximal-gradient", "ista")
 
@@ -49,8 +51,10 @@ def solve_composite(
         )
     if found is None:
         return None
-    x, proof, slope, steps, evaluations = found
+    x, proof, slope, steps, evaluations, ended = found
     result = _result(x, proof, slope, steps, evaluations, _history(proof, slope, evaluations, began))
+    if not proof.ok():
+        result.success, result.status, result.message = False, ended[0], f"{ended[1]}; {proof.reason()}"
     result.method = "fista" if first_order else composite.method
     if not composite.structure.is_plain:
         result.multipliers = _multipliers(composite, layout, slope, l1, x, each)
@@ -90,23 +94,54 @@ def _certified(
     layout: Any,
     known: _Known | None,
 ) -> Any:
-    """The loop, twice if need be, until the interpreter agrees: (x, certificate, gradient, steps, evaluations)."""
-    steps = evaluations = 0
+    """The loop, twice if need be, until the interpreter agrees, or somebody ends it.
+
+    (x, certificate, gradient, steps, evaluations, status and words of what ended it). Where somebody watches, the loop
+    is called for one step after the other; it needs nothing but the point to go on, and makes the same steps.
+    """
+    watched = options.callback is not None or options.max_time is not None
     most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
-    first = None
-    for aim in (AIM, AIM**2):
-        begun, status, count, tried = loop(*limits, x, aim, most)
-        first = begun if first is None else first
-        steps, evaluations = steps + count, evaluations + tried
-        if status != 0:
-            return None
-        for judge in judges if aim < AIM else judges[:1]:  # the dear one last
-            proof, g = _proof(
-                composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
-            )
-            if proof.ok():
-                return x, proof, g, steps, evaluations
-    return None
+    few = 1 if watched and not composite.quadratic else most
+    steps, evaluations, first = 0, 0, np.inf
+    began, ended = time.perf_counter(), (0, "")
+    try:
+        for aim in (AIM, AIM**2):
+            status = UNFINISHED
+            while status == UNFINISHED and steps < most and not ended[1]:
+                begun, status, count, tried = loop(*limits, x, aim, few)
+                first = begun if steps == 0 else first
+                steps, evaluations = steps + count, evaluations + tried
+                if options.callback is not None:
+                    options.callback(_intermediate(judges[0], limits[0], x, steps))
+                if options.max_time is not None and time.perf_counter() - began >= options.max_time:
+                    words = f"not converged within max_time = {options.max_time:g} s ({steps} iterations)"
+                    ended = (TIME, words)
+            if status != 0 and not ended[1]:
+                return None
+            for judge in judges if aim < AIM else judges[:1]:  # the dear one last
+                proof, g = _proof(
+                    composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
+                )
+                if proof.ok() or ended[1]:
+                    return x, proof, g, steps, evaluations, ended
+    except KeyboardInterrupt:
+        ended = (INTERRUPT, f"interrupted after {steps} iterations; the best point so far is kept")
+    except StopIteration:
+        ended = (STOPPED, f"stopped by the callback after {steps} iterations")
+    if not ended[1]:
+        return None
+    proof, g = _proof(composite, judges[0], x, limits, first, options.tolerance, layout, known, True)
+    return x, proof, g, steps, evaluations, ended
+
+
+def _intermediate(judge: Any, l1: Any, x: Any, steps: int) -> Any:
+    """What a callback gets."""
+    from ..kernels.optimizers.result import Result
+
+    f, g, _, _ = judge(x)
+    seen: Any = Result()
+    seen.update(x=x.copy(), fun=f + float(l1 @ np.abs(x)), jac=g, nit=steps)
+    return seen
 
 
 def _proof(

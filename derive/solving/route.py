@@ -297,9 +297,7 @@ def _why_closed(forms: Mapping[Variable, ClosedForm]) -> str:
 def _suits_composite(instance: Instance, options: Options) -> bool:
     """Whether the problem is small and separable, and nobody wants to watch the run."""
     posed = instance.posed
-    if options.callback is not None or options.progress or options.max_time is not None:
-        return False
-    if options.precision == "high" or posed.composite is None:
+    if options.progress or options.precision == "high" or posed.composite is None:
         return False
     if posed.composite.structure.is_plain:
         return posed.squares is None and instance.count <= LARGEST

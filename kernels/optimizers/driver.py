@@ -46,7 +46,7 @@ class Run:
         checkpoint: str | Path | None = None,
     ) -> None:
         self.oracle, self.record = oracle, record
-        self.began = self.entered = time.perf_counter()
+        self.began = self.entered = time.perf_counter()  # `entered` is moved to where everything is compiled
         self.history = History()
         f, g = oracle.value_gradient(x0)
         self.first = f
@@ -61,8 +61,10 @@ class Run:
             if kept is not None:
                 self.state, self.best = kept
                 self.began -= self.history.time[-1]
+                self.entered = time.perf_counter()
                 return
         self.note()
+        self.entered = time.perf_counter()
 
     @property
     def magnitude(self) -> float:
