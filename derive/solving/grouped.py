@@ -113,7 +113,8 @@ def grouped(
     """The structure, or None where the problem is not of this kind."""
     if equalities or inequalities or any(v.facts for v in unknowns):
         return None
-    smooth, norms = objective, []
+    smooth = objective
+    norms: list[Norms] = []
     for node in topological([objective]):
         made = _norms(smooth, node, unknowns, len(norms))
         if made is not None:

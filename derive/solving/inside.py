@@ -90,8 +90,9 @@ def middle(functions: Any, z: Any) -> Any:
             b_eq=v.E @ z - v.e if v.e.size else None,
             bounds=[(None, None)] * n + [(None, 1.0)],
         )
-        if found.status == 0 and functions.values(found.x[:n]).finite():
-            return found.x[:n]
+        if found.status == 0:
+            deep = np.asarray(found.x)[:n]
+            return deep if functions.values(deep).finite() else z
     return z
 
 

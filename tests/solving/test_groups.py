@@ -87,4 +87,4 @@ def test_certificate_refuses_points_nearby() -> None:
 
     assert at(5.0, zero) and at(6.0, zero) and not at(4.999, zero)
     along = -g / 5.0
-    assert at(5.0, along) and not at(5.0, along + [1e-3, 0.0])
+    assert at(5.0, along) and not at(5.0, along + np.array([1e-3, 0.0]))
