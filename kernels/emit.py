@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from ..sizes import Size, product
 from .access import called, cholesky_factors, gathered, loops_of, put_together, running, scattered
 from .axes import along_axes
+from .gram import NARROW
 from .loops import Scope, fused, reshaped
 from .matrices import matrix_functions
 from .products import product_lines
@@ -47,7 +48,7 @@ _LIBRARY = (
     "mix_rows moments_rows moments_rows_about polygamma potrf potri potrs shaped sigmoid sin sinh smaller "
     "softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
 ).split()
-#: Rows of a block for a symmetric update: OpenBLAS takes a sixth longer where they are a multiple of 256.
+#: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
 
 
@@ -488,7 +489,11 @@ class _Module:
         room = 65536 if scope.uses_dot else 4096
         if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
             return f"max(1, min(256, {room} // ({self._size(width)})))"
-        most = GRAM_ROWS if any(n.statements[0].kind == "gram" for n in sweep.nests) else 256
+        most = "256"
+        for statement in (nest.statements[0] for nest in sweep.nests):
+            if statement.kind == "gram":
+                columns = self._size(statement.sizes[statement.output[0]])
+                most = f"({GRAM_ROWS} if {columns} > {NARROW} else 256)"
         return f"max(16, min({most}, {room} // ({self._size(width)}))) // 8 * 8"
 
     def _written(self, item: Item) -> list[str]:

@@ -18,6 +18,9 @@ from .contraction import view_of
 from .scalars import Sizes, coefficient
 from .statements import Statement, plain_label
 
+#: Up to so many columns own code is quicker than BLAS.
+NARROW = 48
+
 
 @final
 @dataclass

@@ -19,7 +19,8 @@ from numba.extending import get_cython_function_address, intrinsic
 from numba.np.arrayobj import make_array
 
 from . import smallproducts
-from .narrow import NARROW, narrow_gram
+from .gram import NARROW
+from .narrow import narrow_gram
 from .special import helper
 
 _F = ir.DoubleType()

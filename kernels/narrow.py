@@ -16,8 +16,6 @@ from numba.core import cgutils
 
 from .rowwise import _I, _V, LANES, _Vectors
 
-#: Up to so many columns this is quicker than BLAS.
-NARROW = 48
 _TILES = (8, 4, 2, 1)
 
 

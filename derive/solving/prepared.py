@@ -34,8 +34,9 @@ class Prepared:
         self._layout = composite.layout(self._instance)
         first = default_start(posed.unknowns, self._instance.shapes, 0)
         self._start = self._layout.pack({**first, **self._instance.start})
+        self._copied = self._start.copy
         vector = len(self._layout.names) == 1 and len(self._layout.shapes[0]) == 1
-        self._single = self._layout.names[0] if vector else None
+        self._single = self._layout.names[0] if vector else ""
         self._most = SWEEPS if composite.quadratic else STEPS
         self._moving_limits = composite.limit_names
         self._slopes: dict[str, Any] = {}
@@ -59,13 +60,13 @@ class Prepared:
         **changed: Any,
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        if mapping is not None or changed:
+        if changed or mapping is not None:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        x = self._start.copy() if start is None else self._layout.pack(start)
+        x = self._copied() if start is None else self._layout.pack(start)
         status = self._loop(x, tolerance, self._most)
-        if (status if self._direct else status[self._status]) != 0:
+        if status if self._direct else status[self._status]:
             raise DataError(_FAILED)
-        if self._single is not None:
+        if self._single:
             return {self._single: x}
         found: dict[str, Any] = self._layout.unpack(x)
         return found

@@ -62,17 +62,22 @@ def cholesky_solve(a: Array, b: Array, n: int) -> bool:
 
 
 @compiled
-def sweep(g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array) -> tuple[float, int]:
-    """One pass over all entries: the largest change of a slope, and how many entries changed their state."""
+def sweep(
+    g: Array, inverse: Array, l1: Array, low: Array, high: Array, x: Array, q: Array
+) -> tuple[float, int]:
+    """One pass over all entries: the largest change of a slope, and how many entries changed their state.
+
+    `inverse` holds 1/Gᵢᵢ: each entry waits for the one before, and a quotient takes three times as long as a product.
+    """
     n = x.size
     largest, changes = 0.0, 0
     for i in range(n):
         old, curve = x[i], g[i, i]
         slope, weight = q[i], l1[i]
         if curve > 0.0:
-            t = slope + curve * old
+            t, share = slope + curve * old, inverse[i]
             # t − t is 0, but NaN where t is
-            new = (t - weight) / curve if t > weight else (t + weight) / curve if t < -weight else t - t
+            new = (t - weight) * share if t > weight else (t + weight) * share if t < -weight else t - t
         elif slope > weight:
             new = np.inf
         elif slope < -weight:
@@ -171,12 +176,15 @@ def exact(
                 edge = 0.0
             new = edge
         new = min(max(new, low[i]), high[i])
-        step = new - x[i]
+        b[r] = new - x[i]
         x[i] = new
-        row = g[i]
+    if first < 0:
+        return 1  # q is computed anew
+    for r in range(count):
+        row, step = g[free[r]], b[r]
         for k in range(n):
             q[k] -= step * row[k]
-    return 1 if first < 0 else 0
+    return 0
 
 
 @compiled
@@ -185,10 +193,11 @@ def box_quadratic(
 ) -> tuple[int, int]:
     """(status, sweeps); `x` holds the start and then the minimiser. `tol` bounds the violation relative to |c|."""
     n = x.size
-    work, free = np.empty((n + 2, n)), np.empty(n, np.int64)
-    a, b, q = work[:n], work[n], work[n + 1]
+    work, free = np.empty((n + 3, n)), np.empty(n, np.int64)
+    a, b, q, inverse = work[:n], work[n], work[n + 1], work[n + 2]
     size = 1e-300
     for i in range(n):
+        inverse[i] = 1.0 / g[i, i]
         if x[i] < low[i]:
             x[i] = low[i]
         if x[i] > high[i]:
@@ -199,7 +208,7 @@ def box_quadratic(
     residual(g, c, x, q)
     wait, patience = 0, 1
     for k in range(most):
-        largest, changes = sweep(g, l1, low, high, x, q)
+        largest, changes = sweep(g, inverse, l1, low, high, x, q)
         if not largest < np.inf:
             return NO_MINIMUM, k + 1
         wait += 1

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from derive.kernels.gram import NARROW
 from derive.kernels.lapack import syrk, syrk_ahead
-from derive.kernels.narrow import NARROW
 from derive.kernels.rowwise import LONG, add_rows, add_then_dot, dot_rows
 from derive.kernels.smallproducts import TRIANGLE_COLUMNS
 from derive.kernels.special import compiled
