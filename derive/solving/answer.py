@@ -42,8 +42,8 @@ def solve_composite(
         made = loops.first_order if first_order else loops.second_order
         loop = made(instance, arrays, judge, options.backend == "numba" or large)
         known = None
-        if instance.amount >= COMPILE_FROM and instance.posed.facts.is_convex:
-            strong = instance.posed.facts.sphere(instance)
+        if instance.amount >= COMPILE_FROM and instance.facts.is_convex:
+            strong = instance.facts.sphere(instance)
             known = _Known(composite.quadratic or strong > 0.0, strong)
         judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]
         found = _certified(

@@ -37,7 +37,7 @@ def solve_groups(
     layout = composite.layout(instance)
     second = layout.size <= LARGEST
     proved = False
-    if layout.size * instance.amount > DEAR and instance.posed.facts.is_convex:
+    if layout.size * instance.amount > DEAR and instance.facts.is_convex:
         proved, second = True, second and composite.quadratic
     history = History()
     ended: list[str] = []
@@ -74,7 +74,7 @@ def solve_groups(
                 x,
                 statement_value=stated,
                 tolerance=options.tolerance,
-                proved=proved or (not second and instance.posed.facts.is_convex),
+                proved=proved or (not second and instance.facts.is_convex),
             )
             if proof.ok() or ended:
                 break

@@ -65,7 +65,7 @@ class Guarantee:
     @property
     def convex(self) -> bool:
         """Whether the problem is proved to be convex."""
-        return self._instance.posed.facts.is_convex
+        return self._instance.facts.is_convex
 
     @cached_property
     def constants(self) -> Constants:
@@ -161,7 +161,7 @@ class Guarantee:
         return max(self._bounds)[1] if self._bounds else ""
 
     def _of_dual(self) -> list[tuple[float, str]]:
-        dual = self._instance.posed.facts.dual
+        dual = self._instance.facts.dual
         if dual is None:
             return []
         arrays = {**self._instance.arrays, **self._found}
@@ -184,7 +184,7 @@ class Guarantee:
         from .posed import Posed
         from .route import solve
 
-        dual = self._instance.posed.facts.dual
+        dual = self._instance.facts.dual
         assert dual is not None
         given = [v for v in self._instance.posed.given if v not in dual.unknowns]
         posed = Posed(dual.objective, dual.unknowns, dual.relations, dual.sense, given)
@@ -204,7 +204,7 @@ class Guarantee:
         """
         if self._multipliers is None:
             return {}
-        conditions = [c for c in self._instance.posed.facts.stated.conditions if c.statement is not None]
+        conditions = [c for c in self._instance.facts.stated.conditions if c.statement is not None]
         found = {}
         for kind, sign, key in (("==", -1.0, "equality"), ("<=", 1.0, "inequality")):
             stated = [c.multiplier for c in conditions if c.kind == kind and c.multiplier is not None]
@@ -226,7 +226,8 @@ class Guarantee:
         maximum = self._instance.posed.sign < 0
         kind = "concave" if maximum else "convex"
         what = f"the problem is {kind}" if self._instance.posed.relations else f"the objective is {kind}"
-        found = [f"  global optimum       proved: {what}"]
+        signs = self._instance.facts.posed.signs
+        found = [f"  global optimum       proved: {what}" + (f" for {signs}" if signs else "")]
         if not self.unchanged:
             return [*found, "  the data have been changed since: no gap and no distance"]
         found += self.constants.lines()

@@ -13,8 +13,11 @@ import numpy as np
 from ..errors import DataError
 from ..evaluate import bind
 from ..sizes import Binding
-from .facts import Constants
+from .facts import Constants, Facts
 from .posed import Posed
+
+#: Facts that tell the sign of a number.
+SIGNED = {"positive", "nonnegative"}
 
 
 @final
@@ -74,9 +77,30 @@ class Instance:
         return sum(a.size for a in self.checked.values())
 
     @cached_property
+    def facts(self) -> Facts:
+        """What the statement implies on these data.
+
+        Where it is not convex whatever the data, numbers of no stated sign have that of their values: ½λ‖w‖² is convex
+        for the λ at hand.
+        """
+        posed = self.posed
+        if posed.facts.is_convex:
+            return posed.facts
+        signs = {
+            v: "positive" if self.checked[v.name] > 0.0 else "nonnegative"
+            for v in posed.given
+            if not v.order and not v.facts & SIGNED and self.checked[v.name] >= 0.0
+        }
+        if not signs:
+            return posed.facts
+        key = ("signs", tuple(sorted((v.name, sign) for v, sign in signs.items())))
+        found: Facts = posed.remembered(key, lambda: posed.with_signs(signs).facts)
+        return found if found.is_convex else posed.facts
+
+    @cached_property
     def constants(self) -> Constants:
         """Strong convexity and smoothness on these data, as far as they are derived."""
-        return self.posed.facts.constants(self)
+        return self.facts.constants(self)
 
     @property
     def count(self) -> int:

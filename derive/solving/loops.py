@@ -25,6 +25,8 @@ COMPILE_FROM = 200_000
 EIGENVALUES_UP_TO = 300
 #: A loop stops where its next step would gain less than this share of the objective.
 AIM = 1e-9
+#: The same for steps that converge linearly, where the next step does not square the error: what certificates ask for.
+CERTIFIED = 1e-17
 #: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
 SWEEPS, STEPS, ITERATIONS = 5000, 100, 50_000
 
@@ -112,7 +114,11 @@ class Loops:
             return newton
         sampled = self.sampling(instance, arrays)
         if sampled is not None:
-            return sampled
+
+            def strict(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+                return sampled(l1, low, high, x, min(tol, CERTIFIED), most)
+
+            return strict
         whole = self.compiled(instance, arrays)
         if self.composite.quadratic:
 

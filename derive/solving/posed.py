@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
 from ..build import negate
-from ..node import Node, Variable, size_symbols
+from ..differentiate import substitute
+from ..node import Node, Variable, size_symbols, variable
 from ..optimality import Relation
 from ..smoothing import has_kinks
 from ..stable import recognise
@@ -37,8 +38,21 @@ class Posed:
         self.objective, self.unknowns = objective, tuple(unknowns)
         self.relations, self.sense = tuple(relations), sense
         self.given = tuple(v for v in declared if v not in self.unknowns)
+        self.signs = ""  # of numbers among the data, where they were read off their values
         self.kernels: dict[Any, Any] = {}  # what has been compiled, by method and backend
         self._memory: dict[Hashable, Any] = {}
+
+    def with_signs(self, signs: Mapping[Variable, str]) -> Posed:
+        """The same problem with one more fact on each of some data."""
+        to: dict[Node, Node] = {v: variable(v.name, v.shape, {*v.facts, fact}) for v, fact in signs.items()}
+        relations = [
+            Relation(substitute(r.left, to), r.sign, substitute(r.right, to)) for r in self.relations
+        ]
+        given = [made if isinstance(made := to.get(v, v), Variable) else v for v in self.given]
+        found = Posed(substitute(self.objective, to), self.unknowns, relations, self.sense, given)
+        words = {"positive": "> 0", "nonnegative": ">= 0"}
+        found.signs = ", ".join(f"{v.name} {words[fact]}" for v, fact in signs.items())
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -56,10 +56,12 @@ def plan(posed: Posed, given: Mapping[str, Any]) -> Any:
 
 def _notes(posed: Posed, instance: Instance | None) -> list[str]:
     """What is proved of the problem, and the constants on data."""
-    facts = posed.facts
+    facts = posed.facts if instance is None else instance.facts
     if not facts.is_convex:
         return []
     kind = "concave" if posed.sign < 0.0 else "convex"
+    if facts.posed.signs:
+        kind += f" for {facts.posed.signs}"
     found = [f"  proved {kind}: every certified answer is a global optimum"]
     if instance is None:
         assert facts.convexity is not None
@@ -222,7 +224,7 @@ def _convex_after_all(result: Any, instance: Instance) -> Any:
     """The result, certified where only rounding speaks of a saddle: a problem proved to be convex has none."""
     if result.success or not result.certificate.saddle() or any(v.facts for v in instance.posed.unknowns):
         return result
-    proof = replace(result.certificate, proved=instance.posed.facts.is_convex)
+    proof = replace(result.certificate, proved=instance.facts.is_convex)
     if proof.ok():
         result.certificate, result.success, result.status = proof, True, 0
         result.message = f"certified: {proof.reason()}"
@@ -252,7 +254,7 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
             best = (rank, result)
         if result.status == INTERRUPT and "interrupted" in result.message:
             break
-        if result.success and posed.facts.is_convex:
+        if result.success and instance.facts.is_convex:
             break
     best[1].runs = runs
     return best[1]

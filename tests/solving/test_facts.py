@@ -251,3 +251,23 @@ def test_guaranteed_length_is_never_shortened() -> None:
     values = np.array(result.history.objective)
     assert (np.diff(values) <= 1e-12 * values[:-1]).all()
     assert result.history.evaluations[-1] == len(values)
+
+
+def test_signs_of_numbers_among_the_data() -> None:
+    """½λ‖w‖² is convex for the λ at hand, whatever was stated of λ; for a negative one nothing is proved."""
+    from derive.solving.instance import Instance
+
+    rng = np.random.default_rng(5)
+    X, t = rng.standard_normal((30, 3)), np.where(rng.standard_normal(30) > 0, 1.0, -1.0)
+    problem = dv.minimize(
+        "sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)",
+        over="w",
+        variables={"X": ("n", "d"), "t": ("n",), "w": ("d",), "lam": ()},
+    )
+    assert not problem.posed.facts.is_convex
+    for lam, convex in ((1.0, True), (0.0, True), (-1.0, False)):
+        assert Instance(problem.posed, {"X": X, "t": t, "lam": lam}, {}).facts.is_convex is convex
+    found = problem.solve(X=X, t=t, lam=2.0)
+    assert "proved: the objective is convex for lam > 0" in str(found.certificate)
+    assert found.certificate.gap < 1e-10
+    assert found.certificate.guarantee.constants.strong == pytest.approx(2.0)
