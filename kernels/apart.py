@@ -19,6 +19,10 @@ from functools import partial
 from typing import Any
 
 import llvmlite.binding
+from numba.core import typed_passes as typed
+from numba.core import untyped_passes as untyped
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
 from .special import compiled
@@ -26,7 +30,8 @@ from .special import compiled
 
 def apart(function: Callable[..., Any]) -> Any:
     """The function, compiled for each combination of argument types and never inside its callers."""
-    made = _Apart(function, locals={}, targetoptions=dict(compiled(function).targetoptions))
+    options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True}
+    made = _Apart(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
     made.enable_caching()
     return made
 
@@ -53,6 +58,31 @@ class _Apart(CPUDispatcher):  # type: ignore[misc]
         again = partial(_again, self.__module__, self.py_func.__name__, result.signature.args)
         context.remove_user_function(result.entry_point)
         context.insert_user_function(result.entry_point, described, [_Elsewhere(again)])
+
+
+class _Pipeline(CompilerBase):  # type: ignore[misc]
+    """numba's passes but those for what generated text never holds: closures, contexts, literals, whole-array sums."""
+
+    _PASSES = (
+        untyped.TranslateByteCode,
+        untyped.FixupArgs,
+        untyped.IRProcessing,
+        untyped.GenericRewrites,
+        untyped.ReconstructSSA,
+        typed.NopythonTypeInference,
+        typed.PreLowerStripPhis,
+        typed.IRLegalization,
+        typed.AnnotateTypes,
+        typed.NativeLowering,
+        typed.NoPythonBackend,
+    )
+
+    def define_pipelines(self) -> list[Any]:
+        passes = PassManager("generated text")
+        for each in self._PASSES:
+            passes.add_pass(each, each.__name__)
+        passes.finalize()
+        return [passes]
 
 
 class _Elsewhere:

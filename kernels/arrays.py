@@ -1,4 +1,4 @@
-"""Room for arrays, arrays in another shape, and turns of threads, inside compiled code.
+"""Room for arrays, whole arrays at once, and turns of threads, inside compiled code.
 
 They mean what NumPy means by them. numba's own compile a handful of functions of numba's for every kernel, which takes
 longer than the compilation of a small kernel. Here memory is asked for directly, on the boundary of a cache line.
@@ -16,6 +16,8 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
+
+from .rowwise import _Vectors
 
 _LINE = 64
 
@@ -86,6 +88,58 @@ def _lower_shaped(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     strides = _strides(builder, shape, itemsize)
     populate_array(made, given.data, shape, strides, itemsize, given.meminfo, given.parent)
     return impl_ret_borrowed(context, builder, kind, made._getvalue())
+
+
+def _alike(*arrays: Any) -> bool:
+    """Whether these are arrays in row order, of one kind and as many axes."""
+    first = arrays[0]
+    return all(isinstance(a, types.Array) and a.layout == "C" for a in arrays) and all(
+        (a.ndim, a.dtype) == (first.ndim, first.dtype) for a in arrays
+    )
+
+
+@intrinsic
+def clear(typing_context: Any, vector: Any) -> Any:
+    """Zeros."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into = make_array(signature.args[0])(context, builder, args[0])
+        size = builder.mul(into.nitems, into.itemsize)
+        cgutils.memset(builder, into.data, size, 0)
+        return context.get_dummy_value()
+
+    return (types.void(vector), generate) if _alike(vector) else None
+
+
+@intrinsic
+def assign(typing_context: Any, out: Any, given: Any) -> Any:
+    """out = given, of the same shape."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, source = (make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
+        cgutils.raw_memcpy(builder, into.data, source.data, into.nitems, into.itemsize)
+        return context.get_dummy_value()
+
+    return (types.void(out, given), generate) if _alike(out, given) else None
+
+
+@intrinsic
+def accumulate(typing_context: Any, total: Any, part: Any) -> Any:
+    """total += part, vectors of doubles."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, given = (make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
+        v = _Vectors(builder)
+
+        def add(j: Any, mask: Any) -> None:
+            found = builder.fadd(v.load(into.data, j, mask), v.load(given.data, j, mask))
+            v.store(found, into.data, j, mask)
+
+        v.along(into.nitems, add)
+        return context.get_dummy_value()
+
+    suits = _alike(total, part) and total.ndim == 1 and total.dtype == types.float64
+    return (types.void(total, part), generate) if suits else None
 
 
 @intrinsic

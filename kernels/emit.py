@@ -21,9 +21,11 @@ from collections.abc import Iterable, Sequence
 from ..sizes import Size, product
 from .access import called, cholesky_factors, gathered, loops_of, put_together, running, scattered
 from .axes import along_axes
+from .functions import Function
 from .gram import NARROW
 from .loops import Scope, fused, reshaped
 from .matrices import matrix_functions
+from .parts import block_arrays, faces
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
 from .statements import Item
@@ -42,11 +44,11 @@ from derive.kernels.{library} import (
 )
 '''
 _LIBRARY = (
-    "acos acosh add_rows add_then_dot asin asinh atan atanh cholesky compiled cos cosh cosigmoid cross_rows "
-    "cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf erfc exp expm1 form_rows "
-    "form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead larger lgamma log log1p mirror "
-    "mix_rows moments_rows moments_rows_about polygamma potrf potri potrs shaped sigmoid sin sinh smaller "
-    "softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
+    "accumulate acos acosh add_rows add_then_dot asin asinh assign atan atanh cholesky clear compiled cos "
+    "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
+    "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead larger "
+    "lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs shaped "
+    "sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
 ).split()
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -92,55 +94,11 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
     return reshaped(first, scope)
 
 
-class _Function:
-    """A function in the making; its arguments are the names it uses and does not define."""
-
-    def __init__(
-        self, name: str, body: list[str], results: Sequence[str], leading: Sequence[str] = ()
-    ) -> None:
-        self.name, self.body, self.results = name, body, list(results)
-        found = [i for i in _free_names("\n".join([*body, *_returned(results)])) if i not in leading]
-        self.leading = list(leading)
-        self.arguments = [*leading, *sorted(found, key=_numbered)]
-
-    def text(self, comment: str) -> str:
-        lines = ["@compiled", f"def {self.name}({', '.join(self.arguments)}):"]
-        lines.append(f'    """{comment}"""')
-        lines += [f"    {line}" if line else "" for line in self.body]
-        if self.results:
-            lines.append(f"    return ({', '.join(self.results)},)")
-        return "\n".join(lines)
-
-    def call(self, **leading: str) -> str:
-        inside = ", ".join(leading.get(a, a) for a in self.arguments)
-        target = f"({', '.join(self.results)},) = " if self.results else ""
-        return f"{target}{self.name}({inside})"
-
-
-def _returned(results: Sequence[str]) -> list[str]:
-    return [f"_ = ({', '.join(results)},)"] if results else []
-
-
-def _numbered(name: str) -> tuple[str, int]:
-    return name[0], int(name[1:])
-
-
-_TARGETS = re.compile(r"^ *([\w, ()]+?) [-+]?= ", re.M)
-_NAMES = re.compile(r"\b[vn]\d+\b")
-
-
-def _free_names(text: str) -> list[str]:
-    """The names `v…` and `n…` that the lines read and do not assign: lines of our own, one assignment each."""
-    code = re.sub("#.*", "", text)
-    stored = {name for targets in _TARGETS.findall(code) for name in _NAMES.findall(targets)}
-    return sorted(set(_NAMES.findall(code)) - stored)
-
-
 class _Module:
     def __init__(self, program: Program, dtype: str) -> None:
         self.program, self.dtype = program, dtype
         self.names = program.names
-        self.functions: list[tuple[_Function, str]] = []
+        self.functions: list[tuple[Function, str]] = []
         self.driver: list[str] = []
         self.passed: set[str] = set()
         self._block = ""
@@ -161,17 +119,16 @@ class _Module:
         evaluate = self._evaluate()
         parts = loops_of(program.statements.values())
         parts += [f.text(comment) for f, comment in self.functions]
-        faces = self._parts(evaluate)
-        parts += faces
+        in_parts = self._parts(evaluate)
+        parts += in_parts
         constants = [f"INTO = {tuple(self._into())!r}  # the results that evaluate_into takes arrays for"]
-        if faces:
+        if in_parts:
             (sweep,) = (step.sweep for step in program.steps if step.sweep is not None)
             told = carried(sweep)
             places = tuple(k for k, v in enumerate(program.inputs) if v in told)
             constants.append(f"CARRIES = {places!r}  # the inputs of which every entry is in a sum")
-            constants.append(
-                f"BLOCKS = {self._block_arrays()!r}  # the inputs that may be given block by block"
-            )
+            blocks = block_arrays(program, self.names, {f.name: f for f, _ in self.functions})
+            constants.append(f"BLOCKS = {blocks!r}  # the inputs that may be given block by block")
         parts.append("\n".join(constants))
         body = "\n\n\n".join(parts)
         used = [name for name in _LIBRARY if re.search(rf"\b{name}\b", body)]
@@ -203,110 +160,48 @@ class _Module:
         for k, name in self._into().items():
             item = self.program.outputs[k]
             if name != self.names[item]:
-                sizes = [self._size(s) for s in item.node.shape]
-                lines += ["    " * i + f"for i{i} in range({size}):" for i, size in enumerate(sizes)]
-                place = ", ".join(f"i{i}" for i in range(len(sizes)))
-                lines.append("    " * len(sizes) + f"{name}[{place}] = {self.names[item]}[{place}]")
+                lines.append(f"assign({name}, {self.names[item]})")
         return lines
 
-    def _evaluate(self) -> _Function:
+    def _evaluate(self) -> Function:
         """The functions that do everything."""
         program, into = self.program, self._into()
         results = [self._result(item) for item in program.outputs]
         inputs = [self.names[Item(v)] for v in program.inputs]
         inputs += [program.sizes.names[s] for s in program.size_inputs]
         comment = "Everything: rows in chunks, chunks reduced in a fixed tree"
-        body = [*self._prelude(), *self._width(), *self.driver]
+        body = [*self._prelude(), *self.driver]
         if into:
             others = [r for k, r in enumerate(results) if k not in into]
-            inner = _Function("evaluate_into", [*body, *self._copied()], others)
+            inner = Function("evaluate_into", [*body, *self._copied()], others)
             inner.arguments = [*inputs, *into.values()]
             self.functions.append((inner, f"{comment}; some results into given arrays."))
             results = [into.get(k, f"r{k}") for k in range(len(results))]
             inner.results = [r for k, r in enumerate(results) if k not in into]
             body = [*self._prelude(), *self._made(), inner.call()]
             inner.results = others
-        evaluate = _Function("evaluate", body, results)
+        evaluate = Function("evaluate", body, results)
         evaluate.arguments = inputs
         self.functions.append((evaluate, f"{comment}."))
         return evaluate
 
-    def _parts(self, evaluate: _Function) -> list[str]:
-        """Plain Python faces of a single pass, for blocks of rows that are arrays of their own."""
+    def _parts(self, evaluate: Function) -> list[str]:
+        """The functions for a single pass in parts; none where there are more, or results as long as the data."""
         sweeps = [step.sweep for step in self.program.steps if step.sweep is not None]
         if len(sweeps) != 1 or sweeps[0].written:
             return []
         functions = {f.name: f for f, _ in self.functions}
         before = functions.get("before")
-        state = [*(before.results if before else []), *self._into().values()]
-        taken = "".join(f"{name}, " for name in state)
-        inputs = ", ".join(
-            [*self.program.sizes.names.values(), *evaluate.arguments[: len(self.program.inputs)]]
+        arguments = evaluate.arguments[: len(self.program.inputs)]
+        return faces(
+            functions,
+            inputs=", ".join([*self.program.sizes.names.values(), *arguments]),
+            made=self._made(),
+            state=[*(before.results if before else []), *self._into().values()],
+            sums=self._unpacked(sweeps[0].sums, whole=True),
+            results=[self._result(item) for item in self.program.outputs],
+            room=f"{self._offsets(sweeps[0].sums)[-1][2]}, {self._block}",
         )
-        offsets = self._offsets(sweeps[0].sums)
-        begin = [f"def begin({inputs}):", '    """What the pass needs beforehand, and arrays for results."""']
-        begin += [f"    {line}" for line in self._made()]
-        begin += [f"    {before.call()}"] if before else []
-        begin.append(f"    return ({taken})")
-        part = [
-            f"def part(lo, hi, acc, state, {inputs}):",
-            '    """The sums over rows lo to hi, added to acc."""',
-        ]
-        part += [f"    ({taken}) = state"] if state else []
-        part.append(f"    {functions['partial'].call()}")
-        finish = [f"def finish(acc, state, {inputs}):", '    """The outputs from the sums over all rows."""']
-        finish += [f"    ({taken}) = state"] if state else []
-        if "after" in functions:
-            finish.append(f"    {functions['after'].call()}")
-        else:
-            finish += [f"    {line}" for line in self._unpacked(sweeps[0].sums, whole=True)]
-        results = [self._result(item) for item in self.program.outputs]
-        finish.append(f"    return ({', '.join(results)},)")
-        room = [f"def room({inputs}):", '    """How many numbers the sums are, and the rows of a block."""']
-        room.append(f"    return {offsets[-1][2]}, {self._block}")
-        faces = (part, finish, begin, room, *self._shares(functions["partial"], taken, inputs))
-        return ["\n".join(lines) for lines in faces]
-
-    def _shares(self, partial: _Function, taken: str, inputs: str) -> tuple[list[str], list[str]]:
-        """Chunks for several threads, which take turns without the interpreter; and its plain Python face."""
-        own = [name for name in partial.arguments if name not in partial.leading]
-        given = ", ".join(["turns, parts, rows, total", *own])
-        share = ["@compiled", f"def share({given}):"]
-        share.append('    """Chunks of rows, one after the other of those that nobody has taken yet."""')
-        share += ["    chunk = take(turns)", "    while chunk < parts.shape[0]:"]
-        share += ["        for i0 in range(parts.shape[1]):", "            parts[chunk, i0] = 0.0"]
-        call = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
-        share += [f"        {call}", "        chunk = take(turns)"]
-        spread = [f"def spread(turns, parts, rows, total, state, {inputs}):"]
-        spread.append(
-            '    """Sums over chunks of `rows` rows, a row of `parts` each, with whoever else is at it."""'
-        )
-        spread += [f"    ({taken}) = state"] if taken else []
-        spread.append(f"    share({given})")
-        return share, spread
-
-    def _block_arrays(self) -> tuple[int, ...] | None:
-        """Which inputs are read in blocks of rows and in no other way; None if the pass looks further."""
-        functions = {f.name: f for f, _ in self.functions}
-        found, rest = [], "\n".join(functions["partial"].body) if "partial" in functions else ""
-        for k, v in enumerate(self.program.inputs):
-            name = self.names[Item(v)]
-            slices = (
-                rf"\b{name}\[((b:b \+ m|b:e|lo:min\(hi, lo \+ block\)|e:min\(hi, e \+ block\))\]"
-                r"|b \+ i\d+(?=[,\]]))"
-            )
-            if self.program.data_size in v.shape:
-                rest, count = re.subn(slices, "", rest)
-                elsewhere = any(
-                    name in f.arguments for f, _ in self.functions if f.name in ("before", "after")
-                )
-                if not count or elsewhere or v.shape.count(self.program.data_size) > 1:
-                    return None
-                found.append(k)
-        rest = re.sub(r"for b in range\(lo, hi, block\)|min\(block, hi - b\)|e = b \+ m", "", rest)
-        reads = {self.names[Item(self.program.inputs[k])] for k in found} | {"b"}
-        names = set(re.findall(r"\b\w+\b", re.sub("#.*", "", rest)))
-        return None if names & reads else tuple(found)
 
     def _summary(self) -> str:
         passes = sum(step.sweep is not None for step in self.program.steps)
@@ -318,10 +213,6 @@ class _Module:
         if Item(item.node) in {Item(v) for v in self.program.inputs}:
             return f"{name}.copy()" if item.node.order else name
         return name
-
-    def _width(self) -> list[str]:
-        """Where a pass may be inlined, its loops keep their vectors."""
-        return ["full_width()"] if any(step.sweep is not None for step in self.program.steps) else []
 
     # ---------------------------------------------------------------- sizes and shapes
 
@@ -398,7 +289,7 @@ class _Module:
         results = [self.names[i] for i in defined if i in wanted and self.names[i] not in scope.passed]
         name = ("after" if pending and last else "before" if not pending else "between") + suffix
         comment = "Small work on the sums." if pending else "Small work, before any data are read."
-        function = _Function(name, body, results, ["acc"] if pending else [])
+        function = Function(name, body, results, ["acc"] if pending else [])
         if results or scope.passed:
             self.functions.append((function, comment))
             self.driver.append(function.call())
@@ -442,7 +333,7 @@ class _Module:
         body += [f"block = {self._block}", *scope.declarations]
         body += [*head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
         body += [f"    {line}" for line in [*inner, *tail]]
-        function = _Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
+        function = Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
         for item in sweep.written:
             name = "v" + self.names[item][1:]
             function.body = [re.sub(rf"\bout_{name}\b", f"w{name[1:]}", line) for line in function.body]
@@ -511,7 +402,7 @@ class _Module:
         lines.append("    " * len(stored) + f"out_{name}[{left}] = {name}[{right}]")
         return lines
 
-    def _sweep(self, sweep: Pass, function: _Function) -> None:
+    def _sweep(self, sweep: Pass, function: Function) -> None:
         """The driver's lines for one pass: chunks in order, combined as a binary tree."""
         assert self.program.data_size is not None
         n = self._size(self.program.data_size)
@@ -528,15 +419,13 @@ class _Module:
         add("tree = empty((1 if chunks == 1 else 8, width), np.float64)")
         add("depth = 0")
         add("for chunk in range(chunks):")
-        add("    for i0 in range(width):")
-        add("        tree[depth, i0] = 0.0")
+        add("    clear(tree[depth])")
         call = function.call(lo="chunk * rows", hi=f"min({n}, (chunk + 1) * rows)", acc="tree[depth]")
         add(f"    {call}")
         add("    depth += 1")
         add("    pairs = chunk + 1")
         add("    while depth > 1 and (pairs % 2 == 0 or chunk == chunks - 1):")
-        add("        for i0 in range(width):")
-        add("            tree[depth - 2, i0] += tree[depth - 1, i0]")
+        add("        accumulate(tree[depth - 2], tree[depth - 1])")
         add("        depth -= 1")
         add("        pairs //= 2")
         add("acc = tree[0]")

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from .apart import apart as compiled
-from .arrays import empty, shaped, take
+from .arrays import accumulate, assign, clear, empty, shaped, take
 from .gamma import digamma, polygamma, trigamma
 from .lanes import (
     cross_rows,

@@ -35,6 +35,21 @@ def shaped(array: Any, shape: Any) -> Any:
     return array.reshape(shape)
 
 
+def clear(vector: Any) -> None:
+    """Zeros."""
+    vector[:] = 0.0
+
+
+def accumulate(total: Any, part: Any) -> None:
+    """total += part."""
+    total += part
+
+
+def assign(out: Any, given: Any) -> None:
+    """out = given."""
+    out[...] = given
+
+
 def take(turns: Any) -> Any:
     """The next turn."""
     turns[0] += 1

@@ -41,6 +41,26 @@ def smaller(a, b):
     """The smaller number; NaN where either is."""
     return a if a < b or a != a else b
 ''',
+    "clear": '''
+@compiled
+def clear(vector):
+    """Zeros."""
+    for i in range(vector.shape[0]):
+        vector[i] = 0.0
+''',
+    "accumulate": '''
+@compiled
+def accumulate(total, part):
+    """total += part."""
+    for i in range(total.shape[0]):
+        total[i] += part[i]
+''',
+    "assign": '''
+@compiled
+def assign(out, given):
+    """out = given."""
+    out[...] = given
+''',
     "empty": '''
 @compiled
 def empty(shape, dtype):

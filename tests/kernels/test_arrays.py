@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derive.kernels.arrays import empty, shaped, take
+from derive.kernels.arrays import accumulate, assign, clear, empty, shaped, take
 from derive.kernels.special import compiled
 
 
@@ -43,6 +43,28 @@ def test_other_shapes_keep_their_memory() -> None:
     kept = [_part_of_a_new_array(k) for k in (1, 4, 1000)]
     for found, k in zip(kept, (1, 4, 1000), strict=True):
         assert np.array_equal(found, np.arange(1, 2 * k + 1).reshape(2, k))
+
+
+@compiled
+def _summed(total, part, out):  # type: ignore[no-untyped-def]
+    accumulate(total, part)
+    assign(out, total)
+    clear(total)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 31, 100])
+def test_whole_arrays(size: int) -> None:
+    """Added, copied and cleared, and nothing beyond their ends."""
+    rng = np.random.default_rng(size)
+    room = rng.standard_normal((3, size + 3))
+    before = room.copy()
+    _summed(*(row[1 : size + 1] for row in room))
+    inside = slice(1, size + 1)
+    assert np.array_equal(room[2, inside], before[0, inside] + before[1, inside])
+    assert np.array_equal(room[1], before[1])
+    assert not room[0, inside].any()
+    room[:, inside] = before[:, inside]
+    assert np.array_equal(room, before)
 
 
 @compiled

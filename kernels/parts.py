@@ -1,0 +1,103 @@
+"""The text of a pass in parts: functions for rows that are elsewhere, and for several threads.
+
+    begin(…)                    what the pass needs beforehand, and arrays for results
+    room(…)                     how many numbers the sums are, and the rows of a block
+    part(lo, hi, acc, …)        the sums over some rows, added to `acc`
+    spread(turns, parts, …)     chunks of rows for one of several threads; `share` is its compiled inside
+    finish(acc, …)              the outputs from the sums over all rows
+
+All but `share` are plain Python around functions of the module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from .functions import Function
+from .program import Program
+from .statements import Item
+
+
+def faces(
+    functions: Mapping[str, Function],
+    *,
+    inputs: str,
+    made: Sequence[str],
+    state: Sequence[str],
+    sums: Sequence[str],
+    results: Sequence[str],
+    room: str,
+) -> list[str]:
+    """Their texts.
+
+    inputs   the names of sizes and inputs
+    made     lines that make arrays for results
+    state    the names of what `begin` returns and the others are given
+    sums     lines that name the sums inside `acc`, where nothing is done after them
+    results  the names of the outputs
+    room     the text of the number of sums and of the rows of a block
+    """
+    taken = "".join(f"{name}, " for name in state)
+    opened = [f"({taken}) = state"] if state else []
+    partial, before, after = (functions.get(name) for name in ("partial", "before", "after"))
+    assert partial is not None
+    begin = [*made, *([before.call()] if before else []), f"return ({taken})"]
+    finish = [*opened, *([after.call()] if after else sums), f"return ({', '.join(results)},)"]
+    own = [name for name in partial.arguments if name not in partial.leading]
+    given = ", ".join(["turns, parts, rows, total", *own])
+    chunk = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
+    share = ["chunk = take(turns)", "while chunk < parts.shape[0]:", "    clear(parts[chunk])"]
+    share += [f"    {chunk}", "    chunk = take(turns)"]
+    return [
+        _text(
+            f"part(lo, hi, acc, state, {inputs})",
+            "The sums over rows lo to hi, added to acc.",
+            [*opened, partial.call()],
+        ),
+        _text(f"finish(acc, state, {inputs})", "The outputs from the sums over all rows.", finish),
+        _text(f"begin({inputs})", "What the pass needs beforehand, and arrays for results.", begin),
+        _text(
+            f"room({inputs})",
+            "How many numbers the sums are, and the rows of a block.",
+            [f"return {room}"],
+        ),
+        "@compiled\n"
+        + _text(
+            f"share({given})",
+            "Chunks of rows, one after the other of those that nobody has taken yet.",
+            share,
+        ),
+        _text(
+            f"spread(turns, parts, rows, total, state, {inputs})",
+            "Sums over chunks of `rows` rows, a row of `parts` each, with whoever else is at it.",
+            [*opened, f"share({given})"],
+        ),
+    ]
+
+
+def _text(head: str, comment: str, body: Sequence[str]) -> str:
+    return "\n".join([f"def {head}:", f'    """{comment}"""', *(f"    {line}" for line in body)])
+
+
+def block_arrays(
+    program: Program, names: Mapping[Item, str], functions: Mapping[str, Function]
+) -> tuple[int, ...] | None:
+    """Which inputs are read in blocks of rows and in no other way; None if the pass looks further."""
+    found, rest = [], "\n".join(functions["partial"].body) if "partial" in functions else ""
+    for k, v in enumerate(program.inputs):
+        name = names[Item(v)]
+        slices = (
+            rf"\b{name}\[((b:b \+ m|b:e|lo:min\(hi, lo \+ block\)|e:min\(hi, e \+ block\))\]"
+            r"|b \+ i\d+(?=[,\]]))"
+        )
+        if program.data_size in v.shape:
+            rest, count = re.subn(slices, "", rest)
+            elsewhere = any(name in functions[f].arguments for f in ("before", "after") if f in functions)
+            if not count or elsewhere or v.shape.count(program.data_size) > 1:
+                return None
+            found.append(k)
+    rest = re.sub(r"for b in range\(lo, hi, block\)|min\(block, hi - b\)|e = b \+ m", "", rest)
+    reads = {names[Item(program.inputs[k])] for k in found} | {"b"}
+    left = set(re.findall(r"\b\w+\b", re.sub("#.*", "", rest)))
+    return None if left & reads else tuple(found)
