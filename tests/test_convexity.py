@@ -305,3 +305,16 @@ def test_metrics_and_maxima(text: str, over: list[str]) -> None:
     loss = dv.parse(text, variables=used, facts={"S": ("pd",)} if "S" in used else {})
     assert dv.minimize(loss, over=over).convexity().status == "convex"
     assert dv.maximize(loss, over=over).convexity().status == "not convex"
+
+
+def test_long_forms_are_doubted_before_they_are_proved() -> None:
+    """A network's loss is not convex: that is seen at a point, whether or not an example was asked for."""
+    sizes = {f"W{k}": (f"d{k - 1}", f"d{k}") for k in (1, 2, 3)}
+    loss = dv.parse(
+        "sumsq(tanh(tanh(X @ W1) @ W2) @ W3 - Y)", variables={"X": ("n", "d0"), "Y": ("n", "d3"), **sizes}
+    )
+    unknowns = [find_variable(loss, name) for name in sizes]
+    found = convexity(loss.node, unknowns, look=False)
+    assert (
+        found.status == "not convex" and found.counterexample is not None and found.counterexample.value < 0
+    )

@@ -30,6 +30,10 @@ from .search import Counterexample, search
 from .signs import Prover, Step
 from .splitting import split
 
+#: Where the second derivative has more parts than this, a counterexample is looked for before a proof: one that does
+#: not exist may be sought for minutes.
+LONG = 60
+
 
 @final
 @dataclass(frozen=True)
@@ -207,6 +211,7 @@ def convexity(
     for unknowns of their own; `bounded` asks for bounds of the Hessian (by default as `look`).
     """
     root = recognise(objective)
+    doubt: Counterexample | None = None
     directions = {v: variable(f"d_{v.name}", v.shape, v.facts & {"symmetric", "diagonal"}) for v in unknowns}
     form: Node | None = None
     reason = "no rule proves the second derivative nonnegative, and no counterexample was found"
@@ -221,7 +226,9 @@ def convexity(
         forms.kinks = frozenset(line.kinks)
         if form is None or is_zero(form):
             return Convexity("convex", "the objective is affine in the unknowns", domain=domain)
-        proof = prove_form(forms, form)
+        if form.weight > LONG:
+            doubt = search(root, unknowns, form, directions, tries=3, seed=seed)
+        proof = None if doubt is not None else prove_form(forms, form)
         if proof is not None:
             because = "the second derivative along every direction d is nonnegative"
             bounds: tuple[Node | None, Node | None] = (None, None)
@@ -231,10 +238,10 @@ def convexity(
             return Convexity("convex", because, proof, None, form, domain, bounds, along, line.kinks)
     except Undecided as found:
         reason = str(found)
-    composed = _of_affine_maps(root, unknowns) if compose else None
+    composed = _of_affine_maps(root, unknowns) if compose and doubt is None else None
     if composed is not None:
         return composed
-    example = search(root, unknowns, form, directions, seed=seed) if look else None
+    example = doubt or (search(root, unknowns, form, directions, seed=seed) if look else None)
     if example is not None:
         what = "negative curvature" if example.kind == "curvature" else "a chord below the graph"
         return Convexity("not convex", f"{what}, checked to 50 digits", None, example, form)

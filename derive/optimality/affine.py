@@ -15,19 +15,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import sympy
 
 from .. import notation
 from ..build import Factor, add, einsum, is_zero, matmul, power, scale, split_scale, zero
 from ..differentiate import jvp, substitute
-from ..errors import UnsupportedError
-from ..node import Delta, Einsum, Labels, Node, Ones, Sum, Variable, delta, depends_on, ones, variable
+from ..errors import DeriveError, UnsupportedError
+from ..evaluate import evaluate_bound
+from ..node import (
+    Delta,
+    Einsum,
+    Labels,
+    Node,
+    Ones,
+    Sum,
+    Variable,
+    delta,
+    depends_on,
+    ones,
+    size_symbols,
+    variable,
+    variables,
+)
 from ..operators import apply
 from ..simplify import expand, simplify
 from ..sizes import ONE
 from ..verify.proof import proof
+from ..verify.sampling import distinct_sizes, draw
 
 MINUS = sympy.S.NegativeOne
+#: Expressions of more parts than this are looked at in numbers before they are multiplied out.
+LONG = 20
 
 
 @final
@@ -76,8 +95,29 @@ class Affine:
         return f"{what} is invertible"
 
 
+def _bends(slope: Node, unknown: Variable) -> bool:
+    """Whether three points on a line show that the expression is not affine in the unknown."""
+    binding = distinct_sizes(size_symbols(slope, unknown))[0]
+    start, along = (  # near zero: far out many functions no longer bend
+        {n: np.asarray(a, dtype=np.float64) / 2 for n, a in draw(vs, binding, seed).arrays.items()}
+        for vs, seed in ((sorted({*variables(slope), unknown}, key=lambda v: v.name), 0), ([unknown], 1))
+    )
+    name = unknown.name
+    try:
+        a, b, c = (
+            evaluate_bound([slope], {**start, name: start[name] + t * along[name]}, binding)[0]
+            for t in (0.0, 0.25, 0.5)
+        )
+    except (DeriveError, np.linalg.LinAlgError, ArithmeticError):
+        return False
+    scale = np.max(np.abs([a, b, c]))
+    return bool(np.isfinite(scale) and np.max(np.abs(a - 2 * b + c)) > 1e-5 * scale + 1e-12)
+
+
 def affine(slope: Node, unknown: Variable) -> Affine:
     """`slope` as A·w − b; raises `UnsupportedError` where it is not of that form."""
+    if slope.weight > LONG and _bends(slope, unknown):
+        raise UnsupportedError(f"stationarity is not linear in {unknown.name}: seen in numbers")
     step = variable("_step", unknown.shape)
     along = expand(jvp(slope, unknown, step))
     if depends_on(along, unknown):
