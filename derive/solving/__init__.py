@@ -5,8 +5,9 @@
 
 from .instance import Instance
 from .options import Options
+from .planning import plan
 from .posed import Posed
 from .prepared import prepare
-from .route import plan, solve
+from .route import solve
 
 __all__ = ["Instance", "Options", "Posed", "plan", "prepare", "solve"]

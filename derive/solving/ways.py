@@ -1,0 +1,229 @@
+"""Each way to an answer by itself: the solver's call, and its result under the names of the statement with the plan.
+
+A way returns None where it does not reach the optimum and the next one should be tried; the order is in `route`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
+from ..node import Variable
+from ..optimality import ClosedForm
+from ..reparametrise import reparametrise
+from .answer import FIRST_ORDER, solve_composite
+from .closed import describe, suits
+from .closed import run as run_closed
+from .composite import LARGEST
+from .free import Free
+from .groups import solve_groups
+from .instance import Instance
+from .loops import EIGENVALUES_UP_TO
+from .options import Options
+from .posed import Posed
+
+#: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
+SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
+EM = ("em", "expectation-maximisation")
+SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
+
+
+def suits_closed_form(instance: Instance, options: Options) -> bool:
+    """Whether there is a closed form that is the fastest way, and nobody wants to watch a run."""
+    if options.callback is not None or options.progress or options.checkpoint is not None:
+        return False
+    if options.precision == "high" or not suits(instance.posed):
+        return False
+    return instance.posed.facts.closed_forms is not None
+
+
+def by_closed_form(instance: Instance, options: Options) -> Any:
+    """The optimum by its closed form; None where the plan chose it and it is not certified on these data."""
+    from ..kernels.plan import Plan
+
+    facts = instance.posed.facts
+    forms = facts.stationary_forms
+    if isinstance(forms, DeriveError):
+        raise UnsupportedError(f"this problem has no closed form: {forms}")
+    try:
+        result, found = run_closed(instance, forms, options)
+    except (UnsupportedError, DataError):
+        if options.method is not None:
+            raise
+        return None
+    if not result.success and options.method is None:
+        return None
+    return _named(result, found, instance.posed, Plan("closed-form", why_closed_form(forms)))
+
+
+def why_closed_form(forms: Mapping[Variable, ClosedForm]) -> str:
+    proofs = "; ".join(dict.fromkeys(form.kind for form in forms.values() if form.kind))
+    return f"{describe(forms)}; {proofs}" if proofs else describe(forms)
+
+
+def suits_separable(instance: Instance, options: Options) -> bool:
+    """Whether the problem is small and separable, and nobody wants to watch the run."""
+    posed = instance.posed
+    if options.progress or options.precision == "high" or posed.composite is None:
+        return False
+    if posed.composite.structure.is_plain:
+        return posed.squares is None and instance.count <= LARGEST
+    return True
+
+
+def by_separable(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    composite = instance.posed.composite
+    if composite is None:
+        raise ArgumentError(
+            f"method {options.method} is for smooth objectives with weights on |x| and bounds; "
+            "leave the choice to the plan"
+        )
+    if options.checkpoint is not None and options.method is None:
+        return None
+    _no_checkpoint(options)
+    made = solve_composite(instance.posed.loops, instance, point, options)
+    if made is None:
+        return None
+    result, found = made
+    why = composite.describe()
+    if result.method == "fista":
+        why = f"{why.partition(':')[0]}: accelerated proximal gradient"
+        if instance.count <= EIGENVALUES_UP_TO and instance.constants.smooth is not None:
+            result.step = 1.0 / instance.constants.smooth
+            why += f"; first step 1/L = {result.step:.4g}, L = λ_max of {instance.constants.smooth_from}"
+    return _named(result, found, instance.posed, Plan(result.method, why))
+
+
+def by_groups(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    grouped = instance.posed.grouped
+    assert grouped is not None
+    if options.progress or options.checkpoint is not None:
+        return None
+    made = solve_groups(grouped, instance, point, options)
+    if made is None:
+        return None
+    result, found = made
+    return _named(result, found, instance.posed, Plan(result.method, grouped.describe()))
+
+
+def by_free_unknowns(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import choose
+
+    posed = instance.posed
+    chosen = choose(instance.count, max(v.order for v in posed.unknowns), options.method)
+    backend = options.backend or "numba"
+    key = (chosen.method, backend)
+    if key not in posed.kernels:
+        posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
+    result, found = posed.kernels[key].run(instance, point, options)
+    used = posed.kernels[key].plan
+    if "step_from" in result:
+        used = replace(used, reason=f"{used.reason}; {result.pop('step_from')}")
+    return _named(result, found, posed, used)
+
+
+def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """Expectation–maximisation, then the certificate; L-BFGS covers what is left of the way."""
+    from ..kernels.optimizers.em import expectation_maximisation
+    from ..kernels.plan import Plan
+
+    mixture = instance.posed.mixture
+    if mixture is None:
+        raise ArgumentError(
+            "method em is for mixture likelihoods: logsumexp over components, with weights on the simplex, means "
+            "and positive definite covariances as the unknowns"
+        )
+    began = time.perf_counter()
+    value_gradient = mixture.bind(instance, options.backend or "numba")
+    if not mixture.is_step(instance, point, value_gradient):
+        raise UnsupportedError(
+            "the closed forms of the M-step do not maximise the bound of this statement at this start; "
+            "use method='lbfgs'"
+        )
+
+    def late(iteration: int, value: float) -> bool:
+        return options.max_time is not None and time.perf_counter() - began >= options.max_time
+
+    found, values = expectation_maximisation(
+        value_gradient,
+        point,
+        mixture.roles,
+        mixture.scale(instance),
+        tol=1e-15,
+        most=options.max_iterations,
+        watch=late,
+    )
+    left = None if options.max_time is None else max(options.max_time - (time.perf_counter() - began), 1e-3)
+    most = max(options.max_iterations - len(values) + 1, 0)
+    result = by_free_unknowns(
+        instance, found, replace(options, method="lbfgs", max_iterations=most, max_time=left)
+    )
+    result.method = "em"
+    result.nit += len(values) - 1
+    result.plan = Plan("em", "a mixture likelihood: the E-step is the gradient of the log-sum-exp")
+    return result
+
+
+def by_squares(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    squares = instance.posed.squares
+    assert squares is not None
+    result, found = squares.run(
+        instance.data,
+        instance.binding,
+        point,
+        options.driver(),
+        options.precision,
+        options.backend,
+        options.method or "levenberg-marquardt",
+        instance.exact,
+    )
+    chosen = Plan(result.method, squares.describe() + result.pop("note"))
+    return _named(result, found, instance.posed, chosen)
+
+
+def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, options: Options) -> Any:
+    from ..kernels.plan import Plan
+
+    _no_checkpoint(options)
+    derived = instance.posed.constrained
+    name = for_constraints(options.method) or "interior-point"
+    result, found = derived.run(
+        instance.data, instance.binding, point, given, options.driver(), options.backend, name
+    )
+    return _named(result, found, instance.posed, Plan(name, derived.describe()))
+
+
+def _no_checkpoint(options: Options) -> None:
+    if options.checkpoint is not None:
+        raise UnsupportedError(
+            "this problem is solved by a method that keeps no checkpoints; those that do are the methods for smooth "
+            "problems over free unknowns, such as lbfgs, newton-cg and adam"
+        )
+
+
+def for_constraints(method: str | None) -> str | None:
+    """The method for constraints that is asked for, if it is one."""
+    from ..kernels.optimizers import constrained_method
+
+    found = constrained_method(method)
+    return None if found is None else found.name
+
+
+def _named(result: Any, found: Mapping[str, Any], posed: Posed, chosen: Any) -> Any:
+    """The result with the plan, in the statement's sense, its unknowns by name and first."""
+    result.fun = posed.sign * result.fun
+    result.plan = chosen
+    values = {name: float(found[name]) if found[name].ndim == 0 else found[name] for name in posed.names}
+    rest = {k: v for k, v in result.items() if k not in values}
+    result.clear()
+    result.update({**values, **rest})
+    return result
