@@ -25,6 +25,7 @@ from ..smoothing import Smooth, smooth
 from ..stable import recognise, stabilise
 from .conditions import conditions_of_facts, free_form
 from .inside import defined, inside, middle, numbers
+from .reasons import failure, fitted
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
@@ -240,7 +241,11 @@ class Constrained:
                 judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
             )
         success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
-        message = f"certified: {proof.reason()}" if success else self._message(answer, proof, ended, judge, z)
+        message = (
+            f"certified: {proof.reason()}"
+            if success
+            else failure(answer, proof, ended, judge, z, self.linear, self.quadratic)
+        )
         result: Any = Result()
         result.update(
             x=np.concatenate([np.ravel(found[v.name]) for v in self.wanted]),
@@ -278,7 +283,7 @@ class Constrained:
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         functions = self._functions(layout, shapes, arrays, filled, "numpy")
         z = layout.pack(point)
-        nu, lam = _fitted(functions.values(z))
+        nu, lam = fitted(functions.values(z))
         value = self._statement_value(arrays, found)
         proof = certify_kkt(functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance)
         return proof, self._duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
@@ -353,72 +358,3 @@ class Constrained:
                     f"the objective falls with a convex kink ({kink.name}), so that it is neither convex nor "
                     "smooth; no method here certifies such a minimum"
                 )
-
-    def _message(self, answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any) -> str:
-        from ..kernels.optimizers import interior_point as ip
-
-        if ended:
-            return f"{ended[0]}; {proof.reason()}"
-        if answer.status == ip.NOT_FINITE:
-            return "the objective, a constraint or a derivative is not finite at the start or during the run"
-        if not proof.primal <= proof.tolerance:
-            if self.linear and _contradict(functions, z):
-                return f"infeasible: no point satisfies the constraints ({proof.reason()})"
-            return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
-        away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
-        if away or (self.quadratic and _falls_forever(functions, z)):
-            return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
-        return f"not certified after {answer.iterations} iterations: {proof.reason()}"
-
-
-def _fitted(v: Any) -> tuple[Any, Any]:
-    """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest."""
-    from scipy.optimize import lsq_linear
-
-    reach = 1e-8 * max(1.0, float(np.abs(v.c).max(initial=0.0)))
-    active = np.flatnonzero(v.c <= reach)
-    A = np.vstack([v.E, v.C[active]]).T
-    nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
-    if A.shape[1] and np.isfinite(A).all() and np.isfinite(v.g).all():
-        if active.size:
-            low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
-            found = lsq_linear(A, v.g, (low, np.inf), tol=1e-14, method="bvls").x
-        else:
-            found = np.linalg.lstsq(A, v.g, rcond=None)[0]
-        nu, lam[active] = found[: nu.size], found[nu.size :]
-    return nu, lam
-
-
-def _falls_forever(functions: Any, z: Any) -> bool:
-    """Whether a quadratic program falls along a direction that has no curvature and leaves no constraint."""
-    from scipy.optimize import linprog
-
-    v = functions.values(z)
-    H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
-    slope = v.g - H @ z
-    straight = np.vstack([H, v.E]) if v.e.size else H
-    found = linprog(
-        slope,
-        A_ub=-v.C if v.c.size else None,
-        b_ub=np.zeros(v.c.size) if v.c.size else None,
-        A_eq=straight,
-        b_eq=np.zeros(len(straight)),
-        bounds=(-1.0, 1.0),
-    )
-    return bool(found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)))
-
-
-def _contradict(functions: Any, z: Any) -> bool:
-    """Whether linear constraints exclude each other (phase 1 of linear programming)."""
-    from scipy.optimize import linprog
-
-    v = functions.values(z)
-    found = linprog(
-        np.zeros(z.size),
-        A_ub=-v.C if v.c.size else None,
-        b_ub=v.c - v.C @ z if v.c.size else None,
-        A_eq=v.E if v.e.size else None,
-        b_eq=v.E @ z - v.e if v.e.size else None,
-        bounds=(None, None),
-    )
-    return bool(found.status == 2)

@@ -1,0 +1,87 @@
+"""What a point tells about constraints: the multipliers that fit it best, and why a run has found no optimum.
+
+    a combination of linear constraints with no solution        infeasible
+    a direction of descent without curvature and without end    unbounded
+
+Both are linear programs, looked at only where a run has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def failure(
+    answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any, linear: bool, quadratic: bool
+) -> str:
+    """Why a run has no certified answer, in words; `ended` holds what stopped it, if anything did."""
+    from ..kernels.optimizers import interior_point as ip
+
+    if ended:
+        return f"{ended[0]}; {proof.reason()}"
+    if answer.status == ip.NOT_FINITE:
+        return "the objective, a constraint or a derivative is not finite at the start or during the run"
+    if not proof.primal <= proof.tolerance:
+        if linear and _contradict(functions, z):
+            return f"infeasible: no point satisfies the constraints ({proof.reason()})"
+        return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
+    away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
+    if away or (quadratic and _falls_forever(functions, z)):
+        return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
+    return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def fitted(v: Any) -> tuple[Any, Any]:
+    """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest."""
+    from scipy.optimize import lsq_linear
+
+    reach = 1e-8 * max(1.0, float(np.abs(v.c).max(initial=0.0)))
+    active = np.flatnonzero(v.c <= reach)
+    A = np.vstack([v.E, v.C[active]]).T
+    nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
+    if A.shape[1] and np.isfinite(A).all() and np.isfinite(v.g).all():
+        if active.size:
+            low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
+            found = lsq_linear(A, v.g, (low, np.inf), tol=1e-14, method="bvls").x
+        else:
+            found = np.linalg.lstsq(A, v.g, rcond=None)[0]
+        nu, lam[active] = found[: nu.size], found[nu.size :]
+    return nu, lam
+
+
+def _falls_forever(functions: Any, z: Any) -> bool:
+    """Whether a quadratic program falls along a direction that has no curvature and leaves no constraint."""
+    from scipy.optimize import linprog
+
+    v = functions.values(z)
+    H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
+    slope = v.g - H @ z
+    straight = np.vstack([H, v.E]) if v.e.size else H
+    found = linprog(
+        slope,
+        A_ub=-v.C if v.c.size else None,
+        b_ub=np.zeros(v.c.size) if v.c.size else None,
+        A_eq=straight,
+        b_eq=np.zeros(len(straight)),
+        bounds=(-1.0, 1.0),
+    )
+    return bool(found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)))
+
+
+def _contradict(functions: Any, z: Any) -> bool:
+    """Whether linear constraints exclude each other (phase 1 of linear programming)."""
+    from scipy.optimize import linprog
+
+    v = functions.values(z)
+    found = linprog(
+        np.zeros(z.size),
+        A_ub=-v.C if v.c.size else None,
+        b_ub=v.c - v.C @ z if v.c.size else None,
+        A_eq=v.E if v.e.size else None,
+        b_eq=v.E @ z - v.e if v.e.size else None,
+        bounds=(None, None),
+    )
+    return bool(found.status == 2)
