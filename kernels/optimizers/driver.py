@@ -19,9 +19,10 @@ from derive.errors import ArgumentError, SizeError
 
 from ..certificate import TOLERANCE, Certificate, certify
 from ..oracle import Oracle, Vector
-from . import Method, Options, method
+from . import Method, method
 from .checkpoint import Checkpoint, mark_of
 from .progress import Progress
+from .records import Options
 from .result import History, Result
 from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
 
