@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from ..build import einsum, zero
+from ..build import einsum, full, zero
 from ..errors import DeriveError, LimitError, ParseError, SizeError
 from ..node import Node
 from ..sizes import Shape, Size, same_size
@@ -232,6 +232,8 @@ class _Statement:
             pairs = [(a, b) for a, b in zip(value.core, shape, strict=True) if lv.is_unknown(a)]
             wanted = dict(pairs)
             value = lv.resized(value, wanted)
+        if shape is not None and len(shape) == 2 and len(value.core) == 1:
+            value = _with_axis(value, shape)
         if shape and is_zero_constant(value):
             return Value(zero(shape), {1: "column", 2: "matrix"}.get(len(shape), "tensor"))
         if lv.has_unknown(value.node):
@@ -287,6 +289,14 @@ class _Statement:
         if axes == (1,):
             node = einsum([(node, (0, 1))], (1, 0))
         return node
+
+
+def _with_axis(value: Value, shape: Shape) -> Value:
+    """A column where a matrix with one column is known to stand, a row where one with one row is."""
+    axis = {"column": 1, "row": 0}.get(value.kind)
+    if axis is None or shape[axis] != 1 or not same_size(value.core[0], shape[1 - axis]):
+        return value
+    return Value(einsum([(value.node, (1 - axis,)), (full((shape[axis],)), (axis,))], (0, 1)), "matrix")
 
 
 __all__ = ["LatexStatement", "Name", "parse_latex_node", "parse_latex_statement"]

@@ -149,13 +149,15 @@ class Application(Atoms):
 
     def application(self, name: str, token: Token) -> Tree:
         """A function with its scripts and its argument."""
-        exponent, labels, primes = None, tuple[Label, ...](), 0
+        exponent, labels, primes, entries = None, tuple[Label, ...](), 0, False
         while self.token is not None and self.token.kind in ("^", "_", "'"):
             sign = self.next()
             if sign.kind == "'":
                 primes += 1
             elif sign.kind == "_":
                 labels = (*labels, *self.labels())
+            elif self.circle():
+                entries = True
             else:
                 exponent = self.argument()
                 if exponent.kind == "sum" and exponent.data == (-1,):
@@ -168,11 +170,22 @@ class Application(Atoms):
                     )
         args, bracketed = self.arguments(name, token)
         end = self.tokens[self.index - 1].end
-        call = Tree("call", args, Called(name, primes, labels, bracketed), token.start, end)
+        call = Tree("call", args, Called(name, primes, labels, bracketed, entries), token.start, end)
         if exponent is not None:
             call = Tree("power", (call, exponent), "", token.start, end)
             return call
         return self.scripts(call) if bracketed else call
+
+    def circle(self) -> bool:
+        """`{\\odot}` or `\\odot` above a function, and nothing else: consumed."""
+        braced = self.peek_is("{", 0)
+        sign = self.peek(1 if braced else 0)
+        if sign is None or sign.kind != "command" or CIRCLED.get(sign.value) != "odot":
+            return False
+        if braced and not self.peek_is("}", 2):
+            return False
+        self.index += 3 if braced else 1
+        return True
 
     def arguments(self, name: str, function: Token) -> tuple[tuple[Tree, ...], bool]:
         """The arguments of a function, and whether they stood in brackets."""

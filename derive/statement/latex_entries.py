@@ -21,7 +21,7 @@ from ..errors import (
     UnsupportedError,
 )
 from ..limits import NODES
-from ..sizes import Size, same_size
+from ..sizes import Size, as_size, same_size
 from . import latex_values as lv
 from .functions import FUNCTIONS
 from .indexing import Span, index
@@ -308,7 +308,9 @@ class Entries:
     def size_of(self, label: Label) -> Size:
         """A label as a size."""
         if label.kind == "number":
-            return sympy.Integer(int(label.text))
+            if int(label.text) < 1:
+                raise SizeError("a size is at least 1; a vector of ones or zeros has its size as subscript")
+            return as_size(int(label.text))
         declared = self.names.lookup(Name(label.text), self.text, label.position)
         if declared in self.names.sizes and declared is not None:
             return self.names.sizes[declared]

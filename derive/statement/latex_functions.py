@@ -9,7 +9,7 @@ import sympy
 
 from ..build import constant_value, einsum, number
 from ..errors import AmbiguityError, ArgumentError, SizeError, UnsupportedError
-from ..node import Apply, Node, delta
+from ..node import Apply, Node, Variable, delta
 from ..operators import REGISTRY, Elementwise, apply
 from ..sizes import HALF, Size
 from . import arithmetic as ar
@@ -46,21 +46,38 @@ def call(called: Called, args: Sequence[Value], spelled: Sequence[str]) -> Value
         raise ArgumentError(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {len(args)}")
     if called.labels and not (name == "log" or name in _ALONG):
         raise ArgumentError(f"{name} has no subscript; put its argument in brackets and the subscript behind")
+    if called.entries and not (name in MATRIX_FUNCTIONS or isinstance(operator, Elementwise)):
+        raise ArgumentError(f"{name}^{{\\odot}} is read for functions of every entry only")
+    if name == "sqrt" and args[0].square and not (args[0].entrywise or called.entries):
+        raise _matrix_function(name, args[0], spelled[0])
     if name in _LINEAR:
         return _LINEAR[name](args[0])
     if name in _ALONG:
         return _along(name, args[0], called.labels, spelled[0])
     value = args[0]
-    if name in MATRIX_FUNCTIONS and value.square and not value.entrywise:
-        A = spelled[0]
-        raise AmbiguityError(
-            f"{name} of a square matrix: of every entry, or the matrix function?",
-            (f"{name}({A}) entry by entry", f"the matrix {name} of {A}"),
-            hint="the matrix function is not part of the language; sum over indices for the former",
-        )
+    if name in MATRIX_FUNCTIONS and value.square and not value.entrywise and not called.entries:
+        raise _matrix_function(name, args[0], spelled[0])
     if name == "log":
         return _logarithm(value, called.labels)
     return _entrywise(name, args)
+
+
+def _matrix_function(name: str, value: Value, spelled: str) -> AmbiguityError:
+    """The error for exp(A) of a square matrix, with both readings in the text language."""
+    A, where = _typed(value, spelled)
+    here = f"{A}^{{\\odot 1/2}}" if name == "sqrt" else f"\\{name}^{{\\odot}}({A})"
+    return AmbiguityError(
+        f"{name} of a square matrix: of every entry, or the matrix function?",
+        (f"{name}({A})", f"V @ diag({name}(v)) @ inv(V)"),
+        hint=f"in LaTeX {here} for every entry; the matrix function is stated by eigenvectors V "
+        f"and eigenvalues v, declared in the place of {A}{where}",
+    )
+
+
+def _typed(value: Value, spelled: str) -> tuple[str, str]:
+    """An argument as it can be typed in the text language, and what that stands for."""
+    known = isinstance(value.node, Variable)
+    return (value.node.name, "") if known else ("A", f"; A stands for {spelled}")
 
 
 def _entrywise(name: str, args: Sequence[Value]) -> Value:
@@ -117,10 +134,11 @@ def _along(name: str, value: Value, labels: Sequence[Label], spelled: str) -> Va
     if labels:
         axes = (value.node.order + _AXIS[labels[0].text],)
     elif value.kind == "matrix" and name in _SAME_SHAPE | {"logsumexp"}:
+        A, where = _typed(value, spelled)
         raise AmbiguityError(
             f"{name} of a matrix: over every row, every column, or all entries?",
-            tuple(f"{name}({spelled}{axis})" for axis in (", axis=1", ", axis=0", "")),
-            hint=rf"write \operatorname{{{name}}}_{{\mathrm{{row}}}}(…), or sum over an index",
+            tuple(f"{name}({A}{axis})" for axis in (", axis=1", ", axis=0", "")),
+            hint=rf"write \operatorname{{{name}}}_{{\mathrm{{row}}}}(…), or sum over an index{where}",
         )
     node = FUNCTIONS[name](value.node, axis=axes)
     if name in _SAME_SHAPE:
@@ -182,12 +200,6 @@ def _matrix(name: str, value: Value) -> Node:
 
 
 def _square_root(value: Value) -> Value:
-    if value.square and not value.entrywise:
-        raise AmbiguityError(
-            "the root of a square matrix: of every entry, or the matrix root?",
-            ("sqrt(A)", "the matrix root of A"),
-            hint="the matrix root is not part of the language",
-        )
     return replace(value, node=ar.pow(value.node, number(HALF)), entrywise=value.kind != "scalar")
 
 
@@ -241,18 +253,7 @@ def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
                 raise UnsupportedError(
                     f"the norm with subscript {order} of a matrix is not part of the language"
                 )
-            largest = {"1": "the largest column sum", "\\infty": "the largest row sum"}.get(
-                order, "the largest singular value"
-            )
-            mine = f"norm({spelled}{', 1' if order == '1' else ''})"
-            mine = f"max(abs({spelled}))" if order == "\\infty" else mine
-            raise AmbiguityError(
-                f"a matrix norm{' with subscript ' + order if order else ''}: entry by entry, or the operator norm?",
-                (mine, f"{largest} of {spelled}"),
-                hint="write \\|A\\|_F for the root of the sum of squares"
-                if order in ("", "2")
-                else "write the sum over \\sum_{i,j} |A_{ij}|",
-            )
+            raise _matrix_norm(order, value, spelled)
     axes = core_axes(value)
     if not axes:
         if order not in ("", "1", "2", "F"):
@@ -276,6 +277,32 @@ def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
     return Value(found, "scalar", value.indices)
 
 
+def _matrix_norm(order: str, value: Value, spelled: str) -> AmbiguityError:
+    """The error for ‖A‖ of a matrix, with both readings in the text language, and in LaTeX what is read."""
+    A, where = _typed(value, spelled)
+    readings, hint = {
+        "1": (
+            (f"norm({A}, 1)", f"max(sum(abs({A}), axis=0))"),
+            r"write \sum_{i,j} |A_{ij}| for the former, \max_j \sum_i |A_{ij}| for the largest column sum",
+        ),
+        "\\infty": (
+            (f"max(abs({A}))", f"max(sum(abs({A}), axis=1))"),
+            r"write \max_{i,j} |A_{ij}| for the former, \max_i \sum_j |A_{ij}| for the largest row sum",
+        ),
+    }.get(
+        order,
+        (
+            (f"norm({A})", "max(s)"),
+            "write \\|A\\|_F for the root of the sum of squares; the largest singular value is stated by the vector s "
+            f"of singular values, in the place of {A} = U @ diag(s) @ V.T",
+        ),
+    )
+    what = f" with subscript {order}" if order else ""
+    return AmbiguityError(
+        f"a matrix norm{what}: entry by entry, or the operator norm?", readings, hint=hint + where
+    )
+
+
 def weighted_norm(value: Value, weight: Value) -> Value:
     """‖v‖_A = √(vᵀ A v) of a vector."""
     if value.kind != "column" or weight.kind != "matrix":
@@ -290,9 +317,11 @@ def bars(value: Value, spelled: str) -> Value:
         return replace(value, node=apply("abs", value.node))
     if value.square:
         return determinant(value)
-    readings = (f"abs({spelled})", f"norm({spelled})")
+    A, where = _typed(value, spelled)
     raise AmbiguityError(
-        f"`|…|` of {value.shown}: every entry, or the norm?", readings, hint="write \\|…\\| for a norm"
+        f"`|…|` of {value.shown}: every entry, or the norm?",
+        (f"abs({A})", f"norm({A})"),
+        hint=f"write \\|…\\| for a norm{where}",
     )
 
 

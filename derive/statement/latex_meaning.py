@@ -72,14 +72,15 @@ class Meaning(Relations):
         transposing = tree.kind in ("T", "invT")
         if value.kind == "matrix" and (len(sub.data) == 2 or (transposing and tree.data == "first")):
             A, labels = self.spelled(base), ", ".join(label.text for label in sub.data)
-            after, alone = {
-                "T": (".T", "the entry transposed"),
-                "invT": ("^{-T}", "the entry's reciprocal"),
-                "power": ("^…", f"({A}[{labels}]) ** …"),
+            power = self.spelled(tree.args[1]) if tree.kind == "power" else ""
+            whole, alone = {
+                "T": (f"{A}.T[{labels}]", f"{A}[{labels}]"),
+                "invT": (f"inv({A}).T[{labels}]", f"1 / {A}[{labels}]"),
+                "power": (f"matrix_power({A}, {power})[{labels}]", f"{A}[{labels}] ** ({power})"),
             }[tree.kind]
             raise AmbiguityError(
                 f"`{self.text[tree.start : tree.end]}`: the entry of the whole, or the whole of the entry?",
-                (f"({A}{after})[{labels}]", alone),
+                (whole, alone),
                 self.text,
                 tree.start,
                 "put brackets around the matrix with its superscript, as in (A^{-1})_{ij}",
@@ -138,7 +139,9 @@ class Meaning(Relations):
             if constant > 0 and (value.square or any(map(lv.is_unknown, value.core))):
                 return lv.whole_power(value, int(constant))
         other = f"{x} @ {x}" if value.kind != "matrix" else f"{x}.T @ {x}"
-        readings = (f"({x}) ** {constant}", other if constant == 2 else f"the power {constant} of the matrix")
+        above = f"{constant}" if constant.is_Integer and constant > 0 else f"({constant})"
+        matrix = f"V @ diag(v ** {above}) @ inv(V)" if value.square else f"norm({x}) ** {above}"
+        readings = (f"({x}) ** {above}", other if constant == 2 else matrix)
         raise AmbiguityError(
             f"the power {constant} of {value.shown}",
             readings,

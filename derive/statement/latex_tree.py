@@ -56,12 +56,14 @@ class Tree:
 @final
 @dataclass(frozen=True)
 class Called:
-    """A function as it is called: its name, primes, subscript, and whether its argument had brackets."""
+    """A function as it is called: its name, primes, subscript, whether its argument had brackets, and whether a circled
+    sign above it says that it acts on every entry."""
 
     name: str
     primes: int = 0
     labels: tuple[Label, ...] = ()
     bracketed: bool = True
+    entries: bool = False
 
 
 @final

@@ -108,6 +108,11 @@ def check(node: Node, seed: int = 0) -> str:
     count = len(TOKEN.findall(text))
     if notation.tokens(node) != count:
         raise Wrong(f"{text}\n  has {count} tokens, not {notation.tokens(node)}")
+    return compare(node, again, text, seed)
+
+
+def compare(node: Node, again: Node, text: str, seed: int) -> str:
+    """What was printed and what was read: `same`, `equal` or `undefined`; raises `Wrong` where values differ."""
     if same_form(again, node):
         return "same"
     compared = 0

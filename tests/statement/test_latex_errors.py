@@ -8,6 +8,7 @@ import pytest
 
 from derive.errors import (
     AmbiguityError,
+    ArgumentError,
     DeclarationError,
     DeriveError,
     LimitError,
@@ -17,6 +18,7 @@ from derive.errors import (
     UnsupportedError,
 )
 from derive.statement.latex import parse_latex_node
+from derive.statement.text import parse_node
 
 from .test_latex import VARIABLES
 
@@ -24,15 +26,15 @@ AMBIGUOUS = [
     (r"x^2", "x @ x"),
     (r"X^2", "(X) ** 2"),
     (r"\|A\|", "norm(A)"),
-    (r"\|A\|_2", "the largest singular value of A"),
+    (r"\|A\|_2", "max(s)"),
     (r"\|A\|_1", "norm(A, 1)"),
     (r"|x|", "abs(x)"),
     (r"|X|", "norm(X)"),
     (r"A+\lambda", "A + lam * eye(n)"),
     (r"1/2n", "1/(2 * n)"),
     (r"\|w\|^2/2n", r"(\|w\|^2/(2)) * n"),
-    (r"\exp(A)", "the matrix exp of A"),
-    (r"e^{A}", "exp(A) entry by entry"),
+    (r"\exp(A)", "V @ diag(exp(v)) @ inv(V)"),
+    (r"e^{A}", "exp(A)"),
     (r"\sqrt{A}", "sqrt(A)"),
     (r"\bar x", "mean(x)"),
     (r"\sum_{ij}A_{ij}^{-1}", None),
@@ -48,7 +50,7 @@ AMBIGUOUS = [
     (r"A B\odot A", None),
     (r"x\otimes z", "outer(a, b)"),
     (r"\sin^{-1}(s)", "arcsin(x)"),
-    (r"\operatorname{softmax}(XW)", "softmax(XW, axis=1)"),
+    (r"\operatorname{softmax}(XW)", "softmax(A, axis=1)"),
     (r"\sum_i\sum_j A_{ij}+x_i", None),
     (r"1e-3 x", None),
     (r"\sigma^2(X^\top X)^{-1}", "sigma ** 2 * (…)"),
@@ -65,6 +67,45 @@ def test_ambiguity(latex: str, reading: str | None) -> None:
     if reading is not None:
         assert reading in caught.value.readings
         assert reading in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        *(
+            r"\exp(A)",
+            r"\log A",
+            r"\sqrt{A}",
+            r"e^{A}",
+            r"\exp(A A)",
+            r"A^{1/2}",
+            r"A^{-1/2}",
+            r"X^2",
+            r"x^2",
+            r"x^{-1}",
+            r"x^3",
+        ),
+        *(r"\|A\|", r"\|X\|_1", r"\|A+A\|_2", r"\|X\|_\infty", r"|x|", r"|X|", r"|2 X|"),
+        *(r"\operatorname{softmax}(X)", r"\operatorname{logsumexp}(2X)", r"A+\lambda"),
+    ],
+)
+def test_readings_can_be_typed(latex: str) -> None:
+    """Every reading is a text of the language: A for what has no name, V and v for eigenvectors and eigenvalues."""
+    with pytest.raises(AmbiguityError) as caught:
+        parse_latex_node(latex, VARIABLES)
+    known = {"A": VARIABLES["A"], "V": VARIABLES["A"], "v": VARIABLES["x"], "s": VARIABLES["x"]}
+    assert len(caught.value.readings) > 1
+    for reading in caught.value.readings:
+        parse_node(reading, {**VARIABLES, **known}, ["n", "d"])
+
+
+def test_every_entry_is_said_by_a_circle() -> None:
+    """exp with a circled sign above acts on every entry, as a power with one does."""
+    A = VARIABLES["A"]
+    assert parse_latex_node(r"\exp^{\odot}(A)", VARIABLES) is parse_node("exp(A)", {"A": A})
+    assert parse_latex_node(r"\log^\circ (A)", VARIABLES) is parse_node("log(A)", {"A": A})
+    with pytest.raises(ArgumentError):
+        parse_latex_node(r"\operatorname{tr}^{\odot}(A)", VARIABLES)
 
 
 @pytest.mark.parametrize(
