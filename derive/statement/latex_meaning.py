@@ -341,6 +341,18 @@ class Meaning(Relations):
     # ------------------------------------------------------------ functions and big operators
 
     def _call(self, tree: Tree) -> Value:
+        first = tree.args[0]
+        if tree.data.name == "log" and not tree.data.bracketed and first.kind == "power":
+            inner = first.args[0]
+            if inner.kind == "call" and inner.data.name == "gamma":
+                x, k = self.spelled(inner.args[0]), self.spelled(first.args[1])
+                raise AmbiguityError(
+                    "is the power that of the logarithm, or that of the gamma function?",
+                    (f"lgamma({x}) ** {k}", f"{k} * lgamma({x})"),
+                    self.text,
+                    tree.start,
+                    r"write (\log\Gamma(x))^2, or \log(\Gamma(x)^2)",
+                )
         values = [self.value(a) for a in tree.args]
         return lf.call(tree.data, values, [self.spelled(a) for a in tree.args])
 

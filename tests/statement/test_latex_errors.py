@@ -55,6 +55,7 @@ AMBIGUOUS = [
     (r"1e-3 x", None),
     (r"\sigma^2(X^\top X)^{-1}", "sigma ** 2 * (…)"),
     (r"X_{11}", "X[0, 0]"),
+    (r"\log\Gamma(s)^2", "lgamma(s) ** 2"),
 ]
 
 
