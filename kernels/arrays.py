@@ -99,8 +99,8 @@ def _alike(*arrays: Any) -> bool:
 
 
 @intrinsic
-def clear(typing_context: Any, vector: Any) -> Any:
-    """Zeros."""
+def clear(typing_context: Any, array: Any) -> Any:
+    """Zeros in all entries of an array without gaps."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         into = make_array(signature.args[0])(context, builder, args[0])
@@ -108,7 +108,7 @@ def clear(typing_context: Any, vector: Any) -> Any:
         cgutils.memset(builder, into.data, size, 0)
         return context.get_dummy_value()
 
-    return (types.void(vector), generate) if _alike(vector) else None
+    return (types.void(array), generate) if _alike(array) else None
 
 
 @intrinsic

@@ -14,6 +14,7 @@ from ..node import Labels
 from ..sizes import Size
 from .program import Nest, Program
 from .statements import LABEL, Item, Read, Statement, plain_label
+from .ties import ties
 
 
 @final
@@ -153,12 +154,47 @@ def fused(nest: Nest, scope: Scope) -> list[str]:
             index = ", ".join(f"i{p}" for p in range(depth))
             lines[depth].append(f"{name}[{index}] = {name}_")
     first, order = nest.statements[0], nest.orders[0]
-    out = list(head)
+    bound = _diagonal(nest, scope)
+    out, pad = list(head), ""
+    if bound:
+        out += [f"clear({_whole(s, scope)})" for s in nest.statements if s.target in scope.program.used]
     for level in range(depth + 1):
-        out += ["    " * level + line for line in lines[level]]
-        if level < depth:
-            out.append("    " * level + f"for i{level} in range({scope.extent(first, order[level])}):")
+        out += [pad + line for line in lines[level]]
+        if level in bound:
+            out.append(f"{pad}i{level} = {bound[level]}")
+        elif level < depth:
+            out.append(f"{pad}for i{level} in range({scope.extent(first, order[level])}):")
+            pad += "    "
     return out
+
+
+def _diagonal(nest: Nest, scope: Scope) -> dict[int, str]:
+    """Loops that need not run, and where they stand: all that is stored is zero elsewhere."""
+    stored = [
+        (s, order)
+        for s, order in zip(nest.statements, nest.orders, strict=True)
+        if s.kind != "map" or s.target in scope.program.used
+    ]
+    if not stored or any(s.kind != "map" for s, _ in stored):
+        return {}
+    shared = frozenset.intersection(
+        *(frozenset((order.index(a), order.index(b)) for a, b in ties(s.target.node)) for s, order in stored)
+    )
+    found: dict[int, str] = {}
+    for pair in sorted(shared):
+        p, q = min(pair), max(pair)
+        (first, order) = stored[0]
+        if p not in found and q not in found and order[q] != first.row:
+            found[q] = f"b + i{p}" if order[p] == first.row else f"i{p}"
+    return found
+
+
+def _whole(statement: Statement, scope: Scope) -> str:
+    """The array of a statement, or the block of it at hand."""
+    item, name = statement.target, scope.names[statement.target]
+    if item in scope.placed:
+        return f"out_{name}[b:b + m]"
+    return name if item.row is None or item.turned else f"{name}[:m]"
 
 
 def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> list[str]:

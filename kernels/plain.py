@@ -30,14 +30,14 @@ erf, erfc, lgamma, digamma = _scipy.erf, _scipy.erfc, _scipy.gammaln, _scipy.dig
 sigmoid = _scipy.expit
 
 
+def clear(array: Any) -> None:
+    """Zeros in all entries."""
+    array[...] = 0.0
+
+
 def shaped(array: Any, shape: Any) -> Any:
     """The entries in another shape."""
     return array.reshape(shape)
-
-
-def clear(vector: Any) -> None:
-    """Zeros."""
-    vector[:] = 0.0
 
 
 def accumulate(total: Any, part: Any) -> None:

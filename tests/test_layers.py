@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # import each other.
 CORE = (
     "kernels.scalars kernels.factoring kernels.contraction kernels.solves kernels.structure kernels.statements "
-    "kernels.gram "
+    "kernels.gram kernels.ties "
     "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices "
     "kernels.access kernels.axes "
     "kernels.tiles kernels.turned kernels.products kernels.symmetric kernels.functions kernels.parts kernels.emit "

@@ -43,10 +43,9 @@ def smaller(a, b):
 ''',
     "clear": '''
 @compiled
-def clear(vector):
+def clear(array):
     """Zeros."""
-    for i in range(vector.shape[0]):
-        vector[i] = 0.0
+    array[...] = 0.0
 ''',
     "accumulate": '''
 @compiled
