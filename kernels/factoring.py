@@ -46,8 +46,8 @@ def factored(node: Sum, rows: Size | None) -> Einsum | None:
         terms.append(_factors(term, term.output, [node.order]))
     output = set(range(node.order))
     shared = Counter(terms[0])
-    for term in terms[1:]:
-        shared &= Counter(term)
+    for other in terms[1:]:
+        shared &= Counter(other)
     common = [f for f in shared.elements() if set(f[1]) <= output and f[1]]
     if not common:
         return None

@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets
+from . import bounds, compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets
 from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,7 @@ PARTS = {
     "depth": depth.table,
     "rows": rows.table,
     "compute": compute.table,
+    "bounds": bounds.table,
     "models": kernels.table,
     "hessians": kernels.hessians,
     "threads": kernels.threads,

@@ -564,9 +564,10 @@ def calls(case: Case, arrays: Arrays, wanted: Sequence[str] = tuple(MAKERS)) -> 
 
 def table(quick: bool, only: str = "") -> Table:
     """One row per case."""
+    from .handwritten import yardsticks
     from .kernels import agree, interleaved
 
-    columns = ["NumPy", *MAKERS]
+    columns, hand = ["NumPy", *MAKERS], yardsticks()
     rows = []
     for case in CASES:
         if only not in ("", case.name):
@@ -574,6 +575,8 @@ def table(quick: bool, only: str = "") -> Table:
         arrays = case.arrays()
         mine, first = ours(case, arrays)
         everybody = calls(case, arrays)
+        if case.name in hand:
+            everybody["by hand"] = lambda f=hand[case.name], a=arrays: f(**a)  # type: ignore[misc]
         for peer, call in everybody.items():
             results = [r.dense() if case.structured else r for r in mine()]
             agree(results, [np.asarray(a) for a in call()], f"{case.name}, {peer}")
@@ -581,15 +584,18 @@ def table(quick: bool, only: str = "") -> Table:
         if floor is not None:
             everybody["floor"] = lambda f=floor, a=arrays: f(**a)  # type: ignore[misc]
         found = interleaved({"ours": mine, **everybody}, 0.3 if quick else 2.0, time.process_time)
-        ratios = [f"{found[c] / found['ours']:.2f}" if c in found else "–" for c in [*columns, "floor"]]
+        ratios = [
+            f"{found[c] / found['ours']:.2f}" if c in found else "–" for c in [*columns, "by hand", "floor"]
+        ]
         RESULTS[f"{case.name} {case.size}"] = found
         best = min(found[c] for c in columns if c in found)
         best_text = f"{best / found['ours']:.2f}"
         rows.append([case.name, case.size, duration(found["ours"]), *ratios, best_text, f"{first:.1f} s"])
     return Table(
         "Arithmetic: everybody's time as a multiple of the kernel's",
-        ["case", "size", "kernel", *columns, "products alone", "best peer", "first call"],
+        ["case", "size", "kernel", *columns, "by hand", "products alone", "best peer", "first call"],
         rows,
         "Medians of processor time on one thread, calls taking turns, data bound beforehand, results equal to 1e-9. "
+        "`by hand`: numba loops written for this one problem. "
         f"`products alone`: the matrix products of value and gradient by NumPy, nothing else.{remark()}",
     )

@@ -53,6 +53,14 @@ def _targets() -> list[Target]:
         Target("softmax regression 100000 × 50 → 10", "best peer", best, 2.5),
         Target("network 10000, 64-128-10", "best peer", best, 2.0),
         Target("mixture, covariances 50000 × 8, k = 5", "best peer", best, 7.0),
+        *(
+            Target(case, "of loops by hand", share("by hand"), 1.10, floor=False)
+            for case in (
+                "softmax regression 100000 × 50 → 10",
+                "network 10000, 64-128-10",
+                "mixture, covariances 50000 × 8, k = 5",
+            )
+        ),
         Target(
             "attention batch 8, length 128, width 64", "of its products", share("floor"), 1.3, floor=False
         ),
