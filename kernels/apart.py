@@ -36,6 +36,14 @@ def apart(function: Callable[..., Any]) -> Any:
     return made
 
 
+def inner(function: Callable[..., Any]) -> Any:
+    """The same for what compiled code alone calls: a way in from Python costs as much as a short function."""
+    options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    made = _Inner(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
+    made.enable_caching()
+    return made
+
+
 class _Apart(CPUDispatcher):  # type: ignore[misc]
     """numba's dispatcher, but what compiled callers get to link with is a declaration."""
 
@@ -58,6 +66,16 @@ class _Apart(CPUDispatcher):  # type: ignore[misc]
         again = partial(_again, self.__module__, self.py_func.__name__, result.signature.args)
         context.remove_user_function(result.entry_point)
         context.insert_user_function(result.entry_point, described, [_Elsewhere(again)])
+
+
+class _Inner(_Apart):
+    """Without a way in from Python, which has to be told so."""
+
+    def add_overload(self, result: Any) -> None:
+        self.overloads[tuple(result.signature.args)] = result
+
+    def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is called by compiled code only")
 
 
 class _Pipeline(CompilerBase):  # type: ignore[misc]

@@ -18,7 +18,8 @@ class Function:
         self.arguments = [*leading, *sorted(found, key=_numbered)]
 
     def text(self, comment: str) -> str:
-        lines = ["@compiled", f"def {self.name}({', '.join(self.arguments)}):"]
+        own = self.name not in ("evaluate", "evaluate_into")
+        lines = ["@inner" if own else "@compiled", f"def {self.name}({', '.join(self.arguments)}):"]
         lines.append(f'    """{comment}"""')
         lines += [f"    {line}" if line else "" for line in self.body]
         if self.results:

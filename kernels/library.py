@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from .apart import apart as compiled
+from .apart import inner
 from .arrays import accumulate, assign, clear, empty, shaped, take
 from .gamma import digamma, polygamma, trigamma
 from .lanes import (

@@ -6,7 +6,7 @@
     spread(turns, parts, …)     chunks of rows for one of several threads; `share` is its compiled inside
     finish(acc, …)              the outputs from the sums over all rows
 
-All but `share` are plain Python around functions of the module.
+All but `share` are plain Python around functions of the module, which they enter through `enter_…`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def faces(
     opened = [f"({taken}) = state"] if state else []
     partial, before, after = (functions.get(name) for name in ("partial", "before", "after"))
     assert partial is not None
-    begin = [*made, *([before.call()] if before else []), f"return ({taken})"]
-    finish = [*opened, *([after.call()] if after else sums), f"return ({', '.join(results)},)"]
+    begin = [*made, *([_entered(before)] if before else []), f"return ({taken})"]
+    finish = [*opened, *([_entered(after)] if after else sums), f"return ({', '.join(results)},)"]
     own = [name for name in partial.arguments if name not in partial.leading]
     given = ", ".join(["turns, parts, rows, total", *own])
     chunk = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
@@ -53,7 +53,7 @@ def faces(
         _text(
             f"part(lo, hi, acc, state, {inputs})",
             "The sums over rows lo to hi, added to acc.",
-            [*opened, partial.call()],
+            [*opened, _entered(partial)],
         ),
         _text(f"finish(acc, state, {inputs})", "The outputs from the sums over all rows.", finish),
         _text(f"begin({inputs})", "What the pass needs beforehand, and arrays for results.", begin),
@@ -73,7 +73,20 @@ def faces(
             "Sums over chunks of `rows` rows, a row of `parts` each, with whoever else is at it.",
             [*opened, f"share({given})"],
         ),
+        *(_entry(f) for f in (before, partial, after) if f is not None),
     ]
+
+
+def _entered(function: Function) -> str:
+    """Its call from Python."""
+    return function.call().replace(f"{function.name}(", f"enter_{function.name}(", 1)
+
+
+def _entry(function: Function) -> str:
+    """The way in from Python, compiled when it is gone for the first time."""
+    arguments = ", ".join(function.arguments)
+    body = f"return {function.name}({arguments})" if function.results else f"{function.name}({arguments})"
+    return "@compiled\n" + _text(f"enter_{function.name}({arguments})", "The way in from Python.", [body])
 
 
 def _text(head: str, comment: str, body: Sequence[str]) -> str:

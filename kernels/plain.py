@@ -19,6 +19,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+inner = compiled
 empty = np.empty
 larger, smaller = np.maximum, np.minimum
 exp, expm1, tanh, log, log1p, sqrt = np.exp, np.expm1, np.tanh, np.log, np.log1p, np.sqrt

@@ -39,6 +39,7 @@ class Kernels:
         head, _, body = kernel.source.partition("\n\n\n")
         for end in ("def part(", "INTO = "):  # what standalone files have no use for
             body = body.partition(f"\n\n\n{end}")[0].rstrip() + "\n"
+        body = body.replace("@inner\n", "@compiled\n")
         body = re.sub(
             r"\b(partial|before|between|after|evaluate_into|evaluate)((?:_\d+)?)\(",
             lambda m: f"{label}_{m.group(1)}{m.group(2)}(",

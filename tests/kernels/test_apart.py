@@ -44,6 +44,20 @@ def loop(x, count):
         total += outer(x)
     return total
 '''
+HIDDEN = '''"""Called by compiled code only."""
+
+from derive.kernels.library import compiled, inner
+
+
+@inner
+def hidden(x):
+    return x + 1
+
+
+@compiled
+def shown(x):
+    return hidden(x)
+'''
 AGAIN = """
 import sys
 import numpy as np
@@ -70,3 +84,13 @@ def test_called_by_its_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run = [sys.executable, "-c", AGAIN, INNER, caller]
         done = subprocess.run(run, capture_output=True, text=True, env=dict(os.environ), check=True)
         assert done.stdout.split() == ["28.0", "1"]
+
+
+def test_inner_functions_have_no_way_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python is told so, before and after compiled callers exist."""
+    monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "cache"))
+    module = load(HIDDEN)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="hidden is called by compiled code only"):
+            module.hidden(1)
+        assert module.shown(1) == 2

@@ -71,7 +71,7 @@ def test_only_names_of_our_own(name: str) -> None:
         "between evaluate_into begin room state share spread turns parts total INTO BLOCKS CARRIES _".split()
     )
     imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names}
-    numbered = re.compile(r"[vnixtwsro]\d+_?|[xr]\d+_\d|(before|partial|after|between)_\d+")
+    numbered = re.compile(r"[vnixtwsro]\d+_?|[xr]\d+_\d|(enter_)?(before|partial|after|between)(_\d+)?")
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             assert node.id in words | imported or numbered.fullmatch(node.id), node.id
@@ -82,16 +82,7 @@ def test_shape_of_the_module() -> None:
     objective = OBJECTIVES["ridge"]()
     source = compile_nodes(derivatives(objective, second=False), unknowns=["w"]).source
     names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    assert names == [
-        "partial",
-        "after",
-        "evaluate_into",
-        "evaluate",
-        "part",
-        "finish",
-        "begin",
-        "room",
-        "share",
-        "spread",
-    ]
+    compiled = ["partial", "after", "evaluate_into", "evaluate"]
+    parts = ["part", "finish", "begin", "room", "share", "spread", "enter_partial", "enter_after"]
+    assert names == [*compiled, *parts]
     assert "# v" in source
