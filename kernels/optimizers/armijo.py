@@ -10,33 +10,17 @@ Math. 16 (1966); Nocedal & Wright, Numerical Optimization (2nd ed.), algorithm 3
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from .state import NOISE, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, ValueGradient, Vector, all_finite
+from .lengths import LengthState, start
+from .state import NOISE, RUNNING, STALLED, UNBOUNDED, ValueGradient, all_finite
+
+__all__ = ["start", "step"]
 
 DELTA = 0.25
 
 
-class ArmijoState(NamedTuple):
-    """The common fields, then the last length α."""
-
-    x: Vector
-    f: float
-    g: Vector
-    status: int
-    evaluations: int
-    length: float
-    alpha: float
-
-
-def start(x: Vector, f: float, g: Vector, alpha: float) -> ArmijoState:
-    """The state at the first point."""
-    return ArmijoState(x, f, g, RUNNING if all_finite(f, g) else NOT_FINITE, 1, 0.0, alpha)
-
-
-def step(state: ArmijoState, value_gradient: ValueGradient) -> ArmijoState:
+def step(state: LengthState, value_gradient: ValueGradient) -> LengthState:
     """One iteration."""
     x, f, g = state.x, state.f, state.g
     slope = -np.dot(g, g)
@@ -50,13 +34,13 @@ def step(state: ArmijoState, value_gradient: ValueGradient) -> ArmijoState:
         f_new, g_new = value_gradient(x_new)
         evaluations += 1
         if f_new == -np.inf:
-            return ArmijoState(x_new, f_new, g_new, UNBOUNDED, evaluations, 0.0, alpha)
+            return LengthState(x_new, f_new, g_new, UNBOUNDED, evaluations, 0.0, alpha)
         if all_finite(f_new, g_new):
             enough = f_new <= f + DELTA * alpha * slope
             # for a quadratic the same condition, in slopes
             nearly = f_new <= f + noise and -np.dot(g_new, g) <= (2.0 * DELTA - 1.0) * slope
             if enough or nearly:
                 length = alpha * np.sqrt(-slope)
-                return ArmijoState(x_new, f_new, g_new, RUNNING, evaluations, length, alpha)
+                return LengthState(x_new, f_new, g_new, RUNNING, evaluations, length, alpha)
         alpha *= 0.5
-    return ArmijoState(x, f, g, STALLED, evaluations, 0.0, alpha)
+    return LengthState(x, f, g, STALLED, evaluations, 0.0, alpha)

@@ -26,6 +26,7 @@ from .state import (
     Vector,
     all_finite,
 )
+from .trust import believed, indistinct, next_radius
 
 
 class DoglegState(NamedTuple):
@@ -99,18 +100,13 @@ def step(state: DoglegState, value_gradient: ValueGradient, hessian: HessianOf) 
         if not all_finite(f_new, g_new):
             radius = 0.1 * size
             continue
-        quiet = gain <= noise and abs(f_new - f) <= 10.0 * noise
+        quiet = indistinct(f, f_new, gain, noise)
         if quiet:  # values say nothing here: let the gradient decide
             after = g_new / d
             good = 1.0 if np.sqrt(np.dot(after, after)) < 0.9 * norm else 0.0
         else:
-            good = (f - f_new + 0.1 * noise) / (gain + 0.1 * noise)
-        if good < 0.25:
-            radius = 0.25 * size
-        elif radius == 0.0:
-            radius = 2.0 * size
-        elif good > 0.75 and size > 0.9 * radius:
-            radius = 2.5 * radius
+            good = believed(f, f_new, gain, noise)
+        radius = next_radius(radius, good, size)
         if good > 1e-4:
             h_new = hessian(x_new)
             status = RUNNING if np.isfinite(np.sum(h_new)) else NOT_FINITE

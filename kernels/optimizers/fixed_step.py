@@ -7,31 +7,15 @@ Source: Nesterov, Lectures on Convex Optimization (2nd ed., 2018), theorem 2.1.1
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from .state import NOISE, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, ValueGradient, Vector, all_finite
+from .lengths import LengthState, start
+from .state import NOISE, RUNNING, STALLED, UNBOUNDED, ValueGradient, all_finite
+
+__all__ = ["start", "step"]
 
 
-class FixedStepState(NamedTuple):
-    """The common fields, then the length α."""
-
-    x: Vector
-    f: float
-    g: Vector
-    status: int
-    evaluations: int
-    length: float
-    alpha: float
-
-
-def start(x: Vector, f: float, g: Vector, alpha: float) -> FixedStepState:
-    """The state at the first point."""
-    return FixedStepState(x, f, g, RUNNING if all_finite(f, g) else NOT_FINITE, 1, 0.0, alpha)
-
-
-def step(state: FixedStepState, value_gradient: ValueGradient) -> FixedStepState:
+def step(state: LengthState, value_gradient: ValueGradient) -> LengthState:
     """One iteration."""
     x, f, g, alpha = state.x, state.f, state.g, state.alpha
     evaluations = state.evaluations
@@ -42,9 +26,9 @@ def step(state: FixedStepState, value_gradient: ValueGradient) -> FixedStepState
         f_new, g_new = value_gradient(x_new)
         evaluations += 1
         if f_new == -np.inf:
-            return FixedStepState(x_new, f_new, g_new, UNBOUNDED, evaluations, 0.0, alpha)
+            return LengthState(x_new, f_new, g_new, UNBOUNDED, evaluations, 0.0, alpha)
         if all_finite(f_new, g_new) and f_new <= f + NOISE * abs(f):
             length = alpha * np.sqrt(np.dot(g, g))
-            return FixedStepState(x_new, f_new, g_new, RUNNING, evaluations, length, alpha)
+            return LengthState(x_new, f_new, g_new, RUNNING, evaluations, length, alpha)
         alpha *= 0.5
-    return FixedStepState(x, f, g, STALLED, evaluations, 0.0, alpha)
+    return LengthState(x, f, g, STALLED, evaluations, 0.0, alpha)

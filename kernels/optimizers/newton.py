@@ -29,6 +29,7 @@ from .state import (
     Vector,
     all_finite,
 )
+from .trust import believed, indistinct, next_radius
 
 EPS = 2.220446049250313e-16
 
@@ -162,22 +163,17 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
         if not all_finite(f_try, g_try):
             radius = 0.1 * size
             continue
-        if gain <= noise and abs(f_try - f) <= 10.0 * noise:
+        if indistinct(f, f_try, gain, noise):
             # Values say nothing here: let the gradient decide, in the norm of the model.
             before, after = model_norm(values, a), model_norm(values, vectors.T @ (g_try / scale))
             good = 1.0 if after < 0.9 * before else 0.0
         else:
-            good = (f - f_try + 0.1 * noise) / (gain + 0.1 * noise)
-        if good < 0.25:
-            radius = 0.25 * size
-        elif radius == 0.0:
-            radius = 2.0 * size
-        elif good > 0.75 and size > 0.9 * radius:
-            radius = 2.5 * radius
+            good = believed(f, f_try, gain, noise)
+        radius = next_radius(radius, good, size)
         if good > 1e-4:
             x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
             break
-        if gain <= noise and abs(f_try - f) <= 10.0 * noise:
+        if indistinct(f, f_try, gain, noise):
             # A shorter step would be worse by the same measure. What may have misled is a direction that is
             # all but flat, as along a family of minimisers: leave those directions alone, and try once more.
             x_try = x + (vectors @ curved_step(values, a)) / scale

@@ -24,6 +24,7 @@ from .state import (
     Vector,
     all_finite,
 )
+from .trust import believed, indistinct, next_radius
 
 
 class NewtonCgState(NamedTuple):
@@ -109,17 +110,12 @@ def step(state: NewtonCgState, value_gradient: ValueGradient, hvp: HessianProduc
         if not all_finite(f_try, g_try):
             radius = 0.1 * size
             continue
-        quiet = gain <= noise and abs(f_try - f) <= 10.0 * noise
+        quiet = indistinct(f, f_try, gain, noise)
         if quiet:  # values say nothing here: let the gradient decide
             good = 1.0 if np.sqrt(np.dot(g_try, g_try)) < 0.9 * norm else 0.0
         else:
-            good = (f - f_try + 0.1 * noise) / (gain + 0.1 * noise)
-        if good < 0.25:
-            radius = 0.25 * size
-        elif radius == 0.0:
-            radius = 2.0 * size
-        elif good > 0.75 and size > 0.9 * radius:
-            radius = 2.5 * radius
+            good = believed(f, f_try, gain, noise)
+        radius = next_radius(radius, good, size)
         if good > 1e-4:
             x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
             break
