@@ -208,9 +208,13 @@ A proof is a tree of named steps that holds for all sizes and all data with the 
   entry by entry through principal minors, or by Cauchy–Schwarz (`forms`), which covers `diag(p) − ppᵀ`;
 - where that fails, the parts that are affine in the unknowns are taken for unknowns of their own: convex functions of
   affine functions are convex (`splitting`);
-- the domain must be a convex set, and what a logarithm or a root needs to be positive is positive there (`domains`).
+- the domain must be a convex set, and what a logarithm or a root needs to be positive is positive there (`domains`);
+- where the second derivative is long, as that of a network's loss, a direction of negative curvature is looked for first.
 
-The constants `lower ≤ ∇²f ≤ upper` are matrices free of the unknown: `λ_min(lower)` is the constant of strong
+A kink adds a measure to the second derivative, named `kink_1`, `kink_2`, … below the proof.
+
+The constants `lower ≤ ∇²f ≤ upper` are matrices free of the unknown (of several unknowns, quadratic forms in the directions);
+beside kinks there is a lower bound only: `λ_min(lower)` is the constant of strong
 convexity and `λ_max(upper)` the Lipschitz constant of the gradient; `verdict.constants(**data)` gives both numbers.
 
 What is certified is tried: of 3000 random statements (`python -m tests.convexity_fuzz 3000 1`) 1457 were proved convex, and none
