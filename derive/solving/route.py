@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,7 @@ from .ways import (
 )
 
 INTERRUPT, NO_VALUE = 3, 7  # the driver's status
+SMALL = 1 << 18  # entries of data, and of a Hessian
 
 
 def solve(
@@ -68,7 +70,8 @@ def solve(
     if not 0.0 < options.tolerance < 1.0:
         raise ArgumentError(f"tolerance is a number between 0 and 1, not {options.tolerance}")
     instance = Instance(posed, data, start or {})
-    result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
+    with _threads(instance):
+        result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
     more = None
     if guaranteed and result.success:
         found = {name: result[name] for name in posed.names}
@@ -81,6 +84,14 @@ def solve(
             result.certificate, guarantee=more, value=posed.sign * result.certificate.value
         )
     return result
+
+
+def _threads(instance: Instance) -> AbstractContextManager[None]:
+    """One thread for the linear algebra of small problems: several wait for one another longer than they compute."""
+    from ..kernels.threads import single_blas_thread
+
+    entries = sum(int(np.size(a)) for a in instance.data.values())
+    return single_blas_thread() if max(entries, instance.count**2) <= SMALL else nullcontext()
 
 
 def _once(instance: Instance, options: Options) -> Any:
