@@ -18,9 +18,8 @@ from .functions import FUNCTIONS
 from .latex_names import Label
 from .latex_tree import Called
 from .latex_values import Value
+from .latex_whole import AXIS, on_whole_array, record_of
 from .latex_words import MATRIX_FUNCTIONS
-
-_AXIS = {"row": -1, "rows": -1, "col": -2, "cols": -2, "column": -2, "columns": -2}
 
 
 def core_axes(value: Value) -> tuple[int, ...]:
@@ -40,6 +39,9 @@ def call(called: Called, args: Sequence[Value], spelled: Sequence[str]) -> Value
         return replace(args[0], node=FUNCTIONS["exp"](logarithm), entrywise=True)
     if name in ("kron", "dot", "outer") and len(args) == 2:
         return two_arguments(name, *args)
+    whole = record_of(name) if name not in _LINEAR and name not in _ALONG else None
+    if whole is not None and len(args) == 1:
+        return on_whole_array(whole, args[0], called.labels, typed(args[0], spelled[0])[0])
     operator = REGISTRY.get(name)
     arity = operator.arity if isinstance(operator, Elementwise) else 1
     if len(args) != arity:
@@ -64,7 +66,7 @@ def call(called: Called, args: Sequence[Value], spelled: Sequence[str]) -> Value
 
 def _matrix_function(name: str, value: Value, spelled: str) -> AmbiguityError:
     """The error for exp(A) of a square matrix, with both readings in the text language."""
-    A, where = _typed(value, spelled)
+    A, where = typed(value, spelled)
     here = f"{A}^{{\\odot 1/2}}" if name == "sqrt" else f"\\{name}^{{\\odot}}({A})"
     return AmbiguityError(
         f"{name} of a square matrix: of every entry, or the matrix function?",
@@ -74,7 +76,7 @@ def _matrix_function(name: str, value: Value, spelled: str) -> AmbiguityError:
     )
 
 
-def _typed(value: Value, spelled: str) -> tuple[str, str]:
+def typed(value: Value, spelled: str) -> tuple[str, str]:
     """An argument as it can be typed in the text language, and what that stands for."""
     known = isinstance(value.node, Variable)
     return (value.node.name, "") if known else ("A", f"; A stands for {spelled}")
@@ -128,13 +130,13 @@ def _along(name: str, value: Value, labels: Sequence[Label], spelled: str) -> Va
     if value.kind == "scalar":
         hint = "; give it a vector, or write the sum over the index" if value.indices else ""
         raise SizeError(f"{name} of a scalar{hint}")
-    if len(labels) > 1 or (labels and (value.kind != "matrix" or labels[0].text not in _AXIS)):
+    if len(labels) > 1 or (labels and (value.kind != "matrix" or labels[0].text not in AXIS)):
         raise ArgumentError(f"{name}: the subscript of a matrix function is row or col")
     axes = core_axes(value)
     if labels:
-        axes = (value.node.order + _AXIS[labels[0].text],)
+        axes = (value.node.order + AXIS[labels[0].text],)
     elif value.kind == "matrix" and name in _SAME_SHAPE | {"logsumexp"}:
-        A, where = _typed(value, spelled)
+        A, where = typed(value, spelled)
         raise AmbiguityError(
             f"{name} of a matrix: over every row, every column, or all entries?",
             tuple(f"{name}({A}{axis})" for axis in (", axis=1", ", axis=0", "")),
@@ -279,7 +281,7 @@ def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
 
 def _matrix_norm(order: str, value: Value, spelled: str) -> AmbiguityError:
     """The error for ‖A‖ of a matrix, with both readings in the text language, and in LaTeX what is read."""
-    A, where = _typed(value, spelled)
+    A, where = typed(value, spelled)
     readings, hint = {
         "1": (
             (f"norm({A}, 1)", f"max(sum(abs({A}), axis=0))"),
@@ -317,7 +319,7 @@ def bars(value: Value, spelled: str) -> Value:
         return replace(value, node=apply("abs", value.node))
     if value.square:
         return determinant(value)
-    A, where = _typed(value, spelled)
+    A, where = typed(value, spelled)
     raise AmbiguityError(
         f"`|…|` of {value.shown}: every entry, or the norm?",
         (f"abs({A})", f"norm({A})"),

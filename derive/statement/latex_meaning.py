@@ -127,10 +127,19 @@ class Meaning(Relations):
     def matrix_power(self, tree: Tree, value: Value, constant: sympy.Expr) -> Value:
         """A² = A A and A⁻¹ of square matrices; σ(z)² of entries; other powers of arrays are refused."""
         base = tree.args[0]
-        x = self.spelled(base)
+        x, where = lf.typed(value, self.spelled(base))
         if constant == 1:
             return value
         called = base.kind == "call" and value.entrywise
+        behind = base.end < tree.end  # f(A)², not f²(A), which is of every entry
+        if called and behind and value.square and constant.is_Integer and constant > 1:
+            raise AmbiguityError(
+                f"the power {constant} of a function of a square matrix: of every entry, or the product of matrices?",
+                (f"{x} ** {constant}", f"matrix_power({x}, {constant})"),
+                self.text,
+                tree.start,
+                f"write ^{{\\odot {constant}}}, or M^{constant} with \\quad M = … behind the formula{where}",
+            )
         if called and not (constant == -1 and value.kind == "matrix"):
             return Value(ar.pow(value.node, number(constant)), value.kind, value.indices, True)
         if value.kind == "matrix" and constant.is_Integer and not called:
@@ -141,13 +150,14 @@ class Meaning(Relations):
         other = f"{x} @ {x}" if value.kind != "matrix" else f"{x}.T @ {x}"
         above = f"{constant}" if constant.is_Integer and constant > 0 else f"({constant})"
         matrix = f"V @ diag(v ** {above}) @ inv(V)" if value.square else f"norm({x}) ** {above}"
+        matrix = f"inv({x})" if value.square and constant == -1 else matrix
         readings = (f"({x}) ** {above}", other if constant == 2 else matrix)
         raise AmbiguityError(
             f"the power {constant} of {value.shown}",
             readings,
             self.text,
             tree.start,
-            "write ^{\\odot 2} or \\odot for entry by entry, \\|x\\|^2 for the norm",
+            f"write ^{{\\odot 2}} or \\odot for entry by entry, \\|x\\|^2 for the norm{where}",
         )
 
     # ------------------------------------------------------------ brackets

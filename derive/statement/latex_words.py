@@ -7,6 +7,7 @@ import difflib
 from ..errors import ParseError, UnknownNameError
 from ..operators import REGISTRY, Elementwise
 from .functions import FUNCTIONS
+from .latex_whole import record_of
 
 #: Functions that are commands, by the name under which they are known here.
 COMMAND_FUNCTIONS = {
@@ -135,7 +136,8 @@ def word_function(word: str) -> str | None:
             and operator.name.replace("_", "") == word
         ):
             return operator.name
-    return "tr" if word == "Tr" else None
+    whole = record_of(word)
+    return whole.name if whole is not None else "tr" if word == "Tr" else None
 
 
 def refusal(name: str, text: str, position: int, word: bool = False) -> ParseError:
@@ -144,7 +146,7 @@ def refusal(name: str, text: str, position: int, word: bool = False) -> ParseErr
     shown = shown if len(shown) <= 40 else shown[:37] + "…"
     hint = REFUSED.get(name, "")
     if not hint:
-        known = [*COMMAND_FUNCTIONS, *REGISTRY, *FUNCTIONS] if word else _COMMANDS
+        known = [w for w in ([*COMMAND_FUNCTIONS, *REGISTRY, *FUNCTIONS] if word else _COMMANDS) if w != name]
         close = difflib.get_close_matches(name[:40], known, n=1, cutoff=0.6)
         hint = f"did you mean `{'' if word else chr(92)}{close[0]}`?" if close else ""
     if word:

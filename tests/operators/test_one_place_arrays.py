@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import derive as dv
+from derive.errors import AmbiguityError
 from derive.kernels.compile import compile_nodes
 from derive.operators import REGISTRY, Operator, apply, register
 from derive.statement.functions import FUNCTIONS
@@ -68,6 +69,10 @@ def test_text_derivatives_and_print(name: str) -> None:
         ends = [value_of(name, DATA | {"w": DATA["w"] + s * step * np.eye(3)[k]}) for s in (1, -1)]
         assert np.isclose(found[k], (ends[0] - ends[1]) / (2 * step), rtol=1e-7)
     assert name in str(dv.derivation(loss, "w"))
+    assert dv.parse_latex(loss.latex(), variables=SHAPES).same_as(loss)
+    with pytest.raises(AmbiguityError) as caught:
+        dv.parse_latex(f"\\operatorname{{{name}}}(X)", variables=SHAPES)
+    assert caught.value.readings == (f"{name}(X, axis=1)", f"{name}(X, axis=0)")
     with pytest.raises(dv.DeriveError, match=f"say along which axis, as in {name}"):
         dv.parse(f"sum({name}(X))", variables=SHAPES)
 
