@@ -51,7 +51,7 @@ def factored(node: Sum, rows: Size | None) -> Einsum | None:
     common = [f for f in shared.elements() if set(f[1]) <= output and f[1]]
     if not common:
         return None
-    rests = [list((Counter(term) - Counter(common)).elements()) for term in terms]
+    rests = [list((Counter(factors) - Counter(common)).elements()) for factors in terms]
     left = output & {i for rest in rests for _, ls in rest for i in ls}
     kept = tuple(sorted(left, key=lambda i: (node.shape[i] != rows, i)))
     if len(kept) == node.order or not kept:

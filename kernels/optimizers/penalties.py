@@ -85,7 +85,7 @@ def lengths(x: Vector, group: Any, count: int) -> Vector:
 
 def _spread(each: Vector, group: Any, outside: float) -> Vector:
     """A number per group for each entry, and another for entries of no group."""
-    return np.append(each, outside)[group]
+    return np.asarray(np.append(each, outside)[group])
 
 
 def _groups_value(x: Vector, l1: Any, group: Any, weights: Any) -> float:
