@@ -26,6 +26,7 @@ from ..node import Node
 from ..sizes import Shape, Size, same_size
 from ..stable import recognise
 from . import latex_left as ll
+from . import latex_sides as ls
 from . import latex_values as lv
 from .latex_chain import equal
 from .latex_functions import is_zero_constant
@@ -99,9 +100,9 @@ class _Statement:
         tokens = tokenize(self.text)
         self.names.letters = {t.value for t in tokens if t.kind in ("letter", "word")}
         main, definitions = self.parts(self.names.renamed(tokens))
-        main = ll.objective(main, self.text, self.names)
-        main, counted = ll.without_steps(main, self.text, self.names)
-        sides, arrow = ll.sides(main, self.text)
+        main = ls.objective(main, self.text, self.names)
+        main, counted = ls.without_steps(main, self.text, self.names)
+        sides, arrow = ls.sides(main, self.text)
         left, formulas = self.left_sides(sides, arrow or counted)
         wrt = self.names.lookup(left.wrt) if left.wrt is not None else None
         if (named := left.wrt) is not None and wrt is None and left.labels:
@@ -199,7 +200,7 @@ class _Statement:
             raise ParseError("there is no formula", self.text, 0)
         found: dict[str, tuple[list[Token], tuple[str, ...]]] = {}
         for piece in pieces[1:]:
-            left, right, arrow = ll.split(piece, self.text)
+            left, right, arrow = ls.split(piece, self.text)
             if not left or arrow:
                 raise ParseError(
                     "behind the comma stands no definition",

@@ -78,8 +78,9 @@ def _matrix_function(name: str, value: Value, spelled: str) -> AmbiguityError:
 
 def typed(value: Value, spelled: str) -> tuple[str, str]:
     """An argument as it can be typed in the text language, and what that stands for."""
-    known = isinstance(value.node, Variable)
-    return (value.node.name, "") if known else ("A", f"; A stands for {spelled}")
+    if isinstance(value.node, Variable):
+        return value.node.name, ""
+    return "A", f"; A stands for {spelled}"
 
 
 def _entrywise(name: str, args: Sequence[Value]) -> Value:

@@ -31,126 +31,14 @@ class Left:
     of: tuple[Token, ...] = ()
 
 
-_EQUALS = frozenset({"coloneqq", "triangleq", "equiv", "doteq"})
-
-
-def sides(tokens: list[Token], text: str) -> tuple[list[list[Token]], bool]:
-    """The parts between the signs `=` of a chain A = B = C, and whether the one sign is `\\leftarrow`."""
-    parts: list[list[Token]] = [[]]
-    depth, arrow = 0, False
-    for token in tokens:
-        depth += {"{": 1, "open": 1, "}": -1, "close": -1}.get(token.kind, 0)
-        turned = token.kind == "command" and token.value in ("leftarrow", "gets")
-        equal = token.kind == "=" or (token.kind == "command" and token.value in _EQUALS)
-        if depth or not (turned or equal):
-            parts[-1].append(token)
-            continue
-        if arrow or (turned and len(parts) > 1):
-            raise ParseError("`=` beside `\\leftarrow`", text, token.start, "give one of them at a time")
-        if parts[-1] and parts[-1][-1].kind == ":":
-            parts[-1].pop()
-        arrow = arrow or turned
-        parts.append([])
-    for k, part in enumerate(parts):
-        if k and not any(t.kind != "break" for t in part):
-            previous = next((p for p in reversed(parts[:k]) if p), tokens)
-            raise ParseError("nothing stands right of `=`", text, previous[-1].end)
-    return parts, arrow
-
-
-def split(tokens: list[Token], text: str) -> tuple[list[Token], list[Token], bool]:
-    """The tokens left and right of the one `=` or `\\leftarrow`, and whether it was the latter."""
-    parts, arrow = sides(tokens, text)
-    if len(parts) > 2:
-        raise ParseError("more than one `=`", text, parts[2][0].start, "give one equation at a time")
-    return (parts[0], parts[1], arrow) if len(parts) == 2 else ([], parts[0], False)
-
-
-def without_steps(tokens: list[Token], text: str, names: Names) -> tuple[list[Token], bool]:
-    """`w^{(t+1)} = w^{(t)} - …` without its counters, and whether there were any: an update of w."""
-    reader = _Reader(tokens, text, names)
-    if reader.token is None or reader.token.kind not in ("letter", "word", "command", "{", "declared"):
-        return tokens, False
-    try:
-        found = tokens[: reader.bare()]
-    except ParseError:
-        return tokens, False
-    rest = tokens[len(found) :]
-    inner = _Reader(rest, text, names)
-    if not found or not inner.is_("^", "_"):
-        return tokens, False
-    group = inner.group(1)
-    signs = [t.value for t in group if t.kind not in ("open", "close")]
-    if len(signs) != 3 or signs[1:] != ["+", "1"] or names.lookup(Name(signs[0])) is not None:
-        return tokens, False
-    inner.index = 1
-    inner.skip(group)
-    if not inner.is_("=", "leftarrow", "gets"):
-        return tokens, False
-    return [*found, *_uncounted(rest[inner.index :], signs[0], text, names)], True
-
-
-def _uncounted(tokens: list[Token], letter: str, text: str, names: Names) -> list[Token]:
-    """The tokens without `^{(t)}`, `_t`."""
-    kept: list[Token] = []
-    k = 0
-    while k < len(tokens):
-        if tokens[k].value in ("^", "_") and k + 1 < len(tokens):
-            reader = _Reader(tokens, text, names)
-            reader.index = k + 1
-            group = reader.group(k + 1)
-            if [t.value for t in group if t.kind not in ("open", "close")] == [letter]:
-                reader.skip(group)
-                k = reader.index
-                continue
-        kept.append(tokens[k])
-        k += 1
-    return kept
-
-
-_OPTIMA = frozenset({"min", "max", "minimize", "maximize", "minimise", "maximise"})
-
-
-def objective(tokens: list[Token], text: str, names: Names) -> list[Token]:
-    """The tokens behind `\\min_w`, `\\min_{w \\in …}`, `\\underset{w}{\\min}` over an unknown: what is optimised.
-
-    A big operator runs over an index; over a declared array it only says that the formula is an objective.
-    """
-    spelled = tokens[0].kind == "word" and tokens[0].value in _OPTIMA - {"min", "max"}
-    if spelled and len(tokens) > 1 and tokens[1].kind != "_":
-        return tokens[1:]
-    reader = _Reader(tokens, text, names)
-    if reader.is_("underset"):
-        reader.index += 1
-        below = reader.group(reader.index)
-        reader.skip(below)
-        word = reader.group(reader.index)
-        reader.skip(word)
-    else:
-        word = tokens[:1]
-        reader.index = 1
-        if not reader.is_("_"):
-            return tokens
-        reader.index += 1
-        below = reader.group(reader.index)
-        reader.skip(below)
-    if len(word) != 1 or word[0].value not in _OPTIMA:
-        return tokens
-    inner = _Reader(below, text, names)
-    name, labels = inner.name()
-    if name is None or inner.declared(name, labels) is None:
-        return tokens
-    return tokens[reader.index :] or tokens
-
-
 def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
     """What a left side says."""
-    return _Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
+    return Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
 
 
 def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int]:
     """The name that an equation behind the formula defines, its indices, and how many tokens of arguments it has."""
-    reader = _Reader(tokens, text, Names({}))
+    reader = Reader(tokens, text, Names({}))
     name, labels = reader.name()
     indices = tuple(label.text for label in labels)
     if name is None or any(label.kind != "name" for label in labels) or len(set(indices)) < len(indices):
@@ -163,7 +51,7 @@ def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], in
 
 
 @final
-class _Reader:
+class Reader:
     """A cursor over the tokens of a left side."""
 
     def __init__(self, tokens: list[Token], text: str, names: Names) -> None:
@@ -265,7 +153,7 @@ class _Reader:
                     raise self.refuse()
                 hessian = True
             else:
-                inner = _Reader(group, self.text, self.names)
+                inner = Reader(group, self.text, self.names)
                 wrt, labels = inner.name()
                 while inner.token is not None:  # \nabla^2_{ww}
                     again, _ = inner.name()
@@ -293,7 +181,7 @@ class _Reader:
 
     def formula(self, tokens: list[Token]) -> bool:
         """Whether a name is that of declared data, and so no function that the text speaks of."""
-        name, labels = _Reader(tokens, self.text, self.names).name()
+        name, labels = Reader(tokens, self.text, self.names).name()
         return name is not None and not labels and self.names.lookup(name) in self.names.variables
 
     def function(self) -> Name | None:
@@ -311,7 +199,7 @@ class _Reader:
         if self.is_("_"):
             self.index += 1
             group = self.group(self.index)
-            wrt, labels = _Reader(group, self.text, self.names).name()
+            wrt, labels = Reader(group, self.text, self.names).name()
             self.skip(group)
             _, of = self.differentiated(wrt)
             return Left("gradient", wrt, labels, of)
@@ -337,7 +225,7 @@ class _Reader:
         twice = len(above) > 2 and above[1].value == "^" and above[2].value in ("2", "{")
         wrt, labels, count = _below(below, self)
         kind = "hessian" if twice or count > 1 else "gradient"
-        upper = _Reader(above[3 if twice and above[2].value == "2" else 1 :], self.text, self.names)
+        upper = Reader(above[3 if twice and above[2].value == "2" else 1 :], self.text, self.names)
         if twice and above[2].value != "2":  # \\partial^{2}
             upper.tokens = above[5:]
         if self.index < len(self.tokens):
@@ -370,7 +258,7 @@ class _Reader:
     def bare(self) -> int:
         """How many tokens a name without scripts takes; 0 where there is none."""
         tokens = [t if t.value not in ("_", "^") else Token("stop", "", t.start, t.end) for t in self.tokens]
-        reader = _Reader(tokens, self.text, self.names)
+        reader = Reader(tokens, self.text, self.names)
         name, _ = reader.name()
         return reader.index if name is not None else 0
 
@@ -392,7 +280,7 @@ class _Reader:
         elif token.kind == "command" and (token.value in STYLES or token.value in ("hat", "bar", "tilde")):
             self.index += 1
             group = self.group(self.index)
-            inner, _ = _Reader(group, self.text, self.names).name()
+            inner, _ = Reader(group, self.text, self.names).name()
             self.skip(group)
             if inner is not None:
                 name = Name(
@@ -400,7 +288,7 @@ class _Reader:
                 )
         elif token.kind == "{":
             group = self.group(self.index)
-            name, _ = _Reader(group, self.text, self.names).name()
+            name, _ = Reader(group, self.text, self.names).name()
             self.skip(group)
         labels: tuple[Label, ...] = ()
         if name is not None and self.is_("_"):
@@ -441,7 +329,7 @@ class _Reader:
         count = self.arguments()
         if count < 3:
             return None
-        inner = _Reader(self.tokens[start + 1 : start + count - 1], self.text, self.names)
+        inner = Reader(self.tokens[start + 1 : start + count - 1], self.text, self.names)
         name, labels = inner.name()
         return name if name is not None and not labels and inner.token is None else None
 
@@ -450,9 +338,9 @@ def _is_d(token: Token) -> bool:
     return token.value in ("partial", "d")
 
 
-def _below(tokens: list[Token], outer: _Reader) -> tuple[Name | None, tuple[Label, ...], int]:
+def _below(tokens: list[Token], outer: Reader) -> tuple[Name | None, tuple[Label, ...], int]:
     """What stands below ∂: the name, its subscripts, and how often it is differentiated."""
-    reader = _Reader(tokens, outer.text, outer.names)
+    reader = Reader(tokens, outer.text, outer.names)
     names: list[tuple[Name, tuple[Label, ...]]] = []
     while reader.token is not None:
         if not _is_d(reader.token):
