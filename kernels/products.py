@@ -145,7 +145,7 @@ class _Products:
         scope.uses_dot = True
         name = scope.declare_target(statement)
         left = self._factor(form.left, form.rows, form.summed)
-        right = self._factor(form.right, form.summed, form.columns)
+        right = self._turned_once(form.right) or self._factor(form.right, form.summed, form.columns)
         # sums over the rows of the data are in double precision, whatever the data
         adds = statement.accumulates
         target = None
@@ -179,6 +179,28 @@ class _Products:
         if len(p) > 1 or len(q) > 1:
             text = f"shaped({text}, ({self._count(p)}, {self._count(q)}))"
         return text + (".T" if turned else "")
+
+    def _turned_once(self, read: Read) -> str | None:
+        """A matrix that all blocks meet and that lies turned, copied before the first of them.
+
+        A product whose vectors run along the columns would copy it for every block.
+        """
+        form, scope, labels = self.form, self.scope, stored_labels(read)
+        if scope.block is None or read.item.row is not None or form.batch or labels is None:
+            return None
+        if labels != (*form.columns, *form.summed) or len(labels) != 2:
+            return None
+        if scope.program.data_size in read.item.node.shape:
+            return None  # a copy as long as the data
+        if read not in scope.copies:
+            order = (*form.summed, *form.columns)
+            copy = scope.scratch([self._room(i) for i in order])
+            variables = {label: f"i{k}" for k, label in enumerate(order)}
+            value = read_text(read, variables, self.statement.row, scope)
+            scope.declarations += loops(self.statement, order, scope)
+            scope.declarations.append(f"        {copy}[i0, i1] = {value}")
+            scope.copies[read] = copy
+        return scope.copies[read]
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
         found = self._view(self.scope.names[read.item], stored_labels(read), first, second)

@@ -75,6 +75,27 @@ def test_nothing_is_copied_in_attention() -> None:
     assert not any(line.startswith(" " * 20 + "for i3") for line in text.splitlines())
 
 
+def test_turned_matrices_are_copied_once() -> None:
+    """U Vᵀ for block after block: Vᵀ is brought into order before the first; what is as long as the data is not."""
+    f = dv.parse(
+        "sumsq(M * (A - U @ V.T))",
+        variables={v: tuple(s) for v, s in zip("MAUV", ("nd", "nd", "nk", "dk"), strict=True)},
+    )
+    slope = dv.gradient(f, "U").node
+    kernel = compile_nodes({"g": slope}, unknowns=["U"], backend="python")
+    before, inside = kernel.source.split("for b in range(lo, hi, block):")[:2]
+    assert "t1[i0, i1] = v" in before and "t1, " in inside and ".T" not in inside.split("@compiled")[0]
+    for n, d, k in ((7, 4, 2), (1, 1, 1)):
+        rng = np.random.default_rng(n)
+        M, A, U, V = (rng.standard_normal(s) for s in ((n, d), (n, d), (n, k), (d, k)))
+        assert_close(kernel(M=M, A=A, U=U, V=V)["g"], -2 * (M**2 * (A - U @ V.T)) @ V)
+    g = dv.parse("sum(exp(X @ X.T))", variables={"X": ("n", "d")})
+    assert (
+        "for i0"
+        not in compile_nodes({"g": g.node}, backend="python").source.split("block = ")[1].split("for b in")[0]
+    )
+
+
 def test_windows_are_not_built() -> None:
     """A convolution copies one signal at a time; the array of all windows does not exist."""
     text = compile_nodes(_case("convolution")[0], unknowns=["w"]).source
