@@ -54,7 +54,10 @@ class Meaning(Powers):
     def _norm(self, tree: Tree) -> Value:
         if len(tree.args) == 2:
             return lf.weighted_norm(*(self.value(a) for a in tree.args))
-        return lf.norm(self.value(tree.args[0]), tree.data, self.spelled(tree.args[0]))
+        value = self.value(tree.args[0])
+        if value.kind == "scalar":
+            self.doubtful_bars(tree.args[0])
+        return lf.norm(value, tree.data, self.spelled(tree.args[0]))
 
     def _inner(self, tree: Tree) -> Value:
         return lv.dot(*(self.value(a) for a in tree.args))
@@ -67,6 +70,10 @@ class Meaning(Powers):
             return lv.negated(values[0]) if tree.data[0] < 0 else values[0]
         scalars = [v for v in values if v.kind == "scalar"]
         matrices = [(v, a) for v, a in zip(values, tree.args, strict=True) if v.kind != "scalar"]
+        if scalars and any(v.square for v, _ in matrices):
+            for v, part in zip(values, tree.args, strict=True):
+                if v.kind == "scalar":
+                    self.doubtful_bars(part)
         if (
             scalars
             and matrices
@@ -176,6 +183,13 @@ class Meaning(Powers):
             raise UnsupportedError(
                 "`\\ast` (convolution, or a product?) is not read; write \\odot or nothing"
             )
+        if not set(tree.data) <= {"otimes"}:
+            for k, part in enumerate(tree.args):
+                for value, factor in zip(
+                    groups[k], part.args if part.kind == "chain" else (part,), strict=True
+                ):
+                    if value.kind == "scalar":
+                        self.doubtful_bars(factor)
         readings: list[Value] = []
         failure: SizeError | None = None
         for tight in (False, True):

@@ -7,6 +7,7 @@ import sympy
 from ..build import number
 from ..errors import (
     AmbiguityError,
+    DeriveError,
     SizeError,
     UnsupportedError,
 )
@@ -67,6 +68,26 @@ class Powers(Relations):
                 "put brackets around the matrix with its superscript, as in (A^{-1})_{ij}",
             )
 
+    def doubtful_bars(self, tree: Tree) -> None:
+        """Refuse `|A|` of a square matrix where an array of its size may be meant: beside matrices, entry by entry."""
+        if tree.kind == "abs":
+            try:
+                value = self.value(tree.args[0])
+            except DeriveError:  # below an index that is not bound here
+                return
+            if value.square:
+                A, where = lf.typed(value, self.spelled(tree.args[0]))
+                raise AmbiguityError(
+                    f"`{self.text[tree.start : tree.end]}`: the determinant, or every entry?",
+                    (f"det({A})", f"abs({A})"),
+                    self.text,
+                    tree.start,
+                    f"write \\det {A}, or {A} \\odot \\operatorname{{sign}}({A}){where}",
+                )
+        if tree.kind != "call" or tree.data.name != "log":
+            for part in tree.args:
+                self.doubtful_bars(part)
+
     def _power(self, tree: Tree) -> Value:
         base, exponent = tree.args
         if base.kind == "name" and base.data == Name("e"):
@@ -87,6 +108,8 @@ class Powers(Relations):
             raise SizeError(f"{above.shown} as an exponent; write e^… or \\exp")
         constant = lv.constant(above)
         if tree.data == "odot":
+            if value.kind == "scalar":
+                self.doubtful_bars(base)
             if constant is None:
                 raise UnsupportedError("an elementwise power whose exponent is not a number")
             return Value(ar.pow(value.node, above.node), value.kind, value.indices, True)

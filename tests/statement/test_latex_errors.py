@@ -56,6 +56,9 @@ AMBIGUOUS = [
     (r"\sigma^2(X^\top X)^{-1}", "sigma ** 2 * (…)"),
     (r"X_{11}", "X[0, 0]"),
     (r"\log\Gamma(s)^2", "lgamma(s) ** 2"),
+    (r"|A| \odot A", "abs(A)"),
+    (r"\| |A| \|_F^2", "det(A)"),
+    (r"|A|^{\odot 2}", "abs(A)"),
     (r"\tanh(A)^2", "matrix_power(A, 2)"),
     (r"\tanh(A)^{-1}", "inv(A)"),
 ]
