@@ -71,9 +71,9 @@ class Meaning(Powers):
         scalars = [v for v in values if v.kind == "scalar"]
         matrices = [(v, a) for v, a in zip(values, tree.args, strict=True) if v.kind != "scalar"]
         if scalars and any(v.square for v, _ in matrices):
-            for v, part in zip(values, tree.args, strict=True):
+            for v, term in zip(values, tree.args, strict=True):
                 if v.kind == "scalar":
-                    self.doubtful_bars(part)
+                    self.doubtful_bars(term)
         if (
             scalars
             and matrices
