@@ -216,6 +216,11 @@ class Application(Atoms):
                         self.doubtful(name, found, token)
                     if token.kind != "word" or token.value not in self.names.variables:
                         break
+                if bracket and name in (
+                    "det",
+                    "logdet",
+                ):  # a determinant is a factor more often than it has such ones
+                    self.doubtful(name, found, token)
                 if not whole and (bracket or command in FRACTIONS):
                     if not all(is_number(f) for f in found):
                         self.doubtful(name, found, token)

@@ -57,6 +57,7 @@ AMBIGUOUS = [
     (r"X_{11}", "X[0, 0]"),
     (r"\log\Gamma(s)^2", "lgamma(s) ** 2"),
     (r"|A| \odot A", "abs(A)"),
+    (r"s \log\det A (A + A)", None),
     (r"\| |A| \|_F^2", "det(A)"),
     (r"|A|^{\odot 2}", "abs(A)"),
     (r"\tanh(A)^2", "matrix_power(A, 2)"),
