@@ -31,7 +31,7 @@ class Scope:
         ] = []  # blocks of data that follow one another in memory, not fetched by a product yet
         self.placed: set[Item] = set()  # blocks of results that loops write where they belong
         self.passed: set[str] = set()  # results that the caller allocates
-        self.copies: dict[Read, str] = {}  # matrices that were turned before the first block
+        self.copies: dict[Item, str] = {}  # matrices that were turned before the first block
         self._scratch = 0
 
     def size(self, size: Size) -> str:
