@@ -30,6 +30,8 @@ from .generate import SIZES, Piece
 TOLERANCE = 1e-20
 #: Operators with a kink where their argument is 0, or where two arguments are equal.
 KINKS = frozenset("abs sign relu step maximum minimum".split())
+#: Operators with a kink where the largest, or smallest, entry is there more than once.
+TIES = frozenset("max min max_share min_share".split())
 
 
 class Wrong(AssertionError):
@@ -294,12 +296,23 @@ def _kink(function: Node, case: Case, step: Array) -> bool:
 
 def _at_kink(function: Node, case: Case) -> bool:
     """Whether an argument is exactly where its operator has a kink: |x||y| at 0 has equal slopes on both sides."""
-    kinks = [n for n in topological([function]) if isinstance(n, Apply) and n.op in KINKS]
+    kinks = [n for n in topological([function]) if isinstance(n, Apply) and n.op in KINKS | TIES]
     for node, arguments in zip(kinks, (_values(list(n.operands), case, 60) for n in kinks), strict=True):
+        if node.op in TIES:
+            if _tied(arguments[0], node):
+                return True
+            continue
         gap = arguments[0] - arguments[1] if node.op in ("maximum", "minimum") else arguments[0]
         if any(v == 0 for v in np.asarray(gap, dtype=object).flat):
             return True
     return False
+
+
+def _tied(array: Array, node: Apply) -> bool:
+    """Whether two entries share the extreme: entries that are 0 by a fact are equal, and bend apart."""
+    axes = tuple(node.param("axes", range(array.ndim)))
+    best = (np.max if node.op.startswith("max") else np.min)(array, axis=axes, keepdims=True)
+    return bool(np.any(np.sum(array == best, axis=axes) > 1))
 
 
 def _facts(roots: list[Node], case: Case) -> None:
