@@ -46,6 +46,10 @@ def read(path: Path, exact: bool = False) -> dict[str, Any]:
 
 def read_npz(path: Path) -> dict[str, Any]:
     """The arrays of an `.npz`; what could run code is refused."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz archive: write one with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

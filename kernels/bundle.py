@@ -18,7 +18,19 @@ from typing import Any, final
 
 from derive.errors import UnsupportedError
 
-_LIBRARIES = ("numpy", "scipy", "math", "time", "numba", "argparse", "sys", "os", "tempfile", "warnings")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "math",
+    "time",
+    "numba",
+    "argparse",
+    "sys",
+    "os",
+    "tempfile",
+    "warnings",
+    "zipfile",
+)
 
 
 @final

@@ -89,7 +89,7 @@ def test_a_statement(folder: Path) -> None:
         (["sum(exp(X @ w)) - y @ X @ w", *BARE, *DATA, "--max-iterations", "1"], 1, "1 iterations"),
         (["sumsq(X @ w - y)", *BARE, "--data", "holes.npz"], 2, "X has nan at row"),
         (["sumsq(X @ w - y)", *BARE, "--data", "pickle.npz"], 2, "without pickles"),
-        (["sumsq(X @ w - y)", *BARE, "--data", "nowhere.npz"], 2, "cannot be read"),
+        (["sumsq(X @ w - y)", *BARE, "--data", "nowhere.npz"], 2, "there is no file"),
         (["sumsq(X @ w - y)", *BARE], 2, "X"),
         (["sumsq(X @ w - y)", *BARE, "--data", "data.npz", "--start", "short.npz"], 2, "w: axis 0 has length 2"),
         (["sumsq(X @ w - y)", *BARE, "--data", "data.npz", "--method", "magic"], 2, "no method called"),

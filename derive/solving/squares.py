@@ -156,7 +156,8 @@ class LeastSquares:
             )
 
         if self.linear:
-            x0 = x0 + _direct(*residual_jacobian(x0))
+            with np.errstate(all="ignore"):
+                x0 = x0 + _direct(*residual_jacobian(x0))
         oracle = Oracle(layout.size, value_gradient, residual_jacobian=residual_jacobian, layout=layout)
         result: Any = drive(oracle, x0, method, certificate=judge, **settings)
         note = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from .data import DataError
 
 def load_arrays(path: str) -> dict[str, Any]:
     """The arrays of an .npz; pickled objects, which could run anything, are refused."""
+    if not Path(path).exists():
+        raise DataError(f"there is no file {path}")
+    if Path(path).is_file() and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz archive: write one with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
