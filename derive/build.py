@@ -104,6 +104,14 @@ def split_power(node: Node) -> tuple[Node, Coefficient]:
     return node, ONE
 
 
+def _raised(value: Coefficient, exponent: Coefficient) -> Coefficient:
+    """The power of a number; of a fraction without SymPy's questions about it, which take longer than the rest."""
+    if not (value.is_Rational and exponent.is_Integer and abs(exponent) <= 64):
+        return value**exponent
+    p, q, k = int(value.p), int(value.q), int(exponent)
+    return sympy.Rational(p**k, q**k) if k > 0 else sympy.Rational(q**-k, p**-k)
+
+
 def power(base: Node, exponent: Coefficient) -> Node:
     """The elementwise power with a constant exponent, in normal form."""
     if exponent == 1:
@@ -112,7 +120,7 @@ def power(base: Node, exponent: Coefficient) -> Node:
         return full(base.shape)
     constant = constant_value(base)
     if constant is not None and not (constant == 0 and not exponent.is_positive):
-        value = constant**exponent
+        value = _raised(constant, exponent)
         if value.is_real:
             return scale(tidy(value), full(base.shape))
     c, rest = split_scale(base)
