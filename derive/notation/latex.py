@@ -71,6 +71,12 @@ def _latex_level(t: Tree) -> int:
     return t.level
 
 
+def _is_composed(t: Tree) -> bool:
+    """Whether a function is written as one of another: (\\log\\Gamma(z))², not \\log\\Gamma(z)²."""
+    operator = REGISTRY.get(t.data[0])
+    return isinstance(operator, Elementwise) and operator.latex.partition("(")[0].count("\\") > 1
+
+
 def _row(t: Tree) -> str:
     """vᵀ for a vector tree."""
     return _wrap(t, ATOM) + "^\\top"
@@ -316,9 +322,10 @@ def _power(t: Tree) -> str:
     power = _exponent(exponent)
     if base.op == "call" and base.data[0] == "norm" and exponent.op == "num":
         return f"{_write(base)}^{power}"
+    body = bracket(_write(base)) if base.op == "call" and _is_composed(base) else _wrap(base, ATOM)
     if base.order:
-        return f"{_wrap(base, ATOM)}^{{\\odot {power.removeprefix('{').removesuffix('}')}}}"
-    return f"{_wrap(base, ATOM)}^{power}"
+        return f"{body}^{{\\odot {power.removeprefix('{').removesuffix('}')}}}"
+    return f"{body}^{power}"
 
 
 def _exponent(t: Tree) -> str:
