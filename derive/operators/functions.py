@@ -269,7 +269,8 @@ _record(
     "where",
     lambda c, a, b: sympy.Piecewise((b, sympy.Eq(c, 0)), (a, True)),
     lambda c, a, b: np.where(c != 0, a, b),
-    "({0} if {0} != {0} else {1} if {0} != 0.0 else {2})",
+    # no {0} != {0} for NaN: an expression worked out twice may differ from itself by a rounding
+    "({1} if {0} > 0.0 or {0} < 0.0 else {2} if {0} == 0.0 else {0})",
     "\\operatorname{where}({0}, {1}, {2})",
     arity=3,
     deciding=1,
