@@ -344,11 +344,7 @@ def _fact(node: Node, value: Array) -> None:
     rest = node.facts - set(SIGNS)
     found = np.asarray(value / size, dtype=float)
     _check_facts(variable("x", node.shape, rest), found)
-    if (
-        "invertible" in rest
-        and value.ndim >= 2
-        and np.any(np.linalg.matrix_rank(found, tol=1e-14) < found.shape[-1])
-    ):
+    if "invertible" in rest and value.ndim >= 2 and any(map(_singular, value.reshape(-1, *value.shape[-2:]))):
         raise Wrong(f"{show(node)} is not invertible")
     if (
         "diagonal" in rest
@@ -360,6 +356,12 @@ def _fact(node: Node, value: Array) -> None:
         matrix = np.asarray(value, dtype=float)
         if np.abs(np.swapaxes(matrix, -1, -2) @ matrix - np.eye(matrix.shape[-1])).max() > 1e-9:
             raise Wrong(f"{show(node)} is not orthogonal")
+
+
+def _singular(matrix: Array) -> bool:
+    """Whether the determinant is rounding at 30 digits, beside Hadamard's bound for it."""
+    bound = mpmath.fprod(mpmath.norm(list(row)) for row in matrix)
+    return bool(abs(mpmath.det(mpmath.matrix(matrix.tolist()))) <= bound * 1e-25)
 
 
 def show(node: Node, depth: int = 3) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import mpmath
+import numpy as np
 import pytest
 
-from tests.fuzz.checks import Skip, check
+from derive.node import raw_sum, variable
+from derive.sizes import ONE, sizes
+from tests.fuzz.checks import Skip, Wrong, _fact, check
 from tests.fuzz.generate import Generator, from_json
 
 HERE = Path(__file__).parent
@@ -44,3 +48,14 @@ def test_pieces_survive_json() -> None:
     for seed in range(30):
         piece = Generator(seed).objective(4)
         assert from_json(json.loads(json.dumps(piece.to_json()))).node is piece.node
+
+
+def test_a_false_claim_of_an_inverse_is_seen() -> None:
+    """At any scale; a matrix of huge condition is no false claim."""
+    n = sizes("n")
+    node = raw_sum((n, n), [(ONE, variable("a", (n, n)))], frozenset({"invertible"}))
+    big = mpmath.mpf(10) ** 20
+    _fact(node, np.array([[big, mpmath.mpf(1)], [mpmath.mpf(1), mpmath.mpf(1)]], dtype=object))
+    for scale in (big, 1 / big):
+        with pytest.raises(Wrong, match="not invertible"):
+            _fact(node, np.array([[scale, 2 * scale], [3 * scale, 6 * scale]], dtype=object))
