@@ -359,9 +359,12 @@ def _fact(node: Node, value: Array) -> None:
 
 
 def _singular(matrix: Array) -> bool:
-    """Whether the determinant is rounding at 30 digits, beside Hadamard's bound for it."""
-    bound = mpmath.fprod(mpmath.norm(list(row)) for row in matrix)
-    return bool(abs(mpmath.det(mpmath.matrix(matrix.tolist()))) <= bound * 1e-25)
+    """Whether the determinant is rounding at 30 digits, with rows of length 1."""
+    lengths = [mpmath.norm(list(row)) for row in matrix]
+    if not all(lengths):
+        return True
+    rows = [[v / length for v in row] for row, length in zip(matrix, lengths, strict=True)]
+    return bool(abs(mpmath.det(mpmath.matrix(rows))) <= 1e-25)
 
 
 def show(node: Node, depth: int = 3) -> str:
