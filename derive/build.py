@@ -139,7 +139,7 @@ def power(base: Node, exponent: Coefficient) -> Node:
         rigid = [o for o in base.operands if not isinstance(o, Ones)]
         if exponent.is_integer or all("nonnegative" in o.facts for o in rigid):
             factors: list[Factor] = []
-            for node, labels in zip(base.operands, base.inputs, strict=True):
+            for node, labels in base.factors:
                 factors.append((node if isinstance(node, Ones) else power(node, exponent), labels))
             if not any(isinstance(o, Delta) for o in base.operands) or exponent.is_positive:
                 return einsum(factors, base.output)
@@ -244,9 +244,7 @@ class _Product:
                 names: dict[int, int] = dict(enumerate(labels))
                 for i in node.summed:
                     names[i] = next(self.fresh)
-                inner = [
-                    (o, tuple(names[i] for i in ls)) for o, ls in zip(node.operands, node.inputs, strict=True)
-                ]
+                inner = [(o, tuple(names[i] for i in ls)) for o, ls in node.factors]
                 stack.extend(reversed(inner))
             else:
                 self.flat.append((node, labels))

@@ -76,7 +76,7 @@ def _pull_back_product(node: Einsum, index: int, adjoint: Node, lead: int) -> No
     """The adjoint of one factor: the adjoint times all other factors, summed over what is not its axes."""
     front = tuple(range(10_000, 10_000 + lead))
     factors = [(adjoint, (*front, *node.output))]
-    for k, (operand, labels) in enumerate(zip(node.operands, node.inputs, strict=True)):
+    for k, (operand, labels) in enumerate(node.factors):
         if k != index:
             factors.append((operand, labels))
     wanted: list[int] = []

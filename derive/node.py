@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -138,6 +139,16 @@ class Einsum(Node):
     inputs: tuple[Labels, ...]
 
     @property
+    def factors(self) -> tuple[tuple[Node, Labels], ...]:
+        """Every operand with the labels of its axes."""
+        return tuple(zip(self.operands, self.inputs, strict=True))
+
+    @property
+    def uses(self) -> Counter[int]:
+        """How many axes of operands each label has."""
+        return Counter(i for labels in self.inputs for i in labels)
+
+    @property
     def output(self) -> Labels:
         return tuple(range(self.order))
 
@@ -149,11 +160,7 @@ class Einsum(Node):
 
     def label_sizes(self) -> dict[int, sympy.Expr]:
         """The size of every label."""
-        return {
-            i: s
-            for labels, node in zip(self.inputs, self.operands, strict=True)
-            for i, s in zip(labels, node.shape, strict=True)
-        }
+        return {i: s for node, labels in self.factors for i, s in zip(labels, node.shape, strict=True)}
 
 
 @final

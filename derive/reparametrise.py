@@ -219,7 +219,7 @@ def _substitute(root: Node, parts: Sequence[Parametrisation]) -> Node:
         if node in done:
             continue
         if isinstance(node, Einsum):
-            factors = list(zip(node.operands, node.inputs, strict=True))
+            factors = list(node.factors)
             squared = _as_squares(factors, node.output, inverses, done)
             done[node] = einsum([(done.get(o, o), labels) for o, labels in squared], node.output)
         else:

@@ -130,7 +130,7 @@ def exp_times_sigmoid(node: Node) -> Node | None:
     """exp(z) σ(−z) -> σ(z), within an elementwise product"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (a, la) in enumerate(factors):
         z = _argument(a, "exp")
         if z is None:
@@ -149,7 +149,7 @@ def exp_over_sum(node: Node) -> Node | None:
     """exp(z) / Σ exp(z) -> softmax(z)"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (a, la) in enumerate(factors):
         if _argument(a, "exp") is None:
             continue

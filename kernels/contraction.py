@@ -130,17 +130,14 @@ def _opened(node: Node, original: Node, uses: dict[Node, int], lengths: Lengths,
         elif isinstance(operand, Einsum) and opens:
             small = bool(rows) and any(
                 not rows & {labels[i] for i in ls if i < operand.order} and o.order
-                for o, ls in zip(operand.operands, operand.inputs, strict=True)
+                for o, ls in operand.factors
             )
             opens = small or (bool(summed & set(labels)) and _is_outer(operand))
         if isinstance(operand, Einsum) and opens:
             names = dict(enumerate(labels))
             for i in operand.summed:
                 names[i], fresh = fresh, fresh + 1
-            factors += [
-                (o, tuple(names[i] for i in ls))
-                for o, ls in zip(operand.operands, operand.inputs, strict=True)
-            ]
+            factors += [(o, tuple(names[i] for i in ls)) for o, ls in operand.factors]
             changed = True
         else:
             factors.append((operand, labels))
@@ -161,7 +158,7 @@ def view_of(node: Node) -> tuple[Node, Labels] | None:
     """(base, labels) when the node is one other node with its axes permuted, repeated or broadcast."""
     if not isinstance(node, Einsum) or node.summed:
         return None
-    solid = [(o, ls) for o, ls in zip(node.operands, node.inputs, strict=True) if not isinstance(o, Ones)]
+    solid = [(o, ls) for o, ls in node.factors if not isinstance(o, Ones)]
     return solid[0] if len(solid) == 1 else None
 
 
@@ -208,7 +205,7 @@ def _in_groups(node: Einsum, lengths: Lengths) -> Node:
     order = (*rows, *columns)
     if len(order) != node.order or node.output in (order, (*columns, *rows)):
         return node
-    inner = product_of(list(zip(node.operands, node.inputs, strict=True)), order, sizes)
+    inner = product_of(list(node.factors), order, sizes)
     return product_of([(inner, order)], node.output, sizes)
 
 

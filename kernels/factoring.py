@@ -81,7 +81,7 @@ def _factors(node: Einsum, labels: Labels, fresh: list[int]) -> list[Factor]:
     for i in node.summed:
         names[i], fresh[0] = fresh[0], fresh[0] + 1
     found: list[Factor] = []
-    for operand, own in zip(node.operands, node.inputs, strict=True):
+    for operand, own in node.factors:
         place = tuple(names[i] for i in own)
         if isinstance(operand, Einsum) and len(set(place)) == len(place):
             if not operand.summed:

@@ -49,9 +49,7 @@ def side_of(node: Node, labels: Labels, row: int, sizes: Sizes) -> Side:
         if not isinstance(inner, Einsum) or inner.summed or len(inner.operands) < 2:
             return side
         outside = dict(zip(inner.output, side.labels, strict=True))
-        factors = [
-            (o, tuple(outside[i] for i in ls)) for o, ls in zip(inner.operands, inner.inputs, strict=True)
-        ]
+        factors = [(o, tuple(outside[i] for i in ls)) for o, ls in inner.factors]
         arrays = [f for f in factors if f[0].order == 2]
         others = [f for f in factors if f[0].order != 2]
         if len(arrays) != 1 or any(ls not in ((), (row,)) for _, ls in others):
@@ -66,7 +64,7 @@ def gram_sides(node: Einsum, row: int, sizes: Sizes) -> tuple[Side, Side] | None
         return None
     if len(set(node.output)) != 2 or any(o.order != 2 for o in node.operands):
         return None
-    a, b = (side_of(o, ls, row, sizes) for o, ls in zip(node.operands, node.inputs, strict=True))
+    a, b = (side_of(o, ls, row, sizes) for o, ls in node.factors)
     if a.node is not b.node or a.node.order != 2 or row not in a.labels or row not in b.labels:
         return None
     if a.labels.index(row) != b.labels.index(row) or len({*a.labels, *b.labels}) != 3:
@@ -88,14 +86,11 @@ def rows_first(statement: Statement) -> bool:
 def symmetric_labels(node: Einsum) -> tuple[int, int] | None:
     """Two labels of the result that may be exchanged: Σᵢ rᵢₖ xᵢₖₐ xᵢₖ_b is symmetric in a and b."""
     factors: list[tuple[Node, Labels]] = []
-    todo = list(zip(node.operands, node.inputs, strict=True))
+    todo = list(node.factors)
     while todo:
         operand, labels = todo.pop()
         if isinstance(operand, Einsum) and not operand.summed:
-            todo += [
-                (o, tuple(labels[i] for i in ls))
-                for o, ls in zip(operand.operands, operand.inputs, strict=True)
-            ]
+            todo += [(o, tuple(labels[i] for i in ls)) for o, ls in operand.factors]
         else:
             factors.append((operand, labels))
     sizes = node.label_sizes()

@@ -242,10 +242,7 @@ class Lowering:
             gram = self._gram(node)
             if gram is not None:
                 return gram
-        texts = [
-            self.read(o, tuple(label(i) for i in ls))
-            for o, ls in zip(node.operands, node.inputs, strict=True)
-        ]
+        texts = [self.read(o, tuple(label(i) for i in ls)) for o, ls in node.factors]
         texts = [t for t in texts if t != "1.0"] or ["1.0"]
         kind = "sum" if node.summed else "map"
         note = "product" if kind == "map" else "contraction"

@@ -54,7 +54,7 @@ def with_solves(roots: Sequence[Node], data_size: Size | None) -> list[Node]:
 def _product(node: Node, data_size: Size | None) -> _Product | None:
     if not isinstance(node, Einsum) or len(node.operands) != 2:
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for (inverse, own), (other, labels) in (factors, factors[::-1]):
         if isinstance(inverse, Apply) and inverse.op == "inv" and not isinstance(other, Ones):
             found = _solve(node, inverse.operands[0], own, other, labels, data_size)

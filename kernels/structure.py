@@ -78,7 +78,7 @@ def _factors(node: Node, labels: Labels, fresh: list[int]) -> list[Factor]:
         names[i] = fresh[0]
         fresh[0] += 1
     found: list[Factor] = []
-    for operand, own in zip(node.operands, node.inputs, strict=True):
+    for operand, own in node.factors:
         place = tuple(names[i] for i in own)
         deltas = isinstance(operand, Einsum) and any(isinstance(o, Delta) for o in operand.operands)
         found += _factors(operand, place, fresh) if deltas else [(operand, place)]

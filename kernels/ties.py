@@ -23,9 +23,7 @@ def ties(node: Node, depth: int = _DEPTH) -> frozenset[Tie]:
         return frozenset.intersection(*found) if found else frozenset()
     if isinstance(node, Einsum):
         pairs = (
-            (labels[a], labels[b])
-            for operand, labels in zip(node.operands, node.inputs, strict=True)
-            for a, b in ties(operand, depth - 1)
+            (labels[a], labels[b]) for operand, labels in node.factors for a, b in ties(operand, depth - 1)
         )
         return frozenset((min(p), max(p)) for p in pairs if max(p) < node.order and p[0] != p[1])
     return frozenset()

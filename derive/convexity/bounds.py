@@ -56,7 +56,7 @@ def _logistic_pairs(terms: list[Term]) -> list[Term]:
     """c σ r − c σ² r as c σ(z) σ(−z) r."""
     found = list(terms)
     for c, t in terms:
-        factors = list(zip(t.operands, t.inputs, strict=True)) if isinstance(t, Einsum) else []
+        factors = list(t.factors) if isinstance(t, Einsum) else []
         for k, (node, labels) in enumerate(factors):
             if not (isinstance(node, Apply) and node.op == "sigmoid" and (c, t) in found):
                 continue
@@ -94,7 +94,7 @@ def _bounded(prover: Prover, term: Node, moving: Collection[Variable]) -> tuple[
     """The term with the factors that hold the unknown replaced by their largest values."""
     if not isinstance(term, Einsum):
         return None
-    factors: list[Factor] = list(zip(term.operands, term.inputs, strict=True))
+    factors: list[Factor] = list(term.factors)
     scale = ONE
     weights = [f for f in factors if set(moving) & set(variables(f[0]))]
     others = [f for f in factors if f not in weights]
@@ -144,7 +144,7 @@ def _sphere(term: Node, directions: Sequence[Variable]) -> tuple[Variable, Node]
     """d and s, for a term s ‖d‖²."""
     factors: list[Factor] = [(term, ())]
     if isinstance(term, Einsum):
-        factors = list(zip(term.operands, term.inputs, strict=True))
+        factors = list(term.factors)
     for v in directions:
         square = power(v, sympy.Integer(2))
         own = [f for f in factors if f[0] in (v, square)]

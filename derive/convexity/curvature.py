@@ -88,9 +88,7 @@ class Line:
         jets = [self.jets[o] for o in node.operands]
 
         def with_replaced(new: dict[int, Node]) -> Node:
-            factors = [
-                (new.get(k, o), ls) for k, (o, ls) in enumerate(zip(node.operands, node.inputs, strict=True))
-            ]
+            factors = [(new.get(k, o), ls) for k, (o, ls) in enumerate(node.factors)]
             return einsum(factors, node.output)
 
         slopes = {k: j.slope for k, j in enumerate(jets) if j.slope is not None}

@@ -78,7 +78,7 @@ def flat(node: Node) -> list[Term]:
 def _product(term: Term) -> Product:
     c, node = term
     if isinstance(node, Einsum):
-        return Product(c, tuple(zip(node.operands, node.inputs, strict=True)))
+        return Product(c, node.factors)
     return Product(c, ((node, ()),))
 
 
@@ -195,9 +195,7 @@ def _squares_opened(factors: tuple[Factor, ...], prover: Prover) -> list[Factor]
                 place = dict(enumerate(labels))
                 for i in base.summed:
                     place[i], fresh = fresh, fresh + 1
-                out += [
-                    (o, tuple(place[i] for i in ls)) for o, ls in zip(base.operands, base.inputs, strict=True)
-                ]
+                out += [(o, tuple(place[i] for i in ls)) for o, ls in base.factors]
         else:
             out.append((node, labels))
     return out

@@ -120,7 +120,7 @@ class Prover:
             parts = [self.prove(o, strict) for o in node.operands]
             if all(p is not None for p in parts):
                 return done("a product of such", *(p for p in parts if p is not None))
-            if not strict and self.form(list(zip(node.operands, node.inputs, strict=True)), node.output):
+            if not strict and self.form(list(node.factors), node.output):
                 return done("a square, or a psd form of equal halves")
             if len(node.operands) == 1 and isinstance(node.operands[0], Sum):
                 inner = self.prove(node.operands[0], strict)
@@ -284,10 +284,7 @@ class Prover:
             if not node.summed and not any(isinstance(o, Delta) for o in node.operands):
                 place = dict(enumerate(labels))
                 return sympy.Mul(
-                    *(
-                        self._symbolic(o, tuple(place[i] for i in ls), names, root)
-                        for o, ls in zip(node.operands, node.inputs, strict=True)
-                    )
+                    *(self._symbolic(o, tuple(place[i] for i in ls), names, root) for o, ls in node.factors)
                 )
             parts_ = components(node, labels)
             if len(parts_) > 1:
@@ -310,7 +307,7 @@ def components(node: Einsum, labels: Labels) -> list[tuple[Node, Labels]]:
     """A product as a product of parts that share no summed label."""
     groups: list[tuple[set[int], list[Factor]]] = []
     summed = set(node.summed)
-    for operand, ls in zip(node.operands, node.inputs, strict=True):
+    for operand, ls in node.factors:
         own = set(ls) & summed
         factors: list[Factor] = [(operand, ls)]
         kept: list[tuple[set[int], list[Factor]]] = []

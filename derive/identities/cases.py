@@ -24,7 +24,7 @@ def known_where_it_counts(node: Node) -> Node | None:
     """max(0, u) (1 + sign(u)) -> 2 max(0, u),  relu(u) step(u) -> relu(u),  min(0, u) sign(u) -> -min(0, u)"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (factor, labels) in enumerate(factors):
         u = _positive_where(factor)
         for j, (other, others) in enumerate(factors):

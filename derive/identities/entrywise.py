@@ -86,7 +86,7 @@ def sign_squared(node: Node) -> Node | None:
     """sign(x)|x| -> x"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for a, (s, ls) in enumerate(factors):
         if isinstance(s, Apply) and s.op == "sign":
             for b, (m, lm) in enumerate(factors):
@@ -115,7 +115,7 @@ def _pair_of_factors(
     """first(z) second(z)ᵏ with the same axes, replaced by what `merged(z, k)` says: (factor, new k)."""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for a, (s, ls) in enumerate(factors):
         if not isinstance(s, Apply) or s.op != first:
             continue
@@ -139,7 +139,7 @@ def branches_together(node: Node) -> Node | None:
     for k, term in enumerate(node.operands):
         factors, output = [(term, axes)], axes
         if isinstance(term, Einsum):
-            factors, output = list(zip(term.operands, term.inputs, strict=True)), term.output
+            factors, output = list(term.factors), term.output
         for j, (mask, labels) in enumerate(factors):
             if not isinstance(mask, Apply) or mask.op != "where" or labels != output:
                 continue

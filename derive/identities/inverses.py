@@ -13,11 +13,8 @@ def inverse_times_matrix(node: Node) -> Node | None:
     """A⁻¹ A -> I, A A⁻¹ -> I"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    uses: dict[int, int] = {}
-    for _, labels in factors:
-        for i in labels:
-            uses[i] = uses.get(i, 0) + 1
+    factors = list(node.factors)
+    uses = node.uses
     for a, (inverse, la) in enumerate(factors):
         if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
             continue
@@ -41,11 +38,8 @@ def inverse_of_product(node: Node) -> Node | None:
     """(A B C)⁻¹ A -> (B C)⁻¹,  C (A B C)⁻¹ -> (A B)⁻¹, for square A and C"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    uses: dict[int, int] = {}
-    for _, labels in factors:
-        for i in labels:
-            uses[i] = uses.get(i, 0) + 1
+    factors = list(node.factors)
+    uses = node.uses
     for a, (inverse, la) in enumerate(factors):
         if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
             continue
@@ -67,7 +61,7 @@ def inverse_of_product(node: Node) -> Node | None:
                 if not any((lb.index(x) ^ f) == lo.index(end) for f in flips):
                     continue
                 y = lb[1 - lb.index(x)]
-                kept = [f for m, f in enumerate(zip(product.operands, product.inputs, strict=True)) if m != k]
+                kept = [f for m, f in enumerate(product.factors) if m != k]
                 rest = einsum([(o, tuple(end if i == inner else i for i in ls)) for o, ls in kept], (0, 1))
                 labels = (la[0], y) if end == 0 else (y, la[1])
                 others = [f for m, f in enumerate(factors) if m not in (a, b)]
@@ -82,7 +76,7 @@ def inverse_of_multiple(node: Node) -> Node | None:
     product = node.operands[0]
     if not isinstance(product, Einsum):
         return None
-    factors = list(zip(product.operands, product.inputs, strict=True))
+    factors = list(product.factors)
     scalars = [o for o, labels in factors if not labels]
     rest = [f for f in factors if f[1]]
     if not scalars or not rest:

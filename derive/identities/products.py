@@ -24,7 +24,7 @@ def distribute_broadcast(node: Node) -> Node | None:
     """
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     if any(o.order > 2 for o in node.operands):
         return None
     for k, (inner, labels) in enumerate(factors):
@@ -47,7 +47,7 @@ def distribute_deltas(node: Node) -> Node | None:
     """(a δ + b) c -> a δ c + b c in results of order three and more, where the delta then renames an axis"""
     if not isinstance(node, Einsum) or node.order < 3:
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (inner, labels) in enumerate(factors):
         if isinstance(inner, Sum) and any(_has_delta(t) for t in inner.operands):
             rest = factors[:k] + factors[k + 1 :]
@@ -85,7 +85,7 @@ def softmax_sums_to_one(node: Node) -> Node | None:
     """Σ softmax(z) over its axes -> 1"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (s, labels) in enumerate(factors):
         if not isinstance(s, Apply) or s.op != "softmax":
             continue
@@ -135,7 +135,7 @@ def simplex_sums_to_one(node: Node) -> Node | None:
     """Σ p over the last axis of a variable on the simplex -> 1"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (p, labels) in enumerate(factors):
         if "simplex" not in p.facts or not labels or len(set(labels)) != len(labels):
             continue
@@ -150,7 +150,7 @@ def distribute_powers(node: Node) -> Node | None:
     """v (1 − v⁻²) -> v − v⁻¹, where a factor and the terms of a sum share a base and that is shorter"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (inner, labels) in enumerate(factors):
         if not isinstance(inner, Sum) or len(inner.operands) > 4:
             continue
@@ -179,7 +179,7 @@ def total_of_terms(node: Node) -> Node | None:
     """
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (inner, labels) in enumerate(factors):
         if not isinstance(inner, Sum) or len(inner.operands) > 4:
             continue
@@ -224,7 +224,7 @@ def multiplied_out(root: Node, most: int) -> Node:
         if not isinstance(current, Einsum):
             return current
         terms: list[tuple[sympy.Expr, list[tuple[Node, tuple[int, ...]]]]] = [(sympy.S.One, [])]
-        for operand, labels in zip(current.operands, current.inputs, strict=True):
+        for operand, labels in current.factors:
             choices = operand.terms if isinstance(operand, Sum) else ((sympy.S.One, operand),)
             terms = [(c * k, [*fs, (t, labels)]) for c, fs in terms for k, t in choices]
             if len(terms) > most:

@@ -170,7 +170,7 @@ def scaled(c: sympy.Expr, tree: Tree) -> Tree:
 
 def _scalar_broadcast(node: Einsum, tree: Tree) -> Tree | None:
     """The scalar when the node is a scalar repeated over all axes."""
-    for o, ls in zip(node.operands, node.inputs, strict=True):
+    for o, ls in node.factors:
         if ls and not isinstance(o, Ones) and any(i in node.output for i in ls):
             return None
     if not any(isinstance(o, Ones) for o in node.operands):

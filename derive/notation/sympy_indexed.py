@@ -77,10 +77,7 @@ class _Writer:
             sizes = node.label_sizes()
             for label in node.summed:
                 names[label] = self.fresh()
-            factors = [
-                self.entry(o, tuple(names[i] for i in ls))
-                for o, ls in zip(node.operands, node.inputs, strict=True)
-            ]
+            factors = [self.entry(o, tuple(names[i] for i in ls)) for o, ls in node.factors]
             return self.sum(sympy.Mul(*factors), [(names[i], sizes[i]) for i in node.summed])
         assert isinstance(node, Apply)
         return self.application(node, at)

@@ -93,7 +93,7 @@ def _dropped(node: Node, axis: int, index: tuple[tuple[Any, ...], ...]) -> Node 
         others = tuple(e for k, e in enumerate(index) if k != axis)
         row = einsum([(node, tuple(range(node.order)))], tuple(k for k in range(node.order) if k != axis))
         return row if node.order == 2 and others == _full_index(row.shape) else None
-    for o, labels in zip(core.operands, core.inputs, strict=True):
+    for o, labels in core.factors:
         if axis not in labels:
             factors.append((o, labels))
             continue

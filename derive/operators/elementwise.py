@@ -155,18 +155,12 @@ class Elementwise(Operator):
         c, node = split_scale(operands[0])
         if not isinstance(node, Einsum):
             return None
-        used = {
-            i for o, ls in zip(node.operands, node.inputs, strict=True) if not isinstance(o, Ones) for i in ls
-        }
+        used = {i for o, ls in node.factors if not isinstance(o, Ones) for i in ls}
         bare = [i for i in node.output if i not in used]
         if not bare:
             return None
         kept = tuple(i for i in node.output if i in used)
-        core = [
-            (o, ls)
-            for o, ls in zip(node.operands, node.inputs, strict=True)
-            if not (isinstance(o, Ones) and ls[0] in bare)
-        ]
+        core = [(o, ls) for o, ls in node.factors if not (isinstance(o, Ones) and ls[0] in bare)]
         reduced = self._apply(scale(c, einsum(core, kept)), params)
         sizes = node.shape
         return einsum([(reduced, kept), *((full((sizes[i],)), (i,)) for i in bare)], node.output)

@@ -29,7 +29,7 @@ def _square(name: str, node: Node) -> Shape:
 def diagonal_of(node: Node) -> Node | None:
     """v when the matrix is visibly diag(v), by a delta between its axes."""
     if isinstance(node, Einsum) and node.order == 2 and any(isinstance(o, Delta) for o in node.operands):
-        (tie,) = [ls for o, ls in zip(node.operands, node.inputs, strict=True) if isinstance(o, Delta)]
+        (tie,) = [ls for o, ls in node.factors if isinstance(o, Delta)]
         if set(tie) == {0, 1}:
             return einsum([(node, (0, 0))], (0,))
     return None

@@ -65,7 +65,7 @@ def _renamed(labels: Sequence[int], axes: Sequence[Sequence[int]], touched: Sequ
 
 def _parted(node: Einsum, touched: set[int]) -> tuple[list[Factor], list[Factor]]:
     """(factors tied to the touched axes, all others); a summed label ties the factors that share it."""
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     summed = set(node.summed)
     tied = set(touched)
     while True:

@@ -104,10 +104,9 @@ class Softmax(Operator):
         x, axes = operands[0], _axes(params)
         _, node = split_scale(x)
         if isinstance(node, Einsum) and any(
-            isinstance(o, Ones) and set(ls) == set(axes)
-            for o, ls in zip(node.operands, node.inputs, strict=True)
+            isinstance(o, Ones) and set(ls) == set(axes) for o, ls in node.factors
         ):
-            others = [ls for o, ls in zip(node.operands, node.inputs, strict=True) if not isinstance(o, Ones)]
+            others = [ls for o, ls in node.factors if not isinstance(o, Ones)]
             if all(set(axes).isdisjoint(ls) for ls in others):
                 from ..build import zero
 

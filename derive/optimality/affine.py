@@ -175,7 +175,7 @@ def flat_terms(node: Node) -> list[tuple[sympy.Expr, Node]]:
 def factors_of(node: Node) -> list[Factor]:
     """The factors of a product with their labels; a node that is no product is its own factor."""
     if isinstance(node, Einsum):
-        return list(zip(node.operands, node.inputs, strict=True))
+        return list(node.factors)
     return [(node, tuple(range(node.order)))]
 
 

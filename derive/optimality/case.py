@@ -63,11 +63,8 @@ def orthonormal(node: Node, unknown: Variable, rows: bool = False) -> Node | Non
     if not isinstance(node, Einsum):
         return None
     order = unknown.order
-    factors = list(zip(node.operands, node.inputs, strict=True))
-    uses: dict[int, int] = {}
-    for _, labels in factors:
-        for i in labels:
-            uses[i] = uses.get(i, 0) + 1
+    factors = list(node.factors)
+    uses = node.uses
     places = [k for k, (n, _) in enumerate(factors) if n is unknown]
     for a in places:
         for b in places:

@@ -204,14 +204,14 @@ def _is_identity_in(term: Node, axis: int, half: int) -> bool:
     if not isinstance(term, Einsum):
         return False
     pair = {term.output[axis], term.output[axis + half]}
-    holders = [(n, ls) for n, ls in zip(term.operands, term.inputs, strict=True) if pair & set(ls)]
+    holders = [(n, ls) for n, ls in term.factors if pair & set(ls)]
     return len(holders) == 1 and isinstance(holders[0][0], Delta) and set(holders[0][1]) == pair
 
 
 def _without(term: Node, axes: set[int], half: int) -> Node:
     assert isinstance(term, Einsum)
     gone = {term.output[a + shift] for a in axes for shift in (0, half)}
-    rest = [(n, ls) for n, ls in zip(term.operands, term.inputs, strict=True) if not gone & set(ls)]
+    rest = [(n, ls) for n, ls in term.factors if not gone & set(ls)]
     return einsum(rest, tuple(i for i in term.output if i not in gone))
 
 

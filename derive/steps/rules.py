@@ -137,8 +137,7 @@ class Rules:
 
         if isinstance(node, Einsum):
             factors = [
-                (inside(o) if o in self.names.active else self.names.shown(o), ls)
-                for o, ls in zip(node.operands, node.inputs, strict=True)
+                (inside(o) if o in self.names.active else self.names.shown(o), ls) for o, ls in node.factors
             ]
             return einsum(factors, node.output)
         if isinstance(node, Sum):
@@ -154,7 +153,7 @@ class Rules:
         """A product with one factor replaced by its differential."""
         factors: list[tuple[Node, Labels]] = []
         coefficient = ONE
-        for k, (operand, labels) in enumerate(zip(node.operands, node.inputs, strict=True)):
+        for k, (operand, labels) in enumerate(node.factors):
             if k != index:
                 factors.append((self.names.shown(operand), labels))
             elif self.is_open_power(operand):

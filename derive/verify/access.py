@@ -24,7 +24,7 @@ def linear_of_sum(node: Node) -> Node | None:
     if isinstance(first, Sum):
         return add([(c, apply(node.op, t, *rest, **params)) for c, t in first.terms], node.shape)
     if isinstance(first, Einsum):
-        pairs = list(zip(first.operands, first.inputs, strict=True))
+        pairs = list(first.factors)
         numbers = [(o, ls) for o, ls in pairs if not ls]
         arrays = [f for f in pairs if f[1]]
         if numbers and arrays:
@@ -62,7 +62,7 @@ def slice_of_product(node: Node) -> Node | None:
     names = {old: new for new, old in enumerate(kept)}
     used: set[int] = set()
     factors: list[tuple[Node, tuple[int, ...]]] = []
-    for o, ls in zip(product.operands, product.inputs, strict=True):
+    for o, ls in product.factors:
         labels = tuple(names.get(i, i + 1000) for i in ls if i not in dropped)
         used |= set(labels)
         if isinstance(o, Ones):

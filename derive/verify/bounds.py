@@ -224,7 +224,7 @@ def _whole(node: Node) -> bool:
     if isinstance(node, Sum):
         return all(_whole(o) for o in node.operands)
     if isinstance(node, Einsum):
-        for o, ls in zip(node.operands, node.inputs, strict=True):
+        for o, ls in node.factors:
             if isinstance(o, Delta):
                 if not set(ls) <= set(node.output):
                     return False

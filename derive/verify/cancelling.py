@@ -71,9 +71,7 @@ def _pattern(term: Node) -> tuple[Pattern, list[int]]:
     if not isinstance(term, Einsum):
         return [(term, tuple(ends))], ends
     change = {k: -1 - k for k in range(term.order)}
-    return [
-        (o, tuple(change.get(i, i) for i in ls)) for o, ls in zip(term.operands, term.inputs, strict=True)
-    ], ends
+    return [(o, tuple(change.get(i, i) for i in ls)) for o, ls in term.factors], ends
 
 
 def _chosen(terms: Sequence[tuple[Coefficient, Node]]) -> tuple[Coefficient, Node] | None:
@@ -91,7 +89,7 @@ def inverse_of_sum(node: Node) -> Node | None:
     """(T + R)⁻¹ T -> I − (T + R)⁻¹ R, and T (T + R)⁻¹ the same, for one chosen term T"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (inverse, labels) in enumerate(factors):
         if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
             continue
@@ -136,7 +134,7 @@ def reciprocal_of_sum(node: Node) -> Node | None:
     """D^−k D -> D^(1−k) for a product D with sums in it, and (T + R)^−k T -> (T + R)^(1−k) − (T + R)^−k R"""
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (down, labels) in enumerate(factors):
         if not isinstance(down, Apply) or down.op != "power" or len(set(labels)) != len(labels):
             continue

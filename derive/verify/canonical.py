@@ -162,7 +162,7 @@ def matrix_chain(product: Einsum) -> list[tuple[Node, bool]] | None:
     """The factors of a plain matrix product, in order, each with whether it is transposed."""
     if product.order != 2 or any(o.order != 2 for o in product.operands):
         return None
-    rest = list(zip(product.operands, product.inputs, strict=True))
+    rest = list(product.factors)
     at, chain = 0, []
     while rest:
         hits = [k for k, (_, ls) in enumerate(rest) if at in ls]
@@ -227,7 +227,7 @@ def orthogonal_product(node: Node) -> Node | None:
         return swap_last(node.operands[0])
     if not isinstance(node, Einsum):
         return None
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (q, la) in enumerate(factors):
         if "orthogonal" not in q.facts or q.order != 2 or len(set(la)) != 2:
             continue
@@ -298,7 +298,7 @@ def normal_sums(conditions: Mapping[Node, sympy.Expr]) -> Rule:
 def _sum_inside(node: Einsum, total: Einsum, value: sympy.Expr) -> Node | None:
     """A product in which one factor is summed over just the axes of `total`, and nothing else has them."""
     (y,), (own,) = total.operands, total.inputs
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (o, ls) in enumerate(factors):
         if o is not y or len(set(ls)) != len(ls):
             continue

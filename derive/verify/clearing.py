@@ -74,7 +74,7 @@ def _cleared(root: Node) -> Iterator[Node]:
 
 def _factors(term: Node) -> list[tuple[Node, Labels]]:
     if isinstance(term, Einsum):
-        found = list(zip(term.operands, term.inputs, strict=True))
+        found = list(term.factors)
         # An inverse is looked at from both of its sides.
         return found + [(o, ls[::-1]) for o, ls in found if isinstance(o, Apply) and o.op == "inv"]
     own = tuple(range(term.order))

@@ -37,13 +37,10 @@ def spread(part: Node, labels: Labels, whole: Node) -> Node:
 
 def components(node: Einsum) -> list[tuple[Node, Labels]] | None:
     """The factors of a product, those that share a summed axis as one; None where an identity matrix is among them."""
-    if any(
-        isinstance(o, Delta) or len(set(ls)) != len(ls)
-        for o, ls in zip(node.operands, node.inputs, strict=True)
-    ):
+    if any(isinstance(o, Delta) or len(set(ls)) != len(ls) for o, ls in node.factors):
         return None
     groups: list[list[Factor]] = []
-    for o, ls in zip(node.operands, node.inputs, strict=True):
+    for o, ls in node.factors:
         inside = set(ls) - set(node.output)
         joined = [g for g in groups if any(inside & set(other) for _, other in g)]
         groups = [g for g in groups if g not in joined] + [[f for g in joined for f in g] + [(o, ls)]]
@@ -212,7 +209,7 @@ def _along(term: Node, axes: Sequence[int]) -> Node | None:
         return full(tuple(s for k, s in enumerate(term.shape) if k not in axes))
     if not isinstance(term, Einsum):
         return None
-    pairs = list(zip(term.operands, term.inputs, strict=True))
+    pairs = list(term.factors)
     if any(set(ls) & set(axes) and not isinstance(o, Ones) for o, ls in pairs):
         return None
     kept = [i for i in range(term.order) if i not in axes]
@@ -232,7 +229,7 @@ def determinant_of_multiple(node: Node) -> Node | None:
     matrix = node.operands[0]
     if not isinstance(matrix, Einsum):
         return None
-    pairs = list(zip(matrix.operands, matrix.inputs, strict=True))
+    pairs = list(matrix.factors)
     numbers = [o for o, _ in pairs if not o.order]
     rest = [f for f in pairs if f[0].order]
     if not numbers or not rest:
@@ -261,7 +258,7 @@ def determinant_of_update(node: Node) -> Node | None:
     if alpha is None or len(chains) != 1:
         return None
     (c, term), d = chains[0], matrix.shape[0]
-    pairs = list(zip(term.operands, term.inputs, strict=True)) if isinstance(term, Einsum) else []
+    pairs = list(term.factors) if isinstance(term, Einsum) else []
     vectors = [f for f in pairs if f[0].order == 1]
     if (
         len(vectors) == 2

@@ -157,7 +157,7 @@ class Field:
             return np.asarray(total, dtype=object)
         if isinstance(node, Einsum):
             return self.product(
-                [(self._done[o], ls) for o, ls in zip(node.operands, node.inputs, strict=True)],
+                [(self._done[o], ls) for o, ls in node.factors],
                 node.output,
                 node.label_sizes(),
             )
@@ -367,7 +367,7 @@ def _repeated(term: Node) -> tuple[Apply, tuple[int, ...]] | None:
     if isinstance(term, Apply):
         return term, tuple(range(term.order))
     if isinstance(term, Einsum):
-        rigid = [(o, ls) for o, ls in zip(term.operands, term.inputs, strict=True) if not isinstance(o, Ones)]
+        rigid = [(o, ls) for o, ls in term.factors if not isinstance(o, Ones)]
         if len(rigid) == 1 and isinstance(rigid[0][0], Apply):
             labels = rigid[0][1]
             if list(labels) == sorted(set(labels)) and all(i in term.output for i in labels):

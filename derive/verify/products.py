@@ -15,7 +15,7 @@ _MOST = 8  # factors of a product whose pairs are looked at
 
 def of_product(node: Einsum, pool: Sequence[Node]) -> Iterator[Edit]:
     """All slips of one product; `pool` holds what may have been mistaken for a factor."""
-    factors = list(zip(node.operands, node.inputs, strict=True))
+    factors = list(node.factors)
     for k, (o, ls) in enumerate(factors):
         if isinstance(o, Ones | Delta):
             continue
@@ -69,7 +69,7 @@ def _other_axis(node: Einsum, o: Node, ls: Labels, rest: list[Factor]) -> Iterat
         return
     (gone,) = o.summed
     (kept,) = o.output
-    pairs = list(zip(o.operands, o.inputs, strict=True))
+    pairs = list(o.factors)
     sizes = {i: s for operand, labels in pairs for i, s in zip(labels, operand.shape, strict=True)}
     turned = einsum(pairs, (gone,))
     shapes = {i: s for operand, labels in rest for i, s in zip(labels, operand.shape, strict=True)}

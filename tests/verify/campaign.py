@@ -205,7 +205,7 @@ def _slips(node: Node, named: tuple[Variable, ...]) -> Iterator[tuple[str, Node]
         ):
             yield "argument sign", apply(node.op, negate(node.operands[0]), **dict(node.params))
     if isinstance(node, Einsum) and len(node.operands) > 1:
-        factors = list(zip(node.operands, node.inputs, strict=True))
+        factors = list(node.factors)
         for k, (o, ls) in enumerate(factors):
             rest = factors[:k] + factors[k + 1 :]
             if not isinstance(o, Ones | Delta) and set(ls) <= {i for _, other in rest for i in other}:
