@@ -22,10 +22,6 @@ Rule = Callable[[Node], Node | None]
 MINUS = sympy.S.NegativeOne
 
 
-def _is_op(node: Node, op: str) -> bool:
-    return isinstance(node, Apply) and node.op == op
-
-
 def _argument(node: Node, op: str) -> Node | None:
     """The operand when `node` is that operator."""
     return node.operands[0] if isinstance(node, Apply) and node.op == op else None

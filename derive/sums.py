@@ -49,6 +49,19 @@ def negate(node: Node) -> Node:
     return scale(sympy.S.NegativeOne, node)
 
 
+def flat_terms(node: Node) -> list[tuple[Coefficient, Node]]:
+    """The terms of a nested sum with their coefficients."""
+    found: list[tuple[Coefficient, Node]] = []
+    stack: list[tuple[Coefficient, Node]] = [(ONE, node)]
+    while stack:
+        c, n = stack.pop()
+        if isinstance(n, Sum):
+            stack += [(c * k, t) for k, t in reversed(n.terms)]
+        else:
+            found.append((c, n))
+    return found
+
+
 def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
     """The common factor of the coefficients, with the sign of the first."""
     first = coefficients[0]

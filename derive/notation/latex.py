@@ -21,7 +21,6 @@ from .whole_arrays import axis_label, head, picked, stacked
 
 #: 2 𝟏[z > 0], which would read as 21
 _ONE_AFTER_DIGIT = re.compile(r"(\d) (\\mathbf\{1\}\[)")
-_BRACKETS = ("\\left(", "\\right)")
 
 
 def latex(t: Tree) -> str:

@@ -69,7 +69,6 @@ def STEP(x: Any) -> sympy.Expr:
 
 
 _SQRT2 = sympy.sqrt(2)
-_AT_KINK = "0 at 0"
 
 
 def _record(

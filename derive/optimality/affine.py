@@ -29,7 +29,6 @@ from ..node import (
     Labels,
     Node,
     Ones,
-    Sum,
     Variable,
     delta,
     depends_on,
@@ -41,6 +40,7 @@ from ..node import (
 from ..operators import apply
 from ..simplify import expand, simplify
 from ..sizes import ONE
+from ..sums import flat_terms
 from ..verify.proof import proof
 from ..verify.sampling import distinct_sizes, draw
 
@@ -157,19 +157,6 @@ def definite(matrix: Node) -> bool:
             return False
         some = some or strict
     return some
-
-
-def flat_terms(node: Node) -> list[tuple[sympy.Expr, Node]]:
-    """The terms of a nested sum with their coefficients."""
-    found: list[tuple[sympy.Expr, Node]] = []
-    stack: list[tuple[sympy.Expr, Node]] = [(ONE, node)]
-    while stack:
-        c, n = stack.pop()
-        if isinstance(n, Sum):
-            stack += [(c * k, t) for k, t in reversed(n.terms)]
-        else:
-            found.append((c, n))
-    return found
 
 
 def factors_of(node: Node) -> list[Factor]:
@@ -289,4 +276,4 @@ def _diagonal(rest: list[Factor], step: Variable) -> Node:
     return einsum([*rest, *fill, (delta(step.shape[last]), (last, 99))], (*range(last), last, 99))
 
 
-__all__ = ["MINUS", "Affine", "affine", "bare", "definite", "factors_of", "flat_terms", "sum_last"]
+__all__ = ["MINUS", "Affine", "affine", "bare", "definite", "factors_of", "sum_last"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..build import Factor, add, einsum, split_scale
 from ..node import Apply, Labels, Node, Ones, ones
 from ..simplify import expand
-from .affine import factors_of, flat_terms
+from ..sums import flat_terms
+from .affine import factors_of
 
 
 def without_common_factor(slope: Node) -> Node:

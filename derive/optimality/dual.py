@@ -52,7 +52,8 @@ from ..simplify import expand, simplify
 from ..sizes import ONE, check_name
 from ..stable import recognise
 from ..statement.arithmetic import sub
-from .affine import MINUS, factors_of, flat_terms
+from ..sums import flat_terms
+from .affine import MINUS, factors_of
 from .closed_form import closed_form, minimised
 from .inner import Inner, Terms, inner_minimum, narrow, parts
 from .lagrangian import Lagrangian, Relation

@@ -33,7 +33,8 @@ from ..operators.scalar import to_node
 from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..stable import recognise
-from .affine import MINUS, bare, factors_of, flat_terms, sum_last
+from ..sums import flat_terms
+from .affine import MINUS, bare, factors_of, sum_last
 from .case import Case
 from .common import without_common_factor
 from .lagrangian import Condition

@@ -18,7 +18,7 @@ from ..node import Node, Sum, Variable, variable, variables
 from ..simplify import simplify
 from ..sizes import show_shape
 from ..stable import recognise
-from .affine import flat_terms
+from ..sums import flat_terms
 from .lagrangian import MINUS, Condition, Lagrangian
 
 

@@ -16,7 +16,8 @@ from ..operators import apply, rebuild
 from ..simplify import expand, simplify
 from ..sizes import ONE
 from ..stable import recognise
-from .affine import factors_of, flat_terms, sum_last
+from ..sums import flat_terms
+from .affine import factors_of, sum_last
 from .solutions import ClosedForm
 
 

@@ -18,7 +18,8 @@ from ..errors import UnsupportedError
 from ..node import Labels, Node, Variable, delta, depends_on, ones
 from ..operators import apply
 from ..simplify import expand, simplify
-from .affine import MINUS, bare, factors_of, flat_terms
+from ..sums import flat_terms
+from .affine import MINUS, bare, factors_of
 from .case import Case, stationary
 from .solutions import ClosedForm
 

@@ -35,8 +35,9 @@ from ..node import Delta, Einsum, Labels, Node, Ones, Sum, Variable, delta, depe
 from ..operators import rebuild
 from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
+from ..sums import flat_terms
 from ..verify.proof import proof
-from .affine import MINUS, affine, definite, factors_of, flat_terms
+from .affine import MINUS, affine, definite, factors_of
 from .case import Case, orthonormal
 from .solutions import ClosedForm, Eigenvectors, Polar
 

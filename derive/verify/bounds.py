@@ -24,7 +24,9 @@ from math import prod
 import sympy
 
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, topological
-from .modular import DENOMINATOR, EXPONENTIAL, elementwise, logarithmic, pointwise, terms
+from ..sums import flat_terms
+from .exponents import EXPONENTIAL, elementwise, logarithmic, pointwise
+from .modular import DENOMINATOR
 
 Count = Counter[sympy.Expr]
 _SHARED = ("softmax", "logsumexp")  # along axes: one free symbol per remaining index
@@ -147,7 +149,7 @@ class Bounds:
                 own = Counter(operand.shape)
                 compared.append((self.labels[operand], own + own if separate else own))
                 if node.op in _SHARED or node.op in EXPONENTIAL or node.op == "softplus":
-                    compared += [(self.labels[term], own + own) for _, term in terms(operand)]
+                    compared += [(self.labels[term], own + own) for _, term in flat_terms(operand)]
             if node.op in _SHARED:
                 rest = Counter(s for k, s in enumerate(node.operands[0].shape) if k not in node.param("axes"))
                 compared.append((self._logged(node), rest + rest))
@@ -195,7 +197,8 @@ class Bounds:
             if node.op in EXPONENTIAL or node.op in _SHARED or node.op == "softplus":
                 count = prod(lengths.get(s, int(s) if s.is_Integer else 1) for s in node.operands[0].shape)
                 size = sum(
-                    2 * DENOMINATOR * (int(abs(c.as_coeff_Mul()[0])) + 1) for c, _ in terms(node.operands[0])
+                    2 * DENOMINATOR * (int(abs(c.as_coeff_Mul()[0])) + 1)
+                    for c, _ in flat_terms(node.operands[0])
                 )
                 return count * (size + 200 * up), count * (size + 200 * up)
         return 1, 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ..build import einsum, is_zero, power
 from ..node import Apply, Einsum, Labels, Node, Variable, topological
-from .modular import terms
+from ..sums import flat_terms
 from .points import Points
 
 _STEPS = 40  # multiplications tried
@@ -58,7 +58,7 @@ def _all_regular(root: Node) -> bool:
 def _cleared(root: Node) -> Iterator[Node]:
     """The expression times one of its denominators, for each."""
     done: set[tuple[Node, object]] = set()
-    for _, term in terms(root):
+    for _, term in flat_terms(root):
         for factor, labels in _factors(term):
             if not isinstance(factor, Apply) or not all(i < root.order for i in labels[:1]):
                 continue

@@ -14,7 +14,7 @@ are long enough: see `bounds` and the design note on proofs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from math import prod
 from typing import Any
@@ -26,11 +26,11 @@ from ..domains import Array
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Labels, Node, Ones, Sum, Variable, topological
 from ..sizes import ONE
-from .canonical import canonical
+from ..sums import flat_terms
+from .exponents import elementwise, is_local, logarithm, logarithmic, pointwise
 
 #: Exponents of exponentials may have denominators that divide this.
 DENOMINATOR = 5040
-LOGARITHMS = frozenset("log log1p softplus logsumexp".split())
 _LARGEST = 4000  # entries of one array
 _WORK = 3_000_000  # terms of one product
 
@@ -221,11 +221,11 @@ class Field:
 
     def _power_product(self, z: Node, factor: sympy.Expr, kind: str) -> Array:
         found = np.full(self.shape(z), 1, dtype=object)
-        for c, term in terms(z):
+        for c, term in flat_terms(z):
             c = c * factor
             inner = logarithm(c, term) if kind == "exp" else None
             if inner is not None:
-                base = self._integer_power(self._logged(inner[0]), int(c), free=not _local(inner[0]))
+                base = self._integer_power(self._logged(inner[0]), int(c), free=not is_local(inner[0]))
                 axes = [(1 if k not in inner[1] else n) for k, n in enumerate(self.shape(z))]
                 moved = np.broadcast_to(base.reshape(axes), self.shape(z))
             else:
@@ -334,56 +334,6 @@ def _key(a: Array) -> str:
     return blake2b(text.encode(), digest_size=32).hexdigest()
 
 
-def elementwise(node: Apply) -> bool:
-    """Whether every entry of the result depends on the same entry of the operands alone."""
-    from ..operators import Elementwise, lookup
-
-    return isinstance(lookup(node.op), Elementwise)
-
-
-def logarithm(c: sympy.Expr, term: Node) -> tuple[Apply, tuple[int, ...]] | None:
-    """log u or log Σ exp z, with its axes, when `c · term` is a whole multiple of one."""
-    inner = _repeated(term) if c.is_Integer and abs(c) < 100 else None
-    return inner if inner is not None and inner[0].op in LOGARITHMS else None
-
-
-def logarithmic(z: Node) -> Iterable[tuple[int, Apply]]:
-    """The whole multiples of logarithms among the terms of an exponent."""
-    for c, term in terms(z):
-        inner = logarithm(c, term)
-        if inner is not None:
-            yield int(c), inner[0]
-
-
-def _local(node: Apply) -> bool:
-    """Whether u in the node log u depends on one tuple of indices alone, so that its reciprocal is no free symbol."""
-    if node.op == "softplus":
-        return not any(logarithmic(node.operands[0]))
-    return node.op != "logsumexp" and pointwise(node.operands[0])
-
-
-def _repeated(term: Node) -> tuple[Apply, tuple[int, ...]] | None:
-    """(f, its axes) when the term is an operator, perhaps repeated along further axes."""
-    if isinstance(term, Apply):
-        return term, tuple(range(term.order))
-    if isinstance(term, Einsum):
-        rigid = [(o, ls) for o, ls in term.factors if not isinstance(o, Ones)]
-        if len(rigid) == 1 and isinstance(rigid[0][0], Apply):
-            labels = rigid[0][1]
-            if list(labels) == sorted(set(labels)) and all(i in term.output for i in labels):
-                return rigid[0][0], labels
-    return None
-
-
-def terms(node: Node, c: sympy.Expr = ONE) -> Iterable[tuple[sympy.Expr, Node]]:
-    """The terms of nested sums."""
-    if isinstance(node, Sum):
-        for k, inner in node.terms:
-            yield from terms(inner, c * k)
-    else:
-        yield c, node
-
-
 def _of_exp(function: Callable[[Field, int], int], factor: int = 1) -> Callable[[Field, Apply], Array]:
     return lambda f, node: f.rational(node, lambda e: function(f, e) % f.p, factor)
 
@@ -424,28 +374,4 @@ _RULES: dict[str, Callable[[Field, Apply], Array]] = {
     "det": Field.determinant,
     "logdet": Field.determinant,
 }
-#: Rational functions of a free symbol at the same entry: no axis is summed inside, whatever the argument is.
-EXPONENTIAL = frozenset("exp expm1 sigmoid tanh sinh cosh sin cos tan".split())
-
-
-def pointwise(node: Node) -> bool:
-    """Whether no axis of symbolic size is summed in the expression, outside of free symbols."""
-    seen: set[Node] = set()
-    stack = [node]
-    while stack:
-        n = stack.pop()
-        if n in seen:
-            continue
-        seen.add(n)
-        if isinstance(n, Einsum) and any(not n.label_sizes()[i].is_Integer for i in n.summed):
-            return False
-        if isinstance(n, Einsum | Sum) or (isinstance(n, Apply) and n.op == "power"):
-            stack.extend(n.operands)
-        elif isinstance(n, Apply) and n.op == "softmax" and len(n.param("axes")) == n.order:
-            return False  # a true reciprocal of a sum over axes
-        elif isinstance(n, Apply) and n.op in EXPONENTIAL and any(logarithmic(n.operands[0])):
-            return False  # exp(log u) is u, in which axes may be summed
-    return True
-
-
-__all__ = ["EXPONENTIAL", "Field", "Unlucky", "canonical", "elementwise", "pointwise", "terms"]
+__all__ = ["DENOMINATOR", "Field", "Unlucky"]
