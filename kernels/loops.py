@@ -158,7 +158,7 @@ def fused(nest: Nest, scope: Scope) -> list[str]:
     bound = _diagonal(nest, scope)
     out, pad = list(head), ""
     if bound:
-        out += [f"clear({_whole(s, scope)})" for s in nest.statements if s.target in scope.program.used]
+        out += [_cleared(s, scope) for s in nest.statements if s.target in scope.program.used]
     for level in range(depth + 1):
         out += [pad + line for line in lines[level]]
         if level in bound:
@@ -190,12 +190,14 @@ def _diagonal(nest: Nest, scope: Scope) -> dict[int, str]:
     return found
 
 
-def _whole(statement: Statement, scope: Scope) -> str:
-    """The array of a statement, or the block of it at hand."""
+def _cleared(statement: Statement, scope: Scope) -> str:
+    """Zeros in the array of a statement, or in the block of it at hand."""
     item, name = statement.target, scope.names[statement.target]
+    if item in scope.placed and item.row:  # the rows are not neighbours in memory
+        return f"out_{name}[{':, ' * item.row}b:b + m] = 0.0"
     if item in scope.placed:
-        return f"out_{name}[b:b + m]"
-    return name if item.row is None or item.turned else f"{name}[:m]"
+        return f"clear(out_{name}[b:b + m])"
+    return f"clear({name if item.row is None or item.turned else f'{name}[:m]'})"
 
 
 def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> list[str]:

@@ -20,7 +20,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 inner = compiled
-empty = np.empty
 larger, smaller = np.maximum, np.minimum
 exp, expm1, tanh, log, log1p, sqrt = np.exp, np.expm1, np.tanh, np.log, np.log1p, np.sqrt
 sin, cos, tan, sinh, cosh = np.sin, np.cos, np.tan, np.sinh, np.cosh
@@ -29,6 +28,11 @@ asin, acos, atan, asinh, acosh, atanh = (
 )  # fmt: skip
 erf, erfc, lgamma, digamma = _scipy.erf, _scipy.erfc, _scipy.gammaln, _scipy.digamma
 sigmoid = _scipy.expit
+
+
+def empty(shape: Any, dtype: Any) -> Any:
+    """An array that nothing was written to: whoever reads an entry too early gets nan, not what lay there."""
+    return np.full(shape, np.nan) if dtype == np.float64 else np.empty(shape, dtype)
 
 
 def clear(array: Any) -> None:
