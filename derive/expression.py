@@ -144,16 +144,7 @@ class Expression(ArrayMethods):
 
     def _relevant(self, data: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
         """The arrays that occur; those of the statement that dropped out are passed over, others refused."""
-        known = {v.name for v in self._declared} | {s.name for v in self._declared for s in _symbols(v)}
-        kept = {k: a for k, a in data.items() if k in wanted or k not in known}
-        missing = wanted - kept.keys()
-        if not any(v.name in data and {s.name for s in _symbols(v)} & missing for v in self._declared):
-            return kept
-        shown = Binding()
-        for v in (*self._declared, *self._declared):  # twice: a size such as h*d waits for d
-            if v.name in data:
-                shown.learn(v.name, v.shape, np.shape(data[v.name]))
-        return {**{s.name: n for s, n in shown.values.items() if s.name in missing}, **kept}
+        return relevant(self._declared, data, wanted)
 
     # ------------------------------------------------------------ algebra
 
@@ -392,3 +383,21 @@ def merge_arrays(arrays: Mapping[str, Any] | None, more: Mapping[str, Any]) -> d
 
 def _symbols(v: Variable) -> set[sympy.Symbol]:
     return {s for size in v.shape for s in size.free_symbols}
+
+
+def relevant(declared: Iterable[Variable], data: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+    """The data that are wanted, and names that nobody declared, to be refused by whoever takes them.
+
+    Sizes that are wanted and not given are learnt from all declared arrays, those that dropped out among them.
+    """
+    declared = tuple(declared)
+    known = {v.name for v in declared} | {s.name for v in declared for s in _symbols(v)}
+    kept = {k: a for k, a in data.items() if k in wanted or k not in known}
+    missing = wanted - kept.keys()
+    if not any(v.name in data and {s.name for s in _symbols(v)} & missing for v in declared):
+        return kept
+    shown = Binding()
+    for v in (*declared, *declared):  # twice: a size such as h*d waits for d
+        if v.name in data:
+            shown.learn(v.name, v.shape, np.shape(data[v.name]))
+    return {**{s.name: n for s, n in shown.values.items() if s.name in missing}, **kept}

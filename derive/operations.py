@@ -12,7 +12,7 @@ import sympy
 from . import differentiate, notation
 from .build import add
 from .errors import ArgumentError, DeclarationError, DeriveError, SizeError, UnsupportedError
-from .expression import Expression, as_expression, merge_arrays
+from .expression import Expression, as_expression, merge_arrays, relevant
 from .node import Node, Variable, variable
 from .second import second_derivative
 from .sizes import Shape, same_shape, show_shape
@@ -296,7 +296,7 @@ class Compiled:
     def __init__(self, outputs: Mapping[str, Expression], single: bool, backend: str, dtype: Any) -> None:
         self._outputs, self._single, self._backend, self._dtype = dict(outputs), single, backend, dtype
         self._kernels: dict[tuple[str, ...], Any] = {}
-        self._declared = {v.name for e in self._outputs.values() for v in e.declared}
+        self._declared = tuple({v.name: v for e in self._outputs.values() for v in e.declared}.values())
 
     def _kernel(self, unknowns: tuple[str, ...]) -> Any:
         if unknowns not in self._kernels:
@@ -314,9 +314,8 @@ class Compiled:
         return str(self._kernel(()).source)
 
     def _occurring(self, kernel: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Without the arrays of the statement that dropped out of the outputs."""
-        known = set(kernel.variables) | {s.name for s in kernel.symbols}
-        return {k: v for k, v in data.items() if k in known or k not in self._declared}
+        """Without the arrays of the statement that dropped out of the outputs; they tell sizes all the same."""
+        return relevant(self._declared, data, {*kernel.variables, *(s.name for s in kernel.symbols)})
 
     def __call__(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
         """The outputs on these arrays."""
@@ -355,13 +354,34 @@ class Compiled:
         2.0
         """
         data = merge_arrays(arrays, more)
-        names = [v for e in self._outputs.values() for v in e.variables]
-        kernel = self._kernel(tuple(sorted({n for n in names if n not in data})))
+        kernel = self._kernel(tuple(sorted({v.name for v in self._declared if v.name not in data})))
         options = {"threads": threads, "moments": moments, "convert": convert}
-        bound = kernel.bind(self._occurring(kernel, data), **options)
+        given = self._occurring(kernel, data)
+        shown = {s for v in kernel.variables.values() for size in v.shape for s in size.free_symbols}
+        if any(s not in shown and s.name not in given for s in kernel.symbols):
+            bound = self._sized_by_calls(kernel, data, options)
+        else:
+            bound = kernel.bind(given, **options)
         if not self._single:
-            return bound  # type: ignore[no-any-return]
+            return bound
         return lambda mapping=None, /, **unknowns: bound(mapping, **unknowns)["value"]
+
+    def _sized_by_calls(
+        self, kernel: Any, data: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        """The bound kernel where a size is that of an unknown which dropped out: bound once for each size."""
+        known: dict[tuple[Any, ...], Any] = {}
+
+        def call(mapping: Mapping[str, Any] | None = None, /, **unknowns: Any) -> Any:
+            point = merge_arrays(mapping, unknowns)
+            given = self._occurring(kernel, {**data, **point})
+            key = tuple((s.name, given.get(s.name)) for s in kernel.symbols)
+            if key not in known:
+                fixed = {k: a for k, a in given.items() if k not in kernel.unknowns}
+                known[key] = kernel.bind(fixed, **options)
+            return known[key]({u: point[u] for u in kernel.unknowns if u in point})
+
+        return call
 
 
 def state(numpy_function: Callable[..., Any], **shapes: Sequence[Any]) -> Expression:

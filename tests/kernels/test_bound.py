@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from derive.errors import ArgumentError, DataError
+import derive as dv
+from derive.errors import ArgumentError, DataError, SizeError
 from derive.kernels.bound import CHUNK_ROWS, CHUNKS, Bound
 from derive.kernels.compile import compile_nodes
 from derive.kernels.threads import combined, mapped, single_blas_thread
@@ -146,3 +147,17 @@ def test_sum_of_one_part_is_a_copy() -> None:
     part = np.ones(3)
     assert_close(combined([part]), part)
     assert combined([part]) is not part
+
+
+def test_a_size_is_learnt_from_an_unknown_that_dropped_out() -> None:
+    """∇²‖w‖² = 2I has no w in it, but its size is that of w: called, bound, and at another size."""
+    w = dv.vector("w", "d")
+    hessian = dv.hessian(dv.sumsq(w), w)
+    kernel = dv.compile(hessian, backend="numpy")
+    assert kernel(w=np.ones(3)).tolist() == (2 * np.eye(3)).tolist()
+    for bound in (kernel.bind(), kernel.bind(d=2)):
+        assert bound(w=np.ones(2)).tolist() == (2 * np.eye(2)).tolist()
+    several = dv.compile({"H": hessian}, backend="numpy").bind()
+    assert [several(w=np.ones(k))["H"].shape for k in (2, 3)] == [(2, 2), (3, 3)]
+    with pytest.raises(SizeError, match="size d is not bound"):
+        several()
