@@ -13,6 +13,7 @@ import inspect
 import math
 import sys
 import textwrap
+from collections.abc import Collection
 from types import FunctionType, GenericAlias, ModuleType
 from typing import Any, final
 
@@ -38,11 +39,13 @@ class Bundle:
     """Text in the making.
 
     `replaced` maps names to text that takes the place of their source and of all that it mentions, `compiled` names to
-    text that takes the place of the source alone.
+    text that takes the place of the source alone. Functions of numba's machine code have no source; those named in
+    `outside` are left to whoever writes the file, and `called` says which are needed.
     """
 
-    def __init__(self, replaced: dict[str, str] | None = None) -> None:
-        self.replaced = dict(replaced or {})
+    def __init__(self, replaced: dict[str, str] | None = None, outside: Collection[str] = ()) -> None:
+        self.replaced, self.outside = dict(replaced or {}), frozenset(outside)
+        self.called: set[str] = set()
         self.compiled: dict[str, str] = {}
         self.imports: set[str] = set()
         self.constants: dict[str, str] = {}
@@ -89,6 +92,8 @@ class Bundle:
     def _resolve(self, name: str, value: Any) -> None:
         if isinstance(value, ModuleType):
             self._import_module(name, value)
+        elif name in self.outside and getattr(value, "__module__", "").startswith("derive.kernels."):
+            self.called.add(name)
         elif isinstance(
             getattr(value, "py_func", value), FunctionType | type
         ) and value.__module__.startswith("derive."):

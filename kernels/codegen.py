@@ -26,14 +26,14 @@ from .bundle import Bundle
 from .certificate import certify
 from .inline import on_data
 from .kkt import certify_kkt, functions_of
-from .optimizers import METHODS, interior_point, method, proximal_newton, quadratic
+from .optimizers import METHODS, interior_point, method, proximal_newton, quadratic, quadratic_program
 from .optimizers.state import scaled_gradient
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.kernel_texts import Kernels
-from .standalone.library import PLAIN, library_text
+from .standalone.library import LIBRARY, PLAIN, library_text
 from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
 from .standalone.templates import CONSTRAINED, HEADER, NEWTON, PAIRS, QUADRATIC, SEPARABLE, SMOOTH, TABLES
 from .standalone.writing import (
@@ -103,7 +103,7 @@ class _File:
         errors = {
             name: inspect.getsource(getattr(data, name)).rstrip() for name in ("DataError", "SizeError")
         }
-        self.bundle = Bundle(errors)
+        self.bundle = Bundle(errors, outside=LIBRARY)
         self.bundle.add(data.DataError, data.SizeError)
         self.roots: list[str] = []
         self.loop = ""
@@ -279,8 +279,10 @@ class _File:
             running.inside,
             interior_point.Functions,
         )
-        source = self.bundle.parts["solve"]
-        self.bundle.parts["solve"] = source.replace("def solve(", "def interior_point(", 1)
+        source = self.bundle.parts.pop("solve")
+        self.bundle.parts["interior_point"] = source.replace("def solve(", "def interior_point(", 1)
+        if derived.quadratic:
+            self.bundle.add(quadratic_program.solve_program)
 
     # ---------------------------------------------------------------- the text
 
@@ -337,12 +339,13 @@ class _File:
         flags = '{"reassoc", "contract", "arcp", "nsz"}'
         checks = ", boundscheck=True" if self.kernels.checks else ""
         lines = [f'compiled = njit(fastmath={flags}, error_model="numpy", nogil=True, cache=True{checks})']
-        plain = sorted(n for n in self.kernels.used if n in PLAIN)
+        used = self.kernels.used | self.bundle.called
+        plain = sorted(n for n in used if n in PLAIN)
         lines += [f"{name} = math.{name}" for name in plain]
         if self.flat is not None:
             lines += LOOP_DECORATORS
         texts = ["\n".join(lines)]
-        for name in sorted(self.kernels.used - set(plain) - {"compiled"}):
+        for name in sorted(used - set(plain) - {"compiled"}):
             texts.append(library_text(name))
         return "\n\n\n".join(texts)
 
@@ -379,6 +382,7 @@ class _File:
                 multipliers=in_table({v.name: shape_text(v.shape) for v in derived.multipliers}, 8),
                 equality=shapes["equality"],
                 inequality=shapes["inequality"],
+                ways=in_tuple(["solve_program"] * derived.quadratic + ["interior_point"]),
                 linear=derived.linear,
                 quadratic=derived.quadratic,
                 slopes=called("slopes", bool(derived.slopes)),

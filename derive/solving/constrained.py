@@ -152,8 +152,7 @@ class Constrained:
         from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import interior_point as ip
-        from ..kernels.optimizers.quadratic_program import fits
-        from ..kernels.optimizers.quadratic_program import solve as solve_program
+        from ..kernels.optimizers.quadratic_program import solve_program
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
 
@@ -165,8 +164,7 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
-        counts = [sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in shapes.values()]
-        rows = sum(counts)
+        rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
         if layout.size > LARGEST or rows > 2 * LARGEST:
             raise UnsupportedError(
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
@@ -217,12 +215,7 @@ class Constrained:
             try:
                 most = min(settings["max_iterations"], record.most)
                 watched = settings.get("callback") is not None
-                if (
-                    method == "interior-point"
-                    and self.quadratic
-                    and not watched
-                    and fits(layout.size, *counts)
-                ):
+                if method == "interior-point" and self.quadratic and not watched:
                     answer = solve_program(functions, latest[0], watch=watch)
                 if answer is None or answer.status != ip.CONVERGED:
                     answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)

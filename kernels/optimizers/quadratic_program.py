@@ -215,7 +215,7 @@ def convex(H: Array) -> bool:
     return True
 
 
-def solve(
+def solve_program(
     functions: Functions,
     z: Array,
     *,
@@ -223,11 +223,14 @@ def solve(
     max_iterations: int = 60,
     watch: Callable[[int, Array, float, float], bool] | None = None,
 ) -> Answer:
-    """Of a problem with constant Hessian and Jacobians; `LIMIT` where it does not converge."""
+    """Of a problem with constant Hessian and Jacobians; `LIMIT` where it is not for this code or does not converge."""
     v = functions.values(z)
+    none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
+    if not v.finite() or not fits(z.size, v.e.size, v.c.size):
+        return none
     H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
-    if not v.finite() or not np.isfinite(H).all() or not convex(H):
-        return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
+    if not np.isfinite(H).all() or not convex(H):
+        return none
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
     H = np.ascontiguousarray(H)
     found, nu, lam, status, count = program(

@@ -251,19 +251,25 @@ def form_rows_about(matrix, block, centre, m, out):
     "potrf": '''
 @compiled
 def potrf(matrix):
-    """The Cholesky factor in place of the lower triangle; NaN where there is none."""
-    for i in range(matrix.shape[0]):
-        for j in range(i + 1):
-            rest = matrix[i, j]
-            for k in range(j):
-                rest -= matrix[i, k] * matrix[j, k]
-            if i > j:
-                matrix[i, j] = rest / matrix[j, j]
-            elif rest > 0.0:
-                matrix[i, i] = math.sqrt(rest)
-            else:
-                matrix[0, 0] = math.nan
-                return
+    """The Cholesky factor in place of the lower triangle, 64 columns at a time; NaN where there is none."""
+    size = matrix.shape[0]
+    for first in range(0, size, 64):
+        last = min(first + 64, size)
+        if first > 0:
+            left = np.ascontiguousarray(matrix[first:, :first])
+            matrix[first:, first:last] -= np.dot(left, left[: last - first].T)
+        for i in range(first, size):
+            for j in range(first, min(i + 1, last)):
+                rest = matrix[i, j]
+                for k in range(first, j):
+                    rest -= matrix[i, k] * matrix[j, k]
+                if i > j:
+                    matrix[i, j] = rest / matrix[j, j]
+                elif rest > 0.0:
+                    matrix[i, i] = math.sqrt(rest)
+                else:
+                    matrix[0, 0] = math.nan
+                    return
 ''',
     "potri": '''
 @compiled

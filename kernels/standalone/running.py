@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..certificate import Certificate
-from ..optimizers.interior_point import Answer, Functions, polish, snapped
+from ..optimizers.interior_point import CONVERGED, Answer, Functions, polish, snapped
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
 from ..oracle import Layout
 
@@ -127,8 +127,10 @@ def polished(
     return [best[0], best[1]]
 
 
-def inside(functions: Functions, solve: Callable[..., Answer], z: Any, max_time: float | None) -> Any:
-    """The interior point's answer, the message of what ended it early, if anything did."""
+def inside(
+    functions: Functions, ways: tuple[Callable[..., Answer], ...], z: Any, max_time: float | None
+) -> Any:
+    """The answer of the first of these methods that converges, and what ended the run early, if anything did."""
     began = time.perf_counter()
     latest, ended = [z], [""]
 
@@ -139,7 +141,11 @@ def inside(functions: Functions, solve: Callable[..., Answer], z: Any, max_time:
         return bool(ended[0])
 
     try:
-        answer = polish(functions, solve(functions, z, watch=watch))
+        for solve in ways:
+            answer = solve(functions, z, watch=watch)
+            if answer.status == CONVERGED or ended[0]:
+                break
+        answer = polish(functions, answer)
     except KeyboardInterrupt:
         ended[0] = "interrupted; the latest point is kept"
         v = functions.values(latest[0])

@@ -206,7 +206,7 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None
             v = functions.values(z)
             if v.finite() and (not v.e.size or np.abs(v.E).max(axis=1).min() > 0.0):
                 break
-        answer, ended = inside(functions, interior_point, z, max_time)
+        answer, ended = inside(functions, {ways}, z, max_time)
         stated = stated_point(STATEMENT, layout.unpack(answer.z))
         evaluate = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
         value = float(evaluate(stated)["value"])

@@ -213,9 +213,24 @@ def test_every_function_of_kernels_has_a_text() -> None:
     np.testing.assert_allclose(solved @ m, np.ones((2, 3)), rtol=1e-12)
     space["potri"](factor)
     np.testing.assert_allclose(np.tril(factor), np.tril(np.linalg.inv(m)), rtol=1e-12)
+    wide = RNG.standard_normal((70, 80))  # more than one block of columns
+    large = wide @ wide.T + np.eye(70)
+    found = large.copy()
+    space["potrf"](found)
+    np.testing.assert_allclose(np.tril(found), np.linalg.cholesky(large), rtol=1e-9, atol=1e-9)
     broken = -m
     space["potrf"](broken)
     assert np.isnan(broken[0, 0])
+
+
+def test_quadratic_programs_run_a_compiled_loop() -> None:
+    """The file holds Mehrotra's loop, and its BLAS as plain text; without quadratic form the interior point alone."""
+    text = dv.codegen(CASES["equality"])
+    for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
+        assert f"@compiled\ndef {name}(" in text
+    assert "inside(functions, (solve_program, interior_point), z" in text
+    ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
+    assert "solve_program" not in ball
 
 
 def test_what_has_no_file_is_refused() -> None:
