@@ -28,6 +28,7 @@ from .matrices import matrix_functions
 from .parts import block_arrays, faces
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
+from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
 from .tiles import carried, lag_of
@@ -48,7 +49,8 @@ _LIBRARY = (
     "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
     "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner larger "
     "lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs shaped "
-    "sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows"
+    "sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan tanh trigamma turn_rows "
+    "twice_weighted_products weighted_products"
 ).split()
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -318,9 +320,12 @@ class _Module:
         scope.placed = {i for i in sweep.written if i.storage == tuple(range(i.node.order)) and i not in read}
         scope.placed &= {s.target for nest in sweep.nests for s in nest.statements if s.kind == "map"}
         pairs = joined(sweep, self.program, self.dtype)
+        through = chains(sweep, self.program, self.dtype)
+        skipped = pairs.skipped | through.skipped
         for nest in sweep.nests:
-            if (lag is None or not lag.covers(nest)) and nest.statements[0].target not in pairs.skipped:
-                inner += pairs.lines(nest.statements[0], scope) or nest_lines(nest, scope)
+            first = nest.statements[0]
+            if (lag is None or not lag.covers(nest)) and first.target not in skipped:
+                inner += pairs.lines(first, scope) or through.lines(first, scope) or nest_lines(nest, scope)
         for item in sweep.written:
             if item not in scope.placed:
                 inner += self._written(item)

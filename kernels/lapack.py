@@ -58,6 +58,10 @@ class _Matrix:
     by_rows: Any
     distance: Any
 
+    def turned(self, builder: Any) -> _Matrix:
+        """The transposed matrix."""
+        return _Matrix(self.columns, self.rows, self.data, builder.not_(self.by_rows), self.distance)
+
     def strides(self, builder: Any) -> tuple[Any, Any]:
         """From row to row and from column to column, in entries."""
         one = _I(1)
@@ -66,7 +70,8 @@ class _Matrix:
         )
 
 
-def _matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> _Matrix:
+def matrix_of(context: Any, builder: Any, kind: Any, value: Any) -> _Matrix:
+    """A matrix of compiled code as it lies in memory."""
     array = make_array(kind)(context, builder, value)
     rows, columns = cgutils.unpack_tuple(builder, array.shape)
     down, across = cgutils.unpack_tuple(builder, array.strides)
@@ -84,10 +89,16 @@ def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: bool) -> 
 
     A fourth array is a block of rows, the next one of which is fetched from memory meanwhile.
     """
-    real = signature.args[2].dtype
-    left, right, out, *block = (
-        _matrix_of(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
-    )
+    matrices = [
+        matrix_of(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
+    ]
+    product(context, builder, signature.args[2].dtype, matrices, keep)
+    return context.get_dummy_value()
+
+
+def product(context: Any, builder: Any, real: Any, matrices: Sequence[_Matrix], keep: bool) -> None:
+    """The same for matrices as they lie."""
+    left, right, out, *block = matrices
     if real == types.float64 and smallproducts.register():
         sizes = [out.rows, out.columns, left.columns]
         with builder.if_else(smallproducts.suits(builder, *sizes)) as (short, long):
@@ -102,7 +113,6 @@ def _gemm(context: Any, builder: Any, signature: Any, args: Any, keep: bool) -> 
                 _dgemm(context, builder, real, left, right, out, float(keep))
     else:
         _dgemm(context, builder, real, left, right, out, float(keep))
-    return context.get_dummy_value()
 
 
 def _dgemm(
@@ -177,7 +187,7 @@ def _triangle(
     with builder.if_else(smallproducts.triangle_suits(builder, columns, args[1])) as (here, long):
         with here:
             data = [
-                _matrix_of(context, builder, k, a) for k, a in zip(signature.args[3:], args[3:], strict=True)
+                matrix_of(context, builder, k, a) for k, a in zip(signature.args[3:], args[3:], strict=True)
             ]
             arguments = [columns, rows, block.data, target.data]
             arguments += smallproducts.following(builder, *((m.data, m.rows, m.columns) for m in data))

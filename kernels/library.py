@@ -64,3 +64,4 @@ from .special import (
     tan,
     tanh,
 )
+from .weighted import twice_weighted_products, weighted_products

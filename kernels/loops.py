@@ -51,6 +51,19 @@ class Scope:
         self.declare(name, extents, dtype)
         return name
 
+    def turned(self, item: Item) -> str:
+        """A matrix that all blocks meet and that does not grow with the data, transposed before the first of them."""
+        if item not in self.copies:
+            rows, columns = item.node.shape
+            copy = self.scratch([self.size(columns), self.size(rows)])
+            self.declarations += [
+                f"for i0 in range({self.size(columns)}):",
+                f"    for i1 in range({self.size(rows)}):",
+                f"        {copy}[i0, i1] = {self.names[item]}[i1, i0]",
+            ]
+            self.copies[item] = copy
+        return self.copies[item]
+
     def declare_target(self, statement: Statement) -> str:
         """The name of the target, declared unless it is a scalar or lives in `acc`."""
         item = statement.target

@@ -101,6 +101,16 @@ def gemm_add_ahead(left: Any, right: Any, out: Any, rows: Any) -> None:
     gemm_add(left, right, out)
 
 
+def weighted_products(a: Any, b: Any, x: Any, c: Any, work: Any, out: Any) -> None:
+    """out = (x ∘ (a b)) cᵀ."""
+    out[...] = (x * (a @ b)) @ c.T
+
+
+def twice_weighted_products(a: Any, b: Any, x: Any, y: Any, c: Any, work: Any, out: Any) -> None:
+    """out = (x ∘ y ∘ (a b)) cᵀ."""
+    weighted_products(a, b, x * y, c, work, out)
+
+
 def syrk(block: Any, factor: float, out: Any) -> None:
     """out += factor · blockᵀ block; only the lower triangle matters."""
     out += factor * (block.T @ block)

@@ -192,15 +192,7 @@ class _Products:
             return None
         if scope.program.data_size in read.item.node.shape:
             return None  # a copy as long as the data
-        if read.item not in scope.copies:
-            order = (*form.summed, *form.columns)
-            copy = scope.scratch([self._room(i) for i in order])
-            variables = {label: f"i{k}" for k, label in enumerate(order)}
-            value = read_text(read, variables, self.statement.row, scope)
-            scope.declarations += loops(self.statement, order, scope)
-            scope.declarations.append(f"        {copy}[i0, i1] = {value}")
-            scope.copies[read.item] = copy
-        return scope.copies[read.item]
+        return scope.turned(read.item)
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
         found = self._view(self.scope.names[read.item], stored_labels(read), first, second)

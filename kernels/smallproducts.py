@@ -20,7 +20,7 @@ processors with 512-bit vectors; elsewhere, and for products that are large on a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +48,7 @@ _LINE = 64
 _STRIPE = WIDTH * LANES
 
 
-class _Body:
+class Body:
     """A function in the making: arithmetic on whole numbers, loops, vectors."""
 
     def __init__(self, module: ir.Module, name: str, kinds: list[Any], names: str) -> None:
@@ -81,11 +81,15 @@ class _Body:
     def fetch(self) -> None:
         """The next lines of what is wanted later, into the second cache."""
         b, place = self.b, self.b.load(self.given["cursor"])
-        kind = ir.FunctionType(ir.VoidType(), [_BYTES, _W, _W, _W])
-        prefetch = b.module.globals.get("llvm.prefetch.p0") or ir.Function(b.module, kind, "llvm.prefetch.p0")
         with self.v.loop(_I(0), self.given["per"]) as k:
-            b.call(prefetch, [b.gep(place, [b.mul(k, _I(_LINE))]), _W(0), _W(2), _W(1)])
+            self.prefetch(b.gep(place, [b.mul(k, _I(_LINE))]))
         b.store(b.gep(place, [b.mul(self.given["per"], _I(_LINE))]), self.given["cursor"])
+
+    def prefetch(self, place: Any) -> None:
+        """The line at a place, into the second cache; there need not be such a place."""
+        b, kind = self.b, ir.FunctionType(ir.VoidType(), [_BYTES, _W, _W, _W])
+        function = b.module.globals.get("llvm.prefetch.p0") or ir.Function(b.module, kind, "llvm.prefetch.p0")
+        b.call(function, [b.bitcast(place, _BYTES), _W(0), _W(2), _W(1)])
 
     def cases(self, count: Any, most: int, body: Callable[[int], None]) -> None:
         """body(count) for each count from 1 to the most, as far as it is the one at hand."""
@@ -125,7 +129,7 @@ class _Body:
 
 def _outer(module: ir.Module) -> Any:
     """c[i·rc + j·cc] (+)= Σ_k a[i·ra + k·ca] b[k·rb + j] for a stripe of at most 24 columns j."""
-    f = _Body(
+    f = Body(
         module,
         "outer",
         [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B, _C, _I],
@@ -181,7 +185,7 @@ def _outer(module: ir.Module) -> Any:
 
 def _dot(module: ir.Module) -> Any:
     """c[i·rc + j] (+)= Σ_k a[i·ra + k] b[j·cb + k]."""
-    f = _Body(
+    f = Body(
         module, "dot", [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B, _C, _I], "m n k a ra b cb c rc add cursor per"
     )
     b, v, g = f.b, f.v, f.given
@@ -235,7 +239,7 @@ def _dot(module: ir.Module) -> Any:
 
 def _pack(module: ir.Module) -> Any:
     """to[i·width + j] = given[i·rows + j·columns] for i < m, j < n."""
-    f = _Body(module, "pack", [_I] * 2 + [_P, _I, _I, _P, _I], "m n given rows columns to width")
+    f = Body(module, "pack", [_I] * 2 + [_P, _I, _I, _P, _I], "m n given rows columns to width")
     b, v, g = f.b, f.v, f.given
     with v.loop(_I(0), g["n"]) as j, v.loop(_I(0), g["m"]) as i:
         value = b.load(f.at(g["given"], b.mul(i, g["rows"]), b.mul(j, g["columns"])))
@@ -248,7 +252,7 @@ def _driver(module: ir.Module) -> Any:
     """Which way costs least, in multiply-adds of vectors; then stripes of columns, and sweeps of summed entries."""
     outer, dot, pack = _outer(module), _dot(module), _pack(module)
     names = "m n k a ra ca b rb cb c rc add ahead lines"
-    f = _Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B, _BYTES, _I], names)
+    f = Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B, _BYTES, _I], names)
     b, v, g = f.b, f.v, f.given
     m, n, k, add = g["m"], g["n"], g["k"], g["add"]
     room = b.alloca(_D, _I(DEPTH * _STRIPE))
@@ -321,7 +325,7 @@ def _triangle(module: ir.Module, outer: Any) -> None:
 
     Of the other triangle what lies in a stripe's first rows is added to as well.
     """
-    f = _Body(module, TRIANGLE, [_I, _I, _P, _P, _BYTES, _I], "n k a c ahead lines")
+    f = Body(module, TRIANGLE, [_I, _I, _P, _P, _BYTES, _I], "n k a c ahead lines")
     b, v, g = f.b, f.v, f.given
     n, k = g["n"], g["k"]
     cursor = b.alloca(_BYTES)
@@ -375,8 +379,12 @@ def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:
 
 
 def _object() -> bytes:
+    return translated(_module())
+
+
+def translated(module: Any) -> bytes:
     """Machine code. The text above leaves nothing for passes over it to find, so there are none."""
-    parsed = llvm.parse_assembly(_module())
+    parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     return bytes(_machine().emit_object(parsed))
 
@@ -389,7 +397,12 @@ def _machine() -> Any:
 
 @lru_cache(maxsize=1)
 def register() -> bool:
-    """The code under its name for compiled kernels; False where vectors are too short for it."""
+    """The code under its names for compiled kernels; False where vectors are too short for it."""
+    return load("products", _object, (NAME, TRIANGLE))
+
+
+def load(name: str, make: Callable[[], bytes], functions: Sequence[str]) -> bool:
+    """Machine code from the cache, or made, and the names of its functions; False where vectors are too short."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features()
@@ -397,10 +410,10 @@ def register() -> bool:
         return False
     empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
     engine = llvm.create_mcjit_compiler(empty, _machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code("products", _object)))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code(name, make)))
     engine.finalize_object()
-    for name in (NAME, TRIANGLE):
-        llvm.add_symbol(name, engine.get_function_address(name))
+    for function in functions:
+        llvm.add_symbol(function, engine.get_function_address(function))
     _engines.append(engine)
     return True
 

@@ -103,6 +103,26 @@ def gemm_add_ahead(left, right, out, rows):
     """out += left · right; nothing is fetched here."""
     out += np.dot(left, right)
 ''',
+    "weighted_products": '''
+@compiled
+def weighted_products(a, b, x, c, work, out):
+    """out = (x ∘ (a b)) cᵀ."""
+    work[:, :] = np.dot(a, b)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            work[i, j] *= x[i, j]
+    out[:, :] = np.dot(work, c.T)
+''',
+    "twice_weighted_products": '''
+@compiled
+def twice_weighted_products(a, b, x, y, c, work, out):
+    """out = (x ∘ y ∘ (a b)) cᵀ."""
+    work[:, :] = np.dot(a, b)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            work[i, j] *= x[i, j] * y[i, j]
+    out[:, :] = np.dot(work, c.T)
+''',
     "full_width": '''
 @compiled
 def full_width():
