@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .apart import apart as compiled
 from .apart import inner
 from .arrays import accumulate, assign, clear, empty, shaped, take
@@ -64,4 +66,12 @@ from .special import (
     tan,
     tanh,
 )
-from .weighted import twice_weighted_products, weighted_products
+
+
+def __getattr__(name: str) -> Any:
+    """Names whose machine code takes time to make, for the kernels that call them."""
+    if name not in ("weighted_products", "twice_weighted_products"):
+        raise AttributeError(name)
+    from . import weighted
+
+    return getattr(weighted, name)

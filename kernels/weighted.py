@@ -164,3 +164,6 @@ def _scale(builder: Any, matrices: Sequence[Any]) -> None:
             places = [builder.gep(start, [columns.index]) for start in starts]
             z, *others = (builder.load(place) for place in places)
             builder.store(builder.fmul(z, reduce(builder.fmul, others)), places[0])
+
+
+register()  # before code from the cache is loaded that calls it

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numba import njit
@@ -88,3 +92,19 @@ def test_the_text_of_the_kernel_holds_one_call():
         texts.append(bound.kernel.source)
     assert "twice_weighted_products(" in texts[0] and "gemm" not in texts[0]
     assert "weighted_products" not in texts[1] and "gemm" in texts[1]
+
+
+def test_kernels_from_the_cache_find_the_code(tmp_path):
+    """A new process that compiles nothing itself has the function under its name before it loads who calls it."""
+    script = (
+        "import numpy as np, derive as dv\n"
+        f"f = dv.parse('sumsq(M * (T - U @ V.T))', variables={SHAPES!r})\n"
+        "h = dv.compile(dv.hvp(f, 'U', dv.tensor('t', 'm', 'k')))\n"
+        "print(h(M=np.ones((4, 3)), V=np.ones((3, 2)), t=np.ones((4, 2))).sum())\n"
+    )
+    environment = {**os.environ, "DERIVE_CACHE": str(tmp_path / "cache")}
+    for _ in range(2):
+        made = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert made.stdout.strip() == "96.0", made.stderr
