@@ -16,6 +16,7 @@ import sympy
 from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
 from .node import Apply, Einsum, Node, Sum, transform
 from .operators import apply, rebuild
+from .shifting import exponential_over_sum, log_of_exponential_factor, log_of_sum_of_exponentials
 from .sizes import ONE
 
 Rule = Callable[[Node], Node | None]
@@ -228,6 +229,7 @@ RECOGNISE: tuple[Rule, ...] = (
     log_of_softmax,
     log_sum_exp,
     log_of_determinant,
+    log_of_exponential_factor,
     reciprocal_one_plus_exp,
     exp_times_sigmoid,
     exp_over_sum,
@@ -239,6 +241,8 @@ NUMERIC: tuple[Rule, ...] = (
     one_minus_tanh_squared,
     exp_minus_one,
     log_one_plus,
+    log_of_sum_of_exponentials,
+    exponential_over_sum,
 )
 
 

@@ -50,6 +50,7 @@ LAYERS = [
     "factors",
     "build",
     "operators",
+    "shifting",
     "stable",
     "evaluate",
     "identities",
@@ -92,7 +93,7 @@ FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.spl
 
 # The numeric core receives ready expressions and knows nothing of how they came about.
 CORE_MAY_IMPORT = {
-    *"errors limits files sizes node domains sums factors build operators stable evaluate".split(),
+    *"errors limits files sizes node domains sums factors build operators shifting stable evaluate".split(),
     *CORE.split(),
 }
 

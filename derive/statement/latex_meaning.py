@@ -111,6 +111,9 @@ class Meaning(Powers):
                 and value.kind != "scalar"
                 and is_number(tree.args[k - 1])
             ):
+                if "pi" in self.picked:  # beside π_k, 2π is the number
+                    values[k] = Value(number(sympy.pi), "scalar")
+                    continue
                 raise AmbiguityError(
                     "`\\pi` is declared: is it the variable, or the number 3.14…?",
                     (

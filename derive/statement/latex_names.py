@@ -193,7 +193,8 @@ class Names:
                 tails.add("".join([words[0], *("_" + w for w in words[1:])]))
             elif len(words) == 1 and base + words[0] not in GREEK and len(base) == 1:
                 tails.add(words[0])
-            found += [base + tail for tail in sorted(tails) if base + tail in self.variables]
+            spelled = [base + tail for tail in sorted(tails)]
+            found += [s for s in spelled if s in self.variables or s in self.sizes]
         return found[0] if found else None
 
     def unknown(self, name: Name, text: str, position: int) -> UnknownNameError:

@@ -1,0 +1,222 @@
+"""Sums of exponentials in which every exponential is taken relative to the largest.
+
+    log Σ_k c_k exp z_k         =  m + log Σ_k c_k exp(z_k − m),                 m = max_k z_k
+    exp z_k / Σ_j c_j exp z_j   =  exp(z_k − m) / Σ_j c_j exp(z_j − m)
+
+for weights c of any sign. Without it, all densities of a mixture are 0 at a point far from its centres: the
+logarithm is −∞ and the gradient 0/0, though both are ordinary numbers.
+
+The second line is a case of a rule about degrees. Where all exponentials are multiplied by exp(−m), a product of
+them is multiplied by exp(−m) as often as its degree in them says; if that is 0, nothing happens to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import sympy
+
+from .build import add, einsum, full, power, scale, split_power, split_scale
+from .node import Apply, Einsum, Node, Sum, ones
+from .operators import apply
+from .sizes import ONE, ZERO, Size
+
+MINUS = sympy.S.NegativeOne
+#: Stands for the largest of exponents that are all −∞, so that exp(−∞ − m) is 0.
+_LEAST = sympy.Integer(-(2**1000))
+
+Labels = tuple[int, ...]
+
+
+class Part(NamedTuple):
+    """An exponential, the axes of it along which m stands, and exp(z − m)."""
+
+    exponential: Node
+    rows: Labels
+    instead: Node
+
+
+class Shift(NamedTuple):
+    """The largest exponent of a sum of exponentials, the axes of the sum along which it stands, the exponentials."""
+
+    m: Node
+    along: Labels
+    parts: tuple[Part, ...]
+
+
+class Shifted(NamedTuple):
+    """A product with exp(z − m) instead of exp z: it is exp(m)^degree times that, m standing along `rows`."""
+
+    degree: sympy.Expr
+    rows: Labels
+    node: Node
+
+
+# ---------------------------------------------------------------- the largest exponent
+
+
+def shift_of(total: Node) -> Shift | None:
+    """What to take off the exponents of a sum of exponentials, where it is one and nothing is taken off yet.
+
+    Either one product, summed over axes of its exponential, or several, whose exponentials stand along all axes.
+    """
+    terms = total.terms if isinstance(total, Sum) else ((ONE, total),)
+    if not terms:
+        return None
+    several = len(terms) > 1
+    found: list[tuple[Node, tuple[int | None, ...]]] = []
+    for _, term in terms:
+        for exponential, axes in _exponentials(term):
+            kept = [k for k in axes if k is not None]
+            enough = len(kept) == total.order if several else len(kept) < len(axes)
+            if enough and len(set(kept)) == len(kept) and not _is_relative(exponential.operands[0]):
+                found.append((exponential, axes))
+                break
+        else:
+            return None
+    along = tuple(range(total.order)) if several else tuple(k for k in found[0][1] if k is not None)
+    largest: Node | None = None
+    for exponential, axes in found:
+        most = exponential.operands[0]
+        summed = tuple(a for a, k in enumerate(axes) if k is None)
+        if summed:
+            most = apply("max", most, axes=summed)
+        most = einsum([(most, tuple(k for k in axes if k is not None))], along)
+        largest = most if largest is None else apply("maximum", largest, most)
+    if largest is None:
+        return None
+    m = apply("maximum", largest, scale(_LEAST, full(largest.shape)))
+    parts = []
+    for exponential, axes in dict(found).items():
+        z, rows = exponential.operands[0], tuple(axes.index(k) for k in along)
+        off = _spread(m, rows, range(z.order), z.shape)
+        parts.append(Part(exponential, rows, apply("exp", add([(ONE, z), (MINUS, off)]))))
+    return Shift(m, along, tuple(parts))
+
+
+def _exponentials(node: Node) -> Iterator[tuple[Node, tuple[int | None, ...]]]:
+    """The exponentials among the factors of a product, and where their axes are in it; None: summed over."""
+    if isinstance(node, Apply) and node.op == "exp":
+        yield node, tuple(range(node.order))
+    if not isinstance(node, Einsum):
+        return
+    for factor, labels in node.factors:
+        for exponential, axes in _exponentials(factor):
+            along = (None if k is None else labels[k] for k in axes)
+            yield exponential, tuple(node.output.index(i) if i in node.output else None for i in along)
+
+
+def _is_relative(z: Node) -> bool:
+    """Whether a largest entry has been taken off."""
+    parts = [core for _, core in z.terms] if isinstance(z, Sum) else []
+    inner = [f for part in parts for f in (part.operands if isinstance(part, Einsum) else (part,))]
+    return any(isinstance(f, Apply) and f.op in ("max", "maximum") for f in inner)
+
+
+def _spread(node: Node, labels: Labels, output: Sequence[int], shape: Sequence[Size]) -> Node:
+    """An array with these labels repeated along the axes of `output` that it lacks."""
+    missing = [(ones((size,)), (i,)) for i, size in zip(output, shape, strict=True) if i not in labels]
+    return einsum([(node, labels), *missing], tuple(output))
+
+
+# ---------------------------------------------------------------- degrees
+
+
+def shifted(node: Node, shift: Shift, done: dict[Node, Shifted] | None = None) -> Shifted:
+    """The node with exp(z − m) instead of exp z, and its degree; what has no degree stays, and counts as 0."""
+    done = {} if done is None else done
+    if node not in done:
+        done[node] = _shifted(node, shift, done) or Shifted(ZERO, (), node)
+    return done[node]
+
+
+def _shifted(node: Node, shift: Shift, done: dict[Node, Shifted]) -> Shifted | None:
+    for part in shift.parts:
+        if node is part.exponential:
+            return Shifted(ONE, part.rows, part.instead)
+    base, exponent = split_power(node)
+    if base is not node:
+        inside = shifted(base, shift, done)
+        return Shifted(exponent * inside.degree, inside.rows, power(inside.node, exponent))
+    if isinstance(node, Sum):
+        terms = [(c, shifted(term, shift, done)) for c, term in node.terms]
+        kinds = {(term.degree, term.rows if term.degree != 0 else ()) for _, term in terms}
+        if len(kinds) != 1:
+            return None
+        ((degree, rows),) = kinds
+        return Shifted(degree, rows, add([(c, term.node) for c, term in terms], node.shape))
+    if isinstance(node, Einsum):
+        factors = [(shifted(factor, shift, done), labels) for factor, labels in node.factors]
+        places = {tuple(labels[k] for k in f.rows) for f, labels in factors if f.degree != 0}
+        degree = sum((f.degree for f, _ in factors), ZERO)
+        if len(places) > 1:
+            return None
+        (place,) = places or {()}
+        if degree != 0 and not set(place) <= set(node.output):
+            return None
+        where = tuple(node.output.index(i) for i in place) if degree != 0 else ()
+        return Shifted(degree, where, einsum([(f.node, labels) for f, labels in factors], node.output))
+    return None
+
+
+# ---------------------------------------------------------------- rules
+
+
+def _argument_of_log(node: Node) -> tuple[sympy.Expr, Node] | None:
+    """`(c, a)` when the node is log(c a)."""
+    return split_scale(node.operands[0]) if isinstance(node, Apply) and node.op == "log" else None
+
+
+def log_of_exponential_factor(node: Node) -> Node | None:
+    """log(exp(z) a) -> z + log a, where z stands along all or some axes of the product"""
+    c, core = _argument_of_log(node) or (ONE, node)
+    for exponential, axes in _exponentials(core) if isinstance(core, Einsum) and core is not node else ():
+        along = tuple(k for k in axes if k is not None)
+        if len(set(along)) < len(axes):
+            continue
+        z, rows = exponential.operands[0], tuple(range(exponential.order))
+        found = shifted(core, Shift(z, along, (Part(exponential, rows, full(z.shape)),)))
+        if found.degree == 1 and found.rows == along:
+            below = apply("log", scale(c, found.node))
+            return add([(ONE, _spread(z, along, range(core.order), core.shape)), (ONE, below)])
+    return None
+
+
+def log_of_sum_of_exponentials(node: Node) -> Node | None:
+    """log Σ c exp z -> m + log Σ c exp(z − m)"""
+    c, core = _argument_of_log(node) or (ONE, node)
+    shift = shift_of(core) if core is not node else None
+    if shift is None:
+        return None
+    found = shifted(core, shift)
+    if found.degree != 1 or found.rows != shift.along:
+        return None
+    m = _spread(shift.m, shift.along, range(core.order), core.shape)
+    return add([(ONE, m), (ONE, apply("log", scale(c, found.node)))])
+
+
+def exponential_over_sum(node: Node) -> Node | None:
+    """exp(z) / Σ c exp z -> exp(z − m) / Σ c exp(z − m), and whatever else has degree 0"""
+    if not isinstance(node, Einsum):
+        return None
+    for total in _divisors(node):
+        shift = shift_of(total)
+        if shift is not None:
+            found = shifted(node, shift)
+            if found.degree == 0 and found.node is not node:
+                return found.node
+    return None
+
+
+def _divisors(node: Node) -> Iterator[Node]:
+    """What is divided by in a product, also in products and sums within it."""
+    seen, waiting = {node}, [node]
+    while waiting:
+        for part in waiting.pop().operands:
+            base, exponent = split_power(part)
+            if exponent.is_negative and base not in seen:
+                yield base
+            if part not in seen and isinstance(part, Einsum | Sum):
+                waiting.append(part)
+            seen |= {part, base}
