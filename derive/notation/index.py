@@ -13,7 +13,7 @@ import sympy
 from ..operators import REGISTRY, Elementwise
 from ..sizes import ONE, is_negative
 from .names import latex_name
-from .numerals import number_text
+from .numerals import latex_number, number_text
 from .tree import Tree, make, parts
 from .whole_arrays import head
 
@@ -77,9 +77,7 @@ class _Writer:
     def number(self, value: sympy.Expr) -> str:
         if self.plain:
             return number_text(value)
-        from .latex import number
-
-        return number(value)
+        return latex_number(value)
 
     def bracket(self, text: str) -> str:
         tall = not self.plain and ("\\frac" in text or "\\sum" in text)

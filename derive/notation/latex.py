@@ -16,6 +16,7 @@ from . import index
 from .costs import ATOM, POWER, PRODUCT, SUM, quotient
 from .makers import mul, transpose
 from .names import latex_name
+from .numerals import latex_number as number
 from .tree import Tree, make, parts, rendering
 from .whole_arrays import axis_label, head, picked, stacked
 
@@ -28,12 +29,6 @@ def latex(t: Tree) -> str:
     if index.needed(t):
         return index.latex(t)
     return _ONE_AFTER_DIGIT.sub(r"\1 \\, \2", _write(t))
-
-
-def number(value: sympy.Expr) -> str:
-    """A coefficient in LaTeX."""
-    names = {s: latex_name(s.name) for s in value.free_symbols}
-    return str(sympy.latex(value, symbol_names=names))
 
 
 def bracket(text: str) -> str:

@@ -157,7 +157,10 @@ def _sum(node: Sum, operands: list[Tree]) -> Tree:
 
 def _algebraic(t: Tree) -> bool:
     """Whether a term of a sum belongs to matrix algebra rather than to elementwise arithmetic."""
-    return any(x.op in ("eye", "outer", "diag", "T") for x in parts(t)[1])
+    return any(
+        x.op in ("eye", "diag", "T") or (x.op == "outer" and all(a.op != "ones" for a in x.args))
+        for x in parts(t)[1]
+    )
 
 
 def scaled(c: sympy.Expr, tree: Tree) -> Tree:

@@ -9,6 +9,7 @@ import sympy
 
 from ..errors import UnsupportedError
 from ..sizes import is_negative
+from .names import latex_name
 
 _TOKEN = re.compile(r"\.T\b|\*\*|[A-Za-z_]\w*|\d+\.?\d*(?:e-?\d+)?|\S")
 #: What the language calls the functions of SymPy that coefficients can hold.
@@ -36,9 +37,20 @@ class arctan(sympy.Function):  # type: ignore[misc]
         return sympy.atan(self.args[0])._eval_evalf(precision)
 
 
+_UPRIGHT_PI = sympy.Dummy("pi", positive=True)
+
+
 def without_pi(value: sympy.Expr) -> sympy.Expr:
     """π as 4 arctan(1), for expressions in which `pi` is the name of a variable or size."""
     return value.subs(sympy.pi, 4 * arctan(sympy.S.One)) if value.has(sympy.pi) else value
+
+
+def latex_number(value: sympy.Expr) -> str:
+    """A coefficient in LaTeX; π upright where `pi` is the name of a variable or size."""
+    if value.has(arctan):
+        value = value.subs(arctan(sympy.S.One), _UPRIGHT_PI / 4)
+    names = {s: latex_name(s.name) for s in value.free_symbols - {_UPRIGHT_PI}}
+    return str(sympy.latex(value, symbol_names={**names, _UPRIGHT_PI: "\\mathrm{\\pi}"}))
 
 
 def count(text: str) -> int:

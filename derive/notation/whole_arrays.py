@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy
 
-from .names import latex_name
+from .numerals import latex_number
 from .tree import Tree
 
 Write = Callable[[Tree], str]
@@ -43,7 +43,7 @@ def head(t: Tree) -> str | None:
         case "tril":
             return _head("\\operatorname{tril}", _listed(given.get("k") or None))
         case "reshape":
-            sizes = " \\times ".join(_number(a.data) for a in t.args[1:])
+            sizes = " \\times ".join(latex_number(a.data) for a in t.args[1:])
             return _head("\\operatorname{reshape}", sizes)
         case "place":
             entries = ", ".join(value.text for key, value in settings if hasattr(value, "text"))
@@ -76,9 +76,5 @@ def _head(name: str, below: str, turned: bool = False) -> str:
 
 def _listed(*values: object) -> str:
     return ", ".join(
-        _number(v) if isinstance(v, sympy.Expr) else str(v) for v in values if v is not None and v != ""
+        latex_number(v) if isinstance(v, sympy.Expr) else str(v) for v in values if v is not None and v != ""
     )
-
-
-def _number(value: sympy.Expr) -> str:
-    return str(sympy.latex(value, symbol_names={s: latex_name(s.name) for s in value.free_symbols}))

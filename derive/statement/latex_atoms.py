@@ -8,6 +8,7 @@ from typing import NoReturn
 import sympy
 
 from ..errors import AmbiguityError, LimitError, ParseError
+from . import latex_densities
 from .latex_conditions import Conditions
 from .latex_names import ACCENTS, GREEK, STYLES, Label, Name, Names
 from .latex_tokens import Token
@@ -166,6 +167,12 @@ class Atoms(Conditions):
     def styled(self, token: Token) -> Tree:
         """`\\mathbf W`: the letter itself; `\\mathbf 1` and `\\mathbb 1` are the vector of ones."""
         inner = self.argument()
+        if latex_densities.begins(token, inner) and (
+            found := self.density(token.start, latex_densities.separator(self.tokens, self.index))
+        ):
+            return found
+        if token.value == "mathrm" and inner.kind == "name" and inner.data == Name("pi"):
+            return Tree("number", (), sympy.pi, token.start, inner.end)  # upright: the number
         blackboard = token.value in ("mathbb", "mathds", "mathbbm")
         one = is_number(inner) and inner.data == 1
         if (one or (inner.kind == "name" and inner.data == Name("I"))) and self.indicator_follows():
@@ -181,6 +188,31 @@ class Atoms(Conditions):
         if inner.kind == "group" and inner.data == "brace":
             inner = inner.args[0]
         return Tree(inner.kind, inner.args, inner.data, token.start, inner.end)
+
+    def density(self, start: int, middle: int | None) -> Tree | None:
+        """`(x \\mid \\mu, \\Sigma)` with the token in the middle at that place; None where there is none."""
+        if middle is None:
+            return None
+        bar = self.tokens[middle]
+        self.tokens[middle] = Token(
+            "bar", "|", bar.start, bar.end
+        )  # closes x, as an absolute value is closed
+        opened = self.next()
+        self.closing.append("|")
+        x = self.expression()
+        self.closing.pop()
+        if self.index != middle:
+            self.stray()
+        self.tokens[self.index] = Token("open", opened.value, bar.start, bar.end)
+        args = self.bracketed()
+        if len(args) != 2:
+            raise ParseError(
+                "a normal density has a mean and a variance",
+                self.text,
+                start,
+                "\\mathcal N(x \\mid \\mu, \\Sigma)",
+            )
+        return Tree("density", (x, *args), None, start, self.tokens[self.index - 1].end)
 
     def bracketed(self) -> tuple[Tree, ...]:
         """`( a, b, … )` with any bracket; the closing one must match."""

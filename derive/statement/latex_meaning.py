@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..sizes import Size, same_size
 from . import arithmetic as ar
+from . import latex_densities as ld
 from . import latex_functions as lf
 from . import latex_values as lv
 from .latex_names import Name
@@ -47,6 +48,12 @@ class Meaning(Powers):
     def _plus(self, tree: Tree) -> Value:
 
         return lf.call(Called("relu"), [self.value(tree.args[0])], [self.spelled(tree.args[0])])
+
+    def _density(self, tree: Tree) -> Value:
+        return ld.normal(*(self.value(a) for a in tree.args))
+
+    def _factorial(self, tree: Tree) -> Value:
+        return ld.factorial(self.value(tree.args[0]))
 
     def _abs(self, tree: Tree) -> Value:
         return lf.bars(self.value(tree.args[0]), self.spelled(tree.args[0]))

@@ -225,7 +225,22 @@ class Scripts(ABC):
                 kind, mark = "power", "odot"
             args = (found,) if tree is None else (found, tree)
             found = Tree(kind, args, mark, base.start, stop)
-        return found
+        return self.factorial(found, bool(above))
+
+    def factorial(self, base: Tree, raised: bool) -> Tree:
+        """`y_i!`; beside a power brackets say of what."""
+        token = self.token
+        if token is None or token.kind != "!":
+            return base
+        self.next()
+        if raised or base.kind == "number" or (self.token is not None and self.token.kind in ("^", "_", "!")):
+            raise ParseError(
+                "a factorial beside another sign",
+                self.text,
+                token.start,
+                "put brackets: (x!)^2; write numbers out",
+            )
+        return Tree("factorial", (base,), None, base.start, token.end)
 
     def weight(self) -> Tree | None:
         """The matrix in the subscript of a norm, as in \\|v\\|_{\\Sigma^{-1}}; None for a number, F, ∞, *."""

@@ -36,6 +36,8 @@ class Tree:
     indicator   the signs                     the sides of a comparison
     cases                                     values and conditions in turn
     plus                                      the content of ( … )_+
+    factorial                                 what stands before `!`
+    density                                   the point, mean and covariance of a normal density
     """
 
     kind: str
@@ -118,7 +120,7 @@ def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
 
 def is_open(tree: Tree) -> bool:
     """Whether a tree is a number, or a name with scripts: what a function without brackets goes on reading."""
-    while tree.kind in ("sub", "power", "T", "invT", "prime"):
+    while tree.kind in ("sub", "power", "T", "invT", "prime", "factorial"):
         tree = tree.args[0]
     return tree.kind in ("number", "name", "declared", "ones")
 
