@@ -256,7 +256,7 @@ def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
 
 
 def compile(
-    outputs: Expression | Mapping[str, Expression],
+    outputs: Expression | Mapping[str, Expression] | Sequence[Sequence[Expression]],
     *,
     backend: str = "numba",
     dtype: Any = np.float64,
@@ -267,7 +267,8 @@ def compile(
     One expression gives a kernel that returns its value; a mapping gives one that returns a dict.
     `backend` is "numba", or "numpy" for the interpreter; `dtype` float64 or float32.
     `structured=True` is for one Hessian: the result has `kind`, `dense()`, `diagonal()`, `@` and `solve`, and entries
-    that are zero by structure are neither computed nor stored.
+    that are zero by structure are neither computed nor stored. Of several unknowns it takes the table of blocks that
+    `hessian` gives; the result has the blocks (`H[0, 1]`), `dense()` as one matrix, and `@` on a list of arrays.
 
     >>> import derive as dv
     >>> w = dv.vector("w", "d")
@@ -277,16 +278,31 @@ def compile(
     >>> H = dv.compile(dv.hessian(dv.sum(dv.exp(w)), "w"), backend="numpy", structured=True)
     >>> H(w=[0.0, 0.0]).kind
     'diagonal'
+    >>> U, V = dv.vector("U", "m"), dv.vector("V", "n")
+    >>> table = dv.hessian(dv.sum(U) * dv.sumsq(V), [U, V])
+    >>> dv.compile(table, backend="numpy", structured=True)(U=[1.0], V=[2.0, 3.0]).dense()
+    array([[0., 4., 6.],
+           [4., 2., 0.],
+           [6., 0., 2.]])
     """
     if structured:
-        from .kernels.structured import StructuredKernel
+        from .kernels.structured_kernel import StructuredKernel
 
-        if not isinstance(outputs, Expression):
-            raise ArgumentError("structured=True takes one Hessian, not several expressions")
-        return StructuredKernel(recognise(outputs.node), outputs.declared, backend, dtype)
+        table = [[outputs]] if isinstance(outputs, Expression) else outputs
+        if not isinstance(table, list | tuple) or not all(isinstance(row, list | tuple) for row in table):
+            raise ArgumentError(
+                "structured=True takes one Hessian, or the table of blocks of several unknowns"
+            )
+        nodes = [[recognise(block.node) for block in row] for row in table]
+        declared = {v.name: v for row in table for block in row for v in block.declared}
+        return StructuredKernel(nodes, list(declared.values()), backend, dtype)
+    if isinstance(outputs, list | tuple):
+        raise ArgumentError(
+            "a table of blocks is compiled with structured=True, or as a mapping of its blocks"
+        )
     if isinstance(outputs, Expression):
         return Compiled({"value": outputs}, True, backend, dtype)
-    return Compiled(dict(outputs), False, backend, dtype)
+    return Compiled(dict(outputs), False, backend, dtype)  # type: ignore[arg-type]
 
 
 @final

@@ -12,10 +12,14 @@ without those deltas over the axes that are left:
 
 So the Hessian of ‖M ∘ (T − U Vᵀ)‖² is m blocks of k × k, and that of ‖XW − Y‖² is XᵀX ⊗ I, never built. Only the
 cores are compiled; `structured` does the rest in NumPy: entries, products, solves.
+
+A block of two unknowns is rectangular: `cross` ties any row axis to any column axis, and keeps products that are not
+summed over as their factors. Of ‖T − U Vᵀ‖² the block of U and V is δ_ab times −2(T − U Vᵀ), and U ⊗ V.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -28,6 +32,8 @@ from ..node import Delta, Einsum, Labels, Node, Ones, Sum, ones
 from ..sizes import Coefficient
 
 Factor = tuple[Node, Labels]
+#: Columns and the rows that they are tied to.
+Ties = tuple[tuple[int, int], ...]
 
 
 @final
@@ -125,3 +131,99 @@ def _low_rank(factors: Sequence[Factor], half: int, order: int) -> tuple[Factor,
     rows = tuple(sorted(i for i in a if i < half))
     columns = tuple(sorted(i for i in b if half <= i < order))
     return (einsum(left, rows), rows), (einsum(right, columns), columns)
+
+
+# ---------------------------------------------------------------- blocks of two unknowns
+
+
+@final
+@dataclass(frozen=True)
+class Cross:
+    """Cores whose product is a term: rows are labels 0 … r−1, columns those from r on; `ties` leads columns to rows.
+
+    A column that is tied to a row has the label of that row.
+    """
+
+    cores: tuple[Node, ...]
+    labels: tuple[Labels, ...]
+    ties: Ties
+
+
+def cross(node: Node, rows: int) -> tuple[Cross, ...]:
+    """The terms of a block whose first axes are its rows, those of the same form added up."""
+    found: dict[tuple[tuple[Labels, ...], Ties], list[tuple[Node, ...]]] = {}
+    for coefficient, factors, ties in _products(node, rows):
+        cores, labels = zip(*factors, strict=True)
+        found.setdefault((labels, ties), []).append((scale(coefficient, cores[0]), *cores[1:]))
+    terms: list[Cross] = []
+    for (labels, ties), group in found.items():
+        if len(labels) == 1:
+            group = [(add([(sympy.S.One, cores[0]) for cores in group]),)]
+        terms += [Cross(cores, labels, ties) for cores in group]
+    return tuple(sorted(terms, key=lambda t: (-len(t.ties), len(t.cores), t.labels)))
+
+
+def mirror_one_another(first: Node, second: Node, rows: int) -> bool:
+    """Whether the terms of one block, rows and columns exchanged, are those of the other one.
+
+    rows  the number of axes that are rows of the first and columns of the second
+    """
+    order = first.order
+    turned = []
+    for coefficient, factors, ties in _products(second, order - rows):
+        new = {i: (i + rows) % order for i in range(order)}
+        exchanged = frozenset((new[row], new[column]) for column, row in ties)
+        new |= {row: new[column] for column, row in ties}  # what is tied has the label of its row
+        turned.append((coefficient, _known([(o, tuple(new[i] for i in ls)) for o, ls in factors]), exchanged))
+    there = [(c, _known(factors), frozenset(ties)) for c, factors, ties in _products(first, rows)]
+    return Counter(turned) == Counter(there)
+
+
+def _known(factors: Sequence[Factor]) -> frozenset[tuple[Factor, int]]:
+    """How often every core occurs, its axes in the order of the labels."""
+    orders = [sorted(range(len(ls)), key=ls.__getitem__) for _, ls in factors]
+    named = [
+        (einsum([(o, ls)], tuple(ls[k] for k in order)), tuple(sorted(ls)))
+        for (o, ls), order in zip(factors, orders, strict=True)
+    ]
+    return frozenset(Counter(named).items())
+
+
+def _products(node: Node, rows: int) -> list[tuple[Coefficient, tuple[Factor, ...], Ties]]:
+    """The terms of a block: a number, cores with their labels, and the ties."""
+    return [_cross(coefficient, term, rows) for coefficient, term in _terms(node, sympy.S.One)]
+
+
+def _cross(coefficient: Coefficient, node: Node, rows: int) -> tuple[Coefficient, tuple[Factor, ...], Ties]:
+    axes = tuple(range(node.order))
+    ties: dict[int, int] = {}
+    rest: list[Factor] = []
+    for operand, labels in _factors(node, axes, [node.order]):
+        row, column = min(labels, default=0), max(labels, default=0)
+        across = isinstance(operand, Delta) and row < rows <= column < node.order
+        if across and row not in ties.values() and column not in ties:
+            ties[column] = row
+        elif not isinstance(operand, Ones):
+            rest.append((operand, labels))
+    merged = [(operand, tuple(ties.get(i, i) for i in labels)) for operand, labels in rest]
+    cores: list[Factor] = []
+    for group in _together(merged, node.order):
+        (only, labels), *more = group
+        if not more and len(set(labels)) == len(labels) and max(labels, default=0) < node.order:
+            cores.append((only, labels))  # an array as it is, whatever the order of its axes
+        else:
+            output = tuple(i for i in axes if any(i in ls for _, ls in group))
+            cores.append((einsum(group, output), output))
+    return coefficient, tuple(cores or [(ones(()), ())]), tuple(sorted(ties.items()))
+
+
+def _together(factors: Sequence[Factor], order: int) -> list[list[Factor]]:
+    """The factors that one core holds: those that share a summed label, and those that add no axis to another."""
+    groups: list[list[Factor]] = []
+    for factor in sorted(factors, key=lambda f: -len(f[1])):
+        own = set(factor[1])
+        meets = [g for g in groups if any(i >= order and i in own for _, ls in g for i in ls)]
+        meets = meets or [g for g in groups if own <= {i for _, ls in g for i in ls}][:1]
+        groups = [g for g in groups if g not in meets]
+        groups.append([*(f for g in meets for f in g), factor])
+    return sorted(groups, key=lambda g: min((i for _, ls in g for i in ls), default=order))

@@ -5,19 +5,19 @@ What the structure is, `structure` found out; a kernel computes its cores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 
 from ..domains import Array
 from ..errors import SizeError
-from ..evaluate import bind
-from ..node import Labels, Node, Variable
-from ..sizes import Binding
-from .compile import compile_nodes
-from .structure import split
+from ..node import Labels
+
+#: The labels of every term's cores, and its tied axes.
+Layout = Sequence[tuple[tuple[Labels, ...], frozenset[int]]]
 
 
 @final
@@ -49,7 +49,21 @@ class Structured:
         parts: Sequence[tuple[tuple[Array, ...], tuple[Labels, ...], frozenset[int]]],
     ) -> None:
         self.shape = tuple(shape)
-        self.parts = [_Part(*p) for p in parts]
+        layout: Layout = [(labels, tied) for _, labels, tied in parts]
+        arrays: Sequence[Sequence[Array]] = [arrays for arrays, _, _ in parts]
+        self._given = layout, arrays
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], layout: Layout, arrays: Sequence[Sequence[Array]]) -> Structured:
+        """The same from what is known beforehand, and the arrays of every term: nothing is done before it is asked."""
+        made = cls.__new__(cls)
+        made.shape, made._given = shape, (layout, arrays)
+        return made
+
+    @cached_property
+    def parts(self) -> list[_Part]:
+        """The terms."""
+        return [_Part(tuple(map(np.asarray, a)), *form) for form, a in zip(*self._given, strict=True)]
 
     @property
     def tied(self) -> frozenset[int]:
@@ -93,18 +107,26 @@ class Structured:
         r = len(self.shape)
         order = tuple(i for i in range(2 * r) if i - r not in tied)
         out = np.zeros([self.shape[i % r] for i in order])
+        self._add(out, order, tied)
+        return out, order
+
+    def _add(self, out: Array, order: Labels, tied: frozenset[int]) -> None:
+        r = len(self.shape)
         for part in self.parts:
             view = out
             left = list(order)
             for k in part.tied - tied:  # entries off the diagonal of a further axis are zero
-                view = _diagonal(view, left.index(k), left.index(k + r))
+                view = diagonal_of(view, left.index(k), left.index(k + r))
                 left.remove(k + r)
             view += self._core(part, tuple(left))
-        return out, order
 
     def dense(self) -> Array:
         """All entries: the axes of the variable, twice."""
         return self._entries(frozenset())[0]
+
+    def add_to(self, out: Array) -> None:
+        """All entries, added to an array with the axes of the variable, twice."""
+        self._add(out, tuple(range(2 * len(self.shape))), frozenset())
 
     def diagonal(self) -> Array:
         """The entries on the diagonal, in the shape of the variable."""
@@ -120,7 +142,7 @@ class Structured:
 
     def __matmul__(self, vector: Any) -> Array:
         """H v, with v and the result in the shape of the variable."""
-        v = self._given(vector)
+        v = self._checked(vector)
         r = len(self.shape)
         out = np.zeros(self.shape)
         for part in self.parts:
@@ -133,7 +155,7 @@ class Structured:
 
     def solve(self, right: Any) -> Array:
         """H⁻¹ times an array of the shape of the variable, block by block; `LinAlgError` where H is singular."""
-        v = self._given(right)
+        v = self._checked(right)
         r, tied = len(self.shape), self.tied
         if self.kind == "diagonal plus low rank":
             return self._woodbury(v)
@@ -173,89 +195,16 @@ class Structured:
         small = np.eye(len(pairs)) + B.T @ scaled
         return (first - scaled @ np.linalg.solve(small, B.T @ first)).reshape(self.shape)
 
-    def _given(self, vector: Any) -> Array:
+    def _checked(self, vector: Any) -> Array:
         v = np.asarray(vector, dtype=np.float64)
         if v.shape != self.shape:
             raise SizeError(f"the Hessian is that of a variable of shape {self.shape}, not {v.shape}")
         return v
 
 
-def _diagonal(array: Array, first: int, second: int) -> Array:
+def diagonal_of(array: Array, first: int, second: int) -> Array:
     """A writable view on which two axes of one length run together, in the place of the first."""
     strides, shape = list(array.strides), list(array.shape)
     strides[first] += strides[second]
     del strides[second], shape[second]
     return np.lib.stride_tricks.as_strided(array, shape, strides)
-
-
-@final
-class StructuredKernel:
-    """A compiled Hessian that comes as a `Structured`: only what is not zero by structure is computed."""
-
-    def __init__(self, node: Node, declared: Sequence[Variable], backend: str, dtype: Any) -> None:
-        self.terms = split(node)
-        self._shape = node.shape[: node.order // 2]
-        self._declared = {v.name: v for v in declared}
-        self._cores = {(k, j): core for k, t in enumerate(self.terms) for j, core in enumerate(t.cores)}
-        self._backend, self._dtype = backend, dtype
-        self._kernels: dict[tuple[str, ...], Any] = {}
-
-    def _kernel(self, unknowns: tuple[str, ...]) -> Any:
-        if unknowns not in self._kernels:
-            outputs = {f"{k} {j}": core for (k, j), core in self._cores.items()}
-            self._kernels[unknowns] = compile_nodes(
-                outputs, unknowns=unknowns, backend=self._backend, dtype=self._dtype
-            )
-        return self._kernels[unknowns]
-
-    def __call__(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> Structured:
-        """The Hessian on these arrays."""
-        return self.bind(arrays, **more)()
-
-    def bind(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> BoundStructure:
-        """Data checked once; the result takes the variables that were not given."""
-        data = {**(arrays or {}), **more}
-        unknowns = tuple(sorted(name for name in self._declared if name not in data))
-        kernel = self._kernel(unknowns)
-        used = {*kernel.variables, *(s.name for s in kernel.symbols)}
-        bound = kernel.bind({k: a for k, a in data.items() if k in used or k not in self._declared})
-        idle = [v for name, v in self._declared.items() if name in data and name not in kernel.variables]
-        _, sizes = bind(idle, {v.name: data[v.name] for v in idle}, dtype=self._dtype)
-        for symbol, number in bound.binding.values.items():
-            sizes.values.setdefault(symbol, number)
-        return BoundStructure(self, bound, sizes)
-
-    def shape_at(self, sizes: Binding) -> tuple[int, ...]:
-        """The shape of the variable in numbers."""
-        return tuple(int(sizes.number(s) or 0) for s in self._shape)
-
-    def assembled(self, results: Mapping[str, Any], shape: tuple[int, ...]) -> Structured:
-        """The Hessian from the cores."""
-        parts = [
-            (tuple(np.asarray(results[f"{k} {j}"]) for j in range(len(t.cores))), t.labels, t.tied)
-            for k, t in enumerate(self.terms)
-        ]
-        return Structured(shape, parts)
-
-
-@final
-class BoundStructure:
-    """A structured Hessian with its data."""
-
-    def __init__(self, kernel: StructuredKernel, bound: Any, sizes: Binding) -> None:
-        self.kernel, self._bound, self._sizes = kernel, bound, sizes
-        self._declared = kernel._declared
-        self._seen: dict[str, tuple[int, ...]] | None = None
-        self._shape: tuple[int, ...] = ()
-
-    def __call__(self, mapping: Mapping[str, Any] | None = None, /, **unknowns: Any) -> Structured:
-        """The Hessian at these unknowns."""
-        given = {**(mapping or {}), **unknowns}
-        shapes = {name: np.shape(value) for name, value in given.items()}
-        if shapes != self._seen:
-            for name in shapes.keys() & self._declared.keys():
-                self._sizes.learn(name, self._declared[name].shape, shapes[name])
-            self._seen, self._shape = shapes, self.kernel.shape_at(self._sizes)
-        wanted = self._bound.kernel.unknowns
-        used = {k: a for k, a in given.items() if k in wanted or k not in self._declared}
-        return self.kernel.assembled(self._bound(used), self._shape)

@@ -16,7 +16,7 @@ The machine code is made once per machine and called by its name, as in `smallpr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -144,7 +144,7 @@ def _generate(context: Any, builder: Any, signature: Any, args: Any, weights: st
 @intrinsic
 def weighted_products(typing_context: Any, a: Any, b: Any, x: Any, c: Any, work: Any, out: Any) -> Any:
     """out = (x ∘ (a b)) cᵀ; all stored by rows; `work`, of the size of x, is scratch."""
-    return types.void(a, b, x, c, work, out), lambda *given: _generate(*given, "x")
+    return types.void(a, b, x, c, work, out), partial(_generate, weights="x")
 
 
 @intrinsic
@@ -152,7 +152,7 @@ def twice_weighted_products(
     typing_context: Any, a: Any, b: Any, x: Any, y: Any, c: Any, work: Any, out: Any
 ) -> Any:
     """out = (x ∘ y ∘ (a b)) cᵀ, likewise."""
-    return types.void(a, b, x, y, c, work, out), lambda *given: _generate(*given, "xy")
+    return types.void(a, b, x, y, c, work, out), partial(_generate, weights="xy")
 
 
 def _scale(builder: Any, matrices: Sequence[Any]) -> None:

@@ -34,7 +34,8 @@ CORE = (
     "kernels.narrow kernels.lanes kernels.smallproducts kernels.special kernels.arrays "
     "kernels.apart kernels.gamma kernels.lapack kernels.weighted kernels.library kernels.plain "
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.bound "
-    "kernels.compile kernels.structured kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
+    "kernels.structured kernels.blocks kernels.compile kernels.structured_kernel "
+    "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
     "kernels.kkt "
     "kernels.separable kernels.groups kernels.inline kernels.flat kernels.whole kernels.precision"
 )

@@ -79,6 +79,84 @@ def test_singular_and_misused() -> None:
         dv.compile({"a": dv.sumsq(x)}, structured=True)
 
 
+FACTORS = {"T": ("m", "n"), "U": ("m", "k"), "V": ("n", "k")}
+#: statement, variables, unknowns, blocks that are computed (the others are mirrored)
+TABLES: list[tuple[str, Shapes, list[str], int]] = [
+    ("sumsq(T - U @ V.T)", FACTORS, ["U", "V"], 3),
+    ("sumsq(M*(T - U @ V.T)) + lam*sumsq(U)", {**FACTORS, "M": ("m", "n"), "lam": ()}, ["V", "U"], 3),
+    ("sum(exp(X @ W + b))", {"X": ("m", "n"), "W": ("n", "k"), "b": ("k",)}, ["W", "b"], 4),
+    ("sum(exp(X @ w + c)) + c*sumsq(w)", {"X": ("m", "n"), "w": ("n",), "c": ()}, ["w", "c"], 4),
+    ("sumsq(A)*sum(exp(B)) + tr(A @ B)", {"A": ("n", "n"), "B": ("n", "n")}, ["A", "B"], 3),
+    ("sum(a) * sumsq(b) + sum(c)", {"a": ("m",), "b": ("n",), "c": ("k",)}, ["a", "b", "c"], 6),
+]
+
+
+@pytest.mark.parametrize("case", TABLES, ids=lambda c: c[0])
+def test_tables_of_blocks(case: tuple[str, Shapes, list[str], int]) -> None:
+    """The blocks, the joint matrix and products with it agree with the interpreter's blocks."""
+    statement, shapes, unknowns, computed = case
+    table = dv.hessian(dv.parse(statement, variables=shapes), unknowns)
+    kernel = dv.compile(table, backend="python", structured=True)
+    assert len(kernel.layouts) <= computed
+    many = (
+        {"m": 4, "n": 3, "k": 2},
+        {"m": 1, "n": 3, "k": 1},
+        {"m": 2, "n": 2, "k": 2},
+        {"m": 1, "n": 1, "k": 1},
+    )
+    for seed, sizes in enumerate(many):
+        data = _drawn(shapes, seed, **sizes)
+        H = kernel(data)
+        rows = []
+        for i, u in enumerate(unknowns):
+            wanted = [reference(block.node, data, **sizes) for block in table[i]]
+            for j, block in enumerate(wanted):
+                np.testing.assert_allclose(H[i, j].dense(), block, rtol=1e-12, atol=1e-13)
+            rows.append([w.reshape(data[u].size, -1) for w in wanted])
+        joint = np.block(rows)
+        np.testing.assert_allclose(H.dense(), joint, rtol=1e-12, atol=1e-13)
+        v = [np.random.default_rng(seed).standard_normal(data[u].shape) for u in unknowns]
+        found = H @ v
+        assert [a.shape for a in found] == [a.shape for a in v]
+        flat = [np.concatenate([a.ravel() for a in arrays]) for arrays in (found, v)]
+        np.testing.assert_allclose(flat[0], joint @ flat[1], rtol=1e-11, atol=1e-12)
+
+
+def test_the_table_of_a_factorisation_compiled() -> None:
+    """Blocks VᵀV ⊗ I and UᵀU ⊗ I, −2(T − UVᵀ) ⊗ I and U ⊗ V: mn + (m + n)k + 2k² numbers; again at a second point."""
+    table = dv.hessian(dv.parse("sumsq(T - U @ V.T)", variables=FACTORS), ["U", "V"])
+    data = _drawn(FACTORS, 0, m=7, n=5, k=2)
+    bound = dv.compile(table, structured=True).bind(T=data["T"])
+    for factor in (1.0, 2.0):
+        U, V = factor * data["U"], data["V"] - factor
+        H = bound(U=U, V=V)
+        assert [H[k, k].kind for k in (0, 1)] == ["Kronecker product"] * 2
+        assert H.size == 7 * 5 + (7 + 5) * 2 + 2 * 4
+        cross = 2 * (
+            np.einsum("ij,ab->iajb", U @ V.T - data["T"], np.eye(2)) + np.einsum("ib,ja->iajb", U, V)
+        )
+        np.testing.assert_allclose(H[0, 1].dense(), cross, rtol=1e-12)
+        np.testing.assert_allclose(H[1, 0].dense(), cross.transpose(2, 3, 0, 1), rtol=1e-12)
+        np.testing.assert_allclose(H[1, 1].dense()[:, 0, :, 1], np.eye(5) * 2 * (U.T @ U)[0, 1], rtol=1e-12)
+
+
+def test_tables_misused() -> None:
+    """Blocks that do not fit, vectors that do not fit, and tables that are compiled as they are."""
+    x, y = dv.vector("x", "n"), dv.vector("y", "m")
+    table = dv.hessian(dv.sum(x) * dv.sumsq(y), [x, y])
+    with pytest.raises(SizeError, match="block 0, 1"):
+        dv.compile([[table[0][0], table[1][1]], table[1]], structured=True)
+    with pytest.raises(ArgumentError, match="as many columns"):
+        dv.compile([[table[0][0]], table[1]], structured=True)
+    with pytest.raises(ArgumentError, match="structured=True"):
+        dv.compile(table)
+    H = dv.compile(table, backend="numpy", structured=True)(x=np.ones(2), y=np.ones(3))
+    with pytest.raises(ArgumentError, match="list of 2"):
+        H @ np.ones(5)
+    with pytest.raises(SizeError, match="shape"):
+        H[0, 1] @ np.ones(2)
+
+
 def test_rows_are_those_of_the_largest_array():
     """Where sizes are known, entries decide: a mask is read along its rows, results are written as they come."""
     shapes = {"T": ("m", "n"), "M": ("m", "n"), "V": ("n", "k"), "U": ("m", "k")}
