@@ -45,6 +45,13 @@ def _entered() -> Callable[[], Any]:
 
 
 def _parts(case: compute.Case, arrays: Arrays) -> dict[str, Callable[[], Any]]:
+    if "theta" in arrays:
+        size = len(arrays["theta"])
+        if not case.structured:
+            return {f"write {8 * size**2 / 1e6:.0f} MB": _filled(size**2)}
+        U, V = compute._factors(**arrays)
+        out = np.empty(arrays["T"].shape)
+        return {"the product": lambda: np.matmul(U, V.T, out=out), "a call": _entered()}
     m, k = arrays["U"].shape
     if case.kind == "hvp":
         read, M = handwritten.reader(), arrays["M"]

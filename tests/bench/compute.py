@@ -36,6 +36,9 @@ class Case:
     floor: Callable[..., Any] | None = None
     kind: str = "gradient"
     structured: bool = False
+    apart: Callable[..., Any] | None = (
+        None  # the unknowns of our statement, out of the one vector of the others
+    )
     spread: Callable[..., Any] | None = None  # the entries of what NumPy by hand keeps without zeros
     facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skip: tuple[str, ...] = ()
@@ -259,6 +262,44 @@ def factorisation_hessian(T: Any, M: Any, V: Any, U: Any) -> Sequence[Any]:
     return [on_the_diagonal(*factorisation_blocks(T, M, V, U))]
 
 
+RANK = 5
+
+
+def _factors(T: Any, theta: Any, k: int = RANK) -> tuple[Any, Any]:
+    """Both factors out of one vector."""
+    m, n = T.shape[0], T.shape[1]
+    return theta[: m * k].reshape((m, k)), theta[m * k :].reshape((n, k))
+
+
+def both_factors(xp: Any, T: Any, theta: Any) -> Any:
+    U, V = _factors(T, theta)
+    R = T - U @ V.T
+    return (R * R).sum()
+
+
+def both_factors_cores(T: Any, theta: Any) -> Sequence[Any]:
+    """What the Hessian in both factors is made of: VᵀV, UᵀU, and −2(T − UVᵀ) beside U and V themselves."""
+    U, V = _factors(T, theta)
+    return [2 * V.T @ V, 2 * U.T @ U, 2 * (U @ V.T - T), 2 * U, V]
+
+
+def in_their_places(by_v: Any, by_u: Any, R: Any, U: Any, V: Any) -> Any:
+    """The joint matrix: views of its blocks, and of the diagonals of blocks, are written to."""
+    (m, k), n = U.shape, len(V)
+    H = np.zeros(((m + n) * k, (m + n) * k))
+    np.einsum("iaib->iab", H[: m * k, : m * k].reshape(m, k, m, k))[...] = by_v
+    np.einsum("iaib->iab", H[m * k :, m * k :].reshape(n, k, n, k))[...] = by_u
+    cross = H[: m * k, m * k :].reshape(m, k, n, k)
+    np.multiply(U[:, None, None, :], V.T[None, :, :, None], out=cross)
+    np.einsum("iaja->ija", cross)[...] += R[:, :, None]
+    H[m * k :, : m * k] = H[: m * k, m * k :].T
+    return H
+
+
+def both_factors_hessian(T: Any, theta: Any) -> Sequence[Any]:
+    return [in_their_places(*both_factors_cores(T, theta))]
+
+
 def factorisation_hvp(T: Any, M: Any, V: Any, U: Any, t: Any) -> Sequence[Any]:
     return [2 * (M * M * (t @ V.T)) @ V]
 
@@ -335,6 +376,11 @@ def _ratings(m: int, n: int, direction: bool) -> Callable[[], Arrays]:
         return {**found, "t": rng.standard_normal((m, 5))} if direction else found
 
     return make
+
+
+def _whole_factors() -> Arrays:
+    rng = np.random.default_rng(0)
+    return {"T": rng.standard_normal((100, 100)), "theta": rng.standard_normal(1000)}
 
 
 def _labelled(n: int, d: int) -> Callable[[], Arrays]:
@@ -423,6 +469,18 @@ CASES = (
         spread=on_the_diagonal,
     ),
     Case(
+        "factorisation, Hessian in both factors", "100 × 100, k = 5",
+        "sumsq(T - reshape(theta[:m*k], (m, k)) @ reshape(theta[m*k:], (n, k)).T)",
+        {"T": ("m", "n"), "theta": ("m*k + n*k",)}, ("theta",), _whole_factors, both_factors, both_factors_hessian,
+        kind="hessian", skip=("torch", "autograd"),
+    ),
+    Case(
+        "factorisation, structured Hessian in both factors", "100 × 100, k = 5", "sumsq(T - U @ V.T)",
+        {"T": ("m", "n"), "U": ("m", "k"), "V": ("n", "k")}, ("theta",), _whole_factors, both_factors,
+        both_factors_cores, kind="hessian", structured=True, spread=in_their_places, skip=("torch", "autograd"),
+        apart=lambda T, theta: dict(zip("UV", _factors(T, theta), strict=True)),
+    ),
+    Case(
         "factorisation, Hessian times vector", "1000 × 1000, k = 5", _MASKED, _MASKED_SHAPES, ("U",),
         _ratings(1000, 1000, True), factorisation, factorisation_hvp, kind="hvp",
     ),
@@ -438,7 +496,7 @@ def outputs(case: Case) -> dict[str, Any]:
 
     f = dv.parse(case.statement, variables=case.variables, facts=case.facts)
     if case.kind == "hessian":
-        return {"hessian": dv.hessian(f, case.unknowns[0])}
+        return {"hessian": dv.hessian(f, ["U", "V"] if case.apart else case.unknowns[0])}
     if case.kind == "hvp":
         (name,) = case.unknowns
         return {"hvp": dv.hvp(f, name, dv.tensor("t", *case.variables[name]))}
@@ -458,6 +516,10 @@ def ours(case: Case, arrays: Arrays) -> tuple[Call, float]:
     """A bound kernel, and the seconds that its first call took."""
     compiled = kernel(case)
     point = {k: arrays[k] for k in case.unknowns}
+    if case.apart is not None:
+        data = {k: a for k, a in arrays.items() if k not in point}
+        point = case.apart(**arrays)
+        arrays = {**data, **point}
     began = time.process_time()
     bound: Any = compiled.bind({k: a for k, a in arrays.items() if k not in point})
     if case.structured:

@@ -29,6 +29,12 @@ def best(found: Measured) -> float | None:
     return min(times) / found["ours"] if times else None
 
 
+def derived(found: Measured) -> float | None:
+    """The quickest peer that derives, against the kernel: all but NumPy by hand."""
+    times = [found[p] for p in PEERS if p in found and p != "NumPy"]
+    return min(times) / found["ours"] if times else None
+
+
 def against(other: str) -> Callable[[Measured], float | None]:
     return lambda found: found[other] / found["ours"] if other in found else None
 
@@ -75,8 +81,11 @@ def _targets() -> list[Target]:
         Target("dsyrk 20000 × 200", "of dsyrk alone", share("dsyrk"), 1.2, floor=False),
         Target("network, Hessian 1000, 8-16-3 (195 unknowns)", "best peer", best, 3.0),
         Target("factorisation, Hessian times vector 1000 × 1000, k = 5", "best peer", best, 3.0),
-        Target("factorisation, Hessian 100 × 100, k = 5", "best peer", best, 20.0),
-        Target("factorisation, structured Hessian 100 × 100, k = 5", "best peer", best, 200.0),
+        *(
+            Target(f"factorisation, {case} 100 × 100, k = 5", what, measure, bound)
+            for case, bound in (("Hessian", 20.0), ("structured Hessian", 200.0))
+            for what, measure in (("best peer that derives", derived), ("best peer", best))
+        ),
     ]
     for case in RESULTS:
         if case.startswith("threads, "):
@@ -113,5 +122,8 @@ def table(quick: bool) -> Table:
         f"{len(rows)} lines, {missed} missed. `best peer` is the quickest among NumPy by hand, JAX, PyTorch, "
         "torch.compile, autograd and PyTensor. Ratios of medians within this run. A call on small data takes about as "
         "long as entering compiled code and making its results, whatever is computed: that bounds what least squares "
-        "can gain there.",
+        "can gain there. The factorisation's Hessian is that in one factor, masked, as it was set: 20 and 200 were "
+        "the distances between NumPy by hand with the zeros known beforehand and the quickest library that derives "
+        "it. `best peer` asks for the same distance from that very NumPy: of its time for the dense result a third is "
+        "the writing of two megabytes, and its structured result is one product that any form needs.",
     )
