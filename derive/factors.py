@@ -69,7 +69,7 @@ def canonical(factors: list[Factor], output: Labels) -> tuple[tuple[Node, ...], 
 
 def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order: int) -> frozenset[str]:
     """Signs multiply; a product that reads the same under transposition is symmetric."""
-    facts = set(frozenset.intersection(*(o.facts for o in operands)) & set(_SIGNS))
+    facts = set(frozenset.intersection(*(_signs(o, ls) for o, ls in zip(operands, inputs, strict=True))))
     summed = {i for ls in inputs for i in ls} - set(range(order))
     if summed and "positive" not in facts:
         facts.discard("nonzero")
@@ -85,6 +85,14 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
             if _is_gram(operands, inputs):
                 facts.add("psd")
     return frozenset(facts)
+
+
+def _signs(node: Node, labels: Labels) -> frozenset[str]:
+    """Signs of the entries that are read: on its diagonal a psd matrix is nonnegative, a pd one positive."""
+    found = node.facts & set(_SIGNS)
+    if len(labels) >= 2 and labels[-1] == labels[-2] and "psd" in node.facts:
+        found |= {"nonnegative"} | ({"positive", "nonzero"} if "pd" in node.facts else set())
+    return found
 
 
 def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:

@@ -26,9 +26,18 @@ from .bundle import Bundle
 from .certificate import certify
 from .inline import on_data
 from .kkt import certify_kkt, functions_of
-from .optimizers import METHODS, interior_point, method, proximal_newton, quadratic, quadratic_program
+from .optimizers import (
+    METHODS,
+    halves,
+    interior_point,
+    method,
+    proximal_newton,
+    quadratic,
+    quadratic_program,
+)
 from .optimizers.state import scaled_gradient
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
+from .semidefinite import certify_semidefinite
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
@@ -271,14 +280,11 @@ class _File:
         signs = {str(k): kink.slope for k, kink in enumerate(derived.problem.kinks) if kink.slope is not None}
         if signs:
             add_("signs", signs, moving, "How the objective changes with them; must not be negative.")
-        self.bundle.add(
-            interior_point.solve,
-            functions_of,
-            certify_kkt,
-            running.caller,
-            running.inside,
-            interior_point.Functions,
-        )
+        self.bundle.add(functions_of, running.caller, interior_point.Functions)
+        if derived.cones:
+            self.bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
+            return
+        self.bundle.add(interior_point.solve, certify_kkt, running.inside)
         source = self.bundle.parts.pop("solve")
         self.bundle.parts["interior_point"] = source.replace("def solve(", "def interior_point(", 1)
         if derived.quadratic:
@@ -301,6 +307,8 @@ class _File:
             trial.random_data,
             trial.difference_error,
         )
+        if self._symmetric():
+            self.bundle.add(trial.along_symmetric, halves.Halves, halves.blocks_of)
         parts = [
             HEADER.format(about=self._about()) + "\n".join(self._imports()),
             title("what kernels call") + self._library(),
@@ -369,6 +377,30 @@ class _File:
             )
         return TABLES.format(statement=statement, tables="\n".join(tables))
 
+    def _blocks(self) -> str:
+        return f"blocks_of(layout, {in_tuple(map(repr, sorted(self.derived.cones)))})"
+
+    def _symmetric(self) -> list[str]:
+        """The unknowns of the run that are symmetric matrices."""
+        return [v.name for v in self.free.unknowns if "symmetric" in v.facts and v.order > 1]
+
+    def _compared(self) -> str:
+        """What `derivatives` returns: derivatives along symmetric matrices where an unknown is one."""
+        if not self._symmetric():
+            return "return layout.size, pairs"
+        names = in_tuple(map(repr, self._symmetric()))
+        return f"return along_symmetric(pairs, Halves.of(layout.size, blocks_of(layout, {names})))"
+
+    def _run(self) -> str:
+        """The lines that call the method for constraints."""
+        if self.derived.cones:
+            return (
+                f"blocks = {self._blocks()}\n"
+                "        answer, cone, ended = inside_cones(functions, blocks, z, max_time)"
+            )
+        ways = in_tuple(["solve_program"] * self.derived.quadratic + ["interior_point"])
+        return f"answer, ended = inside(functions, {ways}, z, max_time)"
+
     def _tail(self) -> str:
         if self.tail is CONSTRAINED:
             derived = self.derived
@@ -382,7 +414,11 @@ class _File:
                 multipliers=in_table({v.name: shape_text(v.shape) for v in derived.multipliers}, 8),
                 equality=shapes["equality"],
                 inequality=shapes["inequality"],
-                ways=in_tuple(["solve_program"] * derived.quadratic + ["interior_point"]),
+                run=self._run(),
+                compared=self._compared(),
+                certify="certify_semidefinite(functions, layout, answer, cone, blocks"
+                if derived.cones
+                else "certify_kkt(functions, layout, answer.z, answer.nu, answer.lam",
                 linear=derived.linear,
                 quadratic=derived.quadratic,
                 slopes=called("slopes", bool(derived.slopes)),
@@ -400,6 +436,7 @@ class _File:
                 unknowns=unknowns,
                 loop=(QUADRATIC if composite.quadratic else NEWTON).strip("\n") + "\n",
                 most=5000 if composite.quadratic else 100,
+                compared=self._compared(),
             )
             return "\n\n\n".join([*self.flat.texts, tail.strip("\n")])
         kinds = [k for k in PAIRS if re.search(rf"^def {k}\(", "\n".join(self.flat.texts), re.M)]
@@ -408,5 +445,6 @@ class _File:
             roots=f", {in_tuple(self.roots)}" if self.roots else "",
             hessian="hessian(x, data)" if "hessian" in kinds else "None",
             pairs="".join(PAIRS[k] for k in kinds),
+            compared=self._compared(),
         )
         return "\n\n\n".join([*self.flat.texts, self.loop.strip("\n"), tail.strip("\n")])

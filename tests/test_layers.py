@@ -36,7 +36,7 @@ CORE = (
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.bound "
     "kernels.structured kernels.blocks kernels.compile kernels.structured_kernel "
     "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
-    "kernels.kkt "
+    "kernels.kkt kernels.semidefinite "
     "kernels.separable kernels.groups kernels.inline kernels.flat kernels.whole kernels.precision"
 )
 LAYERS = [

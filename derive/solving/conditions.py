@@ -1,7 +1,7 @@
 """Facts on unknowns, for methods that take constraints: as conditions, or as a free form.
 
 `nonnegative`, `positive` and `simplex` are conditions. Unknowns that are `pd`, and `psd` ones that a log-determinant
-keeps inside, go through their factors.
+keeps inside, go through their factors; other `psd` ones stay in their cone by the method.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sympy
 
 from ..build import add, einsum, number
 from ..differentiate import substitute
-from ..errors import UnsupportedError
 from ..node import Apply, Node, Variable, topological, variable
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
@@ -21,7 +20,10 @@ MINUS = sympy.S.NegativeOne
 
 
 def free_form(objective: Node, unknowns: Sequence[Variable]) -> tuple[Reparametrised, list[Variable]]:
-    """Positive definite unknowns by their factors; all others as they are, with fewer facts."""
+    """Positive definite unknowns by their factors; all others as they are, with fewer facts.
+
+    What is `psd` and may be singular is left as a symmetric matrix, for a method that keeps it in its cone.
+    """
     inside = {
         o
         for node in topological([objective])
@@ -35,9 +37,7 @@ def free_form(objective: Node, unknowns: Sequence[Variable]) -> tuple[Reparametr
         if "pd" in v.facts or ("psd" in v.facts and v in inside):
             keep = {"pd"}
         elif "psd" in v.facts:
-            raise UnsupportedError(
-                f"{v.name} is declared psd; its optimum may be singular, which has no method yet"
-            )
+            keep = {"symmetric"}
         made = variable(v.name, v.shape, keep)
         plain[v] = made
         bare.append(made)

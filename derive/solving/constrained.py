@@ -52,6 +52,10 @@ class Constrained:
         more_equal, more_above = conditions_of_facts(unknowns)
         self.free, bare = free_form(recognise(objective), unknowns)
         plain: dict[Node, Node] = dict(zip(unknowns, bare, strict=True))
+        #: Unknowns that are positive semidefinite and may be singular.
+        self.cones = frozenset(
+            v.name for v, b in zip(unknowns, bare, strict=True) if "psd" in v.facts and "pd" not in b.facts
+        )
 
         def express(node: Node) -> Node:
             return self.free.express(substitute(recognise(node), plain))
@@ -103,6 +107,8 @@ class Constrained:
             parts.append(f"{count['equality']} equality constraint(s)")
         if count["inequality"]:
             parts.append(f"{count['inequality']} inequality constraint(s)")
+        if self.cones:
+            parts.append(f"{', '.join(sorted(self.cones))} in the cone of positive semidefinite matrices")
         kind = (
             "quadratic, linear constraints"
             if self.quadratic
@@ -150,11 +156,13 @@ class Constrained:
     ) -> Any:
         """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
         from ..kernels.kkt import certify_kkt
-        from ..kernels.optimizers import CONSTRAINED
+        from ..kernels.optimizers import CONSTRAINED, semidefinite
         from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.halves import blocks_of
         from ..kernels.optimizers.quadratic_program import solve_program
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
+        from ..kernels.semidefinite import certify_semidefinite
 
         record = CONSTRAINED[method]
         began = time.perf_counter()
@@ -172,6 +180,12 @@ class Constrained:
             )
         if method == "projected-gradient" and not self.linear:
             raise UnsupportedError("projected-gradient takes bounds and simplexes alone: use interior-point")
+        blocks = blocks_of(layout, self.cones)
+        if blocks and method != "interior-point":
+            raise UnsupportedError(
+                f"method {method} does not keep {', '.join(sorted(self.cones))} positive semidefinite: "
+                "use interior-point"
+            )
         self._check_slopes(arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), given)
         if not given:
@@ -211,15 +225,22 @@ class Constrained:
             return False
 
         answer: Any = None
+        cone: Any = None
         with np.errstate(all="ignore"):
             try:
                 most = min(settings["max_iterations"], record.most)
                 watched = settings.get("callback") is not None
-                if method == "interior-point" and self.quadratic and not watched:
+                if blocks:
+                    answer, cone = semidefinite.solve_semidefinite(
+                        functions, latest[0], blocks, max_iterations=most, watch=watch
+                    )
+                    answer, cone = semidefinite.on_face(functions, answer, cone, blocks)
+                elif method == "interior-point" and self.quadratic and not watched:
                     answer = solve_program(functions, latest[0], watch=watch)
-                if answer is None or answer.status != ip.CONVERGED:
+                if answer is None or (answer.status != ip.CONVERGED and not blocks):
                     answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
-                answer = ip.polish(functions, answer)
+                if not blocks:
+                    answer = ip.polish(functions, answer)
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
                 answer = self._kept(latest[0], shapes)
@@ -227,17 +248,23 @@ class Constrained:
                 ended.append("stopped by the callback")
                 answer = self._kept(latest[0], shapes)
             judge = functions if chosen == "numpy" else functions_by("numpy")
-            z = ip.snapped(judge, answer)
+            z = answer.z if blocks else ip.snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
             value = self._statement_value(arrays, found)
-            proof = certify_kkt(
-                judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
-            )
+            if blocks:
+                cone = np.zeros(z.size) if cone is None else cone
+                proof = certify_semidefinite(
+                    judge, layout, answer, cone, blocks, statement_value=value, tolerance=settings["tol"]
+                )
+            else:
+                proof = certify_kkt(
+                    judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
+                )
         success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
         message = (
             f"certified: {proof.reason()}"
             if success
-            else failure(answer, proof, ended, judge, z, self.linear, self.quadratic)
+            else failure(answer, proof, ended, judge, z, self.linear, self.quadratic and not blocks)
         )
         result: Any = Result()
         result.update(
@@ -249,7 +276,7 @@ class Constrained:
             success=success,
             method=method,
             certificate=proof,
-            multipliers=self._duals(answer, shapes),
+            multipliers={**self._duals(answer, shapes), **self._cone_duals(layout, cone)},
             history=history,
             time=time.perf_counter() - began,
         )
@@ -263,6 +290,8 @@ class Constrained:
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.oracle import Layout
 
+        if self.cones:
+            raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
         self._check_slopes(arrays)
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
@@ -314,6 +343,9 @@ class Constrained:
         H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
         E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
         return layout, z, (H, v.g - H @ z, E, v.e - E @ z, C, v.c - C @ z)
+
+    def _cone_duals(self, layout: Any, cone: Any) -> dict[str, list[Any]]:
+        return {} if cone is None else {"psd": [layout.unpack(cone)[name] for name in sorted(self.cones)]}
 
     def _kept(self, z: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> Any:
         from ..kernels.optimizers import interior_point as ip

@@ -108,7 +108,7 @@ def _factor(h: Matrix, E: Matrix, last: float, least: float = 0.0) -> tuple[Any,
             except np.linalg.LinAlgError:
                 pass
         else:
-            k[n:, n:] = -1e-15 * size * np.eye(m)
+            k[n:, n:] = -1e-15 * min(size, 1.0) * np.eye(m)
             _, d, _ = scipy.linalg.ldl(k)
             if _negative(d) == m:
                 with warnings.catch_warnings():

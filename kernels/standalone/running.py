@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..certificate import Certificate
-from ..optimizers.interior_point import CONVERGED, Answer, Functions, polish, snapped
+from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, polish, snapped
+from ..optimizers.semidefinite import on_face, solve_semidefinite
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
 from ..oracle import Layout
 
@@ -131,6 +132,32 @@ def inside(
     functions: Functions, ways: tuple[Callable[..., Answer], ...], z: Any, max_time: float | None
 ) -> Any:
     """The answer of the first of these methods that converges, and what ended the run early, if anything did."""
+    watch, latest, ended = watched(z, max_time)
+    try:
+        for solve in ways:
+            answer = solve(functions, z, watch=watch)
+            if answer.status == CONVERGED or ended[0]:
+                break
+        answer = polish(functions, answer)
+    except KeyboardInterrupt:
+        answer = kept(functions, latest, ended)
+    answer.z = snapped(functions, answer)
+    return answer, ended[0]
+
+
+def inside_cones(functions: Functions, blocks: list[Any], z: Any, max_time: float | None) -> Any:
+    """The same with positive semidefinite matrices in z: the answer, their multipliers, what ended the run early."""
+    watch, latest, ended = watched(z, max_time)
+    try:
+        answer, cone = solve_semidefinite(functions, z, blocks, watch=watch)
+        answer, cone = on_face(functions, answer, cone, blocks)
+    except KeyboardInterrupt:
+        answer, cone = kept(functions, latest, ended), np.zeros(z.size)
+    return answer, cone, ended[0]
+
+
+def watched(z: Any, max_time: float | None) -> Any:
+    """A function that is called at every point and says whether time is up, the latest point, and the message."""
     began = time.perf_counter()
     latest, ended = [z], [""]
 
@@ -140,15 +167,11 @@ def inside(
             ended[0] = f"not converged within {max_time:g} s ({iteration} iterations)"
         return bool(ended[0])
 
-    try:
-        for solve in ways:
-            answer = solve(functions, z, watch=watch)
-            if answer.status == CONVERGED or ended[0]:
-                break
-        answer = polish(functions, answer)
-    except KeyboardInterrupt:
-        ended[0] = "interrupted; the latest point is kept"
-        v = functions.values(latest[0])
-        answer = Answer(latest[0], np.zeros(v.e.size), np.zeros(v.c.size), 2, 0)
-    answer.z = snapped(functions, answer)
-    return answer, ended[0]
+    return watch, latest, ended
+
+
+def kept(functions: Functions, latest: list[Any], ended: list[str]) -> Answer:
+    """The latest point of a run that was interrupted."""
+    ended[0] = "interrupted; the latest point is kept"
+    v = functions.values(latest[0])
+    return Answer(latest[0], np.zeros(v.e.size), np.zeros(v.c.size), STOPPED, 0)

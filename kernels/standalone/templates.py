@@ -69,9 +69,10 @@ def derivatives(data):
     """What `--check` compares: the size of a point, and (name, function, derivative)."""
     found, sizes = checked(STATEMENT, data, {{}})
     layout, data = on_data(found, sizes)
-    return layout.size, [
+    pairs = [
         ("gradient", lambda x: value_gradient(x, data)[0], lambda x: value_gradient(x, data)[1]),
 {pairs}    ]
+    {compared}
 '''
 
 PAIRS = {
@@ -127,10 +128,11 @@ def derivatives(data):
     """What `--check` compares: the size of a point, and (name, function, derivative), of the smooth part."""
     found, sizes = checked(STATEMENT, data, {{}})
     layout, data = on_data(found, sizes)
-    return layout.size, [
+    pairs = [
         ("gradient", lambda x: oracle(x, data)[0], lambda x: oracle(x, data)[1]),
         ("Hessian", lambda x: oracle(x, data)[1], lambda x: oracle(x, data)[2]),
     ]
+    {compared}
 '''
 
 NEWTON = """
@@ -206,13 +208,11 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None
             v = functions.values(z)
             if v.finite() and (not v.e.size or np.abs(v.E).max(axis=1).min() > 0.0):
                 break
-        answer, ended = inside(functions, {ways}, z, max_time)
+        {run}
         stated = stated_point(STATEMENT, layout.unpack(answer.z))
         evaluate = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
         value = float(evaluate(stated)["value"])
-        proof = certify_kkt(
-            functions, layout, answer.z, answer.nu, answer.lam, statement_value=value, tolerance=tolerance
-        )
+        proof = {certify}, statement_value=value, tolerance=tolerance)
     success = proof.ok() and not ended
     message = ("certified: " if success else f"{{ended}}; " if ended else "not certified: ") + proof.reason()
     if not success and not ended and proof.primal > tolerance:
@@ -235,10 +235,11 @@ def derivatives(data):
         v = functions.values(z)
         return v.g - v.E.T @ nu - v.C.T @ lam
 
-    return layout.size, [
+    pairs = [
         ("gradient", lambda z: functions.values(z).f, lambda z: functions.values(z).g),
         ("equalities", lambda z: functions.values(z).e, lambda z: functions.values(z).E),
         ("inequalities", lambda z: functions.values(z).c, lambda z: functions.values(z).C),
         ("Hessian of the Lagrangian", slope, lambda z: functions.hessian(z, nu, lam)),
     ]
+    {compared}
 '''

@@ -64,3 +64,12 @@ def difference_error(function: Any, slope: Any, x: Any) -> float:
         wide = np.asarray(function(x + far)) - np.asarray(function(x - far))
         found[..., i] = (8.0 * close - wide) / (12.0 * h)
     return float(np.abs(found - exact).max(initial=0.0) / max(1.0, np.abs(exact).max(initial=0.0)))
+
+
+def along_symmetric(pairs: list[Any], halves: Any) -> Any:
+    """The same functions and derivatives along symmetric matrices alone: the number of coordinates, the pairs."""
+
+    def turned(function: Any, slope: Any) -> Any:
+        return lambda u: function(halves.open(u)), lambda u: halves.shut(slope(halves.open(u)).T).T
+
+    return halves.first.size, [(name, *turned(function, slope)) for name, function, slope in pairs]

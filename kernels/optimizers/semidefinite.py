@@ -1,0 +1,298 @@
+"""A primal–dual interior-point method for smooth problems with positive semidefinite unknowns.
+
+    minimise f(z)   subject to   e(z) = 0,  c(z) ≥ 0,  Z ⪰ 0    for square parts Z of z
+
+With slacks s and multipliers ν, λ ≥ 0, Λ ⪰ 0, Newton's method is applied to the perturbed conditions
+
+    ∇f − Eᵀν − Cᵀλ − Λ = 0,   e = 0,   c − s = 0,   s ∘ λ = μ,   ZΛ = μI,
+
+the last made symmetric as Λ + ΔΛ = μZ⁻¹ − ½(Z⁻¹ΔZ Λ + Λ ΔZ Z⁻¹), so that eliminating ΔΛ adds ½(Z⁻¹⊗Λ + Λ⊗Z⁻¹) to
+the Hessian. Symmetric parts are taken in an orthonormal basis of half their entries. Steps keep Z and Λ definite and
+are shortened until the norm of the linear conditions' residual falls, or is small beside μ.
+
+The optimum may be singular. `on_face` then fixes the directions in which Z vanishes and repeats Newton's method on
+the matrices of that rank, whose curvature 2 tr(Λ ΔZ Z⁺ ΔZ) belongs to the Lagrangian.
+Sources: Helmberg, Rendl, Vanderbei & Wolkowicz, SIAM J. Optim. 6 (1996), for the direction; Alizadeh, Haeberly &
+Overton, Math. Program. 77 (1997), for strict complementarity and the face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..oracle import Array, Matrix, Vector
+from .halves import Block, Halves, matrix_at
+from .interior_point import (
+    CONVERGED,
+    LIMIT,
+    NOT_FINITE,
+    STALLED,
+    STOPPED,
+    UNBOUNDED,
+    Answer,
+    Functions,
+    Values,
+    _direction,
+    _factor,
+    _largest,
+)
+
+#: A residual of this size is rounding: the systems have entries of size 1/μ.
+ROUNDING = 1e-10
+
+
+def _filled(z: Vector, blocks: Sequence[Block], parts: Sequence[Array]) -> Vector:
+    """A copy of z with these matrices in the blocks."""
+    found = z.copy()
+    for (start, side), part in zip(blocks, parts, strict=True):
+        found[start : start + side * side] = part.ravel()
+    return found
+
+
+def _longest(a: Matrix, da: Matrix, keep: float) -> float:
+    """The longest step that leaves the given share of a definite matrix."""
+    lower = np.linalg.cholesky(a)
+    turned = np.linalg.solve(lower, np.linalg.solve(lower, da).T)
+    least = float(np.linalg.eigvalsh((turned + turned.T) / 2)[0])
+    return min(1.0, -keep / least) if least < 0.0 else 1.0
+
+
+def solve_semidefinite(
+    functions: Functions,
+    z: Vector,
+    blocks: Sequence[Block],
+    *,
+    tol: float = 1e-12,
+    max_iterations: int = 200,
+    watch: Callable[[int, Vector, float, float], bool] | None = None,
+) -> tuple[Answer, Vector]:
+    """The answer, and Λ as a vector that is zero outside of the blocks."""
+    halves, n = Halves.of(z.size, blocks), z.size
+    parts = [matrix_at(z, b) for b in blocks]
+    for k, part in enumerate(parts):  # strictly inside
+        values, vectors = np.linalg.eigh(part)
+        low = 1e-2 * max(1.0, float(np.abs(values).max()))
+        parts[k] = (vectors * np.maximum(values, low)) @ vectors.T
+    z = _filled(z, blocks, parts)
+    v = functions.values(z)
+    if not v.finite():
+        return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), NOT_FINITE, 0), np.zeros(n)
+    steep = max(1.0, float(np.abs(v.g).max(initial=0.0)))
+    s = np.where(v.c > 1e-3, v.c, np.maximum(1.0, np.abs(v.c)))
+    lam, nu = steep / np.maximum(s, 1.0), np.zeros(v.e.size)
+    duals = [steep * np.eye(side) for _, side in blocks]
+    total = s.size + sum(side for _, side in blocks)
+    last, least, stall, centre = 0.0, 0.0, 0, 0.1
+    best: tuple[float, Vector, Vector, Vector, Vector] | None = None
+    answer = Answer(z, nu, lam, LIMIT, 0)
+    zero = np.zeros(n)
+
+    def residual(v: Values, s: Vector, nu: Vector, lam: Vector, duals: Sequence[Matrix]) -> Vector:
+        """What is linear in the multipliers, in units of the gradient where it is of its kind."""
+        dual = halves.shut(v.g - v.E.T @ nu - v.C.T @ lam - _filled(zero, blocks, duals)) / steep
+        return np.concatenate([dual, v.e, v.c - s])
+
+    for iteration in range(max_iterations + 1):
+        gap = float(s @ lam) + sum(float((a * b).sum()) for a, b in zip(parts, duals, strict=True))
+        rest = residual(v, s, nu, lam, duals)
+        worst = max(float(np.abs(rest).max(initial=0.0)), gap / max(1.0, abs(v.f)))
+        answer.errors.append(worst)
+        answer.objective.append(v.f)
+        answer.iterations = iteration
+        stall = 0 if best is None or worst < 0.9 * best[0] else stall + 1
+        if best is None or worst < best[0]:
+            best = (worst, z, nu, lam, _filled(zero, blocks, duals))
+        ends = {
+            CONVERGED: worst <= tol,
+            STOPPED: watch is not None and watch(iteration, z, v.f, worst),
+            STALLED: stall > 12,
+            UNBOUNDED: v.f < -1e20 or not np.abs(z).max(initial=0.0) < 1e12,
+        }
+        if any(ends.values()):
+            answer.status = next(status for status, reached in ends.items() if reached)
+            break
+        mu = centre * gap / total
+        inverses = [np.linalg.inv(a) for a in parts]
+        h = functions.hessian(z, nu, lam)
+        if not np.isfinite(h).all():
+            answer.status = NOT_FINITE
+            break
+        h = h + v.C.T @ ((lam / s)[:, None] * v.C)
+        for (start, side), inverse, dual in zip(blocks, inverses, duals, strict=True):
+            place = slice(start, start + side * side)
+            h[place, place] += (np.kron(inverse, dual) + np.kron(dual, inverse)) / 2
+        E, C = halves.shut(v.E.T).T, halves.shut(v.C.T).T
+        pull = mu * _filled(zero, blocks, inverses)
+        small = Values(v.f, halves.shut(v.g - pull), v.e, E, v.c, C)
+        try:
+            factor, last = _factor(halves.square(h), E, last, least)
+            dz, ds, dnu, dlam = _direction(factor, small, s, nu, lam, mu)
+            dz = halves.open(dz)
+            steps = [matrix_at(dz, b) for b in blocks]
+            moves = []
+            for inverse, dual, step in zip(inverses, duals, steps, strict=True):
+                half = inverse @ step @ dual
+                moves.append(mu * inverse - dual - (half + half.T) / 2)
+            keep = 0.95
+            t = min(_largest(s, ds, keep), _largest(lam, dlam, keep))
+            for a, da in (*zip(parts, steps, strict=True), *zip(duals, moves, strict=True)):
+                t = min(t, _longest(a, da, keep))
+        except (np.linalg.LinAlgError, ValueError):
+            answer.status = STALLED
+            break
+        before, enough = float(np.linalg.norm(rest)), max(mu / steep, ROUNDING)
+        accepted = False
+        longest = t
+        for _ in range(30):
+            z_try = z + t * dz
+            w = functions.values(z_try)
+            if w.finite():
+                ahead = (
+                    w,
+                    s + t * ds,
+                    nu + t * dnu,
+                    lam + t * dlam,
+                    [a + t * da for a, da in zip(duals, moves, strict=True)],
+                )
+                if float(np.linalg.norm(residual(*ahead))) <= max((1.0 - 1e-4 * t) * before, enough):
+                    accepted = True
+                    break
+            t *= 0.5
+        if not accepted:
+            if least < 1e4 * steep:  # the model is wrong over that distance: shorter steps by a larger shift
+                least = max(100.0 * least, 1e-6 * steep)
+                stall += 1
+                continue
+            answer.status = STALLED
+            break
+        centre = 0.1 if longest > 0.9 and t == longest else 0.3 if longest > 0.5 else 0.6
+        least = 0.1 * least if least > 1e-12 else 0.0
+        v, s, nu, lam, duals = ahead
+        parts = [a + t * da for a, da in zip(parts, steps, strict=True)]
+        z = _filled(z_try, blocks, parts)
+    assert best is not None
+    _, answer.z, answer.nu, answer.lam, cone = best
+    return answer, cone
+
+
+def faces(z: Vector, cone: Vector, blocks: Sequence[Block]) -> list[tuple[Matrix, Matrix, Vector]]:
+    """Of each block: the directions in which Z vanishes, the others, and the eigenvalues of Z along those."""
+    found = []
+    for block in blocks:
+        values, vectors = np.linalg.eigh(matrix_at(z, block))
+        pressed = np.einsum("ia,ij,ja->a", vectors, matrix_at(cone, block), vectors)
+        gone = values < pressed * max(1.0, float(values[-1])) / max(1.0, float(np.abs(pressed).max()))
+        found.append((vectors[:, gone], vectors[:, ~gone], values[~gone]))
+    return found
+
+
+def curvature(
+    cone: Vector, blocks: Sequence[Block], found: Sequence[tuple[Matrix, Matrix, Vector]]
+) -> Matrix:
+    """The form 2 tr(Λ ΔZ Z⁺ ΔZ), the curvature of the matrices of that rank seen by Λ."""
+    h = np.zeros((cone.size, cone.size))
+    for block, (_, kept, values) in zip(blocks, found, strict=True):
+        start, side = block
+        place = slice(start, start + side * side)
+        pseudo, dual = (kept / values) @ kept.T, matrix_at(cone, block)
+        h[place, place] = np.kron(pseudo, dual) + np.kron(dual, pseudo)
+    return h
+
+
+def normals(size: int, blocks: Sequence[Block], found: Sequence[tuple[Matrix, Matrix, Vector]]) -> Matrix:
+    """Rows that say VᵀΔZ V = 0 for the directions V in which Z vanishes."""
+    rows = []
+    for (start, side), (gone, _, _) in zip(blocks, found, strict=True):
+        for a in range(gone.shape[1]):
+            for b in range(a + 1):
+                row = np.zeros(size)
+                outer = np.outer(gone[:, a], gone[:, b])
+                row[start : start + side * side] = ((outer + outer.T) / 2).ravel()
+                rows.append(row)
+    return np.array(rows).reshape(len(rows), size)
+
+
+def _pressures(
+    cone: Vector, blocks: Sequence[Block], found: Sequence[tuple[Matrix, Matrix, Vector]]
+) -> Vector:
+    """The coordinates of Λ in the rows of `normals`."""
+    parts = [np.zeros(0)]
+    for block, (gone, _, _) in zip(blocks, found, strict=True):
+        inner = gone.T @ matrix_at(cone, block) @ gone
+        rows, columns = np.tril_indices(len(inner))
+        parts.append(np.where(rows == columns, 1.0, 2.0) * inner[rows, columns])
+    return np.concatenate(parts)
+
+
+def on_face(
+    functions: Functions, answer: Answer, cone: Vector, blocks: Sequence[Block], rounds: int = 4
+) -> tuple[Answer, Vector]:
+    """Newton's method on the matrices of the rank that was found; kept only where it is no worse."""
+    halves = Halves.of(answer.z.size, blocks)
+    best, best_cone = answer, cone
+    least = cone_violation(functions, answer, cone, blocks)
+    for _ in range(rounds):
+        z, v = best.z, functions.values(best.z)
+        if not v.finite():
+            break
+        found = faces(z, best_cone, blocks)
+        active = best.lam > np.maximum(v.c, 0.0)
+        N = normals(z.size, blocks, found)
+        A = halves.shut(np.vstack([v.E, v.C[active], N]).T).T
+        try:
+            bend = curvature(best_cone, blocks, found)
+            h = halves.square(functions.hessian(z, best.nu, np.where(active, best.lam, 0.0)) + bend)
+            n, m = h.shape[0], A.shape[0]
+            k = np.zeros((n + m, n + m))
+            k[:n, :n], k[:n, n:], k[n:, :n] = h, -A.T, A
+            right = np.concatenate([-halves.shut(v.g), -v.e, -v.c[active], -N @ z])
+            now = np.concatenate([best.nu, best.lam[active], _pressures(best_cone, blocks, found)])
+            right -= (
+                k[:, n:] @ now
+            )  # the least change of multipliers, which may not be unique, keeps their signs
+            step = (
+                np.linalg.lstsq(k, right, rcond=1e-14)[0] if right.size <= 400 else np.linalg.solve(k, right)
+            )
+        except np.linalg.LinAlgError:
+            break
+        moved, rest = z + halves.open(step[:n]), now + step[n:]
+        nu, lam = rest[: v.e.size], np.zeros(v.c.size)
+        lam[active] = np.maximum(rest[v.e.size : v.e.size + int(active.sum())], 0.0)
+        dual = N.T @ rest[v.e.size + int(active.sum()) :] - bend @ (moved - z)  # the face turns with Z
+        parts, pressed = [], []
+        for block, (gone, _, _) in zip(blocks, found, strict=True):
+            values, vectors = np.linalg.eigh(matrix_at(moved, block))
+            values[: gone.shape[1]] = 0.0
+            parts.append((vectors * np.maximum(values, 0.0)) @ vectors.T)
+            values, vectors = np.linalg.eigh(matrix_at(dual, block))
+            pressed.append((vectors * np.maximum(values, 0.0)) @ vectors.T)
+        trial = replace(best, z=_filled(moved, blocks, parts), nu=nu, lam=lam)
+        trial_cone = _filled(np.zeros(z.size), blocks, pressed)
+        worst = cone_violation(functions, trial, trial_cone, blocks)
+        if not worst < least:
+            break
+        best, best_cone, least = trial, trial_cone, worst
+    return best, best_cone
+
+
+def cone_violation(functions: Functions, answer: Answer, cone: Vector, blocks: Sequence[Block]) -> float:
+    """The largest violation of the conditions of an optimum, in units of the gradient; ∞ where f is not finite."""
+    v = functions.values(answer.z)
+    if not v.finite():
+        return float("inf")
+    size = max(1.0, float(np.abs(v.g).max(initial=0.0)))
+    halves = Halves.of(answer.z.size, blocks)
+    dual = halves.shut(v.g - v.E.T @ answer.nu - v.C.T @ answer.lam - cone)
+    worst = [
+        np.abs(dual).max(initial=0.0) / size,
+        np.abs(v.e).max(initial=0.0),
+        np.maximum(-v.c, 0.0).max(initial=0.0),
+        np.abs(v.c * answer.lam).max(initial=0.0) / size,
+    ]
+    for block in blocks:
+        Z, L = matrix_at(answer.z, block), matrix_at(cone, block)
+        worst += [-np.linalg.eigvalsh(Z)[0], -np.linalg.eigvalsh(L)[0] / size, np.abs(Z @ L).max() / size]
+    return float(max(worst))

@@ -1,0 +1,100 @@
+"""Positive semidefinite unknowns whose optimum is singular: found, and certified with their multipliers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.errors import UnsupportedError
+
+RNG = np.random.default_rng(3)
+Q = RNG.standard_normal((6, 6))
+Q = (Q + Q.T) / 2
+VALUES, VECTORS = np.linalg.eigh(Q)
+
+
+def stated(objective: str, subject_to: Any = (), sense: Any = dv.minimize) -> Any:
+    shapes = {"Q": ("n", "n"), "Z": ("n", "n")}
+    facts = {"Q": ("symmetric",), "Z": ("psd",)}
+    return sense(objective, over="Z", variables=shapes, facts=facts, subject_to=subject_to)
+
+
+def test_projection_onto_the_cone() -> None:
+    """argmin ‖Z − Q‖² over Z ⪰ 0 leaves the positive eigenvalues (Higham 1988); Λ is the rest, ZΛ = 0."""
+    found = stated("sumsq(Z - Q)/2").solve(Q=Q)
+    assert found.success, found.message
+    kept = (VECTORS * np.maximum(VALUES, 0.0)) @ VECTORS.T
+    np.testing.assert_allclose(found["Z"], kept, atol=1e-12)
+    np.testing.assert_allclose(found.multipliers["psd"][0], kept - Q, atol=1e-12)
+
+
+def test_nearest_correlation_matrix() -> None:
+    """Z = (Q + diag y)₊ with diag Z = 1 (Qi & Sun 2006): checked by the multipliers y of the diagonal."""
+    found = stated("sumsq(Z - Q)/2", ["diag(Z) == 1"]).solve(Q=Q)
+    assert found.success, found.message
+    moved, turned = np.linalg.eigh(Q + np.diag(found.multipliers["equality"][0]))
+    np.testing.assert_allclose(found["Z"], (turned * np.maximum(moved, 0.0)) @ turned.T, atol=1e-10)
+    np.testing.assert_allclose(np.diagonal(found["Z"]), 1.0, atol=1e-12)
+
+
+def test_largest_eigenvalue_as_a_linear_program_over_the_cone() -> None:
+    """max tr(QZ) with tr Z = 1 is λ_max, at the projector onto its eigenvector: rank 1."""
+    found = stated("tr(Q @ Z)", ["tr(Z) == 1"], dv.maximize).solve(Q=Q)
+    assert found.success and found.fun == pytest.approx(VALUES[-1], abs=1e-10)
+    np.testing.assert_allclose(found["Z"], np.outer(VECTORS[:, -1], VECTORS[:, -1]), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("objective", "subject_to"),
+    [
+        ("sumsq(Z - Q)", ["Z >= 0"]),
+        ("sumsq(Z - Q) + norm(Z, 1)", []),
+        ("sum(exp(Z)) - tr(Q @ Z)", ["Z[0, 0] <= 1"]),
+    ],
+)
+def test_with_other_constraints_and_kinks(objective: str, subject_to: list[str]) -> None:
+    """Bounds, kinks with degenerate multipliers, a smooth objective; no random feasible point is better."""
+    problem = stated(objective, subject_to)
+    found = problem.solve(Q=Q)
+    assert found.success, found.message
+    for _ in range(20):
+        step = RNG.standard_normal((6, 2))
+        other = 0.999 * found["Z"] + 1e-3 * np.abs(step @ step.T)
+        if subject_to and other[0, 0] > 1.0 and "<=" in subject_to[0]:
+            continue
+        if np.linalg.eigvalsh(other)[0] >= 0.0:
+            assert problem.objective.evaluate(Q=Q, Z=other) >= found.fun - 1e-9
+
+
+def test_what_is_no_optimum_is_not_certified() -> None:
+    """Constraints that exclude the cone, an objective without end, a method that leaves the cone."""
+    contradiction = stated("sumsq(Z - Q)", ["diag(Z) == -1"]).solve(Q=Q)
+    assert not contradiction.success and "may be infeasible" in contradiction.message
+    endless = stated("tr(Q @ Z)").solve(Q=Q)
+    assert not endless.success and "minimum" in endless.message and "attained" in endless.message
+    with pytest.raises(UnsupportedError, match="does not keep Z positive semidefinite"):
+        stated("sumsq(Z - Q)").solve(Q=Q, method="augmented-lagrangian")
+
+
+@pytest.mark.parametrize(
+    "weight", ["norm(T, 1) - norm(diag(T), 1)", "sum(abs(T)) - sum(abs(diag(T)))", "norm(T, 1) - tr(T)"]
+)
+def test_graphical_lasso_without_its_diagonal(weight: str) -> None:
+    """|Tᵢᵢ| = Tᵢᵢ for positive definite T, so that leaving the diagonal out is convex; ∂ at the optimum by hand."""
+    X = np.random.default_rng(0).standard_normal((30, 4))
+    S = X.T @ X / 30
+    problem = dv.minimize(
+        f"tr(S @ T) - logdet(T) + 0.1*({weight})", over="T", variables={"S": ("n", "n"), "T": ("n", "n")},
+        facts={"T": ("pd",), "S": ("psd",)},
+    )  # fmt: skip
+    found = problem.solve(S=S)
+    assert found.success, found.message
+    gap = S - np.linalg.inv(found["T"])
+    np.testing.assert_allclose(np.diagonal(gap), 0.0, atol=1e-8)
+    off = ~np.eye(4, dtype=bool)
+    moving = off & (np.abs(found["T"]) > 1e-7)
+    np.testing.assert_allclose(gap[moving], -0.1 * np.sign(found["T"][moving]), atol=1e-7)
+    assert np.abs(gap[off]).max() <= 0.1 + 1e-7
