@@ -345,7 +345,7 @@ class Compiled:
         /,
         *,
         threads: int = 1,
-        moments: bool = False,
+        moments: bool | None = None,
         convert: bool = False,
         **more: Any,
     ) -> Callable[..., Any]:
@@ -355,7 +355,8 @@ class Compiled:
                  for bit, for any number
         moments  data that enter only through sums of squares and products (least squares) are compressed first to a
                  triangular factor, which costs as much as some tens of evaluations; then a call no longer
-                 depends on the number of rows. The factor keeps small residuals that XᵀX would lose
+                 depends on the number of rows. The factor keeps small residuals that XᵀX would lose. Small data are
+                 compressed unless this is False
         convert  arrays that compiled code cannot read as they are (Fortran order, strides, other kinds of number) are
                  converted once; otherwise block by block at each call, which needs no copy of the data
 

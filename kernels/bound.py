@@ -12,6 +12,7 @@ result has the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 Unknowns = Mapping[str, Any]
 #: Data of fewer entries than this stay on one thread: handing out the work would cost more than it saves.
 WORTH_THREADS = 1 << 18
+#: Data of fewer entries than this are done with in some microseconds: the call itself is what counts.
+BRIEF = 1 << 14
 
 __all__ = ["CHUNKS", "CHUNK_ROWS", "Bound", "as_argument"]
 
@@ -54,6 +57,10 @@ class Bound:
     threads        how many threads large data are spread over; results do not depend on it
     """
 
+    # A place of its own in every instance: a call then goes straight to what stands there, machine code perhaps.
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+    __call__: Callable[..., dict[str, Any]]
+
     def __init__(
         self,
         kernel: Kernel,
@@ -65,6 +72,7 @@ class Bound:
         self.kernel, self.binding, self.threads = kernel, binding, threads
         self.setup_seconds = setup_seconds
         self.moments = False
+        self.shorter: Bound | None = None  # the same on fewer rows, for calls; `partial` has all rows
         self.checks: dict[int, Variable] = {}  # inputs that are checked at every call, while they are read
         self.arrays = arrays
         self.dtype = kernel.dtype
@@ -72,15 +80,18 @@ class Bound:
         self._shapes: tuple[tuple[int, ...], ...] = ()
         self._first: tuple[Any, ...] = ()
         self._last: tuple[Any, ...] = ()
+        self._at_once = False  # one entry into compiled code does it all
         self._fast: Callable[[Unknowns], dict[str, Any]] | None = None
+        self.__call__ = self._usual
 
-    def __call__(self, mapping: Unknowns | None = None, /, **unknowns: Any) -> dict[str, Any]:
+    def _usual(self, mapping: Unknowns | None = None, /, **unknowns: Any) -> dict[str, Any]:
         """The outputs at these unknowns."""
         if mapping is not None:
             unknowns = {**mapping, **unknowns}
         fast = self._fast
         if fast is None:
             fast = self._prepare(unknowns)
+            self.__call__ = (self.shorter or self)._brief()
         return fast(unknowns)
 
     # ---------------------------------------------------------------- the first call
@@ -112,7 +123,7 @@ class Bound:
         )
         self._last = tuple(int(self.binding.number(s) or 0) for s in program.size_inputs)
         self._sizes = tuple(int(self.binding.number(s) or 0) for s in program.sizes.names)
-        self._fast = self._entrance()
+        self._fast = self.shorter._prepare(unknowns) if self.shorter else self._entrance()
         return self._fast
 
     def _reads(self, array: Any) -> bool:
@@ -134,12 +145,42 @@ class Bound:
         call = self._face()
         return partial(self._limited, call) if large and kernel.uses_blas else call
 
+    def _made(self) -> dict[int, tuple[int, ...]]:
+        """The shapes of the results that the caller allocates."""
+        outputs = self.kernel.program.outputs
+        return {k: self.binding.shape(outputs[k].node.shape) for k in self.kernel.module.INTO}
+
+    def _brief(self) -> Callable[..., dict[str, Any]]:
+        """The way in for calls to come: where the data are few, one around Python."""
+        outputs, kernel = self.kernel.program.outputs, self.kernel
+        entries = sum(map(np.size, self._first)) + sum(map(math.prod, self._shapes))
+        if not self._at_once or entries >= BRIEF:
+            return self._usual
+        from .entrance import entrance, is_possible
+
+        made = self._made()
+        if (
+            not made
+            or any(o.node.order and k not in made for k, o in enumerate(outputs))
+            or not is_possible()
+        ):
+            return self._usual
+        return entrance(
+            kernel.module.evaluate_into,
+            first=self._first,
+            last=self._last,
+            unknowns=self._names,
+            shapes=self._shapes,
+            results=kernel.names,
+            made=made,
+            dtype=self.dtype,
+            otherwise=self._usual,
+        )
+
     def _face(self) -> Face:
         """The way in on the caller's thread."""
-        kernel, program = self.kernel, self.kernel.program
-        made = {}
-        for k in kernel.module.INTO:
-            made[k] = self.binding.shape(program.outputs[k].node.shape)
+        kernel, self._at_once = self.kernel, True
+        made = self._made()
         point = [np.empty(shape, self.dtype) if shape else 0.0 for shape in self._shapes]
         arrays = [np.empty(shape, self.dtype) for shape in made.values()]
         arguments = [*self._first, *point, *self._last, *arrays]

@@ -28,7 +28,7 @@ from ..errors import DeriveError
 
 _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
-LIBRARY = "special arrays apart gamma rowwise narrow lanes smallproducts lapack library".split()
+LIBRARY = "special arrays apart gamma rowwise narrow lanes smallproducts lapack library entrance".split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 
@@ -109,10 +109,13 @@ def load(source: str) -> ModuleType:
         return _import(name, path)
 
 
-def machine_code(name: str, make: Callable[[], bytes]) -> bytes:
-    """Machine code of our library: from the folder if it is whole, else made and kept."""
+def machine_code(name: str, make: Callable[[], bytes], kind: str = "") -> bytes:
+    """Machine code of our library: from the folder if it is whole, else made and kept.
+
+    kind  tells apart what has one name
+    """
     with _lock:
-        path = cache_folder() / f"{_PREFIX}{name}_{key_of(name)}.o"
+        path = cache_folder() / f"{_PREFIX}{name}_{key_of(name + kind)}.o"
         if path.is_file() and _owned(os.lstat(path)):
             kept = path.read_bytes()
             if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:

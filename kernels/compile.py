@@ -20,7 +20,7 @@ from ..node import Apply, Node, size_symbols, topological, variables
 from ..operators import spelled_out
 from ..sizes import Binding, Size
 from ..stable import stabilise
-from .bound import WORTH_THREADS, Bound, as_argument
+from .bound import BRIEF, WORTH_THREADS, Bound, as_argument
 from .cache import cache_clear, cache_info, load
 from .cluster import as_rows, is_lazy, stand_in
 from .emit import source
@@ -103,6 +103,7 @@ class Kernel:
         self.numbers = tuple(name for name, node in nodes.items() if not node.order)
         self._program: Program | None = None
         self._lengths: dict[Any, int] = {}
+        self._compressible: dict[tuple[Any, ...], bool] = {}
         self._source: str | None = None
         self._module: ModuleType | None = None
 
@@ -220,7 +221,7 @@ class Kernel:
         /,
         *,
         threads: int = 1,
-        moments: bool = False,
+        moments: bool | None = False,
         convert: bool = False,
         **data: Any,
     ) -> Bound:
@@ -229,9 +230,11 @@ class Kernel:
         threads  how many threads large data are spread over; 0 means one per processor. The result is the
                  same, bit for bit, for any number.
         moments  data that enter only through sums of squares and products are compressed first, at the price
-                 of some tens of evaluations (`Bound.setup_seconds`); `Bound.moments` says whether they were
+                 of some tens of evaluations (`Bound.setup_seconds`); `Bound.moments` says whether they were.
+                 None leaves it to the data: few, and of rows that are about as long as one another
         convert  arrays in memory that compiled code cannot read as they are (Fortran order, strides, another kind of
-                 number) are converted once; else block by block at each call, without a copy of the data
+                 number) are converted once, as small ones always are; else block by block at each call, without a
+                 copy of the data
         """
         began = time.perf_counter()
         given = self._split(mapping, data)
@@ -240,7 +243,10 @@ class Kernel:
             raise DataError(
                 f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind"
             )
-        bound = self._bound(given, threads, moments, convert=convert)
+        bound = self._bound(given, threads, bool(moments), convert=convert)
+        if moments is None:
+            bound.shorter = self._shorter(bound)
+            bound.moments = bound.shorter is not None
         bound.setup_seconds = time.perf_counter() - began
         return bound
 
@@ -275,7 +281,8 @@ class Kernel:
             for k in rows:
                 if k not in blocks or (check and k not in lazy):
                     check_entries(known[k], arrays[k])
-                if k not in blocks or (convert and k not in lazy and not isinstance(arrays[k], np.memmap)):
+                copied = convert or np.size(arrays[k]) < BRIEF
+                if k not in blocks or (copied and k not in lazy and not isinstance(arrays[k], np.memmap)):
                     arrays[k] = np.require(arrays[k], self.dtype, ["C", "A"])
         small = self._compressed(arrays) if moments and not lazy else None
         if small is not None:
@@ -285,6 +292,18 @@ class Kernel:
         if rows and not check:
             bound.checks = {k: self.program.inputs[k] for k in self.blocks or ()}
         return bound
+
+    def _shorter(self, bound: Bound) -> Bound | None:
+        """The same on compressed data, where these are so few that nobody waits, and none of their digits gets lost."""
+        arrays = bound.arrays
+        if self.backend != "numba" or self.dtype != np.float64 or sum(map(np.size, arrays.values())) >= BRIEF:
+            return None
+        small = self._compressed(arrays, even=True)
+        if small is None:
+            return None
+        known = [v for name, v in self.variables.items() if name not in self.unknowns]
+        found, binding = bind(known, {**arrays, **small}, sizes=self.symbols, dtype=self.dtype)
+        return Bound(self, found, binding)
 
     @property
     def blocks(self) -> tuple[int, ...] | None:
@@ -302,13 +321,18 @@ class Kernel:
                 at.update(s for s in zip(v.shape, np.shape(arrays[name]), strict=False) if s[0].is_Symbol)
         return find_data_axis(self.variables.values(), self.unknowns, self.nodes.values(), at)
 
-    def _compressed(self, arrays: Mapping[str, Array]) -> dict[str, Array] | None:
+    def _compressed(self, arrays: Mapping[str, Array], even: bool = False) -> dict[str, Array] | None:
         """The data behind a common triangular factor, if no result changes."""
         rows = self._data_axis(arrays)
-        if not compressible(list(self.nodes.values()), arrays.keys(), rows) or rows is None:
+        if rows is None:
+            return None
+        asked = (rows, *sorted(arrays))
+        if asked not in self._compressible:
+            self._compressible[asked] = compressible(list(self.nodes.values()), arrays.keys(), rows)
+        if not self._compressible[asked]:
             return None
         axes = {name: v.shape.index(rows) for name, v in self.variables.items() if rows in v.shape}
-        found = compressed(arrays, axes)
+        found = compressed(arrays, axes, even)
         return None if found is None else {name: found[name] for name in axes}
 
 

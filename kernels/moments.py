@@ -8,7 +8,8 @@ drown in the rounding errors of `yᵀy`. Orthogonal factors are backward stable,
 accurate as from the data.
 
 It costs about 2nk² operations for k columns, as much as some tens of evaluations; blocks of rows are folded in
-one by one, so memory does not grow with n. Bound kernels and solvers alone use this, on request.
+one by one, so memory does not grow with n. Bound kernels and solvers alone use this: unasked where data are so few that
+it takes less than a millisecond, else on request.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from ..sizes import Size, same_size
 _BLOCK = 4096
 #: Fewer rows than this many per column are not worth it.
 _ROWS_PER_COLUMN = 4
+#: Three digits of sixteen may get lost unasked.
+_UNEVEN = 1000.0
 
 
 def compressible(roots: Sequence[Node], data: Collection[str], rows: Size | None) -> bool:
@@ -84,10 +87,20 @@ def _mentions(params: object, rows: Size) -> bool:
     return rows in getattr(params, "free_symbols", ())
 
 
-def compressed(arrays: Mapping[str, Array], axes: Mapping[str, int]) -> dict[str, Array] | None:
+def _is_even(arrays: Sequence[Array]) -> bool:
+    """Whether no row is `_UNEVEN` times longer than another."""
+    lengths = np.sqrt(sum(np.square(a, dtype=np.float64).reshape(len(a), -1).sum(axis=1) for a in arrays))
+    return bool(lengths.max() < _UNEVEN * lengths.min())
+
+
+def compressed(
+    arrays: Mapping[str, Array], axes: Mapping[str, int], even: bool = False
+) -> dict[str, Array] | None:
     """The arrays with the rows of their joint triangular factor; None where too few rows make it a loss.
 
     axes  which axis of an array runs over the rows; arrays that are not named here stay
+    even  None, too, where some rows are a thousand times longer than others: an orthogonal factor loses of every row
+          what the longest one's size asks for, the statement itself what that row's own does
     """
     if not axes:
         return None
@@ -95,7 +108,7 @@ def compressed(arrays: Mapping[str, Array], axes: Mapping[str, int]) -> dict[str
     count = len(next(iter(turned.values())))
     widths = [a[0].size for a in turned.values()]
     width = sum(widths)
-    if count < _ROWS_PER_COLUMN * width:
+    if count < _ROWS_PER_COLUMN * width or (even and not _is_even(list(turned.values()))):
         return None
     factor = np.zeros((0, width))
     for start in range(0, count, _BLOCK):

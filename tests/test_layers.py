@@ -33,7 +33,7 @@ CORE = (
     "kernels.cache kernels.rowwise "
     "kernels.narrow kernels.lanes kernels.smallproducts kernels.special kernels.arrays "
     "kernels.apart kernels.gamma kernels.lapack kernels.weighted kernels.library kernels.plain "
-    "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.bound "
+    "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.entrance kernels.bound "
     "kernels.structured kernels.blocks kernels.compile kernels.structured_kernel "
     "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
     "kernels.kkt kernels.semidefinite "
