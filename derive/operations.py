@@ -346,7 +346,7 @@ class Compiled:
         *,
         threads: int = 1,
         moments: bool | None = None,
-        convert: bool = False,
+        convert: bool | None = None,
         **more: Any,
     ) -> Callable[..., Any]:
         """Data and facts checked once; the result is a function of the variables that were not given.
@@ -358,7 +358,8 @@ class Compiled:
                  depends on the number of rows. The factor keeps small residuals that XᵀX would lose. Small data are
                  compressed unless this is False
         convert  arrays that compiled code cannot read as they are (Fortran order, strides, other kinds of number) are
-                 converted once; otherwise block by block at each call, which needs no copy of the data
+                 converted once; otherwise block by block at each call, which needs no copy of the data. Small ones are
+                 converted unless this is False
 
         Arrays whose names are those of options are given in the mapping.
 

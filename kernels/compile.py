@@ -222,7 +222,7 @@ class Kernel:
         *,
         threads: int = 1,
         moments: bool | None = False,
-        convert: bool = False,
+        convert: bool | None = False,
         **data: Any,
     ) -> Bound:
         """Data, sizes and facts checked once; the unknowns are left to the calls.
@@ -233,8 +233,8 @@ class Kernel:
                  of some tens of evaluations (`Bound.setup_seconds`); `Bound.moments` says whether they were.
                  None leaves it to the data: few, and of rows that are about as long as one another
         convert  arrays in memory that compiled code cannot read as they are (Fortran order, strides, another kind of
-                 number) are converted once, as small ones always are; else block by block at each call, without a
-                 copy of the data
+                 number) are converted once; else block by block at each call, without a copy of the data. None:
+                 small ones are converted
         """
         began = time.perf_counter()
         given = self._split(mapping, data)
@@ -256,7 +256,7 @@ class Kernel:
         threads: int = 1,
         moments: bool = False,
         check: bool = True,
-        convert: bool = False,
+        convert: bool | None = False,
     ) -> Bound:
         """Arrays of rows stay as they are, in memory, in a file or in Dask; all others are converted.
 
@@ -281,8 +281,9 @@ class Kernel:
             for k in rows:
                 if k not in blocks or (check and k not in lazy):
                     check_entries(known[k], arrays[k])
-                copied = convert or np.size(arrays[k]) < BRIEF
-                if k not in blocks or (copied and k not in lazy and not isinstance(arrays[k], np.memmap)):
+                here = k not in lazy and not isinstance(arrays[k], np.memmap)
+                wanted = here and (arrays[k].size < BRIEF if convert is None else convert)
+                if k not in blocks or wanted:
                     arrays[k] = np.require(arrays[k], self.dtype, ["C", "A"])
         small = self._compressed(arrays) if moments and not lazy else None
         if small is not None:
@@ -296,7 +297,9 @@ class Kernel:
     def _shorter(self, bound: Bound) -> Bound | None:
         """The same on compressed data, where these are so few that nobody waits, and none of their digits gets lost."""
         arrays = bound.arrays
-        if self.backend != "numba" or self.dtype != np.float64 or sum(map(np.size, arrays.values())) >= BRIEF:
+        if self.backend != "numba" or self.dtype != np.float64 or any(map(is_lazy, arrays.values())):
+            return None
+        if sum(map(np.size, arrays.values())) >= BRIEF:
             return None
         small = self._compressed(arrays, even=True)
         if small is None:

@@ -25,7 +25,8 @@ def bound_of(name: str, dtype: type = np.float64, **sizes: int) -> tuple[Bound, 
     outputs = derivatives(objective, second=False)
     unknowns = [v.name for v in objective[1]]
     data = draw(outputs, **sizes)
-    point = {u: np.asarray(data.pop(u), dtype) for u in unknowns}
+    data = {k: np.asarray(a, dtype) for k, a in data.items()}
+    point = {u: data.pop(u) for u in unknowns}
     bound = compile_nodes(outputs, unknowns=unknowns, dtype=dtype).bind(data)
     bound(point)
     return bound, point
@@ -137,3 +138,10 @@ def test_rows_of_uneven_length_stay() -> None:
     assert KERNEL.bind(X=X, y=y, moments=True).moments
     exact = sum((a @ w - b) ** 2 for k, (a, b) in enumerate(zip(X, y, strict=True)) if k != 7) / 2
     assert np.isclose(bound(w=w)["value"], exact, rtol=1e-7)
+
+
+def test_small_data_in_another_layout_are_converted() -> None:
+    X, y, w = np.asfortranarray(np.arange(12.0).reshape(4, 3)), np.ones(4), np.ones(3)
+    bound, streamed = KERNEL.bind(X=X, y=y), KERNEL.bind(X=X, y=y, convert=False)
+    assert np.array_equal(bound(w=w)["gradient"], streamed(w=w)["gradient"])
+    assert is_short(bound) and not is_short(streamed)
