@@ -153,8 +153,9 @@ class Bound:
     def _brief(self) -> Callable[..., dict[str, Any]]:
         """The way in for calls to come: where the data are few, one around Python."""
         outputs, kernel = self.kernel.program.outputs, self.kernel
-        entries = sum(map(np.size, self._first)) + sum(map(math.prod, self._shapes))
-        if not self._at_once or entries >= BRIEF:
+        if not self._at_once:
+            return self._usual
+        if sum(map(np.size, self._first)) + sum(map(math.prod, self._shapes)) >= BRIEF:
             return self._usual
         from .entrance import entrance, is_possible
 
