@@ -245,7 +245,7 @@ class Kernel:
             )
         bound = self._bound(given, threads, bool(moments), convert=convert)
         if moments is None:
-            bound.shorter = self._shorter(bound)
+            bound.shorter = self._shorter(bound, given)
             bound.moments = bound.shorter is not None
         bound.setup_seconds = time.perf_counter() - began
         return bound
@@ -287,14 +287,22 @@ class Kernel:
                     arrays[k] = np.require(arrays[k], self.dtype, ["C", "A"])
         small = self._compressed(arrays) if moments and not lazy else None
         if small is not None:
-            arrays, binding = bind(known.values(), {**plain, **small}, sizes=self.symbols, dtype=self.dtype)
+            arrays, binding = self._bound_again(plain, small)
         bound = Bound(self, {**arrays, **lazy}, binding, thread_count(threads))
         bound.moments = small is not None
         if rows and not check:
             bound.checks = {k: self.program.inputs[k] for k in self.blocks or ()}
         return bound
 
-    def _shorter(self, bound: Bound) -> Bound | None:
+    def _bound_again(
+        self, given: Mapping[str, Any], small: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], Binding]:
+        """Arrays and sizes with compressed data, which have another number of rows than was given."""
+        known = [v for name, v in self.variables.items() if name not in self.unknowns]
+        rest = {k: a for k, a in given.items() if k != str(self._data_axis(given))}
+        return bind(known, {**rest, **small}, sizes=self.symbols, dtype=self.dtype)
+
+    def _shorter(self, bound: Bound, given: Mapping[str, Any]) -> Bound | None:
         """The same on compressed data, where these are so few that nobody waits, and none of their digits gets lost."""
         arrays = bound.arrays
         if self.backend != "numba" or self.dtype != np.float64 or any(map(is_lazy, arrays.values())):
@@ -304,9 +312,7 @@ class Kernel:
         small = self._compressed(arrays, even=True)
         if small is None:
             return None
-        known = [v for name, v in self.variables.items() if name not in self.unknowns]
-        found, binding = bind(known, {**arrays, **small}, sizes=self.symbols, dtype=self.dtype)
-        return Bound(self, found, binding)
+        return Bound(self, *self._bound_again(given, small))
 
     @property
     def blocks(self) -> tuple[int, ...] | None:
