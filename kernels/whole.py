@@ -28,15 +28,17 @@ from .oracle import Array, Layout
 class Loop:
     """A loop to be compiled with a kernel.
 
-    function   the loop; its first parameter `oracle` is the kernel, the others λ, low, high, x, tolerance, most steps
+    function   the loop; its first parameter `oracle` is the kernel, the last ones are x, tolerance, most steps
     oracle     the name of that parameter
     moving     whether the kernel takes the point x
+    limits     whether λ, low and high, before the point, are the rows of one array, rather than three vectors
     imports    what the loop uses, as import statements
     """
 
     function: Callable[..., Any]
     oracle: str
     moving: bool
+    limits: bool
     imports: str
 
 
@@ -44,6 +46,7 @@ NEWTON = Loop(
     proximal_newton.proximal_newton,
     "oracle",
     True,
+    False,
     "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
     "from derive.kernels.optimizers.proximal_newton import CONVERGED, NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS\n",
 )
@@ -51,6 +54,7 @@ QUADRATIC = Loop(
     quadratic.solve_quadratic,
     "moments",
     False,
+    True,
     "from derive.kernels.optimizers.quadratic import minimum\n",
 )
 
@@ -99,8 +103,9 @@ class Whole:
         return fixed
 
     def bind(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Callable[..., Any]:
-        """The loop on data: a function of `(l1, low, high, x, tol, most)` of exactly these types."""
+        """The loop on data: a function of `(l1, low, high, x, tol, most)`, the limits as one array or three."""
         fixed = self._fixed(arrays, binding, layout)
         x = np.empty(layout.size)
-        entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, x, x, x, x, 0.5, 1])
+        limits = [np.empty((3, layout.size))] if self.loop.limits else [x, x, x]
+        entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, *limits, x, 0.5, 1])
         return partial(entry, *fixed)

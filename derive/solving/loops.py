@@ -41,7 +41,10 @@ class Loops:
         self._sampled: Sampled | None = None
 
     def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
-        """The loop compiled whole, on data: λ, low, high, x, tolerance, most steps to what the loop returns."""
+        """The loop compiled whole, on data: λ, low, high, x, tolerance, most steps to what the loop returns.
+
+        Of a quadratic λ, low and high are the rows of one array.
+        """
         from ..kernels.whole import NEWTON, QUADRATIC, Whole
 
         layout = self.composite.layout(instance)
@@ -122,8 +125,8 @@ class Loops:
         whole = self.compiled(instance, arrays)
         if self.composite.quadratic:
 
-            def whole_once(*leading: Any) -> Any:
-                return np.inf, whole(*leading), 1, 1
+            def whole_once(l1: Any, low: Any, high: Any, *others: Any) -> Any:
+                return np.inf, whole(np.stack((l1, low, high)), *others), 1, 1
 
             return whole_once
 

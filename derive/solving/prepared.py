@@ -38,7 +38,6 @@ class Prepared:
         vector = len(self._layout.names) == 1 and len(self._layout.shapes[0]) == 1
         self._single = self._layout.names[0] if vector else ""
         self._most = SWEEPS if composite.quadratic else STEPS
-        self._moving_limits = composite.limit_names
         self._slopes: dict[str, Any] = {}
         self._bind(self._instance.numbers)
 
@@ -48,7 +47,8 @@ class Prepared:
         loop = sampled or self._loops.compiled(self._instance, arrays)
         self._status = 1 if sampled is not None else 2
         self._direct = sampled is None and self._composite.quadratic
-        self._loop = partial(loop, *self._composite.entries(self._instance, arrays)[:3])
+        limits = self._composite.entries(self._instance, arrays)[:3]
+        self._loop = partial(loop, np.stack(limits)) if self._direct else partial(loop, *limits)
 
     def __call__(
         self,
@@ -62,8 +62,9 @@ class Prepared:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if changed or mapping is not None:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        x = self._copied() if start is None else self._layout.pack(start)
-        status = self._loop(x, tolerance, self._most)
+        copied, loop = self._copied, self._loop  # read first: calling an attribute of an instance is slow
+        x = copied() if start is None else self._layout.pack(start)
+        status = loop(x, tolerance, self._most)
         if status if self._direct else status[self._status]:
             raise DataError(_FAILED)
         if self._single:

@@ -20,16 +20,17 @@ from .box import NO_MINIMUM, OPTIMAL, UNFINISHED, box_quadratic, cholesky_solve
 
 def solve_quadratic(
     moments: Callable[[], tuple[Array, Array]],
-    l1: Array,
-    low: Array,
-    high: Array,
+    limits: Array,
     x: Array,
     tol: float,
     most: int,
 ) -> int:
-    """The status; `x` holds the start and then the minimiser."""
+    """The status; `x` holds the start and then the minimiser, `limits` has the rows λ, low and high.
+
+    On small data every array that comes from Python costs as much as a sweep.
+    """
     g, h = moments()
-    found: int = minimum(h, g, l1, low, high, x, tol, most)
+    found: int = minimum(h, g, limits[0], limits[1], limits[2], x, tol, most)
     return found
 
 
