@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import sympy
 
@@ -21,9 +21,9 @@ from .build import add, transpose
 from .differentiate import gradient, jacobian, reverse, substitute
 from .node import Apply, Node, Sum, Variable, topological, variable
 from .operators import apply
+from .operators.access import Index, apart
 from .sizes import Coefficient, same_shape
 
-Index = tuple[tuple[Any, ...], ...]
 #: More parts than this would be more blocks than anybody reads or compiles.
 MOST_PARTS = 12
 
@@ -63,7 +63,7 @@ def _by_blocks(slope: Node, whole: Variable) -> Node | None:
         return None
     slopes = {index: _in_its_shape(parts) for index, parts in placed.items()}
     reads = _reads(list(slopes.values()), whole)
-    if reads is None or not _apart([*placed, *(i for i in reads if i not in placed)]):
+    if reads is None or not apart([*placed, *(i for i in reads if i not in placed)]):
         return None
     parts = _parts(slopes, reads)
     exchange: dict[Node, Node] = {part.read: part.unknown for part in parts}
@@ -118,26 +118,6 @@ def _parts(slopes: dict[Index, Node], reads: dict[Index, Node]) -> list[_Part]:
             read = reads[index]
             found.append(_Part(index, slope, variable(f"_part{k}", read.shape, read.facts), read))
     return found
-
-
-def _apart(places: Sequence[Index]) -> bool:
-    """Whether no two of the slices share an entry, whatever the sizes."""
-    pairs = ((a, b) for k, a in enumerate(places) for b in places[k + 1 :])
-    return all(any(_disjoint(p, q) for p, q in zip(a, b, strict=True)) for a, b in pairs)
-
-
-def _disjoint(p: tuple[Any, ...], q: tuple[Any, ...]) -> bool:
-    (p0, p1), (q0, q1) = _ends(p), _ends(q)
-    return bool(sympy.expand(q0 - p1).is_nonnegative) or bool(sympy.expand(p0 - q1).is_nonnegative)
-
-
-def _ends(entry: tuple[Any, ...]) -> tuple[sympy.Expr, sympy.Expr]:
-    """The first place, and the one behind the last."""
-    if entry[0] == "at":
-        return entry[1], entry[1] + 1
-    start, count, step = entry[1:]
-    last = start + (count - 1) * step
-    return (start, last + 1) if step.is_positive else (last, start + 1)
 
 
 def _put(block: Node, a: _Part, b: _Part, whole: Variable) -> list[Node]:

@@ -6,11 +6,12 @@ that are data are checked before, where they are given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ..operators import lookup
 from .loops import Scope, globally, loops, read_text
-from .statements import PICK, Statement
+from .statements import PICK, Piece, Statement
 
 
 def _texts(statement: Statement, variables: dict[int, str], scope: Scope, template: str) -> str:
@@ -128,16 +129,37 @@ def loops_of(statements: Iterable[Statement]) -> list[str]:
     ]
 
 
+#: Rows of a piece that lies turned are written so many at a time: what is read are the lines of a cache.
+_STRIP = 8
+
+
 def put_together(statement: Statement, scope: Scope) -> list[str]:
-    """An array of zeros to which every piece is added where it lies."""
+    """An array of zeros to which every piece is added where it lies; written at once where no two pieces meet.
+
+    `op` is "apart" where they do not meet, and "tiles" where they are the whole array besides.
+    """
     name = scope.declare_target(statement)
-    zeroed = ", ".join(f"i{k}" for k in range(len(statement.stored)))
-    lines = [f"# {name}: {statement.note}", *loops(statement, statement.stored, scope)]
-    lines.append("    " * len(statement.stored) + f"{name}[{zeroed}] = 0.0")
+    lines = [f"# {name}: {statement.note}"]
+    if statement.op != "tiles":
+        lines.append(f"clear({name})")
+    sign = "=" if statement.op else "+="
     variables = {i: f"i{k}" for piece in statement.pieces for k, i in enumerate(piece.labels)}
     for piece in statement.pieces:
         place = ", ".join(globally(entry, variables, None) for entry in piece.places)
-        lines += loops(statement, piece.labels, scope)
         value = _texts(statement, variables, scope, piece.template)
-        lines.append("    " * len(piece.labels) + f"{name}[{place}] += {value}")
+        if _lies_turned(statement, piece):
+            rows, columns = (scope.extent(statement, i) for i in piece.labels)
+            lines += [f"for i2 in range(0, {rows}, {_STRIP}):", f"    for i1 in range({columns}):"]
+            lines.append(f"        for i0 in range(i2, min(i2 + {_STRIP}, {rows})):")
+        else:
+            lines += loops(statement, piece.labels, scope)
+        depth = lines[-1].index("for") // 4 + 1 if piece.labels else 0
+        lines.append("    " * depth + f"{name}[{place}] {sign} {value}")
     return lines
+
+
+def _lies_turned(statement: Statement, piece: Piece) -> bool:
+    """Whether a piece is a matrix that is stored by its columns."""
+    reads = [statement.reads[int(k)] for k in re.findall(r"\{(\d+)\}", piece.template)]
+    turned = tuple(f"@{i}@" for i in reversed(piece.labels))
+    return len(piece.labels) == 2 and any(r.stored == turned for r in reads)

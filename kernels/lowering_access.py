@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..node import Apply, Sum
+from ..operators.access import apart, tiles
 from ..sizes import ONE
 from .scalars import coefficient
 from .statements import PICK, Entries, Piece, Statement, label, plain_label
@@ -131,7 +132,10 @@ def put_together(work: Lowering, node: Sum) -> Statement | None:
         if coefficient_ != 1:
             text = f"{coefficient(coefficient_, work.rows.sizes)} * {text}"
         pieces.append(Piece(tuple(labels), tuple(places), text))
-    return work.make("pieces", "", "parts put together", pieces=tuple(pieces))
+    lie = [t.param("index") for t in node.operands if isinstance(t, Apply) and t.op == "place"]
+    alone = len(lie) == len(node.operands) and apart(lie)
+    how = "" if not alone else "tiles" if tiles(lie, node.shape) else "apart"
+    return work.make("pieces", "", "parts put together", op=how, pieces=tuple(pieces))
 
 
 RULES: dict[str, Callable[[Lowering, Apply], Statement]] = {

@@ -256,3 +256,33 @@ class Concatenate(Operator):
 
 for _operator in (Reshape(), Slice(), Place(), Concatenate()):
     register(_operator)
+
+
+#: A slice: for every axis ("at", place) or ("range", start, count, step).
+Index = tuple[tuple[Any, ...], ...]
+
+
+def apart(places: Sequence[Index]) -> bool:
+    """Whether no two of the slices share an entry, whatever the sizes."""
+    pairs = ((a, b) for k, a in enumerate(places) for b in places[k + 1 :])
+    return all(any(_disjoint(p, q) for p, q in zip(a, b, strict=True)) for a, b in pairs)
+
+
+def _disjoint(p: tuple[Any, ...], q: tuple[Any, ...]) -> bool:
+    (p0, p1), (q0, q1) = _ends(p), _ends(q)
+    return bool(sympy.expand(q0 - p1).is_nonnegative) or bool(sympy.expand(p0 - q1).is_nonnegative)
+
+
+def _ends(entry: tuple[Any, ...]) -> tuple[sympy.Expr, sympy.Expr]:
+    """The first place, and the one behind the last."""
+    if entry[0] == "at":
+        return entry[1], entry[1] + 1
+    start, count, step = entry[1:]
+    last = start + (count - 1) * step
+    return (start, last + 1) if step.is_positive else (last, start + 1)
+
+
+def tiles(places: Sequence[Index], shape: Shape) -> bool:
+    """Whether slices that are `apart` are all of an array of that shape, whatever the sizes."""
+    counts = [product(tuple(e[2] for e in index if e[0] == "range")) for index in places]
+    return bool(sympy.expand(sum(counts, -product(shape))) == 0)
