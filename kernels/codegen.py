@@ -7,12 +7,14 @@ docstring and as strings in tables, never as code. The same problem gives the sa
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import sympy
 
 from ..build import add, inner
@@ -22,12 +24,16 @@ from ..node import Node, variable
 from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
+from ..solving import Instance
+from ..solving.starts import random_start
+from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
 from .inline import on_data
 from .kkt import certify_kkt, functions_of
 from .optimizers import (
     METHODS,
+    em,
     halves,
     interior_point,
     method,
@@ -43,8 +49,25 @@ from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.kernel_texts import Kernels
 from .standalone.library import LIBRARY, PLAIN, library_text
-from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
-from .standalone.templates import CONSTRAINED, HEADER, NEWTON, PAIRS, QUADRATIC, SEPARABLE, SMOOTH, TABLES
+from .standalone.loop_texts import (
+    FlatFunctions,
+    LikelihoodFunction,
+    compiled_functions,
+    em_functions,
+    loop_text,
+)
+from .standalone.templates import (
+    CONSTRAINED,
+    EM_RUN,
+    HEADER,
+    NEWTON,
+    PAIRS,
+    PLAIN_RUN,
+    QUADRATIC,
+    SEPARABLE,
+    SMOOTH,
+    TABLES,
+)
 from .standalone.writing import (
     called,
     formulas,
@@ -117,6 +140,7 @@ class _File:
         self.roots: list[str] = []
         self.loop = ""
         self.flat: FlatFunctions | None = None
+        self.em: LikelihoodFunction | None = None
         if self._suits_separable(wanted):
             assert self.posed.composite is not None
             self.method, self.tail = self.posed.composite.method, SEPARABLE
@@ -129,6 +153,10 @@ class _File:
             return
         if self.posed.relations:
             raise ArgumentError(f"method {wanted} takes no constraints; leave the choice to the plan")
+        if (wanted or "").lower() in EM:
+            self.method, self.tail = "lbfgs", SMOOTH
+            self._mixture()
+            return
         squares = self.posed.squares
         name = method(wanted).name if wanted else None
         if name in ("levenberg-marquardt", "gauss-newton") or (name is None and squares is not None):
@@ -202,6 +230,40 @@ class _File:
             self.flat.hessian()
         if "hvp" in needs:
             self.flat.hvp()
+
+    def _mixture(self) -> None:
+        """Expectation–maximisation in the unknowns as stated, then L-BFGS in free ones, for the certificate."""
+        mixture = self.posed.mixture
+        if mixture is None:
+            raise ArgumentError(
+                "method em is for mixture likelihoods: logsumexp over components, with weights on the simplex, means "
+                "and positive definite covariances as the unknowns; leave the choice to the plan"
+            )
+        self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
+        names = [v.name for v in mixture.unknowns]
+        self.kernels.add("mixture", mixture.outputs, names, "The likelihood and its slopes.", tables=False)
+        self._check_step(mixture)
+        self.em = LikelihoodFunction(self.kernels, mixture.roles, size_text(mixture.coefficient))
+        self.bundle.compiled |= em_functions()
+        self.bundle.add(em.climb, running.maximise_likelihood)
+
+    def _check_step(self, mixture: Any) -> None:
+        """Whether the closed forms of the M-step are those of this statement, on random data."""
+        shapes = {
+            v.name: ast.literal_eval(stated_shape(v)) for v in (*self.posed.given, *self.posed.unknowns)
+        }
+        unknowns = {v.name: shapes.pop(v.name) for v in self.posed.unknowns}
+        facts = {v.name: tuple(v.facts) for v in self.problem.declared}
+        statement = data.Statement(shapes, unknowns, facts, {}, self.kernels.rows, False)
+        for seed in range(3):
+            given = trial.random_data(statement, seed)
+            instance = Instance(self.posed, given, {})
+            rng = np.random.default_rng(seed)
+            point = random_start(self.posed.unknowns, instance.shapes, rng)
+            if not mixture.is_step(instance, point, mixture.bind(instance, "numpy")):
+                raise UnsupportedError(
+                    "the closed forms of the M-step do not maximise the bound of this statement; use method='lbfgs'"
+                )
 
     def _value_gradient(self, free: Reparametrised) -> tuple[list[str], list[Node]]:
         names = [v.name for v in free.unknowns]
@@ -313,12 +375,15 @@ class _File:
             HEADER.format(about=self._about()) + "\n".join(self._imports()),
             title("what kernels call") + self._library(),
             title("kernels") + "\n\n\n".join(self.kernels.texts),
-            title(f"optimizer ({self.method}), certificate, files") + self.bundle.text(),
+            title(f"optimizer ({self._name()}), certificate, files") + self.bundle.text(),
             title("names") + self._tables(),
             title("the solver") + self._tail(),
             MAIN.rstrip() + "\n",
         ]
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+    def _name(self) -> str:
+        return f"em, then {self.method}" if self.em is not None else self.method
 
     def _imports(self) -> list[str]:
         lines = self.bundle.imports
@@ -336,7 +401,7 @@ class _File:
             lines += [f"{name}:", "", *indented(text), ""]
         convexity = self.problem.convexity().status
         lines.append(
-            f"Method: {self.method}. The problem is {convexity}.".replace(
+            f"Method: {self._name()}. The problem is {convexity}.".replace(
                 "undecided", "of undecided convexity"
             )
         )
@@ -371,6 +436,9 @@ class _File:
             ")"
         )
         tables = list(self.kernels.tables)
+        if self.em is not None:
+            tables.append(f"MIXTURE_DATA = {in_tuple(map(repr, self.em.data))}  # of `likelihood`")
+            tables.append(f"ROLES = {in_tuple(map(repr, self.em.roles))}  # weights, means, covariances")
         if self.flat is not None:
             tables.append(
                 f"LOOP_DATA = {in_tuple(map(repr, self.flat.data))}  # d0, d1, … of the compiled loop"
@@ -446,5 +514,7 @@ class _File:
             hessian="hessian(x, data)" if "hessian" in kinds else "None",
             pairs="".join(PAIRS[k] for k in kinds),
             compared=self._compared(),
+            **(PLAIN_RUN if self.em is None else EM_RUN),
         )
-        return "\n\n\n".join([*self.flat.texts, self.loop.strip("\n"), tail.strip("\n")])
+        more = [] if self.em is None else [self.em.text]
+        return "\n\n\n".join([*self.flat.texts, *more, self.loop.strip("\n"), tail.strip("\n")])

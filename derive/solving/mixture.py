@@ -40,10 +40,10 @@ class Mixture:
         self.unknowns, self.coefficient = unknowns, coefficient
         self.exponents = core.operands[0]
 
-        def named(fact: str) -> str | None:
-            return next((v.name for v in unknowns if fact in v.facts), None)
+        def named(fact: str) -> str:
+            return next(v.name for v in unknowns if fact in v.facts)
 
-        means = next((v.name for v in unknowns if v.order == 2 and not v.facts), None)
+        means = next(v.name for v in unknowns if not v.facts & {"simplex", "pd"})
         self.roles = Roles(named("simplex"), means, named("pd"))
         slopes = gradients(objective, unknowns)
         self.outputs: dict[str, Node] = {VALUE: objective}
@@ -71,6 +71,9 @@ class Mixture:
             "simplex" if "simplex" in v.facts else "pd" if "pd" in v.facts else "" for v in unknowns
         )
         if kinds != ["", "pd", "simplex"]:
+            return None
+        orders = {k: v.order for v in unknowns for k in ("simplex", "pd") if k in v.facts}
+        if orders != {"simplex": 1, "pd": 3} or [v.order for v in unknowns if not v.facts] != [2]:
             return None
         return Mixture(objective, unknowns, core, coefficient)
 

@@ -20,41 +20,82 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..oracle import Array
+
 Arrays = dict[str, Any]
 
 
 class Roles(NamedTuple):
-    """Which unknown is what; None where a mixture has no such unknown."""
+    """Which unknown is what."""
 
-    weights: str | None
-    means: str | None
-    covariances: str | None
+    weights: str
+    means: str
+    covariances: str
 
 
 def update(point: Mapping[str, Any], slopes: Mapping[str, Any], roles: Roles, scale: float) -> Arrays | None:
     """θ⁺, from the gradient of `scale`·L; None where a component has died or a covariance is lost."""
-    found: Arrays = dict(point)
-    g = {name: np.asarray(slope) / scale for name, slope in slopes.items()}
-    if roles.weights is None:
-        return None
-    counts = point[roles.weights] * g[roles.weights]
-    if not (counts > 0.0).all():
-        return None
-    found[roles.weights] = counts / counts.sum()
-    move: Any = None
-    if roles.means is not None:
-        slope = g[roles.means]
-        if roles.covariances is None:
-            return None
-        move = np.einsum("kab,kb->ka", point[roles.covariances], slope) / counts[:, None]
-        found[roles.means] = point[roles.means] + move
-    if roles.covariances is not None:
-        S = point[roles.covariances]
-        new = S + 2.0 * (S @ g[roles.covariances] @ S) / counts[:, None, None]
-        if move is not None:
-            new = new - move[:, :, None] * move[:, None, :]
-        found[roles.covariances] = (new + np.swapaxes(new, -1, -2)) / 2
-    return found
+    names = (roles.weights, roles.means, roles.covariances)
+    alive, *found = maximised(*(point[a] for a in names), *(np.asarray(slopes[a]) for a in names), scale)
+    return {**point, **dict(zip(names, found, strict=True))} if alive else None
+
+
+def maximised(
+    weights: Array, means: Array, covariances: Array, gw: Array, gm: Array, gS: Array, scale: float
+) -> tuple[bool, Array, Array, Array]:
+    """Whether all components are alive, and the maximiser of the bound: weights, means, covariances."""
+    counts = weights * gw / scale
+    new_means, new_covariances = np.empty_like(means), np.empty_like(covariances)
+    for k in range(counts.size):
+        if not counts[k] > 0.0:
+            return False, weights, means, covariances
+        S = covariances[k]
+        move = np.dot(S, gm[k]) / (scale * counts[k])
+        turned = np.dot(np.dot(S, gS[k]), S)
+        new = S + (2.0 / (scale * counts[k])) * turned - np.outer(move, move)
+        new_means[k] = means[k] + move
+        new_covariances[k] = 0.5 * (new + new.T)
+    return True, counts / np.sum(counts), new_means, new_covariances
+
+
+class State(NamedTuple):
+    """A point of the run: f, the unknowns, its slopes in them, and what the last step was worth; see `climb`."""
+
+    f: float
+    weights: Array
+    means: Array
+    covariances: Array
+    gw: Array
+    gm: Array
+    gS: Array
+    fall: float
+
+
+#: What `State.fall` is where no step is possible.
+ENDED = -1.0
+
+
+def climb(likelihood: Callable[..., Any], s: State, scale: float, tol: float, most: int) -> tuple[State, int]:
+    """Up to `most` steps, fewer where f falls by less than `tol`, relatively, or no step is possible.
+
+    `likelihood(weights, means, covariances)` gives f and its slopes. A covariance may be lost to rounding: then f is
+    not finite or rises, and the point before is kept.
+    """
+    taken = 0
+    while taken < most:
+        alive, w, m, S = maximised(s.weights, s.means, s.covariances, s.gw, s.gm, s.gS, scale)
+        f, gw, gm, gS = s.f, s.gw, s.gm, s.gS
+        if alive:
+            f, gw, gm, gS = likelihood(w, m, S)
+        if not alive or not np.isfinite(f) or f > s.f + 1e-10 * abs(s.f):
+            s = State(s.f, s.weights, s.means, s.covariances, s.gw, s.gm, s.gS, ENDED)
+            break
+        fall = max(s.f - f, 0.0)
+        s = State(f, w, m, S, gw, gm, gS, fall)
+        taken += 1
+        if fall <= tol * abs(f):
+            break
+    return s, taken
 
 
 def expectation_maximisation(
@@ -68,21 +109,22 @@ def expectation_maximisation(
     watch: Callable[[int, float], bool] | None = None,
 ) -> tuple[Arrays, list[float]]:
     """The last point whose value is known, and the values; ends when they fall by less than `tol`, relatively."""
-    now = dict(point)
-    f, slopes = value_gradient(now)
+    names = (roles.weights, roles.means, roles.covariances)
+
+    def likelihood(*parts: Any) -> Any:
+        f, slopes = value_gradient({**point, **dict(zip(names, parts, strict=True))})
+        return (f, *(slopes[a] for a in names))
+
+    here = [np.asarray(point[a]) for a in names]
+    f, *slopes = likelihood(*here)
+    state = State(f, *here, *slopes, np.inf)
     values = [f]
     for k in range(most):
-        following = update(now, slopes, roles, scale)
-        if following is None:
+        state, taken = climb(likelihood, state, scale, tol, 1)
+        if not taken:
             break
-        f_new, slopes_new = value_gradient(following)
-        if not np.isfinite(f_new) or f_new > f + 1e-10 * abs(f):
+        values.append(state.f)
+        if (watch is not None and watch(k + 1, state.f)) or state.fall <= tol * abs(state.f):
             break
-        fall = f - f_new
-        now, f, slopes = following, f_new, slopes_new
-        values.append(f)
-        if watch is not None and watch(k + 1, f):
-            break
-        if fall <= tol * abs(f):
-            break
-    return now, values
+    found = dict(zip(names, (state.weights, state.means, state.covariances), strict=True))
+    return {**point, **found}, values

@@ -113,6 +113,39 @@ def descend(
     return best[0], proof, found, iteration
 
 
+def maximise_likelihood(
+    likelihood: Callable[..., Any],
+    ascend: Callable[..., Any],
+    point: dict[str, Any],
+    data: Any,
+    roles: tuple[str, str, str],
+    scale: float,
+    max_iterations: int,
+    max_time: float | None,
+) -> Any:
+    """Expectation–maximisation until the objective stands still: the point, steps, what ended it, the time left."""
+    here = tuple(np.ascontiguousarray(point[name], dtype=np.float64) for name in roles)
+    f, *slopes = likelihood(*here, data)
+    state = (float(f), *here, *slopes, np.inf)
+    ascend(state, scale, 0.0, 0, data)  # compiled, or read from the disk, before the clock runs
+    began = time.perf_counter()
+    taken, few, stopped, left = 0, 1, "", max_time
+    try:
+        while taken < max_iterations and (left is None or left > 0.0):
+            entered = time.perf_counter()
+            state, steps = ascend(state, scale, 1e-15, min(few, max_iterations - taken), data)
+            taken += steps
+            spent = time.perf_counter() - entered
+            left = None if max_time is None else max_time - (time.perf_counter() - began)
+            if steps < few or state[-1] <= 1e-15 * abs(state[0]):
+                break
+            few = max(1, min(4 * few, int(0.2 * few / max(spent, 1e-9))))
+    except KeyboardInterrupt:
+        stopped, left = f"interrupted after {taken} iterations; the best point so far is kept", 0.0
+    found = dict(zip(roles, state[1:4], strict=True))
+    return {**point, **found}, taken, stopped, left if left is None else max(left, 0.0)
+
+
 def polished(
     advance: Callable[..., Any], state: Any, measure: float, first: float, least: float, data: Any
 ) -> list[Any]:

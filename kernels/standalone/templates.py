@@ -33,7 +33,8 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=N
     """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
     found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
     layout, data = on_data(found, sizes)
-    x = layout.pack(free_point(STATEMENT, starting_point(STATEMENT, sizes, found, seed)))
+    point = starting_point(STATEMENT, sizes, found, seed)
+{before}    x = layout.pack(free_point(STATEMENT, point))
 
     def judge(x, magnitude):
         f, g = value_gradient(x, data)
@@ -59,9 +60,9 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=N
             max_iterations=max_iterations,
             max_time=max_time,
         )
-    value = -proof.value if STATEMENT.maximize else proof.value
+{after}    value = -proof.value if STATEMENT.maximize else proof.value
     return Solution(
-        stated_point(STATEMENT, layout.unpack(x)), value, proof.ok(tolerance), message, proof, steps
+        stated_point(STATEMENT, layout.unpack(x)), value, proof.ok(tolerance), message, proof, steps{taken}
     )
 
 
@@ -80,6 +81,22 @@ PAIRS = {
         ("Jacobian", lambda x: residual_jacobian(x, data)[0], lambda x: residual_jacobian(x, data)[1]),
 """,
     "hessian": '        ("Hessian", lambda x: value_gradient(x, data)[1], lambda x: hessian(x, data)),\n',
+}
+
+#: What goes before and after the run of a smooth method: nothing, or expectation–maximisation from the start.
+PLAIN_RUN = {"before": "", "after": "", "taken": ""}
+EM_RUN = {
+    "before": """\
+    given = {**sizes, **found}
+    mixture = tuple(given[name] for name in MIXTURE_DATA)
+    with np.errstate(all="ignore"):
+        point, taken, stopped, max_time = maximise_likelihood(
+            likelihood, ascend, point, mixture, ROLES, scale_of(sizes), max_iterations, max_time
+        )
+    max_iterations -= taken
+""",
+    "after": "    message = stopped or message\n",
+    "taken": " + taken",
 }
 
 SEPARABLE = '''

@@ -20,6 +20,7 @@ from derive.kernels.bundle import Bundle
 from derive.kernels.codegen import BEGIN
 from derive.kernels.optimizers import METHODS
 from derive.kernels.standalone.library import PLAIN, library_text
+from derive.models.gaussian_mixture import MODEL
 
 SHAPES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
 RNG = np.random.default_rng(0)
@@ -233,11 +234,49 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     assert "solve_program" not in ball
 
 
+def mixture(statement: str = MODEL.statement) -> Any:
+    return dv.minimize(statement, over=list(MODEL.unknowns), variables=MODEL.variables, facts=MODEL.facts)
+
+
+def test_mixtures_have_files_of_expectation_maximisation() -> None:
+    """EM in the unknowns as stated, compiled, then the certificate; the optimum is that of `solve` from there."""
+    rows = np.concatenate([RNG.standard_normal((20, 2)) + 5 * k for k in range(2)])
+    start = {"pi_": np.full(2, 0.5), "mu": rows[[0, 30]], "Sigma": np.stack([np.eye(2)] * 2)}
+    text = dv.codegen(mixture(), method="em")
+    assert "@inside\ndef climb(data, s: State" in text and "@strict\ndef maximised(" in text
+    found = loaded(text)["solve"]({"X": rows}, start)
+    assert found.success, found.message
+    expected = mixture().solve(X=rows, start=start, method="em", backend="numpy")
+    assert found.value == pytest.approx(expected.fun, rel=1e-10)
+    stopped = loaded(text)["solve"]({"X": rows}, start, max_iterations=1)
+    assert not stopped.success and stopped.iterations == 1
+
+
+def test_matrices_in_their_cone_have_files() -> None:
+    """A psd unknown with a singular optimum: the nearest correlation matrix."""
+    problem = dv.minimize(
+        "sumsq(Z - Q)/2", over="Z", variables={"Z": ("n", "n"), "Q": ("n", "n")}, facts={"Z": ("psd",)},
+        subject_to=["diag(Z) == 1"],
+    )  # fmt: skip
+    solver = loaded(dv.codegen(problem))
+    Q = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
+    found = solver["solve"]({"Q": Q})
+    assert found.success, found.message
+    np.testing.assert_allclose(found.unknowns["Z"], problem.solve(Q=Q)["Z"], atol=1e-9)
+    assert abs(np.linalg.eigvalsh(found.unknowns["Z"])[0]) < 1e-12
+    size, pairs = solver["derivatives"]({"Q": Q})
+    assert size == 6 and all(solver["difference_error"](f, g, np.full(6, 0.3)) < 1e-9 for _, f, g in pairs)
+
+
 def test_what_has_no_file_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="method adam has no standalone form"):
         dv.codegen(LOGISTIC, method="adam")
     with pytest.raises(ArgumentError, match="sums of squares"):
         dv.codegen(LOGISTIC, method="lm")
+    with pytest.raises(ArgumentError, match="mixture likelihoods"):
+        dv.codegen(LOGISTIC, method="em")
+    with pytest.raises(UnsupportedError, match=r"M-step .* use method='lbfgs'"):
+        dv.codegen(mixture(MODEL.statement.replace("logdet(Sigma)/2", "logdet(Sigma)")), method="em")
     with pytest.raises(ArgumentError, match="takes no constraints"):
         dv.codegen(CASES["nonnegative"], method="lbfgs")
 
