@@ -21,7 +21,7 @@ from ..oracle import Array
 from ..special import compiled
 
 #: Matrices up to this size are factorised by plain loops, larger ones by LAPACK.
-SMALL = 48
+SMALL = 128
 
 
 @compiled
@@ -160,19 +160,21 @@ def factor(a: Array) -> bool:
     if n > SMALL:
         potrf(a)
         return bool(a[0, 0] > 0.0)
-    for i in range(n):
-        row = a[i]
-        for j in range(i + 1):
-            other = a[j]
+    for j in range(n):
+        pivot = a[j]
+        s = pivot[j]
+        for k in range(j):
+            s -= pivot[k] * pivot[k]
+        if not s > 0.0:
+            return False
+        pivot[j] = np.sqrt(s)
+        share = 1.0 / pivot[j]
+        for i in range(j + 1, n):
+            row = a[i]
             t = row[j]
             for k in range(j):
-                t -= row[k] * other[k]
-            if i > j:
-                row[j] = t / other[j]
-            elif not t > 0.0:
-                return False
-            else:
-                row[j] = np.sqrt(t)
+                t -= row[k] * pivot[k]
+            row[j] = t * share
     return True
 
 

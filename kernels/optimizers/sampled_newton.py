@@ -15,6 +15,7 @@ Optimization (2nd ed.), algorithm 7.4, with H₀ that of the sample.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ from .normal_matrix import factor, substitute
 
 CONVERGED, STEPS, NO_MODEL, NOT_FINITE, NO_DESCENT = 0, 1, 2, 3, 4
 MEMORY = 12
+#: The rows of `Metric.work`; the moves and then the changes of the pairs are behind them.
+TRIAL, HERE, SLOPE, STEP, PAIRS = range(5)
 #: The Hessian is computed again as long as steps promise more than this share of the objective.
 REFRESH = 0.3
 #: It is computed again as well where decrements shrink by no more than this factor and much is left to gain.
@@ -69,17 +72,20 @@ def sampled_newton(
 
 
 class Metric:
-    """The factor of a Hessian, the pairs that correct it, and by how much decrements shrink from step to step."""
+    """The factor of a Hessian, the pairs that correct it, and by how much decrements shrink from step to step.
+
+    The rows of `work` are points and slopes (`TRIAL`, `HERE`, `SLOPE`, `STEP`), then the pairs.
+    """
 
     def __init__(self, size: int) -> None:
         self.lower: Matrix | None = None
-        self.moves, self.changes, self.count = np.empty((MEMORY, size)), np.empty((MEMORY, size)), 0
+        self.work, self.count = np.zeros((PAIRS + 2 * MEMORY, size)), 0
         self.rate = 1.0
 
     def renew(self, hessian: Matrix) -> bool:
         """Whether the matrix is positive definite."""
         self.lower, self.count, self.rate = hessian, 0, 1.0
-        return bool(np.isfinite(hessian).all()) and bool(factor(hessian))
+        return bool(definite(hessian))
 
 
 def _descent(
@@ -94,41 +100,81 @@ def _descent(
     """`(x, f, f at the start, status, steps, evaluations)`.
 
     Ends where a step leaves less than `enough` of the objective, without any step where it promises less than `worth`.
+    Behind a read of all data the caches hold nothing of Python's, so between two reads there is one call.
     """
-    f, g = value_gradient(x)
+    work = metric.work
+    trial, here, p = work[TRIAL], work[HERE], work[STEP]
+    trial[:] = x
+    f, g = value_gradient(trial)
     first, evaluations, before = f, 1, 0.0
-    long = metric.lower is None
+    long, pair = metric.lower is None, False
     for step in range(most):
-        if not (np.isfinite(f) and np.isfinite(g).all()):
-            return x, f, first, NOT_FINITE, step, evaluations
-        if long and not metric.renew(hessian(x)):
-            return x, f, first, NO_MODEL, step, evaluations
-        p, decrement = direction(metric.lower, metric.moves, metric.changes, metric.count, g)
+        if long:
+            if not math.isfinite(f):
+                return trial.copy(), f, first, NOT_FINITE, step, evaluations
+            if not metric.renew(hessian(trial)):
+                return trial.copy(), f, first, NO_MODEL, step, evaluations
+        metric.count, decrement = advance(metric.lower, work, metric.count, g, pair and not long)
+        if not (math.isfinite(f) and math.isfinite(decrement)):
+            return here.copy(), f, first, NOT_FINITE, step, evaluations
         if not decrement > 0.0:
-            return x, f, first, CONVERGED if decrement == 0.0 else NO_DESCENT, step, evaluations
+            return here.copy(), f, first, CONVERGED if decrement == 0.0 else NO_DESCENT, step, evaluations
         scale = max(abs(f), min(1.0, max(first - f, 0.0)))
         if step == 0 and decrement <= worth * scale:
-            return x, f, first, CONVERGED, step, evaluations
+            return here.copy(), f, first, CONVERGED, step, evaluations
         if before > 0.0 and not long:
             metric.rate = min(1.0, decrement / before)
         if decrement * metric.rate <= enough * scale:
-            return x + p, f - decrement / 2, first, CONVERGED, step + 1, evaluations
+            return trial.copy(), f - decrement / 2, first, CONVERGED, step + 1, evaluations
         t = 1.0
         for _ in range(30):
-            x_new = x + t * p
-            f_new, g_new = value_gradient(x_new)
+            f_new, g = value_gradient(trial)
             evaluations += 1
             if f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
                 break
             t *= 0.5
+            trial[:] = here + t * p
         else:
-            return x, f, first, NO_DESCENT, step, evaluations
-        metric.count = remember(metric.moves, metric.changes, metric.count, x_new - x, g_new - g)
+            return here.copy(), f, first, NO_DESCENT, step, evaluations
         # Third derivatives matter while a step promises more than a small share of the objective.
         stale = not long and metric.rate > STALE and decrement * metric.rate > MUCH * enough * scale
-        long, before = stale or decrement > REFRESH * scale, decrement
-        x, f, g = x_new, f_new, g_new
-    return x, f, first, STEPS, most, evaluations
+        long, before, pair, f = stale or decrement > REFRESH * scale, decrement, True, f_new
+    return trial.copy(), f, first, STEPS, most, evaluations
+
+
+@compiled
+def definite(matrix: Array) -> bool:
+    """The lower triangle becomes its Cholesky factor; False where the matrix is not finite or not definite."""
+    total = 0.0
+    for row in matrix:
+        for entry in row:
+            total += entry
+    return abs(total) < np.inf and factor(matrix)
+
+
+@compiled
+def advance(lower: Array, work: Array, count: int, g: Array, pair: bool) -> tuple[int, float]:
+    """From the trial point, where the slope is g, to the next: how many pairs there are, and gᵀH⁻¹g.
+
+    pair  whether the move to the point and the change of the slope on the way are a pair
+    """
+    trial, here, slope, p = work[TRIAL], work[HERE], work[SLOPE], work[STEP]
+    moves, changes = work[PAIRS : PAIRS + MEMORY], work[PAIRS + MEMORY :]
+    if pair:
+        count = remember(moves, changes, count, trial - here, g - slope)
+    here[:] = trial
+    slope[:] = g
+    p[:] = -g
+    weights = np.empty(MEMORY)
+    for i in range(count):
+        k = count - 1 - i
+        weights[k] = np.dot(moves[k], p) / np.dot(moves[k], changes[k])
+        p -= weights[k] * changes[k]
+    substitute(lower, p)
+    for k in range(count):
+        p += (weights[k] - np.dot(changes[k], p) / np.dot(moves[k], changes[k])) * moves[k]
+    trial += p
+    return count, -np.dot(g, p)
 
 
 @compiled
@@ -144,18 +190,3 @@ def remember(moves: Array, changes: Array, count: int, move: Array, change: Arra
     moves[count] = move
     changes[count] = change
     return count + 1
-
-
-@compiled
-def direction(lower: Array, moves: Array, changes: Array, count: int, g: Array) -> tuple[Array, float]:
-    """`(−H⁻¹g, gᵀH⁻¹g)`, H the matrix of this factor corrected by the pairs."""
-    p = -g
-    weights = np.empty(count)
-    for i in range(count):
-        k = count - 1 - i
-        weights[k] = np.dot(moves[k], p) / np.dot(moves[k], changes[k])
-        p -= weights[k] * changes[k]
-    substitute(lower, p)
-    for k in range(count):
-        p += (weights[k] - np.dot(changes[k], p) / np.dot(moves[k], changes[k])) * moves[k]
-    return p, -np.dot(g, p)
