@@ -7,11 +7,12 @@ that are data are checked before, where they are given.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ..node import Labels
 from ..operators import lookup
 from .loops import Scope, globally, loops, read_text
-from .statements import PICK, Piece, Statement
+from .statements import LABEL, PICK, Piece, Read, Statement
 
 
 def _texts(statement: Statement, variables: dict[int, str], scope: Scope, template: str) -> str:
@@ -134,32 +135,60 @@ _STRIP = 8
 
 
 def put_together(statement: Statement, scope: Scope) -> list[str]:
-    """An array of zeros to which every piece is added where it lies; written at once where no two pieces meet.
+    """An array of zeros and pieces, each written, or added, where it lies.
 
-    `op` is "apart" where they do not meet, and "tiles" where they are the whole array besides.
+    `op` is "apart" where no two parts meet, and "tiles" where they are the whole array besides.
     """
     name = scope.declare_target(statement)
     lines = [f"# {name}: {statement.note}"]
     if statement.op != "tiles":
         lines.append(f"clear({name})")
-    sign = "=" if statement.op else "+="
-    variables = {i: f"i{k}" for piece in statement.pieces for k, i in enumerate(piece.labels)}
-    for piece in statement.pieces:
-        place = ", ".join(globally(entry, variables, None) for entry in piece.places)
-        value = _texts(statement, variables, scope, piece.template)
-        if _lies_turned(statement, piece):
-            rows, columns = (scope.extent(statement, i) for i in piece.labels)
-            lines += [f"for i2 in range(0, {rows}, {_STRIP}):", f"    for i1 in range({columns}):"]
-            lines.append(f"        for i0 in range(i2, min(i2 + {_STRIP}, {rows})):")
-        else:
-            lines += loops(statement, piece.labels, scope)
-        depth = lines[-1].index("for") // 4 + 1 if piece.labels else 0
-        lines.append("    " * depth + f"{name}[{place}] {sign} {value}")
+    pieces = list(statement.pieces)
+    if statement.op == "apart":
+        pieces = [p for p in pieces if p.template != "0.0"]  # there are zeros already
+    while pieces:
+        shared, group = _same_rows(pieces)
+        lines += loops(statement, shared, scope)
+        for piece in group:
+            inner = _piece(piece, name, len(shared), statement, scope)
+            lines += ["    " * len(shared) + line for line in inner]
+        pieces = pieces[len(group) :]
     return lines
 
 
-def _lies_turned(statement: Statement, piece: Piece) -> bool:
+def _same_rows(pieces: Sequence[Piece]) -> tuple[Labels, list[Piece]]:
+    """Loops over rows that the first piece shares with those after it that add to it: a row is still in cache then."""
+    first = pieces[0]
+    rows = {int(i) for i in LABEL.findall(first.places[0])} if first.places else set()
+    shared = first.labels[: len(rows)]
+    group = [first]
+    for piece in pieces[1:]:
+        if not piece.adds or piece.places[:1] != first.places[:1] or piece.labels[: len(rows)] != shared:
+            break
+        group.append(piece)
+    if len(group) == 1 or set(shared) != rows:
+        return (), [first]
+    return shared, group
+
+
+def _piece(piece: Piece, name: str, around: int, statement: Statement, scope: Scope) -> list[str]:
+    """The loops of one piece, inside so many others over its first labels."""
+    variables = {i: f"i{k}" for k, i in enumerate(piece.labels)}
+    reads = {k: statement.reads[int(k)] for k in re.findall(r"\{(\d+)\}", piece.template)}
+    texts = {k: read_text(r, variables, None, scope) for k, r in reads.items()}
+    template = globally(piece.template, variables, None)
+    value = re.sub(r"\{(\d+)\}", lambda found: texts[found.group(1)], template)
+    place = ", ".join(globally(entry, variables, None) for entry in piece.places)
+    if not around and _lies_turned(piece, reads.values()):
+        rows, columns = (scope.extent(statement, i) for i in piece.labels)
+        lines = [f"for i2 in range(0, {rows}, {_STRIP}):", f"    for i1 in range({columns}):"]
+        lines.append(f"        for i0 in range(i2, min(i2 + {_STRIP}, {rows})):")
+    else:
+        lines = loops(statement, piece.labels[around:], scope, around)
+    return [*lines, "    " * len(lines) + f"{name}[{place}] {'+=' if piece.adds else '='} {value}"]
+
+
+def _lies_turned(piece: Piece, reads: Iterable[Read]) -> bool:
     """Whether a piece is a matrix that is stored by its columns."""
-    reads = [statement.reads[int(k)] for k in re.findall(r"\{(\d+)\}", piece.template)]
     turned = tuple(f"@{i}@" for i in reversed(piece.labels))
     return len(piece.labels) == 2 and any(r.stored == turned for r in reads)

@@ -13,16 +13,17 @@ from typing import Any, final
 import sympy
 
 from ..errors import UnsupportedError
-from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, raw_sum
+from ..node import Apply, Delta, Einsum, Labels, Node, Ones, Sum, Variable, raw_sum
 from ..operators import REGISTRY, Elementwise, Operator, lookup
 from ..sizes import Shape, Size, same_size
 from .contraction import view_of
 from .gram import gram_sides, rows_first, symmetric_labels
-from .lowering_access import RULES, put_together, through_windows
+from .lowering_access import RULES, through_windows
 from .lowering_access import blockable as access_blockable
+from .lowering_parts import put_together
 from .scalars import Sizes, coefficient, power_text
 from .solves import SOLVE
-from .statements import Entries, Item, Read, Statement, label
+from .statements import PICK, Entries, Item, Read, Statement, label
 
 _NUMERIC_AXES = ("logsumexp", "softmax", "max", "min", "max_share", "min_share")
 
@@ -330,6 +331,13 @@ class Lowering:
     def _reshape(self, node: Apply) -> Statement:
         self.whole(node.operands[0], None if self.row is None else 0)
         return self.make("reshape", "", "another shape", op="reshape")
+
+    def fresh(self, shape: Shape) -> Labels:
+        """Labels of loops of their own over axes of these sizes."""
+        start = max(PICK, *self.sizes, 0) + 1
+        labels = tuple(range(start, start + len(shape)))
+        self.sizes |= dict(zip(labels, shape, strict=True))
+        return labels
 
     def number(self, value: Any) -> str:
         return self.rows.sizes.integer(sympy.sympify(value))

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..node import Apply, Sum
-from ..operators.access import apart, tiles
+from ..node import Apply
 from ..sizes import ONE
-from .scalars import coefficient
-from .statements import PICK, Entries, Piece, Statement, label, plain_label
+from .statements import PICK, Entries, Statement, label, plain_label
 
 if TYPE_CHECKING:
     from .lowering import Lowering
@@ -103,39 +101,6 @@ def _scatter_add(work: Lowering, node: Apply) -> Statement:
         place=picked,
         accumulates=accumulates,
     )
-
-
-def put_together(work: Lowering, node: Sum) -> Statement | None:
-    """A sum of parts put into zeros, each added where it lies: nobody asks for the zeros around it."""
-    parts = [t for t in node.operands if isinstance(t, Apply) and t.op == "place"]
-    if work.row is not None or len(parts) < 2:
-        return None
-    pieces = []
-    for number, (coefficient_, term) in enumerate(node.terms):
-        start = 100 * (number + 1)
-        if isinstance(term, Apply) and term.op == "place":
-            places: list[str] = []
-            labels: list[int] = []
-            for entry in term.param("index"):
-                if entry[0] == "at":
-                    places.append(work.number(entry[1]))
-                    continue
-                labels.append(start + len(labels))
-                work.sizes[labels[-1]] = entry[2]
-                places.append(work.affine(label(labels[-1]), entry[1], entry[3]))
-            text = work.read(term.operands[0], tuple(label(i) for i in labels))
-        else:
-            labels = [start + k for k in range(node.order)]
-            work.sizes |= dict(zip(labels, node.shape, strict=True))
-            places = [label(i) for i in labels]
-            text = work.read(term, tuple(places))
-        if coefficient_ != 1:
-            text = f"{coefficient(coefficient_, work.rows.sizes)} * {text}"
-        pieces.append(Piece(tuple(labels), tuple(places), text))
-    lie = [t.param("index") for t in node.operands if isinstance(t, Apply) and t.op == "place"]
-    alone = len(lie) == len(node.operands) and apart(lie)
-    how = "" if not alone else "tiles" if tiles(lie, node.shape) else "apart"
-    return work.make("pieces", "", "parts put together", op=how, pieces=tuple(pieces))
 
 
 RULES: dict[str, Callable[[Lowering, Apply], Statement]] = {

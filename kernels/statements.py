@@ -66,11 +66,15 @@ class Read:
 @final
 @dataclass(frozen=True)
 class Piece:
-    """A part of an array that is put together: its entry over labels of its own, and where that goes on each axis."""
+    """A part of an array that is put together: its entry over labels of its own, and where that goes on each axis.
+
+    `adds`: to what lies there already.
+    """
 
     labels: Labels
     places: Entries
     template: str
+    adds: bool = False
 
 
 @final

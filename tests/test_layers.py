@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = (
     "kernels.scalars kernels.factoring kernels.contraction kernels.solves kernels.structure kernels.statements "
     "kernels.gram kernels.ties "
-    "kernels.lowering_access kernels.lowering kernels.schedule kernels.program kernels.loops kernels.matrices "
-    "kernels.access kernels.axes "
+    "kernels.lowering_access kernels.lowering_parts kernels.lowering kernels.schedule kernels.program kernels.loops "
+    "kernels.matrices kernels.access kernels.axes "
     "kernels.tiles kernels.turned kernels.products kernels.sampled kernels.symmetric kernels.functions "
     "kernels.parts kernels.emit "
     "kernels.cache kernels.rowwise "
