@@ -21,6 +21,7 @@ from .build import add, einsum, full, power, scale, split_power, split_scale
 from .node import Apply, Einsum, Node, Sum, ones
 from .operators import apply
 from .sizes import ONE, ZERO, Size
+from .sums import flat_terms
 
 MINUS = sympy.S.NegativeOne
 #: Stands for the largest of exponents that are all −∞, so that exp(−∞ − m) is 0.
@@ -90,7 +91,7 @@ def shift_of(total: Node) -> Shift | None:
     parts = []
     for exponential, axes in dict(found).items():
         z, rows = exponential.operands[0], tuple(axes.index(k) for k in along)
-        off = _spread(m, rows, range(z.order), z.shape)
+        off = spread(m, rows, range(z.order), z.shape)
         parts.append(Part(exponential, rows, apply("exp", add([(ONE, z), (MINUS, off)]))))
     return Shift(m, along, tuple(parts))
 
@@ -109,12 +110,12 @@ def _exponentials(node: Node) -> Iterator[tuple[Node, tuple[int | None, ...]]]:
 
 def _is_relative(z: Node) -> bool:
     """Whether a largest entry has been taken off."""
-    parts = [core for _, core in z.terms] if isinstance(z, Sum) else []
-    inner = [f for part in parts for f in (part.operands if isinstance(part, Einsum) else (part,))]
+    terms = [term for _, term in flat_terms(z)]
+    inner = [f for term in terms for f in (term.operands if isinstance(term, Einsum) else (term,))]
     return any(isinstance(f, Apply) and f.op in ("max", "maximum") for f in inner)
 
 
-def _spread(node: Node, labels: Labels, output: Sequence[int], shape: Sequence[Size]) -> Node:
+def spread(node: Node, labels: Labels, output: Sequence[int], shape: Sequence[Size]) -> Node:
     """An array with these labels repeated along the axes of `output` that it lacks."""
     missing = [(ones((size,)), (i,)) for i, size in zip(output, shape, strict=True) if i not in labels]
     return einsum([(node, labels), *missing], tuple(output))
@@ -173,13 +174,13 @@ def log_of_exponential_factor(node: Node) -> Node | None:
     c, core = _argument_of_log(node) or (ONE, node)
     for exponential, axes in _exponentials(core) if isinstance(core, Einsum) and core is not node else ():
         along = tuple(k for k in axes if k is not None)
-        if len(set(along)) < len(axes):
+        if len(along) < len(axes):
             continue
         z, rows = exponential.operands[0], tuple(range(exponential.order))
         found = shifted(core, Shift(z, along, (Part(exponential, rows, full(z.shape)),)))
         if found.degree == 1 and found.rows == along:
             below = apply("log", scale(c, found.node))
-            return add([(ONE, _spread(z, along, range(core.order), core.shape)), (ONE, below)])
+            return add([(ONE, spread(z, along, range(core.order), core.shape)), (ONE, below)])
     return None
 
 
@@ -192,7 +193,7 @@ def log_of_sum_of_exponentials(node: Node) -> Node | None:
     found = shifted(core, shift)
     if found.degree != 1 or found.rows != shift.along:
         return None
-    m = _spread(shift.m, shift.along, range(core.order), core.shape)
+    m = spread(shift.m, shift.along, range(core.order), core.shape)
     return add([(ONE, m), (ONE, apply("log", scale(c, found.node)))])
 
 

@@ -14,10 +14,11 @@ from functools import lru_cache
 import sympy
 
 from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
-from .node import Apply, Einsum, Node, Sum, transform
+from .node import Apply, Einsum, Node, Sum, ones, transform
 from .operators import apply, rebuild
-from .shifting import exponential_over_sum, log_of_exponential_factor, log_of_sum_of_exponentials
+from .shifting import exponential_over_sum, log_of_exponential_factor, log_of_sum_of_exponentials, spread
 from .sizes import ONE
+from .sums import flat_terms
 
 Rule = Callable[[Node], Node | None]
 MINUS = sympy.S.NegativeOne
@@ -79,8 +80,6 @@ def log_of_softmax(node: Node) -> Node | None:
     z, axes = inside.operands[0], inside.param("axes")
     labels = tuple(range(z.order))
     kept = tuple(i for i in labels if i not in axes)
-    from .node import ones
-
     total = einsum(
         [(apply("logsumexp", z, axes=axes), kept), *((ones((z.shape[i],)), (i,)) for i in axes)], labels
     )
@@ -104,6 +103,55 @@ def _sum_of_exp(node: Node) -> tuple[Node, tuple[int, ...]] | None:
     if z is None or len(set(labels)) != len(labels) or kept != sorted(kept):
         return None
     return z, tuple(k for k, i in enumerate(labels) if i not in node.output)
+
+
+def log_of_factors(node: Node) -> Node | None:
+    """log(a / Σ exp z) -> log a − logsumexp(z);  log(det A / det B) -> log |det A| − log |det B|
+
+    A sum of exponentials is positive, so it comes out of any product; determinants do where they stand alone.
+    """
+    inside = _argument(node, "log")
+    if inside is None:
+        return None
+    output = tuple(range(inside.order))
+    c, core = split_scale(einsum([(inside, output)], output, inline=lambda product: not product.summed))
+    factors = [(core, output)]
+    if isinstance(core, Einsum):
+        factors, output = list(core.factors), core.output
+    taken: list[tuple[sympy.Expr, Node]] = []
+    rest: list[tuple[Node, tuple[int, ...]]] = []
+    for factor, along in factors:
+        base, exponent = split_power(factor)
+        found = _sum_of_exp(base) if set(along) <= set(output) and len(set(along)) == len(along) else None
+        if found is None:
+            rest.append((factor, along))
+        else:
+            total = apply("logsumexp", found[0], axes=found[1])
+            taken.append((exponent, spread(total, along, output, core.shape)))
+    dets = [(split_power(f), along) for f, along in rest]
+    alone = c.is_positive and all(
+        _argument(base, "det") is not None and not along for (base, _), along in dets
+    )
+    if alone and (len(dets) > 1 or (dets and (taken or c != 1 or dets[0][0][1] != 1))):
+        taken += [
+            (exponent, spread(apply("logdet", base.operands[0]), (), output, core.shape))
+            for (base, exponent), _ in dets
+        ]
+        rest = []
+    if not taken:
+        return None
+    if rest or c != 1:
+        below = scale(c, einsum([*rest, *_ones_for(rest, output, core)], output))
+        taken.append((ONE, apply("log", below)))
+    return add(taken, core.shape)
+
+
+def _ones_for(
+    factors: Sequence[tuple[Node, tuple[int, ...]]], output: Sequence[int], core: Node
+) -> list[tuple[Node, tuple[int, ...]]]:
+    """Ones along the axes that no factor has."""
+    had = {i for _, labels in factors for i in labels}
+    return [(ones((n,)), (i,)) for i, n in zip(output, core.shape, strict=True) if i not in had]
 
 
 def log_of_determinant(node: Node) -> Node | None:
@@ -228,6 +276,7 @@ RECOGNISE: tuple[Rule, ...] = (
     log_of_sigmoid,
     log_of_softmax,
     log_sum_exp,
+    log_of_factors,
     log_of_determinant,
     log_of_exponential_factor,
     reciprocal_one_plus_exp,
@@ -253,6 +302,9 @@ def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]
             for rule in rules:
                 better = rule(current)
                 if better is not None and better is not current:
+                    if isinstance(better, Sum):  # the logarithm of what is left over may come apart too
+                        terms = [(c, rewrite(term, term.operands)) for c, term in flat_terms(better)]
+                        better = add(terms, better.shape)
                     current = better
                     break
             else:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
+import derive as dv
 from derive.build import add, einsum, full, multiply, negate, power, total
 from derive.differentiate import gradient
 from derive.evaluate import evaluate
@@ -149,3 +150,24 @@ def test_log_softmax_does_not_underflow() -> None:
     """log softmax(z) at z = (0, 10⁴) is (−10⁴, 0), not −∞."""
     node = recognise(apply("log", apply("softmax", z, axes=(0,))))
     assert np.allclose(evaluate(node, {"z": np.array([0.0, 1e4])}), [-1e4, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("log(1 / sum(exp(z)))", "-logsumexp(z)"),
+        ("sum(log(z / sum(exp(z)) ** 2 / det(A)))", "sum(log(z / det(A)) - 2 * logsumexp(z))"),
+        (
+            "-sum(log(exp(diag(A) / t) / sum(exp(A / t), axis=1)))",
+            "sum(logsumexp(A / t, axis=1) - diag(A) / t)",
+        ),
+        ("log(det(A) / det(B))", "logdet(A) - logdet(B)"),
+        ("log(2 * det(A) ** 2 / det(B))", "log(2) + 2 * logdet(A) - logdet(B)"),
+        ("log(sqrt(det(A)))", "logdet(A) / 2"),
+        ("log(-det(A))", "log(-det(A))"),
+        ("sum(log(z * t))", "sum(log(t * z))"),
+    ],
+)
+def test_logarithms_of_products_come_apart_where_that_is_sure(text: str, wanted: str) -> None:
+    shapes = {"z": ("n",), "A": ("n", "n"), "B": ("n", "n"), "t": ()}
+    assert str(dv.parse(text, variables=shapes)) == wanted
