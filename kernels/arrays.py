@@ -142,12 +142,30 @@ def accumulate(typing_context: Any, total: Any, part: Any) -> Any:
     return (types.void(total, part), generate) if suits else None
 
 
-@intrinsic
-def take(typing_context: Any, turns: Any) -> Any:
-    """The next turn: the number in `turns`, which is one more for whoever comes next. No two threads get the same."""
+def _counted(place: int, more: int) -> Any:
+    """Code for what a counter was, which is one or none more for whoever comes next. No two threads count as one."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        counter = make_array(signature.args[0])(context, builder, args[0])
-        return builder.atomic_rmw("add", counter.data, ir.IntType(64)(1), "seq_cst")
+        counters = make_array(signature.args[0])(context, builder, args[0]).data
+        word = ir.IntType(64)
+        return builder.atomic_rmw("add", builder.gep(counters, [word(place)]), word(more), "seq_cst")
 
-    return types.int64(turns), generate
+    return generate
+
+
+@intrinsic
+def take(typing_context: Any, turns: Any) -> Any:
+    """The next turn: the first number in `turns`."""
+    return types.int64(turns), _counted(0, 1)
+
+
+@intrinsic
+def done(typing_context: Any, turns: Any) -> Any:
+    """One turn more is over: the second number in `turns` counts them."""
+    return types.int64(turns), _counted(1, 1)
+
+
+@intrinsic
+def over(typing_context: Any, turns: Any) -> Any:
+    """How many turns are over."""
+    return types.int64(turns), _counted(1, 0)

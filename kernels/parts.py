@@ -45,10 +45,11 @@ def faces(
     begin = [*made, *([_entered(before)] if before else []), f"return ({taken})"]
     finish = [*opened, *([_entered(after)] if after else sums), f"return ({', '.join(results)},)"]
     own = [name for name in partial.arguments if name not in partial.leading]
-    given = ", ".join(["turns, parts, rows, total", *own])
+    given = ", ".join(["turns, parts, rows, total, patience", *own])
     chunk = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
     share = ["chunk = take(turns)", "while chunk < parts.shape[0]:", "    clear(parts[chunk])"]
-    share += [f"    {chunk}", "    chunk = take(turns)"]
+    share += [f"    {chunk}", "    done(turns)", "    chunk = take(turns)"]
+    share += ["while over(turns) < parts.shape[0] and patience > 0:", "    patience -= 1"]
     return [
         _text(
             f"part(lo, hi, acc, state, {inputs})",
@@ -65,11 +66,11 @@ def faces(
         "@compiled\n"
         + _text(
             f"share({given})",
-            "Chunks of rows, one after the other of those that nobody has taken yet.",
+            "Chunks of rows, one after the other of those that nobody has taken yet; then a while for the others.",
             share,
         ),
         _text(
-            f"spread(turns, parts, rows, total, state, {inputs})",
+            f"spread(turns, parts, rows, total, patience, state, {inputs})",
             "Sums over chunks of `rows` rows, a row of `parts` each, with whoever else is at it.",
             [*opened, f"share({given})"],
         ),

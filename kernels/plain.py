@@ -61,6 +61,17 @@ def take(turns: Any) -> Any:
     return turns[0] - 1
 
 
+def done(turns: Any) -> Any:
+    """One turn more is over."""
+    turns[1] += 1
+    return turns[1] - 1
+
+
+def over(turns: Any) -> Any:
+    """How many turns are over."""
+    return turns[1]
+
+
 def cosigmoid(x: float) -> Any:
     """σ(−x)."""
     return sigmoid(-x)

@@ -20,7 +20,7 @@ import numpy as np
 from ..domains import Array
 from ..evaluate import check_entries
 from ..node import Variable
-from .threads import combined, mapped, together
+from .threads import added_up, combined, mapped, together
 
 #: Rows per chunk at least, and chunks at most; the generated driver says the same.
 CHUNK_ROWS, CHUNKS = 1024, 64
@@ -127,9 +127,13 @@ def streamed(
     elif checks or not all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
         found = combined(mapped(sums, starts, threads), len(starts))
     else:  # threads take turns inside compiled code, and meet the interpreter once each
-        parts, turns = np.empty((len(starts), module.room(*sizes, *inputs)[0])), np.zeros(1, np.int64)
-        point = (turns, parts, starts.step, rows, state, *sizes, *inputs)
-        together(lambda: module.spread(*point), min(threads, len(starts)))
-        found = combined(parts)
+        parts, turns = np.empty((len(starts), module.room(*sizes, *inputs)[0])), np.zeros(2, np.int64)
+
+        def share(patience: int) -> bool:
+            module.spread(turns, parts, starts.step, rows, patience, state, *sizes, *inputs)
+            return bool(turns[1] == len(starts))
+
+        together(share, min(threads, len(starts)))
+        found = added_up(parts)
     results: Sequence[Any] = module.finish(found, state, *sizes, *inputs)
     return results

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -60,14 +61,45 @@ def mapped(task: Callable[[int], Array], items: Iterable[int], threads: int) -> 
     return [r for r in results if r is not None]
 
 
-def together(work: Callable[[], None], threads: int) -> None:
-    """The same on every thread, the caller's included, until all are done. An error in one is raised here."""
-    others = [_pool(threads, os.getpid()).submit(work) for _ in range(threads - 1)]
+@lru_cache(maxsize=4)
+def _crew(threads: int, process: int) -> SimpleQueue[Any]:
+    """Threads that wait for work, and the queue they wait at: quicker to call than a pool, which keeps more books."""
+    queue: SimpleQueue[Any] = SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            work, answers = queue.get()
+            try:
+                work(0)
+                answers.put(None)
+            except BaseException as error:
+                answers.put(error)
+            del work, answers  # or the data would live until there is work again
+
+    for k in range(threads):
+        threading.Thread(target=serve, name=f"derive-{k}", daemon=True).start()
+    return queue
+
+
+#: How often a thread asks whether the others are done before it goes to sleep: a tenth of a millisecond.
+PATIENCE = 10_000
+
+
+def together(work: Callable[[int], bool], threads: int) -> None:
+    """The same on every thread, the caller's included, until all is done. An error in one is raised here.
+
+    work  is told how long to wait for the others, and says whether nothing is left to do, whoever did it
+    """
+    answers: SimpleQueue[BaseException | None] = SimpleQueue()
+    for _ in range(threads - 1):
+        _crew(threads - 1, os.getpid()).put((work, answers))
+    whole = False
     try:
-        work()
+        whole = work(PATIENCE)
     finally:
-        for other in others:
-            other.result()
+        errors = [] if whole else [e for _ in range(threads - 1) if (e := answers.get()) is not None]
+    if errors:
+        raise errors[0]
 
 
 def combined(parts: Iterable[Array], count: int | None = None) -> Array:
@@ -75,8 +107,6 @@ def combined(parts: Iterable[Array], count: int | None = None) -> Array:
 
     count  how many there are, where parts come one by one: then only a few are kept at a time
     """
-    if isinstance(parts, np.ndarray) and parts.ndim == 2:
-        return _levels(parts)
     if count is None:
         parts = list(parts)
         count = len(parts)
@@ -91,11 +121,14 @@ def combined(parts: Iterable[Array], count: int | None = None) -> Array:
     return tree[0]
 
 
-def _levels(parts: Array) -> Array:
-    """The same tree, level by level: the last of an odd number waits for the next level."""
-    while len(parts) > 1:
-        whole = len(parts) // 2 * 2
-        parts = np.concatenate([parts[0:whole:2] + parts[1:whole:2], parts[whole:]])
+def added_up(parts: Array) -> Array:
+    """The same of the rows of a matrix, which are lost; the last of an odd number waits for the next level."""
+    step = 1
+    while step < len(parts):
+        others = parts[step :: 2 * step]
+        mine = parts[:: 2 * step][: len(others)]
+        mine += others
+        step *= 2
     found: Array = parts[0].copy()
     return found
 
