@@ -382,7 +382,7 @@ class Compiled:
             bound = kernel.bind(given, **options)
         if not self._single:
             return bound
-        return lambda mapping=None, /, **unknowns: bound(mapping, **unknowns)["value"]
+        return lambda *mapping, **unknowns: bound(*mapping, **unknowns)["value"]
 
     def _sized_by_calls(
         self, kernel: Any, data: Mapping[str, Any], options: Mapping[str, Any]

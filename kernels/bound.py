@@ -160,14 +160,10 @@ class Bound:
         from .entrance import entrance, is_possible
 
         made = self._made()
-        if (
-            not made
-            or any(o.node.order and k not in made for k, o in enumerate(outputs))
-            or not is_possible()
-        ):
+        if any(o.node.order and k not in made for k, o in enumerate(outputs)) or not is_possible():
             return self._usual
         return entrance(
-            kernel.module.evaluate_into,
+            kernel.module.evaluate_into if made else kernel.module.evaluate,
             first=self._first,
             last=self._last,
             unknowns=self._names,

@@ -41,7 +41,7 @@ _TYPE, _DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = (_HEAD + k for k in (-8, 0, 8, 16,
 #: Row order, and every entry where the processor wants it.
 _NEEDED = 0x0001 | 0x0100
 #: What all tables start with: objects and functions, since code that is kept on disk holds no addresses.
-_TYPES = (dict, float, np.ndarray)
+_TYPES = (dict, float, np.float64, np.ndarray)
 _PYTHON = (
     "Py_IncRef Py_DecRef PyTuple_Size PyTuple_GetItem PyDict_New PyDict_Size PyDict_GetItem PyDict_SetItem "
     "PyFloat_AsDouble PyObject_Call"
@@ -81,7 +81,7 @@ def entrance(
 ) -> Callable[..., dict[str, Any]]:
     """`call(unknowns)`: the compiled function on this data, its results by name.
 
-    function     compiled by `apart`; it takes arrays for the results `made`, and returns the others, which are numbers
+    function     compiled by `apart`; it takes arrays for the results `made`, if any, and returns the others: numbers
     first, last  arguments before and after the unknowns
     made         shapes of the results that are arrays, by position
     otherwise    is called with the same arguments where these are not as they should be
@@ -286,7 +286,11 @@ class _Writer:
         from_named = b.block
         b.branch(found)
         b.position_at_end(single)
-        self.need(self.same(given, _WORD(1)), self.same(self.keywords, _NONE))
+        self.need(self.same(given, _WORD(1)))
+        alone = cgutils.alloca_once_value(b, cgutils.true_bit)
+        with b.if_then(b.icmp_unsigned("!=", self.keywords, _NONE)):
+            b.store(self.same(self.call("PyDict_Size", _WORD, self.keywords), _WORD(0)), alone)
+        self.need(b.load(alone))
         only = self.call("PyTuple_GetItem", _OBJECT, self.arguments, _WORD(0))
         self.need(self.same(self.field(only, _TYPE, _OBJECT), self.held("dict")))
         from_single = b.block
@@ -310,7 +314,7 @@ class _Writer:
         self.need(self.b.icmp_unsigned("!=", found, _NONE))
         kind = self.field(found, _TYPE, _OBJECT)
         if not ndim:
-            self.need(self.same(kind, self.held("float")))
+            self.need(self.b.or_(self.same(kind, self.held("float")), self.same(kind, self.held("float64"))))
             return self.call("PyFloat_AsDouble", ir.DoubleType(), found)
         self.need(self.same(kind, self.held("ndarray")))
         flags = self.b.and_(self.field(found, _FLAGS, _INT), _INT(_NEEDED))

@@ -77,6 +77,20 @@ def test_what_is_no_plain_array_goes_the_other_way() -> None:
         bound(3)
 
 
+def test_numbers_among_the_unknowns_and_one_result() -> None:
+    """Floats of Python and of NumPy; a single result comes without a dict."""
+    f = dv.parse("sumsq(x - c) * c", variables={"x": ("n",), "c": ()})
+    at = dv.compile(f).bind(x=np.arange(5.0))
+    for c in (0.5, np.float64(0.5), np.float32(0.5)):
+        assert at(c=c) == at({"c": c}) == f.evaluate(x=np.arange(5.0), c=0.5)
+    assert at(c=2) == f.evaluate(x=np.arange(5.0), c=2.0)
+    with pytest.raises(DataError):
+        at()
+    value = dv.compile({"value": f}).bind(x=np.arange(5.0))
+    assert value(c=1.0)["value"] == 15 and is_short(value)
+    assert value({"c": 1.0}, **{})["value"] == 15
+
+
 def test_nothing_is_leaked_or_lost() -> None:
     """References are what they were but for those of the results; data live as long as they are needed."""
     bound, point = bound_of("ridge", n=8, d=4)
