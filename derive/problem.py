@@ -188,7 +188,7 @@ class Problem:
         arrays: Mapping[str, Any] | None = None,
         /,
         *,
-        start: Mapping[str, Any] | None = None,
+        start: Any = None,
         method: str | None = None,
         precision: str | None = None,
         max_time: float | None = None,
@@ -209,7 +209,7 @@ class Problem:
         interpreter, independently of the solver, finds the point stationary (see `r.certificate`).
 
         start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
-                   or given by name (`k=3`)
+                   or given by name (`k=3`); an array alone is that of the only unknown
         method     "newton", "lbfgs", "adam", … (`derive.kernels.optimizers.METHODS`), or SciPy's names; chosen if None
         precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
         max_time   seconds

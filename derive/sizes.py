@@ -267,7 +267,8 @@ class Binding:
             if wanted is not None and wanted != number:
                 source = self.origin.get(size) if size.is_Symbol else None
                 because = f" ({size} = {wanted} from {source})" if source else ""
-                raise SizeError(f"{name}: axis {axis} has length {number}, but {size} = {wanted}{because}")
+                expected = f"{size} = {wanted}" if size.free_symbols else f"was declared {wanted}"
+                raise SizeError(f"{name}: axis {axis} has length {number}, but {expected}{because}")
 
     def _solve(self, size: Size, number: int, origin: str) -> None:
         """Learn the one unknown symbol of a size such as n - k + 1, where it is affine in it."""

@@ -168,3 +168,33 @@ def test_limits_of_a_run() -> None:
     growth = ("sumsq(y - exp(w*y))", {"w": (), "y": ("n",)}, {"y": np.arange(1.0, 5.0)})
     assert "max_time" in solve(*growth, max_time=1e-9).message
     assert "1 iterations" in solve(*growth, max_iterations=1).message
+
+
+@pytest.mark.parametrize("subject_to", [[], ["sum(w) == 1"]])
+def test_an_interrupt_before_the_first_step(subject_to: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while something is derived or compiled: the start comes back, judged, and nothing is raised."""
+
+    def interrupted(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("derive.solving.route._once", interrupted)
+    problem = dv.minimize(
+        "sumsq(X @ w)", over="w", variables={"X": ("n", "d"), "w": ("d",)}, subject_to=subject_to
+    )
+    found = problem.solve(X=np.eye(2), start={"w": [3.0, 4.0]})
+    assert not found.success and found.nit == 0 and found.fun == 25.0
+    assert found.message.startswith("interrupted before the first step")
+    assert found["w"].tolist() == [3.0, 4.0]
+
+
+def test_a_start_without_names() -> None:
+    """An array alone is the start of the only unknown; of several it is refused with an example."""
+    one = dv.minimize("sumsq(w - 1)", over="w", variables={"w": (2,)})
+    assert one.solve(start=np.zeros(2), backend="numpy").success
+    with pytest.raises(dv.errors.SizeError, match="axis 0 has length 3, but was declared 2"):
+        one.solve(start=np.zeros(3))
+    two = dv.minimize("sumsq(w - v)", over=["v", "w"], variables={"w": (2,), "v": (2,)})
+    with pytest.raises(dv.errors.ArgumentError, match="'v': …, 'w': …"):
+        two.solve(start=np.zeros(2))
+    with pytest.raises(dv.errors.ArgumentError, match="max_time is a number of seconds"):
+        two.solve(max_time="soon")

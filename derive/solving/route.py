@@ -26,9 +26,10 @@ from .answer import FIRST_ORDER
 from .closed import CLOSED_FORM
 from .guarantee import Guarantee
 from .instance import Instance
+from .interrupted import INTERRUPT, at_the_start
 from .options import Options
 from .posed import Posed
-from .starts import default_start, other_starts, random_start
+from .starts import by_name, default_start, other_starts, random_start
 from .ways import (
     EM,
     SEPARABLE,
@@ -45,7 +46,7 @@ from .ways import (
     suits_separable,
 )
 
-INTERRUPT, NO_VALUE = 3, 7  # the driver's status
+NO_VALUE = 7  # the driver's status
 SMALL = 1 << 18  # entries of data, and of a Hessian
 
 
@@ -63,15 +64,21 @@ def solve(
     """
     if options.precision not in (None, "double", "high"):
         raise ArgumentError(f"precision is 'double' or 'high', not {options.precision!r}")
-    if options.max_time is not None and not options.max_time > 0:
-        raise ArgumentError(f"max_time is a number of seconds above 0, not {options.max_time}")
+    limit = options.max_time
+    if limit is not None and not (isinstance(limit, int | float | np.number) and limit > 0):
+        raise ArgumentError(f"max_time is a number of seconds above 0, not {limit!r}")
     if options.max_iterations < 1 or starts < 1:
         raise ArgumentError("max_iterations and starts are whole numbers from 1")
     if not 0.0 < options.tolerance < 1.0:
         raise ArgumentError(f"tolerance is a number between 0 and 1, not {options.tolerance}")
-    instance = Instance(posed, data, start or {})
+    instance = Instance(posed, data, by_name(posed.names, start))
     with _threads(instance):
-        result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
+        try:
+            result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
+        except KeyboardInterrupt:
+            result = at_the_start(instance, options)
+            if result is None:
+                raise
     more = None
     if guaranteed and result.success:
         found = {name: result[name] for name in posed.names}

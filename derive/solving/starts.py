@@ -7,9 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..node import Variable
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+def by_name(names: Sequence[str], start: Any) -> dict[str, Any]:
+    """A start as arrays by name; an array alone is that of the only unknown."""
+    if start is None:
+        return {}
+    if isinstance(start, Mapping):
+        return dict(start)
+    if len(names) == 1 and not isinstance(start, str):
+        return {names[0]: start}
+    example = ", ".join(f"{name!r}: …" for name in names)
+    raise ArgumentError(f"the start is a mapping of arrays by name, start={{{example}}}, not {start!r}")
 
 
 def default_start(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> dict[str, Any]:

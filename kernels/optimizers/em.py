@@ -35,9 +35,10 @@ class Roles(NamedTuple):
 
 def update(point: Mapping[str, Any], slopes: Mapping[str, Any], roles: Roles, scale: float) -> Arrays | None:
     """θ⁺, from the gradient of `scale`·L; None where a component has died or a covariance is lost."""
-    names = (roles.weights, roles.means, roles.covariances)
-    alive, *found = maximised(*(point[a] for a in names), *(np.asarray(slopes[a]) for a in names), scale)
-    return {**point, **dict(zip(names, found, strict=True))} if alive else None
+    pi, mu, sigma = roles
+    gw, gm, gS = (np.asarray(slopes[a]) for a in roles)
+    alive, *found = maximised(point[pi], point[mu], point[sigma], gw, gm, gS, scale)
+    return {**point, **dict(zip(roles, found, strict=True))} if alive else None
 
 
 def maximised(
@@ -109,15 +110,14 @@ def expectation_maximisation(
     watch: Callable[[int, float], bool] | None = None,
 ) -> tuple[Arrays, list[float]]:
     """The last point whose value is known, and the values; ends when they fall by less than `tol`, relatively."""
-    names = (roles.weights, roles.means, roles.covariances)
 
     def likelihood(*parts: Any) -> Any:
-        f, slopes = value_gradient({**point, **dict(zip(names, parts, strict=True))})
-        return (f, *(slopes[a] for a in names))
+        f, slopes = value_gradient({**point, **dict(zip(roles, parts, strict=True))})
+        return (f, *(slopes[a] for a in roles))
 
-    here = [np.asarray(point[a]) for a in names]
-    f, *slopes = likelihood(*here)
-    state = State(f, *here, *slopes, np.inf)
+    pi, mu, sigma = (np.asarray(point[a]) for a in roles)
+    f, gw, gm, gS = likelihood(pi, mu, sigma)
+    state = State(f, pi, mu, sigma, gw, gm, gS, np.inf)
     values = [f]
     for k in range(most):
         state, taken = climb(likelihood, state, scale, tol, 1)
@@ -126,5 +126,5 @@ def expectation_maximisation(
         values.append(state.f)
         if (watch is not None and watch(k + 1, state.f)) or state.fall <= tol * abs(state.f):
             break
-    found = dict(zip(names, (state.weights, state.means, state.covariances), strict=True))
+    found = dict(zip(roles, (state.weights, state.means, state.covariances), strict=True))
     return {**point, **found}, values
