@@ -293,6 +293,8 @@ def compile(
             raise ArgumentError(
                 "structured=True takes one Hessian, or the table of blocks of several unknowns"
             )
+        if not all(isinstance(block, Expression) for row in table for block in row):
+            raise ArgumentError("the blocks of a table are expressions, as hessian() gives them")
         nodes = [[recognise(block.node) for block in row] for row in table]
         declared = {v.name: v for row in table for block in row for v in block.declared}
         return StructuredKernel(nodes, list(declared.values()), backend, dtype)

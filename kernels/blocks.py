@@ -47,6 +47,10 @@ class CrossBlock:
         """The number of stored entries."""
         return sum(a.size for arrays, _, _ in self.terms for a in arrays)
 
+    def __repr__(self) -> str:
+        entries = math.prod((*self.rows, *self.columns))
+        return f"CrossBlock({self.rows}, {self.columns}: {self.size} numbers for {entries} entries)"
+
     @property
     def T(self) -> CrossBlock:
         """The block on the other side of the diagonal."""
@@ -130,7 +134,14 @@ class BlockTable:
         return found
 
     def __getitem__(self, place: tuple[int, int]) -> Structured | CrossBlock:
+        count = len(self.shapes)
+        if place not in self._blocks:
+            raise ArgumentError(f"there is no block {place}: the table has {count} × {count} blocks, H[i, j]")
         return self._blocks[place]
+
+    def __repr__(self) -> str:
+        entries = sum(math.prod(shape) for shape in self.shapes) ** 2
+        return f"BlockTable({', '.join(map(str, self.shapes))}: {self.size} numbers for {entries} entries)"
 
     @property
     def size(self) -> int:

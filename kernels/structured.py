@@ -5,6 +5,7 @@ What the structure is, `structure` found out; a kernel computes its cores.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,6 +91,10 @@ class Structured:
     def size(self) -> int:
         """The number of stored entries."""
         return sum(a.size for p in self.parts for a in p.arrays)
+
+    def __repr__(self) -> str:
+        entries = math.prod(self.shape) ** 2
+        return f"Structured({self.shape}, {self.kind}: {self.size} numbers for {entries} entries)"
 
     def _core(self, part: _Part, order: Labels) -> Array:
         """The core over these labels; axes that it does not have are of length 1."""

@@ -144,7 +144,8 @@ def _generate(context: Any, builder: Any, signature: Any, args: Any, weights: st
 @intrinsic
 def weighted_products(typing_context: Any, a: Any, b: Any, x: Any, c: Any, work: Any, out: Any) -> Any:
     """out = (x ∘ (a b)) cᵀ; all stored by rows; `work`, of the size of x, is scratch."""
-    return types.void(a, b, x, c, work, out), partial(_generate, weights="x")
+    kinds = (a, b, x, c, work, out)
+    return (types.void(*kinds), partial(_generate, weights="x")) if _by_rows(kinds) else None
 
 
 @intrinsic
@@ -152,7 +153,13 @@ def twice_weighted_products(
     typing_context: Any, a: Any, b: Any, x: Any, y: Any, c: Any, work: Any, out: Any
 ) -> Any:
     """out = (x ∘ y ∘ (a b)) cᵀ, likewise."""
-    return types.void(a, b, x, y, c, work, out), partial(_generate, weights="xy")
+    kinds = (a, b, x, y, c, work, out)
+    return (types.void(*kinds), partial(_generate, weights="xy")) if _by_rows(kinds) else None
+
+
+def _by_rows(kinds: Sequence[Any]) -> bool:
+    """Whether neighbours in memory are entries of a row, everywhere: the code does not look."""
+    return all(isinstance(k, types.Array) and k.ndim == 2 and k.layout == "C" for k in kinds)
 
 
 def _scale(builder: Any, matrices: Sequence[Any]) -> None:

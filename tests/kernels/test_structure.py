@@ -155,6 +155,13 @@ def test_tables_misused() -> None:
         H @ np.ones(5)
     with pytest.raises(SizeError, match="shape"):
         H[0, 1] @ np.ones(2)
+    with pytest.raises(ArgumentError, match="no block"):
+        H[2, 0]
+    with pytest.raises(ArgumentError, match="are expressions"):
+        dv.compile([[1.0]], structured=True)
+    assert repr(H) == "BlockTable((2,), (3,): 4 numbers for 25 entries)"
+    assert repr(H[0, 1]) == "CrossBlock((2,), (3,): 3 numbers for 6 entries)"
+    assert repr(H[1, 1]) == "Structured((3,), diagonal: 1 numbers for 9 entries)"
 
 
 def test_rows_are_those_of_the_largest_array():

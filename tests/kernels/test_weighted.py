@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 import derive as dv
 from derive.kernels.weighted import MOST, twice_weighted_products, weighted_products
@@ -59,6 +60,13 @@ def test_columns_behind_the_last_one_do_not_count():
     out = np.empty((1, 2))
     _once(a, b, np.ones((1, 3)), np.ones((2, 3)), np.empty((1, 3)), out)
     assert np.all(out == np.inf)
+
+
+def test_columns_as_neighbours_are_refused():
+    """Not compiled, rather than read in another order."""
+    square = np.ones((3, 3))
+    with pytest.raises(TypingError):
+        _once(square, square, np.asfortranarray(square), square, square.copy(), square.copy())
 
 
 SHAPES = {"T": ("m", "n"), "M": ("m", "n"), "V": ("n", "k"), "U": ("m", "k")}
