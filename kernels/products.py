@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..node import Labels
+from .halved import halved_lines
 from .loops import Scope, globally, loops, read_text
 from .statements import LABEL, Read, Statement, plain_label
 from .tiles import tiled_lines
@@ -143,6 +144,11 @@ class _Products:
     def text(self) -> list[str]:
         form, statement, scope = self.form, self.statement, self.scope
         scope.uses_dot = True
+        if not form.batch:
+            left = self._view(scope.names[form.left.item], stored_labels(form.left), form.rows, form.summed)
+            halved = left and halved_lines(statement, left, form.right, form.rows, form.columns, scope)
+            if halved:
+                return halved
         name = scope.declare_target(statement)
         left = self._factor(form.left, form.rows, form.summed)
         right = self._turned_once(form.right) or self._factor(form.right, form.summed, form.columns)

@@ -28,7 +28,7 @@ CORE = (
     "kernels.gram kernels.ties "
     "kernels.lowering_access kernels.lowering_parts kernels.lowering kernels.schedule kernels.program kernels.loops "
     "kernels.matrices kernels.access kernels.axes "
-    "kernels.tiles kernels.turned kernels.products kernels.sampled kernels.symmetric kernels.functions "
+    "kernels.tiles kernels.turned kernels.halved kernels.products kernels.sampled kernels.symmetric kernels.functions "
     "kernels.parts kernels.emit "
     "kernels.cache kernels.rowwise "
     "kernels.narrow kernels.lanes kernels.smallproducts kernels.special kernels.arrays "
