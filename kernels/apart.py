@@ -26,6 +26,7 @@ from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
 from .special import compiled
+from .translate import translated
 
 
 def apart(function: Callable[..., Any]) -> Any:
@@ -97,7 +98,7 @@ class _Pipeline(CompilerBase):  # type: ignore[misc]
 
     def define_pipelines(self) -> list[Any]:
         passes = PassManager("generated text")
-        for each in self._PASSES:
+        for each in (typed.NoPythonBackend,) if translated(self.state) else self._PASSES:
             passes.add_pass(each, each.__name__)
         passes.finalize()
         return [passes]
