@@ -29,10 +29,8 @@ from ..errors import DeriveError
 _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
 LIBRARY = (
-LIBRARY = (
-    "special arrays values expressions translate apart gamma rowwise narrow lanes smallproducts weighted lapack library "
-    "entrance"
-).split()
+    "special arrays values expressions translate apart gamma rowwise narrow lanes smallproducts weighted lapack "
+    "library entrance"
 ).split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
