@@ -27,6 +27,8 @@ EIGENVALUES_UP_TO = 300
 AIM = 1e-9
 #: The same for steps that converge linearly, where the next step does not square the error: what certificates ask for.
 CERTIFIED = 1e-17
+#: Reads of all data with Hessians of samples, at most.
+READS = 40
 #: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
 SWEEPS, STEPS, ITERATIONS = 5000, 100, 50_000
 
@@ -74,8 +76,12 @@ class Loops:
         return compile_nodes(self.composite.at_zero())
 
     def sampling(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
-        """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None."""
-        from ..kernels.optimizers.sampled_newton import sampled_newton
+        """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None.
+
+        Where few rows decide, as with classes that are nearly separable, samples are no guide: whole Hessians go on.
+        """
+        from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
+        from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
 
         if self.composite.quadratic or not self.composite.structure.is_plain:
             return None
@@ -89,8 +95,15 @@ class Loops:
         value_gradient, samples = bound
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-            x[:], _, first, *rest = sampled_newton(value_gradient, samples, x, tol, most)
-            return first, *rest
+            point, f, first, status, *counts = sampled_newton(
+                value_gradient, samples, x, tol, min(most, READS)
+            )
+            if f <= first:
+                x[:] = point
+            asked = status == STEPS_MADE and most <= READS
+            if status == CONVERGED or asked or not instance.facts.is_convex:
+                return first, status, *counts
+            return first, *self.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
 
         return loop
 

@@ -21,8 +21,9 @@ from ..sizes import ONE, Coefficient, tidy
 if TYPE_CHECKING:
     from .instance import Instance
 
-#: Rows per unknown at least, rows in all at least, and at most this share of the rows, for a sample to pay.
-ROWS_PER_UNKNOWN, LEAST, SHARE = 40, 1000, 0.2
+#: Rows per unknown that are wanted, rows in all at least, and at most this share of the rows. Where the share has fewer
+#: rows per unknown than the last number, whole Hessians are taken.
+ROWS_PER_UNKNOWN, LEAST, SHARE, FEWEST = 40, 1000, 1 / 3, 8
 #: Data of fewer numbers are read so fast that the whole Hessian is taken.
 WORTH = 200_000
 
@@ -61,8 +62,8 @@ class Sampled:
         if self.scaled is None or instance.amount < WORTH:
             return []
         n = int(instance.binding.values[self.rows])
-        m = max(LEAST, ROWS_PER_UNKNOWN * instance.count, n // 10)
-        if m > SHARE * n + 0.5:
+        m = max(LEAST, min(ROWS_PER_UNKNOWN * instance.count, int(SHARE * n)), n // 10)
+        if m > SHARE * n or m < FEWEST * instance.count:
             return []
         few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // 4)
         return [(few, few // 2), (m, m)] if 2 * few <= m else [(m, m)]
@@ -178,7 +179,7 @@ def _terms(node: Node) -> list[tuple[Coefficient, Node]]:
 def _spread(n: int, m: int) -> Any:
     """m of n rows such that however many of the first are about evenly spread: multiples of the golden ratio.
 
-    No two are the same for m ≤ n/5: the fractions of k multiples are at least 0.38/k apart.
+    No two are the same for m ≤ n/3: the fractions of k multiples are at least 0.38/k apart.
     """
     golden = (5.0**0.5 - 1.0) / 2.0
     return np.floor(n * (np.arange(m) * golden % 1.0)).astype(np.int64)

@@ -33,6 +33,8 @@ TRIAL, HERE, SLOPE, STEP, PAIRS = range(5)
 REFRESH = 0.3
 #: It is computed again as well where decrements shrink by no more than this factor and much is left to gain.
 STALE, MUCH = 0.2, 100.0
+#: A descent that wants more Hessians than so many has no use for those of samples.
+RENEWALS = 8
 #: In units of N/m of the objective: steps on a sample that promise less than the first are not begun, than the second
 #: the last.
 WORTH, ENOUGH = 3.0, 0.5
@@ -66,13 +68,14 @@ def sampled_newton(
             x = found[0]
         else:
             metric.lower = None
-    metric.rate = min(1.0, 4.0 * x.size / samples[-1].curved)
+    metric.least = x.size / samples[-1].curved  # a step that shrank by more was lucky
+    metric.rate = min(1.0, 4.0 * metric.least)
     found = _descent(value_gradient, samples[-1].hessian, metric, x, 2.0 * tol, 0.0, most)
     return found if first is None else (*found[:2], first, *found[3:])
 
 
 class Metric:
-    """The factor of a Hessian, the pairs that correct it, and by how much decrements shrink from step to step.
+    """The factor of a Hessian, the pairs that correct it, and how decrements shrink, at least and from step to step.
 
     The rows of `work` are points and slopes (`TRIAL`, `HERE`, `SLOPE`, `STEP`), then the pairs.
     """
@@ -80,7 +83,7 @@ class Metric:
     def __init__(self, size: int) -> None:
         self.lower: Matrix | None = None
         self.work, self.count = np.zeros((PAIRS + 2 * MEMORY, size)), 0
-        self.rate = 1.0
+        self.rate, self.least = 1.0, 0.0
 
     def renew(self, hessian: Matrix) -> bool:
         """Whether the matrix is positive definite."""
@@ -107,9 +110,12 @@ def _descent(
     trial[:] = x
     f, g = value_gradient(trial)
     first, evaluations, before = f, 1, 0.0
-    long, pair = metric.lower is None, False
+    long, pair, renewals = metric.lower is None, False, 0
     for step in range(most):
         if long:
+            renewals += 1
+            if renewals > RENEWALS:
+                return trial.copy(), f, first, STEPS, step, evaluations
             if not math.isfinite(f):
                 return trial.copy(), f, first, NOT_FINITE, step, evaluations
             if not metric.renew(hessian(trial)):
@@ -123,7 +129,7 @@ def _descent(
         if step == 0 and decrement <= worth * scale:
             return here.copy(), f, first, CONVERGED, step, evaluations
         if before > 0.0 and not long:
-            metric.rate = min(1.0, decrement / before)
+            metric.rate = min(1.0, max(metric.least, decrement / before))
         if decrement * metric.rate <= enough * scale:
             return trial.copy(), f - decrement / 2, first, CONVERGED, step + 1, evaluations
         t = 1.0
