@@ -111,23 +111,29 @@ def _spread(array: Array, labels: Labels, order: Sequence[int]) -> Array:
 class BlockTable:
     """The Hessian of several unknowns. `table[i, j]` is the block of the i-th and the j-th; `shapes` are theirs.
 
-    `layouts` has an entry for every block on the diagonal and above; those below that it lacks are mirrored.
+    `layouts` has an entry for every block on the diagonal and above; those below that it lacks are mirrored. `places`
+    says which of the arrays every term of a block is made of.
     """
 
     def __init__(
-        self, shapes: Sequence[Shape], layouts: dict[tuple[int, int], Any], arrays: dict[tuple[int, int], Any]
+        self,
+        shapes: Sequence[Shape],
+        layouts: dict[tuple[int, int], Any],
+        places: dict[tuple[int, int], list[list[int]]],
+        arrays: list[Array],
     ) -> None:
         self.shapes = tuple(shapes)
-        self._layouts, self._arrays = layouts, arrays
+        self._layouts, self._places, self._arrays = layouts, places, arrays
 
     @cached_property
     def _blocks(self) -> dict[tuple[int, int], Structured | CrossBlock]:
         found: dict[tuple[int, int], Structured | CrossBlock] = {}
         for (i, j), layout in self._layouts.items():
-            arrays = self._arrays[i, j]
+            places = self._places[i, j]
             if i == j:
-                found[i, j] = Structured.of(self.shapes[i], layout, arrays)
+                found[i, j] = Structured.of(self.shapes[i], layout, places, self._arrays)
             else:
+                arrays = [[self._arrays[k] for k in term] for term in places]
                 found[i, j] = block = CrossBlock(self.shapes[i], self.shapes[j], layout, arrays)
                 if (j, i) not in self._layouts:
                     found[j, i] = block.T

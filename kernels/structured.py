@@ -50,21 +50,25 @@ class Structured:
         parts: Sequence[tuple[tuple[Array, ...], tuple[Labels, ...], frozenset[int]]],
     ) -> None:
         self.shape = tuple(shape)
-        layout: Layout = [(labels, tied) for _, labels, tied in parts]
-        arrays: Sequence[Sequence[Array]] = [arrays for arrays, _, _ in parts]
-        self._given = layout, arrays
+        self._layout: Layout = [(labels, tied) for _, labels, tied in parts]
+        self._arrays = [a for arrays, _, _ in parts for a in arrays]
+        places = iter(range(len(self._arrays)))
+        self._places: Sequence[Sequence[int]] = [[next(places) for _ in arrays] for arrays, _, _ in parts]
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], layout: Layout, arrays: Sequence[Sequence[Array]]) -> Structured:
-        """The same from what is known beforehand, and the arrays of every term: nothing is done before it is asked."""
+    def of(
+        cls, shape: tuple[int, ...], layout: Layout, places: Sequence[Sequence[int]], arrays: list[Array]
+    ) -> Structured:
+        """The same from arrays, and where among them those of every term are; nothing is done before it is asked."""
         made = cls.__new__(cls)
-        made.shape, made._given = shape, (layout, arrays)
+        made.shape, made._layout, made._places, made._arrays = shape, layout, places, arrays
         return made
 
     @cached_property
     def parts(self) -> list[_Part]:
         """The terms."""
-        return [_Part(tuple(map(np.asarray, a)), *form) for form, a in zip(*self._given, strict=True)]
+        terms = zip(self._layout, self._places, strict=True)
+        return [_Part(tuple(np.asarray(self._arrays[k]) for k in own), *form) for form, own in terms]
 
     @property
     def tied(self) -> frozenset[int]:

@@ -127,7 +127,7 @@ class BoundStructure:
     ) -> Structured | BlockTable:
         """The Hessian at these unknowns."""
         given = unknowns if mapping is None else {**mapping, **unknowns}
-        seen = {name: np.shape(value) for name, value in given.items()}
+        seen = {k: a.shape if a.__class__ is np.ndarray else np.shape(a) for k, a in given.items()}
         if seen != self._seen:
             self._learn(seen)
         wanted = self._wanted
@@ -135,14 +135,8 @@ class BoundStructure:
             given = {k: a for k, a in given.items() if k in wanted or k not in self._declared}
         results = [*self._bound(given).values()]
         if self._single is not None:
-            layout, places = self._single
-            arrays = [[results[k] for k in term] for term in places]
-            return Structured.of(self._shapes[0], layout, arrays)
-        every = {
-            place: [[results[k] for k in term] for term in terms]
-            for place, terms in self.kernel.places.items()
-        }
-        return BlockTable(self._shapes, self.kernel.layouts, every)
+            return Structured.of(self._shapes[0], *self._single, results)
+        return BlockTable(self._shapes, self.kernel.layouts, self.kernel.places, results)
 
     def _learn(self, seen: dict[str, tuple[int, ...]]) -> None:
         """The sizes, from the shapes of unknowns that drop out of the Hessian too."""
