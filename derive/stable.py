@@ -128,15 +128,12 @@ def log_of_factors(node: Node) -> Node | None:
         else:
             total = apply("logsumexp", found[0], axes=found[1])
             taken.append((exponent, spread(total, along, output, core.shape)))
-    dets = [(split_power(f), along) for f, along in rest]
-    alone = c.is_positive and all(
-        _argument(base, "det") is not None and not along for (base, _), along in dets
-    )
-    if alone and (len(dets) > 1 or (dets and (taken or c != 1 or dets[0][0][1] != 1))):
-        taken += [
-            (exponent, spread(apply("logdet", base.operands[0]), (), output, core.shape))
-            for (base, exponent), _ in dets
-        ]
+    dets = [(split_power(factor), along) for factor, along in rest]
+    alone = c.is_positive and all(_argument(base, "det") is not None for (base, _), _ in dets)
+    plain = len(dets) == 1 and c == 1 and not taken and dets[0][0][1] == 1  # see `log_of_determinant`
+    if dets and alone and not plain:
+        for (base, exponent), along in dets:
+            taken.append((exponent, spread(apply("logdet", *base.operands), along, output, core.shape)))
         rest = []
     if not taken:
         return None

@@ -83,17 +83,34 @@ class Application(Atoms):
             return self.application(name, token)
         atom = self.atom()
         if atom.kind == "name" and atom.data.shown in self.arguments_of:
-            wanted = self.arguments_of[atom.data.shown]
-            found = tuple(t.value for t in self.tokens[self.index : self.index + len(wanted)])
-            if found != wanted:
-                raise ParseError(
-                    f"`{atom.data.shown}` is defined with another argument",
-                    self.text,
-                    atom.start,
-                    "write it the same way",
-                )
-            self.index += len(wanted)
+            atom = self.applied_definition(atom)
         return self.scripts(atom)
+
+    def applied_definition(self, atom: Tree) -> Tree:
+        """A function that is defined behind the formula, with its argument."""
+        wanted = self.arguments_of[atom.data.shown]
+        parameters = wanted[1:-1:2]
+        undeclared = all(self.names.lookup(Name(p)) is None for p in parameters)
+        if undeclared and set(wanted[2:-1:2]) <= {","} and self.peek_is("open", 0):
+            args = self.bracketed()
+            if len(args) == len(parameters) == len(set(parameters)):
+                return Tree(
+                    "applied",
+                    args,
+                    (atom.data.shown, parameters),
+                    atom.start,
+                    self.tokens[self.index - 1].end,
+                )
+        found = tuple(t.value for t in self.tokens[self.index : self.index + len(wanted)])
+        if found != wanted:
+            raise ParseError(
+                f"`{atom.data.shown}` is defined with another argument",
+                self.text,
+                atom.start,
+                "write it the same way, or define it for an argument whose name is not declared",
+            )
+        self.index += len(wanted)
+        return atom
 
     def function_word(self, token: Token) -> str | None:
         """The function that a word, or letters that stand together, name; the tokens are consumed."""

@@ -246,7 +246,8 @@ class Entries:
             found = self.find(base.data, base.start)
             capital = self.find(base.data.capital(), base.start)
             rows = capital is not None and len(capital.core) >= 2
-            if rows and found is not None and self.names.lookup(base.data) not in self.names.variables:
+            local = base.data.shown in self.local
+            if rows and found and not local and self.names.lookup(base.data) not in self.names.variables:
                 found = None  # a size has no entries: k_j beside a size k is row j of K
             if found is not None and not (rows and self.only_rows(found, capital, tree)):
                 return found, False

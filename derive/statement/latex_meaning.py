@@ -20,6 +20,7 @@ from ..build import number
 from ..errors import (
     AmbiguityError,
     DeriveError,
+    LimitError,
     ParseError,
     SizeError,
     UnsupportedError,
@@ -35,10 +36,15 @@ from .latex_tree import Called, Tree, is_number
 from .latex_values import Value
 from .position import at
 
+#: Functions defined behind a formula that are put in, each with its argument.
+APPLICATIONS = 200
+
 
 @final
 class Meaning(Powers):
     """The values of all kinds of part."""
+
+    applications = 0
 
     # ------------------------------------------------------------ brackets
 
@@ -48,6 +54,32 @@ class Meaning(Powers):
     def _plus(self, tree: Tree) -> Value:
 
         return lf.call(Called("relu"), [self.value(tree.args[0])], [self.spelled(tree.args[0])])
+
+    def _applied(self, tree: Tree) -> Value:
+        """f(a) with f(x) = … behind the formula: what stands there, x being a."""
+        name, parameters = tree.data
+        values = [self.value(a) for a in tree.args]
+        body = self.local[name]
+        inside = {i for part in body.walk() if part.kind == "big" for i in part.data.indices}
+        both = sorted(inside & {i for value in values for i in value.indices})
+        if both or name in self.under_way:
+            problem = (
+                f"the index {both[0]} runs in `{name}` too" if both else f"`{name}` is defined by itself"
+            )
+            raise ParseError(problem, self.text, tree.start, "rename one of them" if both else "")
+        self.applications += 1
+        if self.applications > APPLICATIONS:  # f(x) = g(x) g(x), g(x) = h(x) h(x), … doubles with every line
+            raise at(LimitError(f"more than {APPLICATIONS} functions to put in"), self.text, tree.start)
+        outer = self.local, self.done, self.scope
+        self.local = {**self.local, **dict(zip(parameters, tree.args, strict=True))}
+        self.done = {**dict(zip(parameters, values, strict=True))}
+        self.scope = {}
+        self.under_way.append(name)
+        try:
+            return self.value(body)
+        finally:
+            self.local, self.done, self.scope = outer
+            self.under_way.pop()
 
     def _density(self, tree: Tree) -> Value:
         return ld.normal(*(self.value(a) for a in tree.args))

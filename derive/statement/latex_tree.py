@@ -36,6 +36,7 @@ class Tree:
     indicator   the signs                     the sides of a comparison
     cases                                     values and conditions in turn
     plus                                      the content of ( … )_+
+    applied     the name, the parameters      the arguments of a function defined behind the formula
     factorial                                 what stands before `!`
     density                                   the point, mean and covariance of a normal density
     """

@@ -1,7 +1,8 @@
-"""Normal densities and factorials as papers write them, against SciPy."""
+"""Normal densities, factorials and functions defined behind the formula, as papers write them; against SciPy."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,53 @@ def test_a_value(text: str, declared: dict[str, Any], at: dict[str, Any], wanted
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(dv.DeriveError):
         dv.parse_latex(text, variables={"x": ("d",), "mu": ("d",), "s": (), "S": ("d", "d")})
+
+
+DEFINED = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "b": ()}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (r"\sum_{i=1}^n (y_i - f(x_i))^2,\quad f(x)=w^\top x+b", "sumsq(X @ w - y + b)"),
+        (
+            r"\sum_{i=1}^n\ell(y_i,f(x_i)),\quad \ell(a,z)=\log(1+e^{-az}),\quad f(x)=w^\top x",
+            "sum(softplus(-y * (X @ w)))",
+        ),
+        (r"g(y)+g(2y),\quad g(u)=\|h(u)\|^2,\quad h(u)=u\odot u", "17 * sum(y ** 4)"),
+        (r"\sum_{i=1}^n g(x_i),\quad g(x)=\sum_{j=1}^d x_j^2", "sumsq(X)"),
+        (r"g(b)+g(w),\quad g(u)=\|c\|,\quad c=u", "norm(w) + abs(b)"),
+        (r"f(y),\quad f(y)=\|y\|", "norm(y)"),
+    ],
+)
+def test_functions_defined_behind_the_formula(text: str, wanted: str) -> None:
+    assert str(dv.parse_latex(text, variables=DEFINED)) == wanted
+
+
+#: Every line twice the one behind it.
+_LETTERS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu".split()
+_DOUBLING = (
+    "".join(rf",\quad \{a}(z)=\{b}(z)\{b}(2z)" for a, b in itertools.pairwise(_LETTERS))
+    + rf",\quad \{_LETTERS[-1]}(z)=z"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\sum_{i=1}^n g(x_i),\quad g(u)=\sum_{i=1}^d u_i^2",  # one name for two indices
+        r"g(b),\quad g(u)=h(u)+1,\quad h(u)=g(u)",
+        r"g(b,b),\quad g(u)=u+1",
+        r"g(b)+g,\quad g(u)=u+1",
+        r"f(b)f(2b),\quad f(y)=y+1",  # y is declared
+        r"g(w),\quad g(u)=u^2",
+        r"g(b),\quad g(u)=y_iu",
+        r"\alpha(b)" + _DOUBLING,
+    ],
+)
+def test_definitions_that_are_refused(text: str) -> None:
+    with pytest.raises(dv.DeriveError):
+        dv.parse_latex(text, variables=DEFINED)
 
 
 def test_pi_is_printed_upright_beside_a_variable_pi() -> None:
