@@ -452,7 +452,7 @@ CASES = (
     Case(
         "logistic, Hessian", "20000 × 200", "sum(softplus(X @ w)) - y @ (X @ w)",
         {"X": ("n", "d"), "y": ("n",), "w": ("d",)}, ("w",), _labelled(20_000, 200), logistic, logistic_hessian,
-        kind="hessian", skip=("autograd", "torch"),
+        kind="hessian", skip=("autograd", "torch", "torch.compile", "pytensor"),
     ),
     Case(
         "network, Hessian", "1000, 8-16-3 (195 unknowns)", _FIT.format(z=_FLAT),
