@@ -120,9 +120,10 @@ def table(quick: bool) -> Table:
         ["case", "against", "wanted", "this run", ""],
         rows,
         f"{len(rows)} lines, {missed} missed. `best peer` is the quickest among NumPy by hand, JAX, PyTorch, "
-        "torch.compile, autograd and PyTensor; `best peer that derives` leaves NumPy out. Ratios of medians within this "
-        "run. The factorisation's Hessian is that in one factor, masked, as it was set: 20 and 200 were the distances "
-        "between NumPy by hand with the zeros known beforehand and the quickest library that derives it. `best peer` asks "
-        "for the same distance from that very NumPy, which is out of reach for anybody: half of its time for the dense "
-        "result and more is the writing of two megabytes, and its structured result is one product that any form needs.",
+        "torch.compile, autograd and PyTensor; `best peer that derives` leaves NumPy out. Ratios of medians within "
+        "this run. The factorisation's Hessian is that in one factor, masked, as it was set: 20 and 200 were the "
+        "distances between NumPy by hand with the zeros known beforehand and the quickest library that derives it. "
+        "`best peer` asks for the same distance from that very NumPy, which is out of reach for anybody: half of "
+        "its time for the dense result and more is the writing of two megabytes, and its structured result is one "
+        "product that any form needs.",
     )
