@@ -59,11 +59,32 @@ def cases() -> list[Case]:
     ]
 
 
+def compressed(case: Case, arrays: Arrays, seconds: float) -> str:
+    """What binding cost where it compressed the data, and what a call takes without; nothing where it did not."""
+    kernel, point = compute.kernel(case), {k: arrays[k] for k in case.unknowns}
+    data = {k: a for k, a in arrays.items() if k not in point}
+    bound = kernel.bind(data)
+    if not bound.moments:
+        return ""
+    plain = kernel.bind(data, moments=False)
+    took = [
+        float(np.median([kernel.bind(data, moments=m).setup_seconds for _ in range(9)]))
+        for m in (None, False)
+    ]
+    calls = {"short": lambda: bound(point), "plain": lambda: plain(point)}
+    found = interleaved(calls, seconds / 4, time.process_time)
+    return (
+        f" {case.name}, {case.size}: the data enter through squares alone, so binding puts a triangular factor in the "
+        f"place of their rows; it takes {duration(took[0])}, without that {duration(took[1])}, and a call then "
+        f"{duration(found['plain'])}, {found['plain'] / found['short']:.2f} times as long."
+    )
+
+
 def table(quick: bool) -> Table:
     """One row per case."""
     hand, read = handwritten.yardsticks(), handwritten.reader()
     columns = ["NumPy", *peers.PEERS, "by hand"]
-    rows = []
+    rows, remarks = [], ""
     for case in cases():
         arrays = case.arrays()
         mine, first = compute.ours(case, arrays)
@@ -79,6 +100,7 @@ def table(quick: bool) -> Table:
         seconds = 0.3 if quick else 2.5 if X.size > 1_000_000 else 1.5
         found = interleaved(calls, seconds, time.process_time)
         RESULTS[f"{case.name} {case.size}"] = found
+        remarks += compressed(case, arrays, seconds)
         ours = found["ours"]
         best = min(found[c] for c in columns[:-1] if c in found)
         extra = "–" if before is None or after is None else f"{after - before:.1f} MB"
@@ -110,5 +132,5 @@ def table(quick: bool) -> Table:
         "Value and gradient. Medians of processor time on one thread, calls taking turns, data bound beforehand, "
         "results equal to 1e-9. `by hand`: numba loops written for this one problem. `memory`: what a call adds to the "
         "most that the process has had. The first call compiles, unless the kernel is in the cache. PyTensor: "
-        f"mode NUMBA.{compute.remark()}",
+        f"mode NUMBA.{remarks}{compute.remark()}",
     )
