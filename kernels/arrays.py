@@ -142,30 +142,23 @@ def accumulate(typing_context: Any, total: Any, part: Any) -> Any:
     return (types.void(total, part), generate) if suits else None
 
 
-def _counted(place: int, more: int) -> Any:
+def _counted(more: int) -> Any:
     """Code for what a counter was, which is one or none more for whoever comes next. No two threads count as one."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         counters = make_array(signature.args[0])(context, builder, args[0]).data
-        word = ir.IntType(64)
-        return builder.atomic_rmw("add", builder.gep(counters, [word(place)]), word(more), "seq_cst")
+        return builder.atomic_rmw("add", builder.gep(counters, [args[1]]), ir.IntType(64)(more), "seq_cst")
 
     return generate
 
 
 @intrinsic
-def take(typing_context: Any, turns: Any) -> Any:
-    """The next turn: the first number in `turns`."""
-    return types.int64(turns), _counted(0, 1)
+def take(typing_context: Any, turns: Any, place: Any) -> Any:
+    """The number at a place of `turns`, which is one more from then on."""
+    return types.int64(turns, types.int64), _counted(1)
 
 
 @intrinsic
-def done(typing_context: Any, turns: Any) -> Any:
-    """One turn more is over: the second number in `turns` counts them."""
-    return types.int64(turns), _counted(1, 1)
-
-
-@intrinsic
-def over(typing_context: Any, turns: Any) -> Any:
-    """How many turns are over."""
-    return types.int64(turns), _counted(1, 0)
+def taken(typing_context: Any, turns: Any, place: Any) -> Any:
+    """The number at a place of `turns`, whoever changes it meanwhile."""
+    return types.int64(turns, types.int64), _counted(0)

@@ -46,11 +46,11 @@ from derive.kernels.{library} import (
 '''
 _LIBRARY = (
     "accumulate acos acosh add_rows add_then_dot asin asinh assign atan atanh cholesky clear compiled cos "
-    "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma done dot_rows eliminate "
-    "empty erf erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead "
-    "gemm_ahead inner larger lgamma log log1p mirror mix_rows moments_rows moments_rows_about over "
-    "polygamma potrf potri potrs shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take tan "
-    "tanh trigamma turn_rows twice_weighted_products weighted_products"
+    "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
+    "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner "
+    "larger lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs "
+    "shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take taken tan tanh trigamma turn_rows "
+    "twice_weighted_products weighted_products"
 ).split()
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176

@@ -47,9 +47,21 @@ def faces(
     own = [name for name in partial.arguments if name not in partial.leading]
     given = ", ".join(["turns, parts, rows, total, patience", *own])
     chunk = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
-    share = ["chunk = take(turns)", "while chunk < parts.shape[0]:", "    clear(parts[chunk])"]
-    share += [f"    {chunk}", "    done(turns)", "    chunk = take(turns)"]
-    share += ["while over(turns) < parts.shape[0] and patience > 0:", "    patience -= 1"]
+    share = [
+        "count, people = parts.shape[0], turns.shape[0] - 2",
+        "me = take(turns, people)",
+        "for k in range(people):  # a stretch of its own, then what is left of the others'",
+        "    who = (me + k) % people",
+        "    first, last = who * count // people, (who + 1) * count // people",
+        "    chunk = first + take(turns, who)",
+        "    while chunk < last:",
+        "        clear(parts[chunk])",
+        f"        {chunk}",
+        "        take(turns, people + 1)",
+        "        chunk = first + take(turns, who)",
+        "while taken(turns, people + 1) < count and patience > 0:",
+        "    patience -= 1",
+    ]
     return [
         _text(
             f"part(lo, hi, acc, state, {inputs})",
@@ -66,7 +78,7 @@ def faces(
         "@compiled\n"
         + _text(
             f"share({given})",
-            "Chunks of rows, one after the other of those that nobody has taken yet; then a while for the others.",
+            "Chunks of rows that nobody has taken yet, neighbours as long as may be; then a while for the others.",
             share,
         ),
         _text(

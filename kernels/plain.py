@@ -55,21 +55,15 @@ def assign(out: Any, given: Any) -> None:
     out[...] = given
 
 
-def take(turns: Any) -> Any:
-    """The next turn."""
-    turns[0] += 1
-    return turns[0] - 1
+def take(turns: Any, place: int) -> Any:
+    """The number at a place, which is one more from then on."""
+    turns[place] += 1
+    return turns[place] - 1
 
 
-def done(turns: Any) -> Any:
-    """One turn more is over."""
-    turns[1] += 1
-    return turns[1] - 1
-
-
-def over(turns: Any) -> Any:
-    """How many turns are over."""
-    return turns[1]
+def taken(turns: Any, place: int) -> Any:
+    """The number at a place."""
+    return turns[place]
 
 
 def cosigmoid(x: float) -> Any:

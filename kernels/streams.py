@@ -127,13 +127,17 @@ def streamed(
     elif checks or not all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
         found = combined(mapped(sums, starts, threads), len(starts))
     else:  # threads take turns inside compiled code, and meet the interpreter once each
-        parts, turns = np.empty((len(starts), module.room(*sizes, *inputs)[0])), np.zeros(2, np.int64)
+        people = min(threads, len(starts))
+        parts = np.empty((len(starts), module.room(*sizes, *inputs)[0]))
+        turns = np.zeros(
+            people + 2, np.int64
+        )  # in every stretch of chunks; who comes; how many chunks are done
 
         def share(patience: int) -> bool:
             module.spread(turns, parts, starts.step, rows, patience, state, *sizes, *inputs)
-            return bool(turns[1] == len(starts))
+            return bool(turns[-1] == len(starts))
 
-        together(share, min(threads, len(starts)))
+        together(share, people)
         found = added_up(parts)
     results: Sequence[Any] = module.finish(found, state, *sizes, *inputs)
     return results

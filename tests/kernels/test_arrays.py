@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derive.kernels.arrays import accumulate, assign, clear, done, empty, over, shaped, take
+from derive.kernels.arrays import accumulate, assign, clear, empty, shaped, take, taken
 from derive.kernels.special import compiled
 
 
@@ -70,26 +70,26 @@ def test_whole_arrays(size: int) -> None:
 @compiled
 def _turns(turns, mine):  # type: ignore[no-untyped-def]
     count = 0
-    k = take(turns)
+    k = take(turns, 1)
     while k < mine.shape[0]:
         mine[k] += 1
         count += 1
-        done(turns)
-        k = take(turns)
-    while over(turns) < mine.shape[0]:
+        take(turns, 0)
+        k = take(turns, 1)
+    while taken(turns, 0) < mine.shape[0]:
         pass
     return count
 
 
 def test_every_turn_is_taken_once() -> None:
     """Two threads without the interpreter's lock; every number goes to one of them."""
-    turns, taken = np.zeros(2, np.int64), np.zeros(200_000, np.int64)
-    _turns(np.full(2, 9), taken[:9])
+    turns, mine = np.zeros(2, np.int64), np.zeros(200_000, np.int64)
+    _turns(np.full(2, 9), mine[:9])
     with ThreadPoolExecutor(2) as pool:
-        counts = list(pool.map(lambda _: _turns(turns, taken), range(2)))
-    assert sum(counts) == taken.size
-    assert np.all(taken == 1)
-    assert turns.tolist() == [taken.size + 2, taken.size]
+        counts = list(pool.map(lambda _: _turns(turns, mine), range(2)))
+    assert sum(counts) == mine.size
+    assert np.all(mine == 1)
+    assert turns.tolist() == [mine.size, mine.size + 2]
 
 
 def test_the_same_under_python() -> None:
