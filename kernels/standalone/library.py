@@ -74,10 +74,16 @@ def shaped(array, shape):
 ''',
     "take": '''
 @compiled
-def take(turns):
-    """The next turn, on one thread."""
-    turns[0] += 1
-    return turns[0] - 1
+def take(turns, place):
+    """The number at a place, which is one more from then on; on one thread."""
+    turns[place] += 1
+    return turns[place] - 1
+''',
+    "taken": '''
+@compiled
+def taken(turns, place):
+    """The number at a place."""
+    return turns[place]
 ''',
     "gemm": '''
 @compiled
