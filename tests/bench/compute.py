@@ -99,7 +99,7 @@ def network_products(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
 
 def flat_network(xp: Any, X: Any, Y: Any, theta: Any) -> Any:
     d, k = X.shape[1], Y.shape[1]
-    h = (len(theta) - k) // (d + 1 + k)
+    h = (theta.shape[0] - k) // (d + 1 + k)
     a, b, c = d * h, d * h + h, d * h + h + h * k
     return network(xp, X, Y, theta[:a].reshape((d, h)), theta[a:b], theta[b:c].reshape((h, k)), theta[c:])
 
