@@ -31,11 +31,21 @@ _NUMBERS = (INT, REAL, SINGLE, BOOL)
 NONE = Thing(None)
 
 
+class Carried(Beyond):
+    """An array whose name is given anew in one block and used in another."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Expressions:
     """What a function's names stand for, and the values of its expressions.
 
     slots    the numbers that have a name: their type, and where they are kept
-    arrays   the arrays that have a name
+    arrays   the arrays that have a name in this block of the text
+    carried  arrays whose name is given anew in one block and used in another: their type, and where they are kept
+    seen     all names that arrays have had
     owned    for each block of the text that is open, the arrays that were made in it
     stores   how often the text assigns each name
     """
@@ -51,6 +61,8 @@ class Expressions:
         self.slots: dict[str, tuple[Any, Any]] = {}
         self.arrays: dict[str, Array] = {}
         self.owned: list[list[Array]] = [[]]
+        self.carried: dict[str, Any] = {}
+        self.seen: set[str] = set()
         self.resolved: dict[Any, Any] = {}
         self.nonnegative: set[str] = set()
         self.stores = Counter(
@@ -155,8 +167,13 @@ class Expressions:
         if name in self.slots:
             kind, slot = self.slots[name]
             return Number(kind, self.b.load(slot), name in self.nonnegative)
+        if name in self.carried and self.carried[name] is not None:
+            kind, slot = self.carried[name]
+            return self.values.opened(kind, self.b.load(slot))
         if name in self.arrays:
             return self.arrays[name]
+        if name in self.seen:
+            raise Carried(name)
         if self.stores[name] or name in self.described.args:
             raise Beyond(f"{name} is not known here")
         if name in self.globals:

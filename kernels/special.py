@@ -19,11 +19,13 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .translate import Loops
+
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
-compiled = njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True)
+compiled = njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True, pipeline_class=Loops)
 #: For functions that are compiled with each kernel that calls them.
-helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True)
+helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)
 
 _F = ir.DoubleType()
 _I = ir.IntType(64)

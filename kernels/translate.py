@@ -24,9 +24,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, funcdesc
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
+from numba.core.compiler_machinery import PassManager
 from numba.core.environment import Environment
+from numba.core.typed_passes import NoPythonBackend
 
-from .expressions import NONE, Expressions
+from .expressions import NONE, Carried, Expressions
 from .values import BOOL, INT, REAL, SINGLE, Array, Beyond, Items, Number, Thing, Values, whole
 
 _I = ir.IntType(64)
@@ -55,36 +58,63 @@ def _written(function: Any) -> ast.FunctionDef:
 
 def translated(state: Any) -> bool:
     """Whether the function that numba is about to compile has been, into `state`, up to its machine code."""
-    function = state.func_id.func
+    carried: set[str] = set()
     try:
-        node = _written(function)
-        library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
-        library.enable_object_caching()
-        library._reload_init.update(state.reload_init)
-        with state.targetctx.push_code_library(library):
-            walk = _Walk(state, library, node)
-            walk.run()
-            context, described, flags = walk.context, walk.described, state.flags
-            if not flags.no_cpython_wrapper:
-                context.create_cpython_wrapper(
-                    library, described, walk.environment, walk.helper, release_gil=flags.release_gil
-                )
+        node = _written(state.func_id.func)
+        while True:
+            try:
+                _finish(state, _walked(state, node, carried))
+                return True
+            except Carried as found:
+                if found.name in carried:
+                    return False
+                carried.add(found.name)
     except Beyond:
         return False
+
+
+def _walked(state: Any, node: ast.FunctionDef, carried: set[str]) -> _Walk:
+    """The function as LLVM's text, in a library of its own."""
+    library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+    library.enable_object_caching()
+    library._reload_init.update(state.reload_init)
+    with state.targetctx.push_code_library(library):
+        walk = _Walk(state, library, node, carried)
+        walk.run()
+    return walk
+
+
+def _finish(state: Any, walk: _Walk) -> None:
+    """Machine code, with a way in from Python where one is wanted."""
+    library, described = walk.library, walk.described
+    if not state.flags.no_cpython_wrapper:
+        with state.targetctx.push_code_library(library):
+            walk.context.create_cpython_wrapper(
+                library, described, walk.environment, walk.helper, release_gil=state.flags.release_gil
+            )
     entry = state.targetctx.get_executable(library, described, walk.environment)
     state.targetctx.insert_user_function(entry, described, [library])
     state.reload_init.extend(library._reload_init)
-    from numba.core.compiler import _LowerResult
-
     state.library, state.return_type, state.type_annotation = library, described.restype, ""
     state["cr"] = _LowerResult(described, walk.helper, cfunc=entry, env=walk.environment)
-    return True
+
+
+class Loops(CompilerBase):  # type: ignore[misc]
+    """numba's compiler for functions in our own modules, which are looked at here first."""
+
+    def define_pipelines(self) -> list[Any]:
+        if not translated(self.state):
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        passes = PassManager("plain loops")
+        passes.add_pass(NoPythonBackend, "what numba's dispatcher wants to know")
+        passes.finalize()
+        return [passes]
 
 
 class _Walk(Expressions):
     """The translation of one function for arguments of given types."""
 
-    def __init__(self, state: Any, library: Any, node: ast.FunctionDef) -> None:
+    def __init__(self, state: Any, library: Any, node: ast.FunctionDef, carried: set[str]) -> None:
         identity = state.func_id
         function = identity.func
         self.node, self.library = node, library
@@ -113,6 +143,7 @@ class _Walk(Expressions):
         context = state.targetctx.subtarget(environment=self.environment, fndesc=described)
         self.module = library.create_ir_module(described.unique_name)
         super().__init__(context, state.typingctx, described, function.__globals__, node)
+        self.carried = dict.fromkeys(carried)
         self.returned: Any = None
         self.loops: list[tuple[Any, Any, int]] = []
         loops = (n.target for n in ast.walk(node) if isinstance(n, ast.For))
@@ -145,9 +176,13 @@ class _Walk(Expressions):
         if isinstance(value, Array):
             if name in self.slots:
                 raise Beyond(f"{name} changes its type")
-            self.arrays[name] = value
+            self.seen.add(name)
+            if name in self.carried:
+                self._carry(name, value)
+            else:
+                self.arrays[name] = value
             return
-        if not isinstance(value, Number) or name in self.arrays:
+        if not isinstance(value, Number) or name in self.seen:
             raise Beyond(name)
         kind, slot = self.slots.get(name, (value.kind, None))
         if slot is None:
@@ -163,6 +198,19 @@ class _Walk(Expressions):
         self.b.store(self.values.cast(value, kind), slot)
         if value.nonnegative and self.stores[name] == 1 and name not in self.described.args:
             self.nonnegative.add(name)
+
+    def _carry(self, name: str, value: Array) -> None:
+        """An array that outlives its block: with a reference of its own, given back when another takes its place."""
+        if self.carried[name] is None:
+            slot = cgutils.alloca_once(self.b, self.context.get_value_type(value.kind), zfill=True)
+            self.carried[name] = value.kind, slot
+        kind, slot = self.carried[name]
+        if kind != value.kind:
+            raise Beyond(f"{name} changes its type")
+        closed, old = self.values.closed(value), self.b.load(slot)
+        self.context.nrt.incref(self.b, kind, closed)
+        self.context.nrt.decref(self.b, kind, old)
+        self.b.store(closed, slot)
 
     @contextmanager
     def _scope(self, body: Sequence[ast.stmt], repeated: bool) -> Iterator[None]:
@@ -248,6 +296,9 @@ class _Walk(Expressions):
 
     def _for(self, node: ast.For) -> None:
         called = node.iter
+        if isinstance(called, ast.Tuple):
+            self._each(node, called)
+            return
         if node.orelse or not isinstance(node.target, ast.Name) or not isinstance(called, ast.Call):
             raise Beyond("for")
         if self._of(called.func) != Thing(range) or called.keywords:
@@ -278,6 +329,15 @@ class _Walk(Expressions):
         b.store(b.add(b.load(counter), step.value, flags=["nsw"]), counter)
         b.branch(head)
         b.position_at_end(end)
+
+    def _each(self, node: ast.For, items: ast.Tuple) -> None:
+        """A loop over a few values, written out."""
+        if node.orelse or any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
+            raise Beyond("for")
+        for value in [self._of(e) for e in items.elts]:
+            with self._scope(node.body, True):
+                self._put(node.target, value)
+                self._suite(node.body)
 
     def _turns(self, body: Sequence[ast.stmt], following: Any, end: Any) -> None:
         """What is repeated."""
@@ -346,6 +406,8 @@ class _Walk(Expressions):
         for array in _arrays_of(found):
             self.context.nrt.incref(b, array.kind, self.values.closed(array))
         self._release(0)
+        for held, slot in filter(None, self.carried.values()):
+            self.context.nrt.decref(b, held, b.load(slot))
         convention.return_value(b, self.context.get_return_value(b, kind, value))
 
 

@@ -37,7 +37,7 @@ def proximal_newton(
 ) -> tuple[float, float, int, int, int]:
     """`(F, F at the start, status, steps, evaluations)`; `x` holds the start and then the best point."""
     n = x.size
-    x_new = np.empty(n)
+    x_new, p, z = np.empty(n), np.empty(n), np.empty(n)
     plain = True
     for i in range(n):
         x[i] = min(max(x[i], low[i]), high[i])
@@ -51,9 +51,14 @@ def proximal_newton(
             total += l1[i] * abs(x[i])
         if step == 0:
             first = total
-        if not abs(total) < np.inf or not np.isfinite(np.sum(g)) or not np.isfinite(np.sum(h)):
+        whole = abs(total)
+        for i in range(n):
+            p[i] = -g[i]
+            whole += g[i]
+            for k in range(n):
+                whole += h[i, k]
+        if not abs(whole) < np.inf:
             return total, first, NOT_FINITE, step, evaluations
-        p = -g
         if plain:
             if not cholesky_solve(h, p, n):
                 return total, first, NO_MODEL, step, evaluations
@@ -62,16 +67,17 @@ def proximal_newton(
             for i in range(n):
                 if h[i, i] < 0.0:
                     return total, first, NO_MODEL, step, evaluations
-            z, c = x.copy(), p
             for i in range(n):
+                z[i] = x[i]
                 if x[i] != 0.0:
                     row, t = h[i], x[i]
                     for k in range(n):
-                        c[k] += t * row[k]
-            status, _ = box_quadratic(h, c, l1, low, high, z, 1e-13, 200 + 10 * n)
+                        p[k] += t * row[k]
+            status, _ = box_quadratic(h, p, l1, low, high, z, 1e-13, 200 + 10 * n)
             if status == NO_MINIMUM:
                 return total, first, NO_MODEL, step, evaluations
-            p = z - x
+            for i in range(n):
+                p[i] = z[i] - x[i]
         model = 0.0
         for i in range(n):
             model += g[i] * p[i] + l1[i] * (abs(x[i] + p[i]) - abs(x[i]))
@@ -79,7 +85,8 @@ def proximal_newton(
         scale = max(abs(total), min(1.0, gained))
         if -model <= tol * scale:
             # Δ is twice the fall for a quadratic without weights
-            x += p
+            for i in range(n):
+                x[i] += p[i]
             return total + 0.5 * model, first, CONVERGED, step + 1, evaluations
         t, accepted = 1.0, False
         for _ in range(40):
@@ -92,7 +99,8 @@ def proximal_newton(
                 total_new += l1[i] * abs(x_new[i])
             if total_new <= total + 1e-4 * t * model + 1e-15 * abs(total):
                 accepted = True
-                x[:] = x_new
+                for i in range(n):
+                    x[i] = x_new[i]
                 f, g, h = f_new, g_new, h_new
                 break
             t *= 0.5

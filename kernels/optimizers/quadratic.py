@@ -38,18 +38,33 @@ def solve_quadratic(
 def minimum(h: Array, g: Array, l1: Array, low: Array, high: Array, x: Array, tol: float, most: int) -> int:
     """The status; `x` holds the start and then the minimiser."""
     n = x.size
+    p, free = np.empty(n), True
     for i in range(n):
-        if l1[i] != 0.0 or low[i] != -np.inf or high[i] != np.inf:
-            found: tuple[int, int] = box_quadratic(h, -g, l1, low, high, x, tol, most)
-            return found[0]
-    a, p = h.copy(), -g
+        p[i] = -g[i]
+        free = free and l1[i] == 0.0 and low[i] == -np.inf and high[i] == np.inf
+    if not free:
+        found: tuple[int, int] = box_quadratic(h, p, l1, low, high, x, tol, most)
+        return found[0]
+    a, r = np.empty((n, n)), np.empty(n)
+    for i in range(n):
+        for k in range(i + 1):
+            a[i, k] = h[i, k]
     if not cholesky_solve(a, p, n):
         return NO_MINIMUM
-    r = -g - h @ p
-    x[:] = p
-    if cholesky_solve(h.copy(), r, n):
-        x += r
-    return OPTIMAL if np.isfinite(np.sum(x)) else UNFINISHED
+    for i in range(n):
+        x[i] = p[i]
+        r[i] = -g[i]
+        for k in range(n):
+            r[i] -= h[i, k] * p[k]
+        for k in range(i + 1):
+            a[i, k] = h[i, k]
+    total = 0.0
+    again = cholesky_solve(a, r, n)
+    for i in range(n):
+        if again:
+            x[i] += r[i]
+        total += x[i]
+    return OPTIMAL if abs(total) < np.inf else UNFINISHED
 
 
 @compiled

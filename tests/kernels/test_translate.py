@@ -38,6 +38,10 @@ PLAIN = {
     "the counter belongs to the loop": "s = 0\nfor i in range(4):\n    i += 5\n    s += i\nreturn s + i",
     "no turns": "for k in range(0):\n    s = 1\nreturn k",
     "a negative counter that stays": "i = -1\nfor i in range(0):\n    s = i\nreturn y[i]",
+    "a few values": "s = 0.0\nfor v in (abs(y[0]), t, 2):\n    if v > s:\n        s = v\nreturn s",
+    "an array that changes places": (
+        "z = y[1:]\ns = 0.0\nfor i in range(k):\n    s += z[0]\n    if z[1] > -9.0:\n        z = z[1:]\nreturn s, z"
+    ),
     "numbers in an array": "z = np.empty(2)\nz[0] = k\nz[1] = t\nz[1] += 1\nreturn z[0] + z[1]",
     "library": "return math.exp(t) + abs(-t) + abs(-k) + np.sqrt(t) + int(-2.7) + float(k) + math.pi",
 }
@@ -45,7 +49,7 @@ PLAIN = {
 OTHERWISE = {
     "a type that changes": "s = 0\nfor i in range(k):\n    s += 0.5\nreturn s",
     "whole arrays": "return y + y",
-    "an array that depends": "if t > 0.0:\n    z = y[1:]\nelse:\n    z = y[2:]\nreturn z[0]",
+    "an array of another kind": "z = y\nif t > 0.0:\n    z = x[:, 1]\nreturn z[0]",
 }
 
 
@@ -79,7 +83,7 @@ def test_memory_is_given_back() -> None:
         "    return z, z[0]\n\n\n"
         "@compiled\ndef f(x, n):\n    s = 0.0\n    for i in range(n):\n        (z, r) = part(n)\n        c = z.copy()\n"
         "        if i == 3:\n            continue\n        if i == 6:\n            return s, r, x\n"
-        "        s += r[0]\n    return s, x[0], x\n"
+        "        s += r[0]\n        x = z\n        r = z[0]\n    return s, x[0], x\n"
     )
     x = np.ones((2, 3))
     _nrt_python.memsys_enable_stats()
@@ -88,7 +92,7 @@ def test_memory_is_given_back() -> None:
         gc.collect()
         before = rtsys.get_allocation_stats()
         s, row, same = module.f(x, n)
-        assert (s, row[0], same.shape) == (5.0 if n == 9 else 3.0, 1.0, (2, 3))
+        assert (s, row[0], same.shape) == (5.0 if n == 9 else 3.0, 1.0, (n, 2))
         del row, same
         gc.collect()
         after = rtsys.get_allocation_stats()
