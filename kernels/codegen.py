@@ -25,6 +25,7 @@ from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from ..solving import Instance
+from ..solving.conditions import free_form
 from ..solving.starts import random_start
 from ..solving.ways import EM
 from .bundle import Bundle
@@ -293,7 +294,7 @@ class _File:
         self.flat.hessian()
 
     def _separable(self, composite: Any) -> None:
-        self.free = reparametrise(self.posed.minimised, self.posed.unknowns)
+        self.free, _ = free_form(self.posed.minimised, self.posed.unknowns)  # facts are bounds of the loop
         names = [v.name for v in composite.unknowns]
         smooth = {**composite.outputs, **composite.blocks}
         self.kernels.add(
@@ -504,6 +505,7 @@ class _File:
                 unknowns=unknowns,
                 loop=(QUADRATIC if composite.quadratic else NEWTON).strip("\n") + "\n",
                 most=5000 if composite.quadratic else 100,
+                few=100 if composite.quadratic else 1,
                 compared=self._compared(),
             )
             return "\n\n\n".join([*self.flat.texts, tail.strip("\n")])

@@ -41,11 +41,12 @@ def settle(
     *,
     max_iterations: int,
     max_time: float | None,
+    few: int,
 ) -> tuple[Any, Any, str, int]:
     """The compiled loop until the certificate holds: (point, certificate, message, steps).
 
     `loop(x, tolerance, most)` leaves the point in x. It goes on from any point, so that with `max_time` it is called
-    for one step after the other.
+    for `few` steps at a time.
     """
     crossed = np.flatnonzero(limits[1] > limits[2])
     if crossed.size:
@@ -57,7 +58,7 @@ def settle(
     try:
         for aim in (1e-9, 1e-18):
             while True:
-                most = min(max_iterations - steps, 1 if max_time is not None else max_iterations)
+                most = min(max_iterations - steps, few if max_time is not None else max_iterations)
                 status, taken = loop(x, aim, most)
                 steps += taken
                 best = x.copy()

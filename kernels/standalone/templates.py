@@ -130,6 +130,7 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=N
             layout,
             max_iterations=max_iterations,
             max_time=max_time,
+            few={few},
         )
     value = -proof.value if STATEMENT.maximize else proof.value
     return Solution(layout.unpack(x), value, proof.ok(), message, proof, steps)
@@ -161,9 +162,11 @@ NEWTON = """
 """
 
 QUADRATIC = """
+    _, g, h = oracle(np.zeros(l1.size), data)
+
     def loop(x, tolerance, most):
-        _, g, h = oracle(np.zeros(x.size), data)
-        return (0 if minimum(h, g, l1, low, high, x, tolerance, most) == 0 else NO_MODEL), 1
+        status = minimum(h, g, l1, low, high, x, tolerance, most)  # 0: found, 1: not yet, 2: there is none
+        return (0, STEPS, NO_MODEL)[status], most if status == 1 else 1
 
     return loop
 """

@@ -106,6 +106,8 @@ CASES = {
     "logistic": LOGISTIC,
     "lasso": LASSO,
     "nonnegative": stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= 0"]),
+    "nonnegative fact": stated("sumsq(X @ w - y)", "X y w", {"w": ("nonnegative",)}),
+    "box": stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= -1/4", "w <= 1/2"]),
     "simplex": stated("sumsq(X @ w - y)", "X y w", {"w": ("simplex",)}),
     "equality": stated("sumsq(X @ w - y)", "X y w", subject_to=["sum(w) == 1", "w[0] <= 1/4"]),
 }
@@ -131,12 +133,18 @@ def test_the_answer_is_that_of_solve(name: str) -> None:
     data = {k: v for k, v in DATA.items() if k in names}
     if name == "logistic":
         data["y"] = (data["y"] > 0).astype(float)
-    found = loaded(dv.codegen(stated))["solve"](data)
+    solver = loaded(dv.codegen(stated))
+    found = solver["solve"](data)
     expected = stated.solve(data, backend="numpy")
     assert found.success, found.message
     assert found.value == pytest.approx(expected.fun, rel=1e-9)
     for unknown in stated.unknowns:
         np.testing.assert_allclose(found.unknowns[unknown], expected[unknown], rtol=1e-6, atol=1e-8)
+    watched = solver["solve"](
+        data, max_time=60.0
+    )  # comes back to look at the clock, and ends there all the same
+    assert watched.success, watched.message
+    assert watched.value == pytest.approx(expected.fun, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", sorted({begin: name for name, begin in BEGIN.items()}.values()))
