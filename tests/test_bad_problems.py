@@ -198,3 +198,13 @@ def test_a_start_without_names() -> None:
         two.solve(start=np.zeros(2))
     with pytest.raises(dv.errors.ArgumentError, match="max_time is a number of seconds"):
         two.solve(max_time="soon")
+
+
+def test_a_matrix_that_becomes_singular_is_named() -> None:
+    """log det S + tr S⁻¹C falls without end where C has no full rank: the message says what vanishes."""
+    problem = dv.minimize(
+        "logdet(S) + tr(inv(S) @ C)", over="S", variables={"S": (2, 2), "C": (2, 2)},
+        facts={"S": ("pd",), "C": ("psd",)},
+    )  # fmt: skip
+    found = problem.solve(C=np.ones((2, 2)), backend="numpy", method="lbfgs", max_iterations=300)
+    assert not found.success and "an eigenvalue of S vanishes" in found.message

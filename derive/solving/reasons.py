@@ -8,10 +8,15 @@ Both are linear programs, looked at only where a run has failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from ..node import Variable
+
+#: An entry or an eigenvalue below this share of the largest is about to vanish.
+EDGE = 1e-9
 
 
 def failure(
@@ -32,6 +37,25 @@ def failure(
     if away or (quadratic and _falls_forever(functions, z)):
         return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def at_the_edge(found: Mapping[str, Any], unknowns: Sequence[Variable]) -> str:
+    """Which open facts are about to be lost at a point where a run has failed, in words; "" where none is."""
+    for v in unknowns:
+        a = np.asarray(found[v.name], dtype=np.float64)
+        if not np.isfinite(a).all():
+            continue
+        if "pd" in v.facts:
+            values = np.linalg.eigvalsh(a)
+            worst = float((values[..., 0] / np.maximum(np.abs(values[..., -1]), 1e-300)).min())
+            if worst < EDGE:
+                what = f"an eigenvalue of {v.name} vanishes beside the largest ({worst:.1e})"
+                return f"{what}: the objective may fall without end towards singular matrices; add a penalty"
+        elif "positive" in v.facts and float(a.min()) < EDGE * max(1.0, float(a.max())):
+            where = np.unravel_index(int(a.argmin()), a.shape)
+            entry = f"{v.name}[{', '.join(map(str, where))}]" if a.ndim else v.name
+            return f"{entry} vanishes ({float(a.min()):.1e}): the objective may fall without end there; add a penalty"
+    return ""
 
 
 def fitted(v: Any) -> tuple[Any, Any]:

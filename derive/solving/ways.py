@@ -24,6 +24,7 @@ from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
 from .options import Options
 from .posed import Posed
+from .reasons import at_the_edge
 
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
@@ -124,6 +125,9 @@ def by_free_unknowns(instance: Instance, point: Mapping[str, Any], options: Opti
         posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
     result, found = posed.kernels[key].run(instance, point, options)
     used = posed.kernels[key].plan
+    if not result.success and "unbounded" not in result.message:
+        edge = at_the_edge(found, posed.unknowns)
+        result.message += f"; {edge}" if edge else ""
     if "step_from" in result:
         used = replace(used, reason=f"{used.reason}; {result.pop('step_from')}")
     return _named(result, found, posed, used)

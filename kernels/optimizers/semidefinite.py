@@ -40,8 +40,8 @@ from .interior_point import (
     _largest,
 )
 
-#: A residual of this size is rounding: the systems have entries of size 1/μ.
-ROUNDING = 1e-10
+#: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.
+ROUNDING = 1e-6
 
 
 def _filled(z: Vector, blocks: Sequence[Block], parts: Sequence[Array]) -> Vector:
