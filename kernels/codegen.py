@@ -7,14 +7,12 @@ docstring and as strings in tables, never as code. The same problem gives the sa
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import sympy
 
 from ..build import add, inner
@@ -24,9 +22,7 @@ from ..node import Node, variable
 from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
-from ..solving import Instance
 from ..solving.conditions import free_form
-from ..solving.starts import random_start
 from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
@@ -50,13 +46,8 @@ from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.kernel_texts import Kernels
 from .standalone.library import LIBRARY, PLAIN, library_text
-from .standalone.loop_texts import (
-    FlatFunctions,
-    LikelihoodFunction,
-    compiled_functions,
-    em_functions,
-    loop_text,
-)
+from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
+from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
     CONSTRAINED,
     EM_RUN,
@@ -243,28 +234,10 @@ class _File:
         self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
         names = [v.name for v in mixture.unknowns]
         self.kernels.add("mixture", mixture.outputs, names, "The likelihood and its slopes.", tables=False)
-        self._check_step(mixture)
+        check_step(self.posed, self.problem.declared, self.kernels.rows)
         self.em = LikelihoodFunction(self.kernels, mixture.roles, size_text(mixture.coefficient))
         self.bundle.compiled |= em_functions()
         self.bundle.add(em.climb, running.maximise_likelihood)
-
-    def _check_step(self, mixture: Any) -> None:
-        """Whether the closed forms of the M-step are those of this statement, on random data."""
-        shapes = {
-            v.name: ast.literal_eval(stated_shape(v)) for v in (*self.posed.given, *self.posed.unknowns)
-        }
-        unknowns = {v.name: shapes.pop(v.name) for v in self.posed.unknowns}
-        facts = {v.name: tuple(v.facts) for v in self.problem.declared}
-        statement = data.Statement(shapes, unknowns, facts, {}, self.kernels.rows, False)
-        for seed in range(3):
-            given = trial.random_data(statement, seed)
-            instance = Instance(self.posed, given, {})
-            rng = np.random.default_rng(seed)
-            point = random_start(self.posed.unknowns, instance.shapes, rng)
-            if not mixture.is_step(instance, point, mixture.bind(instance, "numpy")):
-                raise UnsupportedError(
-                    "the closed forms of the M-step do not maximise the bound of this statement; use method='lbfgs'"
-                )
 
     def _value_gradient(self, free: Reparametrised) -> tuple[list[str], list[Node]]:
         names = [v.name for v in free.unknowns]

@@ -14,7 +14,7 @@ from typing import Any, final
 
 from ..flat import Flat
 from ..inline import on_data
-from ..optimizers import Method, em
+from ..optimizers import Method
 from ..optimizers.compiled import closure_of
 from ..optimizers.state import scaled_gradient
 from ..oracle import VALUE, direction_name, gradient_key, hessian_key, hvp_key
@@ -148,34 +148,6 @@ class FlatFunctions:
         ]
 
 
-@final
-class LikelihoodFunction:
-    """The kernel of a mixture as `likelihood(weights, means, covariances, data)`; `scale` is a number made of sizes."""
-
-    def __init__(self, kernels: Kernels, roles: Sequence[str], scale: str) -> None:
-        self.roles, self.scale = tuple(roles), scale
-        inputs = kernels.inputs["mixture"]
-        self.data = [name for name in inputs if name not in roles]
-        given = {name: f"d{k}" for k, name in enumerate(self.data)}
-        given |= dict(zip(roles, ("weights", "means", "covariances"), strict=True))
-        slopes = [gradient_key(a) for a in roles]
-        named = {VALUE: "value", **dict(zip(slopes, ("gw", "gm", "gS"), strict=True))}
-        self.text = LIKELIHOOD.format(
-            data=", ".join(given[name] for name in self.data),
-            arguments=", ".join(given[name] for name in inputs),
-            results=", ".join(named[key] for key in kernels.outputs["mixture"]),
-            scale=scale,
-        ).strip("\n")
-
-
-def em_functions() -> dict[str, str]:
-    """The text of the steps of expectation–maximisation, by name."""
-    return {
-        "maximised": f"@strict\n{on_data(em.maximised, ())}",
-        "climb": f"@inside\n{on_data(em.climb, ('likelihood',))}",
-    }
-
-
 def compiled_functions(record: Method) -> dict[str, str]:
     """The text of the step and of all that it calls, by name.
 
@@ -206,28 +178,6 @@ def loop_text(record: Method, begin: str) -> str:
         parts=", ".join(f"s.{name}" for name in fields),
     )
 
-
-LIKELIHOOD = '''
-@strict
-def likelihood(weights, means, covariances, data):
-    """The objective and its slopes in weights, means and covariances."""
-    ({data},) = data
-    ({results},) = mixture_evaluate({arguments})
-    return value, gw, gm, gS
-
-
-def scale_of(sizes):
-    """c of the objective c Σ log Σ exp."""
-    return float({scale})
-
-
-@strict
-def ascend(state, scale, tolerance, most, data):
-    """Up to `most` steps of expectation–maximisation: state, steps."""
-    (f, weights, means, covariances, gw, gm, gS, fall) = state
-    s, taken = climb(data, State(f, weights, means, covariances, gw, gm, gS, fall), scale, tolerance, most)
-    return (s.f, s.weights, s.means, s.covariances, s.gw, s.gm, s.gS, s.fall), taken
-'''
 
 EVEN = """
     for i in range(size):
