@@ -288,6 +288,7 @@ def compile(
     if structured:
         from .kernels.structured_kernel import StructuredKernel
 
+        single = isinstance(outputs, Expression)
         table = [[outputs]] if isinstance(outputs, Expression) else outputs
         if not isinstance(table, list | tuple) or not all(isinstance(row, list | tuple) for row in table):
             raise ArgumentError(
@@ -297,7 +298,7 @@ def compile(
             raise ArgumentError("the blocks of a table are expressions, as hessian() gives them")
         nodes = [[recognise(block.node) for block in row] for row in table]
         declared = {v.name: v for row in table for block in row for v in block.declared}
-        return StructuredKernel(nodes, list(declared.values()), backend, dtype)
+        return StructuredKernel(nodes, list(declared.values()), backend, dtype, single=single)
     if isinstance(outputs, list | tuple):
         raise ArgumentError(
             "a table of blocks is compiled with structured=True, or as a mapping of its blocks"

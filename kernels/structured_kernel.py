@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, SizeError
 from ..evaluate import bind
-from ..node import Node, Variable
+from ..node import Node, Variable, ones
 from ..sizes import Binding, same_shape, show_shape
 from .blocks import BlockTable
 from .compile import compile_nodes
@@ -26,14 +26,21 @@ Place = tuple[int, int]
 class StructuredKernel:
     """A compiled Hessian: only what is not zero by structure is computed.
 
-    table  the blocks; a table of one block has the Hessian of that unknown as result
+    table   the blocks
+    single  whether the result is the only block rather than a table
     """
 
     def __init__(
-        self, table: Sequence[Sequence[Node]], declared: Sequence[Variable], backend: str, dtype: Any
+        self,
+        table: Sequence[Sequence[Node]],
+        declared: Sequence[Variable],
+        backend: str,
+        dtype: Any,
+        *,
+        single: bool = False,
     ) -> None:
         blocks = _different(table)
-        self.single = len(table) == 1
+        self.single = single
         self.terms: dict[Place, tuple[Term, ...] | tuple[Cross, ...]] = {
             (i, j): split(node) if i == j else cross(node, table[i][i].order // 2)
             for (i, j), node in blocks.items()
@@ -43,7 +50,8 @@ class StructuredKernel:
             for place, terms in self.terms.items()
         }
         cores = [core for terms in self.terms.values() for t in terms for core in t.cores]
-        self._number = {core: k for k, core in enumerate(dict.fromkeys(cores))}
+        # a Hessian that vanishes has no cores, and kernels compute something
+        self._number = {core: k for k, core in enumerate(dict.fromkeys(cores or [ones(())]))}
         #: where in the results of the kernel the cores of every term are
         self.places = {
             place: [[self._number[core] for core in t.cores] for t in terms]

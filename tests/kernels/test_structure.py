@@ -87,6 +87,8 @@ TABLES: list[tuple[str, Shapes, list[str], int]] = [
     ("sum(exp(X @ W + b))", {"X": ("m", "n"), "W": ("n", "k"), "b": ("k",)}, ["W", "b"], 4),
     ("sum(exp(X @ w + c)) + c*sumsq(w)", {"X": ("m", "n"), "w": ("n",), "c": ()}, ["w", "c"], 4),
     ("sumsq(A)*sum(exp(B)) + tr(A @ B)", {"A": ("n", "n"), "B": ("n", "n")}, ["A", "B"], 3),
+    ("sum(exp(a))", {"a": ("m",)}, ["a"], 1),
+    ("sum(a) + 2*sum(b)", {"a": ("m",), "b": ("n",)}, ["a", "b"], 3),
     ("sum(a) * sumsq(b) + sum(c)", {"a": ("m",), "b": ("n",), "c": ("k",)}, ["a", "b", "c"], 6),
 ]
 

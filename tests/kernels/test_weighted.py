@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -102,7 +101,7 @@ def test_the_text_of_the_kernel_holds_one_call():
     assert "weighted_products" not in texts[1] and "gemm" in texts[1]
 
 
-def test_kernels_from_the_cache_find_the_code(tmp_path):
+def test_kernels_from_the_cache_find_the_code():
     """A new process that compiles nothing itself has the function under its name before it loads who calls it."""
     script = (
         "import numpy as np, derive as dv\n"
@@ -110,9 +109,6 @@ def test_kernels_from_the_cache_find_the_code(tmp_path):
         "h = dv.compile(dv.hvp(f, 'U', dv.tensor('t', 'm', 'k')))\n"
         "print(h(M=np.ones((4, 3)), V=np.ones((3, 2)), t=np.ones((4, 2))).sum())\n"
     )
-    environment = {**os.environ, "DERIVE_CACHE": str(tmp_path / "cache")}
-    for _ in range(2):
-        made = subprocess.run(
-            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert made.stdout.strip() == "96.0", made.stderr
+    exec(script, {})  # the kernel is in the cache now
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert made.stdout.strip() == "96.0", made.stderr
