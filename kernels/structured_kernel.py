@@ -58,7 +58,7 @@ class StructuredKernel:
             for place, terms in self.terms.items()
         }
         self._shapes = [table[i][i].shape[: table[i][i].order // 2] for i in range(len(table))]
-        self._declared = {v.name: v for v in declared}
+        self.declared = {v.name: v for v in declared}
         self._backend, self._dtype = backend, dtype
         self._kernels: dict[tuple[str, ...], Any] = {}
 
@@ -79,19 +79,32 @@ class StructuredKernel:
     def bind(self, arrays: Mapping[str, Any] | None = None, /, **more: Any) -> BoundStructure:
         """Data checked once; the result takes the variables that were not given."""
         data = {**(arrays or {}), **more}
-        unknowns = tuple(sorted(name for name in self._declared if name not in data))
+        unknowns = tuple(sorted(name for name in self.declared if name not in data))
         kernel = self._kernel(unknowns)
-        used = {*kernel.variables, *(s.name for s in kernel.symbols)}
-        bound = kernel.bind({k: a for k, a in data.items() if k in used or k not in self._declared})
-        idle = [v for name, v in self._declared.items() if name in data and name not in kernel.variables]
+        idle = [v for name, v in self.declared.items() if name in data and name not in kernel.variables]
         _, sizes = bind(idle, {v.name: data[v.name] for v in idle}, dtype=self._dtype)
-        for symbol, number in bound.binding.values.items():
-            sizes.values.setdefault(symbol, number)
-        return BoundStructure(self, bound, sizes, self._declared)
+        return BoundStructure(self, kernel, data, sizes)
+
+    def occurring(self, kernel: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Without the arrays that dropped out of the Hessian; they tell sizes all the same."""
+        hidden = hidden_sizes(kernel)
+        used = {*kernel.variables, *(s.name for s in kernel.symbols)}
+        shown = Binding()
+        for v in (*self.declared.values(), *self.declared.values()):  # twice: a size such as h*d waits for d
+            if v.name in data:
+                shown.learn(v.name, v.shape, np.shape(data[v.name]))
+        kept = {k: a for k, a in data.items() if k in used or k not in self.declared}
+        return {**{s.name: n for s, n in shown.values.items() if s in hidden}, **kept}
 
     def shapes_at(self, sizes: Binding) -> tuple[tuple[int, ...], ...]:
         """The shapes of the unknowns in numbers."""
         return tuple(tuple(int(sizes.number(s) or 0) for s in shape) for shape in self._shapes)
+
+
+def hidden_sizes(kernel: Any) -> set[Any]:
+    """The sizes of a kernel that none of its arrays tells."""
+    shown = {s for v in kernel.variables.values() for size in v.shape for s in size.free_symbols}
+    return {s for s in kernel.symbols if s not in shown}
 
 
 def _different(table: Sequence[Sequence[Node]]) -> dict[Place, Node]:
@@ -122,13 +135,24 @@ class BoundStructure:
     """A structured Hessian with its data."""
 
     def __init__(
-        self, kernel: StructuredKernel, bound: Any, sizes: Binding, declared: Mapping[str, Variable]
+        self, structure: StructuredKernel, kernel: Any, data: Mapping[str, Any], sizes: Binding
     ) -> None:
-        self.kernel, self._bound, self._sizes, self._declared = kernel, bound, sizes, declared
+        self.structure, self.kernel = structure, kernel
+        self._data, self._sizes = data, sizes
         self._seen: dict[str, tuple[int, ...]] | None = None
         self._shapes: tuple[tuple[int, ...], ...] = ()
-        self._wanted: tuple[str, ...] = bound.kernel.unknowns
-        self._single = (kernel.layouts[0, 0], kernel.places[0, 0]) if kernel.single else None
+        self._wanted: tuple[str, ...] = kernel.unknowns
+        self._single = (structure.layouts[0, 0], structure.places[0, 0]) if structure.single else None
+        given = structure.occurring(kernel, data)
+        #: whether a size is that of an unknown which dropped out: the data are bound when it is told
+        self._sized_by_calls = any(s.name not in given for s in hidden_sizes(kernel))
+        if not self._sized_by_calls:
+            self._bind(given)
+
+    def _bind(self, given: Mapping[str, Any]) -> None:
+        self._bound = self.kernel.bind({k: a for k, a in given.items() if k not in self._wanted})
+        for symbol, number in self._bound.binding.values.items():
+            self._sizes.values.setdefault(symbol, number)
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, **unknowns: Any
@@ -137,17 +161,20 @@ class BoundStructure:
         given = unknowns if mapping is None else {**mapping, **unknowns}
         seen = {k: a.shape if a.__class__ is np.ndarray else np.shape(a) for k, a in given.items()}
         if seen != self._seen:
-            self._learn(seen)
+            self._learn(seen, given)
         wanted = self._wanted
         if len(given) != len(wanted):
-            given = {k: a for k, a in given.items() if k in wanted or k not in self._declared}
+            given = {k: a for k, a in given.items() if k in wanted or k not in self.structure.declared}
         results = [*self._bound(given).values()]
         if self._single is not None:
             return Structured.of(self._shapes[0], *self._single, results)
-        return BlockTable(self._shapes, self.kernel.layouts, self.kernel.places, results)
+        return BlockTable(self._shapes, self.structure.layouts, self.structure.places, results)
 
-    def _learn(self, seen: dict[str, tuple[int, ...]]) -> None:
+    def _learn(self, seen: dict[str, tuple[int, ...]], given: Mapping[str, Any]) -> None:
         """The sizes, from the shapes of unknowns that drop out of the Hessian too."""
-        for name in seen.keys() & self._declared.keys():
-            self._sizes.learn(name, self._declared[name].shape, seen[name])
-        self._seen, self._shapes = seen, self.kernel.shapes_at(self._sizes)
+        declared = self.structure.declared
+        for name in seen.keys() & declared.keys():
+            self._sizes.learn(name, declared[name].shape, seen[name])
+        if self._sized_by_calls:
+            self._bind(self.structure.occurring(self.kernel, {**self._data, **given}))
+        self._seen, self._shapes = seen, self.structure.shapes_at(self._sizes)

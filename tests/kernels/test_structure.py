@@ -88,6 +88,7 @@ TABLES: list[tuple[str, Shapes, list[str], int]] = [
     ("sum(exp(X @ w + c)) + c*sumsq(w)", {"X": ("m", "n"), "w": ("n",), "c": ()}, ["w", "c"], 4),
     ("sumsq(A)*sum(exp(B)) + tr(A @ B)", {"A": ("n", "n"), "B": ("n", "n")}, ["A", "B"], 3),
     ("sum(exp(a))", {"a": ("m",)}, ["a"], 1),
+    ("sum(U[0] * V[0])", {"U": ("m", "k"), "V": ("n", "k")}, ["U", "V"], 4),
     ("sum(a) + 2*sum(b)", {"a": ("m",), "b": ("n",)}, ["a", "b"], 3),
     ("sum(a) * sumsq(b) + sum(c)", {"a": ("m",), "b": ("n",), "c": ("k",)}, ["a", "b", "c"], 6),
 ]
