@@ -28,6 +28,7 @@ from .matrices import matrix_functions
 from .parts import block_arrays, faces
 from .products import product_lines
 from .program import Nest, Pass, Program, Step
+from .reuse import reusable
 from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
@@ -322,6 +323,8 @@ class _Module:
         pairs = joined(sweep, self.program, self.dtype)
         through = chains(sweep, self.program, self.dtype)
         skipped = pairs.skipped | through.skipped
+        if lag is None and not skipped:  # nothing is computed elsewhere than it stands
+            scope.reused = reusable(sweep, self.program.used)
         for nest in sweep.nests:
             first = nest.statements[0]
             if (lag is None or not lag.covers(nest)) and first.target not in skipped:

@@ -31,6 +31,7 @@ class Scope:
         ] = []  # blocks of data that follow one another in memory, not fetched by a product yet
         self.placed: set[Item] = set()  # blocks of results that loops write where they belong
         self.passed: set[str] = set()  # results that the caller allocates
+        self.reused: dict[Item, Item] = {}  # blocks in the memory of another
         self.copies: dict[Item, str] = {}  # matrices that were turned before the first block
         self._scratch = 0
 
@@ -68,7 +69,9 @@ class Scope:
         """The name of the target, declared unless it is a scalar or lives in `acc`."""
         item = statement.target
         name = self.names[item]
-        if item.node.order and not statement.accumulates:
+        if item in self.reused:
+            self.declarations.append(f"{name} = {self.names[self.reused[item]]}")
+        elif item.node.order and not statement.accumulates:
             extents = [
                 (self.block or "") if k == item.row else self.size(item.node.shape[k]) for k in item.storage
             ]
