@@ -6,7 +6,7 @@ nothing: `certify` does, by the interpreter, as `Problem.solve` does each time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, final
 
@@ -48,7 +48,8 @@ class Prepared:
         self._status = 1 if sampled is not None else 2
         self._direct = sampled is None and self._composite.quadratic
         limits = self._composite.entries(self._instance, arrays)[:3]
-        self._loop = partial(loop, np.stack(limits)) if self._direct else partial(loop, *limits)
+        loop = partial(loop, np.stack(limits)) if self._direct else partial(loop, *limits)
+        self._loop = loop if self._layout.size <= BLAS_FROM else partial(_alone, loop)
 
     def __call__(
         self,
@@ -121,7 +122,7 @@ class Prepared:
         zero, one = ({**self._arrays, name: np.asarray(t)} for t in (0.0, 1.0))
         l1, low, high = composite.entries(instance, zero)[:3]
         step = composite.entries(instance, one)[0] - l1
-        g, h = self._loops.moments_compiled(instance, zero)
+        g, h = _alone(self._loops.moments_compiled, instance, zero)
         h1, g1 = composite.moments(instance, zero, slopes)
         table, status = path(numbers, (h, h1), (g, g1), (l1, step), low, high, x, tolerance, self._most)
         if status != 0:
@@ -168,12 +169,23 @@ class PreparedProgram:
 
         if mapping is not None or changed:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        z, _, _, status, _ = program(*self._parts, self._start, tolerance, 100)
+        solve = program if self._layout.size <= BLAS_FROM else partial(_alone, program)
+        z, _, _, status, _ = solve(*self._parts, self._start, tolerance, 100)
         if status != 0:
             raise DataError(_FAILED)
         return dict(self._derived.free.forward(self._layout.unpack(z)))
 
 
+def _alone(loop: Callable[..., Any], *arguments: Any) -> Any:
+    """The loop with BLAS on one thread: for products of a block of rows others cost more than they bring."""
+    from ..kernels.threads import single_blas_thread
+
+    with single_blas_thread():
+        return loop(*arguments)
+
+
+#: Up to so many unknowns nothing is left to BLAS.
+BLAS_FROM = 48
 _FAILED = "the prepared solver does not converge here; `solve` finds out why"
 #: What to do where nothing can be compiled whole.
 _REMEDY = (
