@@ -380,8 +380,8 @@ class _Module:
         """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
         width: Size = product(())
         for item in sweep.buffers:
-            if item not in self.program.used or item in pairs.skipped:
-                continue  # it lives in a register
+            if item not in self.program.used or item in pairs.skipped or item in scope.reused:
+                continue  # it lives in a register, or in memory that is counted already
             width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
         if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
             return f"max(64, min(224, 8192 // ({self._size(width)}))) // 32 * 32"
