@@ -23,6 +23,7 @@ from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from ..solving.conditions import free_form
+from ..solving.reasons import contradict, falls_forever
 from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
@@ -50,6 +51,7 @@ from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
     CONSTRAINED,
+    CONTRADICTION,
     EM_RUN,
     HEADER,
     NEWTON,
@@ -317,6 +319,10 @@ class _File:
         if signs:
             add_("signs", signs, moving, "How the objective changes with them; must not be negative.")
         self.bundle.add(functions_of, running.caller, interior_point.Functions)
+        if derived.linear:
+            self.bundle.add(contradict)
+        if derived.quadratic and not derived.cones:
+            self.bundle.add(falls_forever)
         if derived.cones:
             self.bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
             return
@@ -462,6 +468,10 @@ class _File:
                 if derived.cones
                 else "certify_kkt(functions, layout, answer.z, answer.nu, answer.lam",
                 linear=derived.linear,
+                contradiction=CONTRADICTION if derived.linear else "",
+                endless="falls_forever(functions, answer.z) and not contradict(functions, answer.z)"
+                if derived.quadratic and not derived.cones
+                else "answer.status == 3 and proof.primal <= tolerance",
                 quadratic=derived.quadratic,
                 slopes=called("slopes", bool(derived.slopes)),
                 second=called("second", bool(derived.second)),

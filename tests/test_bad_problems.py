@@ -208,3 +208,10 @@ def test_a_matrix_that_becomes_singular_is_named() -> None:
     )  # fmt: skip
     found = problem.solve(C=np.ones((2, 2)), backend="numpy", method="lbfgs", max_iterations=300)
     assert not found.success and "an eigenvalue of S vanishes" in found.message
+
+
+def test_a_linear_objective_that_equalities_do_not_hold() -> None:
+    """It has no curvature and no feasible iterate: unbounded, not infeasible."""
+    problem = dv.minimize("sum(w)", over="w", variables={"w": (3,)}, subject_to=["w[0] + w[1] == 1"])
+    found = problem.solve()
+    assert not found.success and "unbounded below" in found.message

@@ -30,11 +30,13 @@ def failure(
     if answer.status == ip.NOT_FINITE:
         return "the objective, a constraint or a derivative is not finite at the start or during the run"
     if not proof.primal <= proof.tolerance:
-        if linear and _contradict(functions, z):
+        if linear and contradict(functions, z):
             return f"infeasible: no point satisfies the constraints ({proof.reason()})"
+        if quadratic and falls_forever(functions, z):
+            return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
         return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
-    if away or (quadratic and _falls_forever(functions, z)):
+    if away or (quadratic and falls_forever(functions, z)):
         return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     return f"not certified after {answer.iterations} iterations: {proof.reason()}"
 
@@ -76,7 +78,7 @@ def fitted(v: Any) -> tuple[Any, Any]:
     return nu, lam
 
 
-def _falls_forever(functions: Any, z: Any) -> bool:
+def falls_forever(functions: Any, z: Any) -> bool:
     """Whether a quadratic program falls along a direction that has no curvature and leaves no constraint."""
     from scipy.optimize import linprog
 
@@ -95,7 +97,7 @@ def _falls_forever(functions: Any, z: Any) -> bool:
     return bool(found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)))
 
 
-def _contradict(functions: Any, z: Any) -> bool:
+def contradict(functions: Any, z: Any) -> bool:
     """Whether linear constraints exclude each other (phase 1 of linear programming)."""
     from scipy.optimize import linprog
 

@@ -171,6 +171,12 @@ QUADRATIC = """
     return loop
 """
 
+#: What is looked at under linear constraints, where no feasible point was found.
+CONTRADICTION = """\
+        if contradict(functions, answer.z):
+            message = f"infeasible: no point satisfies the constraints ({proof.reason()})"
+"""
+
 CONSTRAINED = '''
 SLACKS = {slacks}  # (name, +1: above what it stands for, -1: below)
 
@@ -233,13 +239,13 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None
         evaluate = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
         value = float(evaluate(stated)["value"])
         proof = {certify}, statement_value=value, tolerance=tolerance)
-    success = proof.ok() and not ended
+    success = proof.ok() and "interrupted" not in ended  # what is certified as time runs out is the answer
     message = ("certified: " if success else f"{{ended}}; " if ended else "not certified: ") + proof.reason()
-    if not success and not ended and proof.primal > tolerance:
-        message = f"no feasible point was found: the constraints may be infeasible ({{proof.reason()}})"
-    elif not success and not ended and answer.status == 3:
+    if not success and not ended and {endless}:
         message = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
-    value = -value if STATEMENT.maximize else value
+    elif not success and not ended and proof.primal > tolerance:
+        message = f"no feasible point was found: the constraints may be infeasible ({{proof.reason()}})"
+{contradiction}    value = -value if STATEMENT.maximize else value
     return Solution(stated, value, success, message, proof, answer.iterations)
 
 

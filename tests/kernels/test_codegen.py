@@ -185,7 +185,12 @@ def test_what_has_no_optimum_is_named() -> None:
     wrong = stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= 1", "sum(w) <= 1"])
     data = {"X": X, "y": DATA["y"]}
     found = loaded(dv.codegen(wrong))["solve"](data)
-    assert not found.success and "infeasible" in found.message
+    assert not found.success and found.message.startswith("infeasible: no point satisfies")
+    endless = stated("sum(w * lam)", "lam w", subject_to=["sum(w[:2]) == 1"])
+    found = loaded(dv.codegen(endless))["solve"]({"lam": 2.0, "d": 3})
+    assert not found.success and found.message.startswith("the objective is unbounded below")
+    late = loaded(dv.codegen(CASES["equality"]))["solve"](data, max_time=1e-9)
+    assert late.success, late.message  # what is certified as time runs out is the answer
     hurried = loaded(dv.codegen(bare, method="lbfgs"))["solve"](separable, max_time=1e-9)
     assert not hurried.success and "not converged within" in hurried.message
 
