@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 #: Rows per unknown that are wanted, rows in all at least, and at most this share of the rows. Where the share has fewer
 #: rows per unknown than the last number, whole Hessians are taken.
 ROWS_PER_UNKNOWN, LEAST, SHARE, FEWEST = 40, 1000, 1 / 3, 8
-#: Data of fewer numbers are read so fast that the whole Hessian is taken.
-WORTH = 200_000
+#: Data of fewer numbers are read so fast that the whole Hessian is taken, unless it takes so many products.
+WORTH, DEAR = 200_000, 20_000_000
 
 
 @final
@@ -59,7 +59,7 @@ class Sampled:
 
     def counts(self, instance: Instance) -> list[tuple[int, int]]:
         """Rows for value and gradient and rows for the Hessian, of each sample; none where sampling does not pay."""
-        if self.scaled is None or instance.amount < WORTH:
+        if self.scaled is None or (instance.amount < WORTH and instance.amount * instance.count < DEAR):
             return []
         n = int(instance.binding.values[self.rows])
         m = max(LEAST, min(ROWS_PER_UNKNOWN * instance.count, int(SHARE * n)), n // 10)
