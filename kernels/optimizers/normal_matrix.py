@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..apart import apart
 from ..lapack import potrf, syrk
 from ..oracle import Array
 from ..special import compiled
@@ -100,7 +101,7 @@ def single(C: Array, owner: Array) -> Array:
     return found
 
 
-@compiled
+@apart
 def eliminate_slacks(
     H: Array,
     h: Array,

@@ -43,8 +43,8 @@ def minimum(h: Array, g: Array, l1: Array, low: Array, high: Array, x: Array, to
         p[i] = -g[i]
         free = free and l1[i] == 0.0 and low[i] == -np.inf and high[i] == np.inf
     if not free:
-        found: tuple[int, int] = box_quadratic(h, p, l1, low, high, x, tol, most)
-        return found[0]
+        status, _ = box_quadratic(h, p, l1, low, high, x, tol, most)
+        return int(status)
     a, r = np.empty((n, n)), np.empty(n)
     for i in range(n):
         for k in range(i + 1):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..apart import apart
 from ..oracle import Array
 from ..special import compiled
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
@@ -55,7 +56,7 @@ def longest(x: Array, dx: Array) -> float:
     return t
 
 
-@compiled
+@apart
 def newton(
     system: tuple[Array, Array, Array],
     schur: Array,
@@ -112,7 +113,7 @@ def program(
     return found, nu, lam, status, count
 
 
-@compiled
+@apart
 def interior(
     H: Array,
     h: Array,
