@@ -211,15 +211,25 @@ class Bound:
         point: list[Any] = []
         for name, shape in zip(self._names, self._shapes, strict=True):
             value = unknowns[name]
-            if not shape:
-                point.append(float(value))
+            if not shape and value.__class__ is float:
+                point.append(value)
                 continue
             if value.__class__ is not np.ndarray or value.dtype is not dtype or not value.flags.carray:
-                value = np.require(value, dtype, ["C", "A"])
+                value = self._converted(name, value)
             if value.shape != shape:
                 raise DataError(f"{name} has shape {value.shape}, not {shape}")
-            point.append(value)
+            point.append(value if shape else float(value))
         return point
+
+    def _converted(self, name: str, value: Any) -> Any:
+        """An array of the kernel's kind of numbers, as compiled code reads it."""
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise DataError(f"{name} is not an array of numbers: {error}") from None
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"{name} has entries of type {array.dtype}, not real numbers")
+        return np.require(array, self.dtype, ["C", "A"])
 
     # ---------------------------------------------------------------- ways in
 

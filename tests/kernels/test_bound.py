@@ -52,6 +52,17 @@ def test_wrong_shapes_never_reach_compiled_code(wrong: object) -> None:
         bound(w=wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong", ["abc", None, [1, 2, [3], 4], np.array(["1", "2", "3", "4"]), 1j * np.ones(4)]
+)
+def test_what_is_no_array_of_numbers(wrong: object) -> None:
+    bound, _ = bound_of("ridge", 50, d=4)
+    for _ in range(3):  # the first call and the quick ones behind it
+        with pytest.raises(DataError, match="w "):
+            bound(w=wrong)
+        bound(w=np.ones(4))
+
+
 def test_kinds_of_results() -> None:
     """Numbers are NumPy scalars, arrays are new at each call."""
     bound, point = bound_of("ridge", 50, d=4)
