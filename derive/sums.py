@@ -68,7 +68,7 @@ def _content(coefficients: Sequence[Coefficient]) -> Coefficient:
     if len(coefficients) == 1:
         return first
     numbers, rests = zip(*(c.as_coeff_Mul() for c in coefficients), strict=True)
-    if all(rest is rests[0] for rest in rests):
+    if all(rest == rests[0] for rest in rests):
         ratios = [number / numbers[0] for number in numbers]
     elif any(rest.has(sympy.Add) for rest in rests):  # (n + 1)/(2n + 2) is a number too
         ratios = [tidy(c / first) for c in coefficients]
