@@ -59,9 +59,7 @@ class Meaning(Powers):
         """f(a) with f(x) = … behind the formula: what stands there, x being a."""
         name, parameters = tree.data
         values = [self.value(a) for a in tree.args]
-        body = self.local[name]
-        inside = {i for part in body.walk() if part.kind == "big" for i in part.data.indices}
-        both = sorted(inside & {i for value in values for i in value.indices})
+        both = sorted(self.bound_within(name) & {i for value in values for i in value.indices})
         if both or name in self.under_way:
             problem = (
                 f"the index {both[0]} runs in `{name}` too" if both else f"`{name}` is defined by itself"
@@ -72,14 +70,28 @@ class Meaning(Powers):
             raise at(LimitError(f"more than {APPLICATIONS} functions to put in"), self.text, tree.start)
         outer = self.local, self.done, self.scope
         self.local = {**self.local, **dict(zip(parameters, tree.args, strict=True))}
-        self.done = {**dict(zip(parameters, values, strict=True))}
+        self.done = dict(zip(parameters, values, strict=True))
         self.scope = {}
         self.under_way.append(name)
         try:
-            return self.value(body)
+            return self.value(self.local[name])
         finally:
             self.local, self.done, self.scope = outer
             self.under_way.pop()
+
+    def bound_within(self, name: str) -> set[str]:
+        """The indices that run in a definition, or in one that it uses."""
+        found, seen, waiting = set[str](), {name}, [name]
+        while waiting:
+            for part in self.local[waiting.pop()].walk():
+                if part.kind == "big":
+                    found |= set(part.data.indices)
+                used = {"name": lambda p: p.data.shown, "applied": lambda p: p.data[0]}.get(part.kind)
+                key = used(part) if used else None
+                if key in self.local and key not in seen:
+                    seen.add(key)
+                    waiting.append(key)
+        return found
 
     def _density(self, tree: Tree) -> Value:
         return ld.normal(*(self.value(a) for a in tree.args))

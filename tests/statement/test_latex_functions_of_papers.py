@@ -134,6 +134,7 @@ _DOUBLING = (
     "text",
     [
         r"\sum_{i=1}^n g(x_i),\quad g(u)=\sum_{i=1}^d u_i^2",  # one name for two indices
+        r"\sum_{i=1}^n g(y_i),\quad g(u)=c\cdot c,\quad c=\sum_{i=1}^n u",  # the same, one definition further
         r"g(b),\quad g(u)=h(u)+1,\quad h(u)=g(u)",
         r"g(b,b),\quad g(u)=u+1",
         r"g(b)+g,\quad g(u)=u+1",
