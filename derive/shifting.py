@@ -13,12 +13,14 @@ them is multiplied by exp(−m) as often as its degree in them says; if that is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import sympy
 
 from .build import add, einsum, full, power, scale, split_power, split_scale
-from .node import Apply, Einsum, Node, Sum, ones
+from .factors import Factor
+from .node import Apply, Einsum, Labels, Node, Sum, ones
 from .operators import apply
 from .sizes import ONE, ZERO, Size
 from .sums import flat_terms
@@ -26,8 +28,6 @@ from .sums import flat_terms
 MINUS = sympy.S.NegativeOne
 #: Stands for the largest of exponents that are all −∞, so that exp(−∞ − m) is 0.
 _LEAST = sympy.Integer(-(2**1000))
-
-Labels = tuple[int, ...]
 
 
 class Part(NamedTuple):
@@ -77,23 +77,22 @@ def shift_of(total: Node) -> Shift | None:
         else:
             return None
     along = tuple(range(total.order)) if several else tuple(k for k in found[0][1] if k is not None)
-    largest: Node | None = None
-    for exponential, axes in found:
-        most = exponential.operands[0]
-        summed = tuple(a for a, k in enumerate(axes) if k is None)
-        if summed:
-            most = apply("max", most, axes=summed)
-        most = einsum([(most, tuple(k for k in axes if k is not None))], along)
-        largest = most if largest is None else apply("maximum", largest, most)
-    if largest is None:
-        return None
-    m = apply("maximum", largest, scale(_LEAST, full(largest.shape)))
+    largest = [_largest(exponential.operands[0], axes, along) for exponential, axes in found]
+    least = scale(_LEAST, full(largest[0].shape))
+    m = reduce(lambda a, b: apply("maximum", a, b), [*largest, least])
     parts = []
     for exponential, axes in dict(found).items():
         z, rows = exponential.operands[0], tuple(axes.index(k) for k in along)
         off = spread(m, rows, range(z.order), z.shape)
         parts.append(Part(exponential, rows, apply("exp", add([(ONE, z), (MINUS, off)]))))
     return Shift(m, along, tuple(parts))
+
+
+def _largest(z: Node, axes: tuple[int | None, ...], along: Labels) -> Node:
+    """The largest of the entries that are summed over, the axes that are kept in the order of the sum's."""
+    summed = tuple(a for a, k in enumerate(axes) if k is None)
+    most = apply("max", z, axes=summed) if summed else z
+    return einsum([(most, tuple(k for k in axes if k is not None))], along)
 
 
 def _exponentials(node: Node) -> Iterator[tuple[Node, tuple[int | None, ...]]]:
@@ -115,10 +114,16 @@ def _is_relative(z: Node) -> bool:
     return any(isinstance(f, Apply) and f.op in ("max", "maximum") for f in inner)
 
 
+def repeated(factors: Sequence[Factor], output: Sequence[int], shape: Sequence[Size]) -> Node:
+    """The product, repeated along the axes of `output` that no factor has."""
+    had = {i for _, labels in factors for i in labels}
+    missing = [(ones((size,)), (i,)) for i, size in zip(output, shape, strict=True) if i not in had]
+    return einsum([*factors, *missing], tuple(output))
+
+
 def spread(node: Node, labels: Labels, output: Sequence[int], shape: Sequence[Size]) -> Node:
     """An array with these labels repeated along the axes of `output` that it lacks."""
-    missing = [(ones((size,)), (i,)) for i, size in zip(output, shape, strict=True) if i not in labels]
-    return einsum([(node, labels), *missing], tuple(output))
+    return repeated([(node, labels)], output, shape)
 
 
 # ---------------------------------------------------------------- degrees

@@ -14,9 +14,15 @@ from functools import lru_cache
 import sympy
 
 from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
-from .node import Apply, Einsum, Node, Sum, ones, transform
+from .node import Apply, Einsum, Node, Sum, transform
 from .operators import apply, rebuild
-from .shifting import exponential_over_sum, log_of_exponential_factor, log_of_sum_of_exponentials, spread
+from .shifting import (
+    exponential_over_sum,
+    log_of_exponential_factor,
+    log_of_sum_of_exponentials,
+    repeated,
+    spread,
+)
 from .sizes import ONE
 from .sums import flat_terms
 
@@ -78,11 +84,8 @@ def log_of_softmax(node: Node) -> Node | None:
     if inside is None or not isinstance(inside, Apply) or inside.op != "softmax":
         return None
     z, axes = inside.operands[0], inside.param("axes")
-    labels = tuple(range(z.order))
-    kept = tuple(i for i in labels if i not in axes)
-    total = einsum(
-        [(apply("logsumexp", z, axes=axes), kept), *((ones((z.shape[i],)), (i,)) for i in axes)], labels
-    )
+    kept = tuple(i for i in range(z.order) if i not in axes)
+    total = spread(apply("logsumexp", z, axes=axes), kept, range(z.order), z.shape)
     return add([(ONE, z), (MINUS, total)])
 
 
@@ -138,17 +141,9 @@ def log_of_factors(node: Node) -> Node | None:
     if not taken:
         return None
     if rest or c != 1:
-        below = scale(c, einsum([*rest, *_ones_for(rest, output, core)], output))
+        below = scale(c, repeated(rest, output, core.shape))
         taken.append((ONE, apply("log", below)))
     return add(taken, core.shape)
-
-
-def _ones_for(
-    factors: Sequence[tuple[Node, tuple[int, ...]]], output: Sequence[int], core: Node
-) -> list[tuple[Node, tuple[int, ...]]]:
-    """Ones along the axes that no factor has."""
-    had = {i for _, labels in factors for i in labels}
-    return [(ones((n,)), (i,)) for i, n in zip(output, core.shape, strict=True) if i not in had]
 
 
 def log_of_determinant(node: Node) -> Node | None:

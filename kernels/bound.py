@@ -164,14 +164,8 @@ class Bound:
             return self._usual
         return entrance(
             kernel.module.evaluate_into if made else kernel.module.evaluate,
-            first=self._first,
-            last=self._last,
-            unknowns=self._names,
-            shapes=self._shapes,
-            results=kernel.names,
-            made=made,
-            dtype=self.dtype,
             otherwise=self._usual,
+            **self._described(made),
         )
 
     def _face(self) -> Face:
@@ -183,16 +177,22 @@ class Bound:
         arguments = [*self._first, *point, *self._last, *arrays]
         return face(
             kernel.entry(arguments, "evaluate_into" if made else "evaluate"),
-            first=self._first,
-            last=self._last,
-            unknowns=self._names,
-            shapes=self._shapes,
-            results=kernel.names,
-            made=made,
             numbers=kernel.numbers,
-            dtype=self.dtype,
             checked=self._point,
+            **self._described(made),
         )
+
+    def _described(self, made: dict[int, tuple[int, ...]]) -> dict[str, Any]:
+        """What a way in is told of a call: the arguments around the unknowns, these, and the results."""
+        return {
+            "first": self._first,
+            "last": self._last,
+            "unknowns": self._names,
+            "shapes": self._shapes,
+            "results": self.kernel.names,
+            "made": made,
+            "dtype": self.dtype,
+        }
 
     def _check_names(self, unknowns: Unknowns) -> None:
         missing = [u for u in self._names if u not in unknowns]
