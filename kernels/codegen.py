@@ -23,35 +23,30 @@ from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from ..solving.conditions import free_form
-from ..solving.reasons import contradict, falls_forever
 from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
 from .inline import on_data
-from .kkt import certify_kkt, functions_of
 from .optimizers import (
     METHODS,
     em,
     halves,
-    interior_point,
     method,
     proximal_newton,
     quadratic,
-    quadratic_program,
 )
 from .optimizers.state import scaled_gradient
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
-from .semidefinite import certify_semidefinite
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
+from .standalone.constrained_texts import add_constrained, constrained_tail
 from .standalone.kernel_texts import Kernels
 from .standalone.library import LIBRARY, PLAIN, library_text
 from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
     CONSTRAINED,
-    CONTRADICTION,
     EM_RUN,
     HEADER,
     NEWTON,
@@ -63,7 +58,6 @@ from .standalone.templates import (
     TABLES,
 )
 from .standalone.writing import (
-    called,
     formulas,
     in_table,
     in_tuple,
@@ -301,36 +295,8 @@ class _File:
 
     def _constrained(self) -> None:
         derived = self.posed.constrained
-        self.derived, self.free = derived, derived.free
-        moving = [v.name for v in derived.problem.unknowns]
-        duals = [v.name for v in derived.multipliers]
-        add_ = self.kernels.add
-        add_("first", derived.first, moving, "The objective, its gradient, and the constraints.")
-        if derived.slopes:
-            add_("slopes", derived.slopes, moving, "The Jacobians of the constraints.")
-        if derived.second:
-            add_("second", derived.second, [*moving, *duals], "The Hessian of the Lagrangian, in blocks.")
-        wanted = [v.name for v in derived.wanted]
-        add_("stated", {VALUE: derived.original}, wanted, "The objective as it was stated.")
-        atoms = {str(k): kink.atom for k, kink in enumerate(derived.problem.kinks)}
-        if atoms:
-            add_("atoms", atoms, moving, "What the slack variables stand for.")
-        signs = {str(k): kink.slope for k, kink in enumerate(derived.problem.kinks) if kink.slope is not None}
-        if signs:
-            add_("signs", signs, moving, "How the objective changes with them; must not be negative.")
-        self.bundle.add(functions_of, running.caller, interior_point.Functions)
-        if derived.linear:
-            self.bundle.add(contradict)
-        if derived.quadratic and not derived.cones:
-            self.bundle.add(falls_forever)
-        if derived.cones:
-            self.bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
-            return
-        self.bundle.add(interior_point.solve, certify_kkt, running.inside)
-        source = self.bundle.parts.pop("solve")
-        self.bundle.parts["interior_point"] = source.replace("def solve(", "def interior_point(", 1)
-        if derived.quadratic:
-            self.bundle.add(quadratic_program.solve_program)
+        self.free = derived.free
+        add_constrained(derived, self.kernels, self.bundle)
 
     # ---------------------------------------------------------------- the text
 
@@ -425,9 +391,6 @@ class _File:
             )
         return TABLES.format(statement=statement, tables="\n".join(tables))
 
-    def _blocks(self) -> str:
-        return f"blocks_of(layout, {in_tuple(map(repr, sorted(self.derived.cones)))})"
-
     def _symmetric(self) -> list[str]:
         """The unknowns of the run that are symmetric matrices."""
         return [v.name for v in self.free.unknowns if "symmetric" in v.facts and v.order > 1]
@@ -439,46 +402,9 @@ class _File:
         names = in_tuple(map(repr, self._symmetric()))
         return f"return along_symmetric(pairs, Halves.of(layout.size, blocks_of(layout, {names})))"
 
-    def _run(self) -> str:
-        """The lines that call the method for constraints."""
-        if self.derived.cones:
-            return (
-                f"blocks = {self._blocks()}\n"
-                "        answer, cone, ended = inside_cones(functions, blocks, z, max_time)"
-            )
-        ways = in_tuple(["solve_program"] * self.derived.quadratic + ["interior_point"])
-        return f"answer, ended = inside(functions, {ways}, z, max_time)"
-
     def _tail(self) -> str:
         if self.tail is CONSTRAINED:
-            derived = self.derived
-            kinks = derived.problem.kinks
-            shapes = {
-                kind: "{" + ", ".join(f"{k}: {shape_text(node.shape)}" for k, node in enumerate(nodes)) + "}"
-                for kind, nodes in derived.conditions.items()
-            }
-            return CONSTRAINED.format(
-                unknowns=in_table({v.name: shape_text(v.shape) for v in derived.problem.unknowns}, 8),
-                multipliers=in_table({v.name: shape_text(v.shape) for v in derived.multipliers}, 8),
-                equality=shapes["equality"],
-                inequality=shapes["inequality"],
-                run=self._run(),
-                compared=self._compared(),
-                certify="certify_semidefinite(functions, layout, answer, cone, blocks"
-                if derived.cones
-                else "certify_kkt(functions, layout, answer.z, answer.nu, answer.lam",
-                linear=derived.linear,
-                contradiction=CONTRADICTION if derived.linear else "",
-                endless="falls_forever(functions, answer.z) and not contradict(functions, answer.z)"
-                if derived.quadratic and not derived.cones
-                else "answer.status == 3 and proof.primal <= tolerance",
-                quadratic=derived.quadratic,
-                slopes=called("slopes", bool(derived.slopes)),
-                second=called("second", bool(derived.second)),
-                atoms=called("atoms", bool(kinks)),
-                signs=called("signs", any(k.slope is not None for k in kinks)),
-                slacks=in_tuple(repr((k.slack.name, k.sign)) for k in kinks),
-            )
+            return constrained_tail(self.posed.constrained, self._compared())
         assert self.flat is not None
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         if self.tail is SEPARABLE:
