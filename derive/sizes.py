@@ -126,7 +126,17 @@ def product(shape: Iterable[Size]) -> Size:
 
 @lru_cache(maxsize=65536)
 def _tidy(value: Coefficient) -> Coefficient:
-    return sympy.factor_terms(sympy.cancel(value)) if value.free_symbols else sympy.nsimplify(value)
+    if not value.free_symbols:
+        return sympy.nsimplify(value)
+    found = sympy.factor_terms(sympy.cancel(value))
+    logs = {log: sympy.Dummy() for log in value.atoms(sympy.log)}
+    if not logs or found.is_number:
+        return found
+    # SymPy takes log(2π) apart; it stays together where that is not longer
+    whole = sympy.factor_terms(sympy.cancel(value.xreplace(logs))).xreplace(
+        {d: log for log, d in logs.items()}
+    )
+    return min(whole, found, key=lambda v: v.count_ops())
 
 
 def tidy(value: Coefficient) -> Coefficient:

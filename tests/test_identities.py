@@ -42,6 +42,8 @@ IDENTITIES = [
     ("one_minus_sigmoid_of_negative", "1 - sigmoid(-x)", "sigmoid(x)"),
     ("exp_of_log", "exp(log(s))", "s"),
     ("sign_squared", "sign(x) * abs(x)", "x"),
+    ("sign_squared", "sign(x) / abs(x)", "1 / x"),
+    ("sign_squared", "sign(x) / abs(x) ** 2", "sign(x) / abs(x) ** 2"),
     ("reshape_of_ones", "reshape(x, n, 1)", "x[:, None]"),
     ("reshape_undone", "reshape(reshape(X, d, n), n, d) + X", "2 * X"),
     ("reshape_undone", "reshape(ones(n, d), d, n) * W", "W"),

@@ -83,25 +83,12 @@ def exp_of_log(node: Node) -> Node | None:
 
 
 def sign_squared(node: Node) -> Node | None:
-    """sign(x)|x| -> x"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for a, (s, ls) in enumerate(factors):
-        if isinstance(s, Apply) and s.op == "sign":
-            for b, (m, lm) in enumerate(factors):
-                base, exponent = split_power(m)
-                if (
-                    lm == ls
-                    and isinstance(base, Apply)
-                    and base.op == "abs"
-                    and base.operands[0] is s.operands[0]
-                    and exponent == 1
-                ):
-                    factors[a] = (s.operands[0], ls)
-                    del factors[b]
-                    return einsum(factors, node.output)
-    return None
+    """sign(x) |x|ᵏ -> xᵏ for odd k: x, and 1/x"""
+
+    def merged(z: Node, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
+        return (power(z, k), sympy.S.Zero) if k.is_odd else None
+
+    return _pair_of_factors(node, "sign", "abs", merged)
 
 
 def sinh_over_cosh(node: Node) -> Node | None:
