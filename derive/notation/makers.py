@@ -367,7 +367,9 @@ def _both(t: Tree) -> tuple[list[Tree], list[Tree]]:
 def _scalar(c: sympy.Expr, above: list[Tree], below: list[Tree]) -> sympy.Expr:
     """A coefficient in its short form; one that stands alone is opened: ν − n − 1, not ν − (n + 1)."""
     c = tidy(c)
-    return c if above or below else min(c, sympy.expand(c), key=number_cost)
+    if above or below or not c.has(sympy.Add):
+        return c
+    return min(c, sympy.expand(c, log=False), key=number_cost)
 
 
 def total(terms: Sequence[Tree]) -> Tree:
