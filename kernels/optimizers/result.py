@@ -30,6 +30,7 @@ class Result(OptimizeResult):
     def plot(self, axes: Any = None) -> Any:
         """Convergence: the scaled gradient and the distance of the objective from its last value.
 
+        Where the run was one call of compiled code only its end is known, and the picture says how to see all steps.
         Draws on the given Axes, or on new ones; returns them. Matplotlib is loaded here and nowhere else.
         """
         if axes is None:
@@ -37,7 +38,8 @@ class Result(OptimizeResult):
 
             axes = plt.subplots()[1]
         history = self["history"]
-        steps = np.arange(len(history))
+        alone = len(history) == 1 and self.get("nit", 0) > 0  # a run that was one call of compiled code
+        steps = np.array([self["nit"]]) if alone else np.arange(len(history))
         gaps = np.abs(np.asarray(history.objective) - self["fun"])
         for values, label in (
             (history.scaled_gradient, "error of the conditions"),
@@ -46,6 +48,9 @@ class Result(OptimizeResult):
             heights = np.asarray(values, dtype=np.float64)
             shown = np.isfinite(heights) & (heights > 0)
             axes.semilogy(steps[: heights.size][shown], heights[shown], marker=".", label=label)
+        if alone:
+            hint = "the end of a compiled run;\nsolve(…, progress=True) records every step"
+            axes.text(0.5, 0.5, hint, transform=axes.transAxes, ha="center", color="gray")
         axes.set_xlabel("iteration")
         axes.set_title(f"{self['method']}: {'certified' if self['success'] else 'not certified'}")
         axes.legend()

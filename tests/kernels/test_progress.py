@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+import derive as dv
 from derive.kernels.optimizers import progress
 from derive.kernels.optimizers.progress import Progress
 
@@ -34,3 +36,18 @@ def test_silent_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         bar.update(1, 1.0, 1.0)
         bar.update(2, 0.5, 0.1)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_picture_of_a_compiled_run_says_that_only_its_end_is_known() -> None:
+    from matplotlib.figure import Figure
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), rng.choice([-1.0, 1.0], 60)
+    loss = dv.parse(
+        "sum(log(1 + exp(-y * (X @ w)))) + sumsq(w)", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    )
+    found = dv.minimize(loss, over="w").solve(X=X, y=y)
+    assert len(found.history) == 1
+    axes = found.plot(Figure().add_subplot())
+    assert "progress=True" in axes.texts[0].get_text()
+    assert axes.lines[0].get_xdata().tolist() == [found.nit]
