@@ -192,9 +192,17 @@ class KktCertificate:
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
             )
-        if self.curvature is not None and self.curvature < -1e-7 and not self.proved:
+        if self.saddle():
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
+
+    def saddle(self) -> bool:
+        """Whether the Lagrangian curves down, beyond rounding, where the active constraints stay active."""
+        return self.curvature is not None and self.curvature < -1e-7 and not self.proved
+
+    def stationary(self) -> bool:
+        """Whether every condition of first order holds."""
+        return np.isfinite(self.value) and len(self.faults()) == int(self.saddle())
 
     def ok(self, tolerance: float | None = None) -> bool:
         """Whether every condition holds."""

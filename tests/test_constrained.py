@@ -257,3 +257,21 @@ def test_where_the_hessian_vanishes() -> None:
         variables={"A": ("m", "d"), "b": ("m",), "c": ("d",), "w": ("d",)},
     ).solve(A=A, b=b, c=c)  # fmt: skip
     assert found.success, found.message
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_saddle_between_bounds_is_left(seed: int) -> None:
+    """Non-negative factors: the run passes a saddle, and W S, S⁻¹ H are as good as W, H."""
+    rng = np.random.default_rng(seed)
+    rng.random((10, 8))
+    A = rng.random((30, 20))
+    problem = dv.minimize(
+        "sumsq(A - W @ H)",
+        over=["W", "H"],
+        subject_to=["W >= 0", "H >= 0"],
+        variables={"A": ("n", "m"), "W": ("n", 3), "H": (3, "m")},
+    )
+    result = problem.solve(A=A)
+    assert result.success, result.message
+    assert result.fun < 33.5  # the saddle of equal components: 44 and more
+    assert min(result["W"].min(), result["H"].min()) >= -1e-12

@@ -123,11 +123,15 @@ def _once(instance: Instance, options: Options) -> Any:
         return by_em(instance, point, options)
     if for_constraints(method) is not None or (method is None and posed.is_constrained):
         try:
-            return by_constraints(instance, point, given, options)
+            found = by_constraints(instance, point, given, options)
         except UnsupportedError:
             if posed.relations or method is not None:
                 raise
             # a kink on which the objective falls: descent along subgradients, judged by its certificate
+        else:
+            return (
+                found if method is not None else _away_from_saddle(found, instance, options, constrained=True)
+            )
     if posed.relations:
         from ..kernels.optimizers import CONSTRAINED
 
@@ -159,7 +163,7 @@ def _once(instance: Instance, options: Options) -> Any:
     return result if method is not None else _or_constrained(result, instance, point, options)
 
 
-def _away_from_saddle(result: Any, instance: Instance, options: Options) -> Any:
+def _away_from_saddle(result: Any, instance: Instance, options: Options, constrained: bool = False) -> Any:
     """The result, or where it is stationary but no minimum, that of a run from a point nearby."""
     proof, posed = result.certificate, instance.posed
     if result.success or result.status == INTERRUPT or not (proof.stationary() and proof.saddle()):
@@ -172,7 +176,10 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options) -> Any:
     for side in (0.1, -0.1):
         size = {name: side * max(1.0, float(np.abs(x).max(initial=0.0))) for name, x in found.items()}
         moved = {name: x + size[name] * steps[name] for name, x in found.items()}
-        again = by_free_unknowns(instance, moved, options)
+        if constrained:
+            again = by_constraints(instance, moved, True, options)
+        else:
+            again = by_free_unknowns(instance, moved, options)
         if again.success:
             return again
         if posed.sign * again.fun < posed.sign * best.fun:

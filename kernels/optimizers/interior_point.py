@@ -172,7 +172,7 @@ def solve(
     nu = np.linalg.lstsq(v.E.T, scale * v.g - v.C.T @ lam, rcond=None)[0] if v.e.size else np.zeros(0)
     if nu.size and np.abs(nu).max() > 1e3:
         nu = np.zeros(nu.size)
-    last, least, penalty, stall = 0.0, 0.0, 1.0, 0
+    last, least, penalty, stall, lowest = 0.0, 0.0, 1.0, 0, v.f
     best: tuple[float, Vector, Vector, Vector] | None = None
     answer = Answer(z, nu, lam, LIMIT, 0)
 
@@ -184,7 +184,16 @@ def solve(
         total = error(v, s, nu, lam, 0.0)
         answer.errors.append(total)
         answer.objective.append(v.f / scale)
+        infeasible = max(np.abs(v.e).max(initial=0.0), np.abs(v.c - s).max(initial=0.0))
+        if (
+            best is not None
+            and last > 0.0
+            and infeasible <= 1e-6
+            and v.f < lowest - 1e-6 * max(1.0, abs(v.f))
+        ):
+            best = None  # it leaves a saddle, near which the error was less
         if best is None or total < best[0]:
+            lowest = v.f
             stall = 0 if best is None or total < 0.9 * best[0] else stall + 1
             best = (total, z, nu, lam)
         else:
@@ -226,6 +235,7 @@ def solve(
         penalty = min(penalty, 1e8)
 
         now, before = _merit(v, s, mu, penalty), error(v, s, nu, lam, mu)
+        gain = 1e-9 * max(1.0, abs(now))
         accepted = False
         step_z = alpha
         for _ in range(40):
@@ -235,8 +245,10 @@ def solve(
                 w = scaled(w)
                 nu_try, lam_try = nu + step_z * dnu, lam + beta * dlam
                 noise = 1e-12 * max(1.0, abs(now)) if step_z > 1e-3 else 0.0
-                lower = _merit(w, s_try, mu, penalty) < now + noise
-                if lower or error(w, s_try, nu_try, lam_try, mu) < 0.9999 * before:
+                ahead = _merit(w, s_try, mu, penalty) - now
+                after = error(w, s_try, nu_try, lam_try, mu)
+                # Where the merit hardly changes, a step may lead far along a flat direction: the error tells.
+                if ahead < -gain or after < 0.9999 * before or (ahead < noise and after < 10.0 * before):
                     accepted = True
                     break
             step_z *= 0.5
