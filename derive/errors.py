@@ -1,7 +1,8 @@
 """The one hierarchy of public errors.
 
 Everything that this project raises on purpose is a `DeriveError`; nothing unsupported ever comes
-back as a number. Messages name the expression, the sizes and the remedy.
+back as a number. Messages name the expression, the sizes and the remedy. An answer that is not certified is
+a warning and a result, never an error.
 """
 
 from __future__ import annotations
@@ -75,3 +76,7 @@ class UnsupportedError(DeriveError, NotImplementedError):
 
 class LimitError(DeriveError):
     """Input beyond the caps of `derive.limits`."""
+
+
+class NotCertifiedWarning(UserWarning):
+    """An answer came back that is not certified: its `message` says why, and its `success` is false."""

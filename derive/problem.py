@@ -6,6 +6,7 @@ The parts are below: `optimality` and `convexity` for symbols, `solving` for num
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -15,7 +16,7 @@ from .build import negate
 from .constraint import Constraint
 from .convexity import Convexity, problem_convexity
 from .declaring import parse
-from .errors import ArgumentError, SizeError
+from .errors import ArgumentError, NotCertifiedWarning, SizeError
 from .expression import Expression, merge_arrays
 from .node import Variable, close_facts, variables
 from .operations import find_variable, gradient, hessian
@@ -206,7 +207,8 @@ class Problem:
         """The optimum on data: SciPy's `OptimizeResult`, with a certificate.
 
         Data come by keyword or as one mapping. `r["w"]` is the minimiser; `r.success` is true only when the
-        interpreter, independently of the solver, finds the point stationary (see `r.certificate`).
+        interpreter, independently of the solver, finds the point stationary (see `r.certificate`); what is not
+        certified comes with a `NotCertifiedWarning` whose text is `r.message`.
 
         start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
                    or given by name (`k=3`); an array alone is that of the only unknown
@@ -231,7 +233,10 @@ class Problem:
             of_method=dict(options or {}),
             checkpoint=checkpoint,
         )
-        return solve(self._posed, merge_arrays(arrays, more), start, chosen, starts)
+        result = solve(self._posed, merge_arrays(arrays, more), start, chosen, starts)
+        if not result.success:
+            warnings.warn(f"the answer is not certified: {result.message}", NotCertifiedWarning, stacklevel=2)
+        return result
 
     def prepare(
         self,

@@ -107,11 +107,11 @@ class Certificate:
             and not self.runs_away()
         )
 
-    def reason(self) -> str:
-        """Why the point is (not) certified, in words."""
+    def reason(self, stopped: bool = False) -> str:
+        """Why the point is (not) certified, in words; of a run that was stopped, a step ahead proves nothing."""
         if not np.isfinite(self.value):
             return f"the objective is {self.value} there"
-        if self.runs_away() and self.stationarity <= self.tolerance**0.5:
+        if self.runs_away() and self.stationarity <= self.tolerance ** (1.0 if stopped else 0.5):
             return (
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound "
                 "(separable data, or a term that nothing holds back?); add a penalty or a constraint"

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..build import add, is_zero, negate, zero
 from ..differentiate import substitute
-from ..errors import ArgumentError, UnsupportedError
+from ..errors import ArgumentError, NotCertifiedWarning, UnsupportedError
 from ..expression import Expression
 from ..node import Apply, Variable, topological, variables
 from ..problem import Problem
@@ -73,7 +73,8 @@ class Statement(BaseEstimator):  # type: ignore[misc]
         problem = stated(self.statement)
         amount = sum(int(np.size(a)) for a in data.values())
         how.setdefault("backend", None if amount >= COMPILE_FROM else "numpy")
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotCertifiedWarning)  # scikit-learn's users look for its own
             result = problem.solve(data, start=start, **how)
         self.n_iter_ = max(1, int(result.nit))
         self.certificate_ = str(replace(result.certificate, guarantee=None))  # what is cheap of it

@@ -171,8 +171,8 @@ class KktCertificate:
         """A bound of the Euclidean distance to the optimum, if one is known."""
         return None if self.guarantee is None else self.guarantee.distance
 
-    def faults(self) -> list[str]:
-        """The conditions that do not hold, in words."""
+    def faults(self, stopped: bool = False) -> list[str]:
+        """The conditions that do not hold, in words; of a run that was stopped, a step ahead proves nothing."""
         bound, found = self.tolerance, []
         if not np.isfinite(self.value):
             return ["the objective is not finite at this point"]
@@ -187,7 +187,7 @@ class KktCertificate:
             found.append(f"complementarity is violated by {self.complementarity:.1e}")
         if not self.mismatch <= bound:
             found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
-        if self.drift > 1e-3:
+        if self.drift > 1e-3 and not (stopped and found):
             found.append(
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
@@ -208,9 +208,9 @@ class KktCertificate:
         """Whether every condition holds."""
         return not self.faults()
 
-    def reason(self) -> str:
-        """Why the point is (not) certified, in words."""
-        found = self.faults()
+    def reason(self, stopped: bool = False) -> str:
+        """Why the point is (not) certified, in words; `stopped` as of `faults`."""
+        found = self.faults(stopped)
         if found:
             return "; ".join(found)
         worst = max(self.stationarity, self.primal, self.dual, self.complementarity)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import DataError, SizeError
+from derive.errors import DataError, NotCertifiedWarning, SizeError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((20, 3))
@@ -215,3 +216,31 @@ def test_a_linear_objective_that_equalities_do_not_hold() -> None:
     problem = dv.minimize("sum(w)", over="w", variables={"w": (3,)}, subject_to=["w[0] + w[1] == 1"])
     found = problem.solve()
     assert not found.success and "unbounded below" in found.message
+
+
+def test_what_is_not_certified_is_a_warning_and_a_result() -> None:
+    """The warning says what the message says, and points at the caller."""
+    with pytest.warns(NotCertifiedWarning, match="unbounded") as seen:
+        result = solve("sum(w)", {"w": (2,)}, {})
+    assert not result.success
+    assert seen[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert solve("sumsq(w)", {"w": (2,)}, {}).success
+
+
+def test_a_run_out_of_time_is_not_called_unbounded() -> None:
+    """A gradient that is merely small, and a step ahead: no sign that no minimum is attained."""
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal((400, 30)), np.sign(rng.standard_normal(400))
+    problem = dv.minimize("sum(log(1 + exp(-y * (X @ w))))", over="w", variables=SHAPES)
+    result = problem.solve(X=A, y=b, method="lbfgs", max_iterations=2, backend="numpy")
+    assert not result.success
+    assert "no minimum" not in result.message, result.message
+
+
+def test_infinite_residuals_at_the_start() -> None:
+    """Named in the message; nothing else is printed or warned of."""
+    result = solve("sum(log(X @ w)**2)", {"X": ("n", "d"), "w": ("d",)}, {"X": X})
+    assert not result.success
+    assert "not finite at the start" in result.message

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import DeriveError
+from ..errors import DeriveError, NotCertifiedWarning
 
 
 class Commands(click.Group):
     """A group in which every error of ours is a message on stderr and exit status 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        warnings.simplefilter("ignore", NotCertifiedWarning)  # commands print the message themselves
         try:
             return super().invoke(ctx)
         except DeriveError as error:

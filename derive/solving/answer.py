@@ -54,7 +54,8 @@ def solve_composite(
     x, proof, slope, steps, evaluations, ended = found
     result = _result(x, proof, slope, steps, evaluations, _history(proof, slope, evaluations, began))
     if not proof.ok():
-        result.success, result.status, result.message = False, ended[0], f"{ended[1]}; {proof.reason()}"
+        result.success, result.status = False, ended[0]
+        result.message = f"{ended[1]}; {proof.reason(stopped=ended[0] == TIME)}"
     result.method = "fista" if first_order else composite.method
     if not composite.structure.is_plain:
         result.multipliers = _multipliers(composite, layout, slope, l1, x, each)

@@ -26,7 +26,7 @@ def failure(
     from ..kernels.optimizers import interior_point as ip
 
     if ended:
-        return f"{ended[0]}; {proof.reason()}"
+        return f"{ended[0]}; {proof.reason(stopped=True)}"
     if answer.status == ip.NOT_FINITE:
         return "the objective, a constraint or a derivative is not finite at the start or during the run"
     if not proof.primal <= proof.tolerance:

@@ -143,8 +143,9 @@ class LeastSquares:
         residual_jacobian = stacked(evaluate, layout, shapes, roots)
 
         def value_gradient(x: Any) -> Any:
-            r, J = residual_jacobian(x)
-            return 0.5 * float(r @ r), J.T @ r
+            with np.errstate(all="ignore"):  # infinite residuals at a start, say
+                r, J = residual_jacobian(x)
+                return 0.5 * float(r @ r), J.T @ r
 
         begun = value_gradient(x0)[0]
 

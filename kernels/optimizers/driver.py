@@ -265,7 +265,7 @@ def _result(
     elif status == SUCCESS:
         status, message = NO_STEP, f"not certified: {proof.reason()}"
     elif proof.reason() not in message:
-        message = f"{message}; {proof.reason()}"
+        message = f"{message}; {proof.reason(stopped=True)}"
     counts = run.oracle.counts
     return _record(
         x=x,

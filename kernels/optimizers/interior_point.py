@@ -319,6 +319,8 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
 
 def _least_squares(k: Matrix, right: Vector) -> Vector:
     """A solution of a symmetric system that may be singular; of large ones only where it is not."""
+    if not (np.isfinite(k).all() and np.isfinite(right).all()):
+        raise np.linalg.LinAlgError("not finite")
     if right.size <= 300:
         return np.asarray(np.linalg.lstsq(k, right, rcond=1e-14)[0])
     found = np.linalg.solve(k, right)
