@@ -32,7 +32,7 @@ class Scope:
         self.placed: set[Item] = set()  # blocks of results that loops write where they belong
         self.passed: set[str] = set()  # results that the caller allocates
         self.reused: dict[Item, Item] = {}  # blocks in the memory of another
-        self.copies: dict[Item, str] = {}  # matrices that were turned before the first block
+        self.copies: dict[tuple[Item, bool], str] = {}  # of matrices, made before the first block
         self._scratch = 0
 
     def size(self, size: Size) -> str:
@@ -52,18 +52,22 @@ class Scope:
         self.declare(name, extents, dtype)
         return name
 
-    def turned(self, item: Item) -> str:
-        """A matrix that all blocks meet and that does not grow with the data, transposed before the first of them."""
-        if item not in self.copies:
-            rows, columns = item.node.shape
-            copy = self.scratch([self.size(columns), self.size(rows)])
+    def copied(self, item: Item, turned: bool) -> str:
+        """A matrix that all blocks meet and that does not grow with the data, copied before the first of them.
+
+        Our own arrays begin on the boundary of a cache line, and may lie transposed.
+        """
+        if (item, turned) not in self.copies:
+            rows, columns = map(self.size, item.node.shape)
+            copy = self.scratch([columns, rows] if turned else [rows, columns])
+            place = "i1, i0" if turned else "i0, i1"
             self.declarations += [
-                f"for i0 in range({self.size(columns)}):",
-                f"    for i1 in range({self.size(rows)}):",
-                f"        {copy}[i0, i1] = {self.names[item]}[i1, i0]",
+                f"for i0 in range({columns if turned else rows}):",
+                f"    for i1 in range({rows if turned else columns}):",
+                f"        {copy}[i0, i1] = {self.names[item]}[{place}]",
             ]
-            self.copies[item] = copy
-        return self.copies[item]
+            self.copies[item, turned] = copy
+        return self.copies[item, turned]
 
     def declare_target(self, statement: Statement) -> str:
         """The name of the target, declared unless it is a scalar or lives in `acc`."""

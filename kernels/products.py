@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from ..node import Labels
+from ..node import Labels, Variable
 from .halved import halved_lines
 from .loops import Scope, globally, loops, read_text
 from .statements import LABEL, Read, Statement, plain_label
@@ -151,7 +151,7 @@ class _Products:
                 return halved
         name = scope.declare_target(statement)
         left = self._factor(form.left, form.rows, form.summed)
-        right = self._turned_once(form.right) or self._factor(form.right, form.summed, form.columns)
+        right = self._copied_once(form.right) or self._factor(form.right, form.summed, form.columns)
         # sums over the rows of the data are in double precision, whatever the data
         adds = statement.accumulates
         target = None
@@ -186,19 +186,22 @@ class _Products:
             text = f"shaped({text}, ({self._count(p)}, {self._count(q)}))"
         return text + (".T" if turned else "")
 
-    def _turned_once(self, read: Read) -> str | None:
-        """A matrix that all blocks meet and that lies turned, copied before the first of them.
+    def _copied_once(self, read: Read) -> str | None:
+        """A matrix that all blocks meet, copied before the first of them: one that lies turned, or that is given.
 
-        A product whose vectors run along the columns would copy it for every block.
+        A product whose vectors run along the columns would copy the one for every block, and a given one
+        seldom begins on the boundary of a cache line: its vectors would take two reads each.
         """
         form, scope, labels = self.form, self.scope, stored_labels(read)
         if scope.block is None or read.item.row is not None or form.batch or labels is None:
             return None
-        if labels != (*form.columns, *form.summed) or len(labels) != 2:
-            return None
-        if scope.program.data_size in read.item.node.shape:
+        if len(labels) != 2 or scope.program.data_size in read.item.node.shape:
             return None  # a copy as long as the data
-        return scope.turned(read.item)
+        if labels == (*form.columns, *form.summed):
+            return scope.copied(read.item, turned=True)
+        if labels == (*form.summed, *form.columns) and isinstance(read.item.node, Variable):
+            return scope.copied(read.item, turned=False)
+        return None
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
         found = self._view(self.scope.names[read.item], stored_labels(read), first, second)

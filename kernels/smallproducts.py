@@ -20,8 +20,8 @@ processors with 512-bit vectors; elsewhere, and for products that are large on a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -32,8 +32,12 @@ from .rowwise import LANES, _Vectors
 
 #: Rows and vectors of a tile of the outer form, and rows of the dot form: 24 sums in 32 registers.
 HEIGHT, WIDTH, DOTS = 8, 3, 3
+#: Rows of a tile of at most two vectors: ten or twelve rows then read the right factor once.
+TALL, SLIM = 12, 2
 #: Summed entries per sweep: a stripe of the right factor stays in the first cache.
 DEPTH = 256
+#: Rows from which on it pays to copy a stripe of the right factor to the boundary of a cache line.
+MANY = 32
 #: Products with a side of at most so many, or of at most so many multiplications, are taken.
 SHORT, LITTLE = 32, 1 << 22
 #: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache.
@@ -67,6 +71,11 @@ class Body:
             pointer = self.b.gep(pointer, [step])
         return pointer
 
+    def first(self, count: Any) -> Any:
+        """The mask of that many lanes, as bits: a comparison would be made again in every turn of a loop."""
+        bits = self.b.sub(self.b.shl(_I(1), self.least(count, _I(LANES))), _I(1))
+        return self.b.bitcast(self.b.trunc(bits, ir.IntType(LANES)), ir.VectorType(_B, LANES))
+
     def up(self, x: Any, by: int) -> Any:
         """x / by, rounded up."""
         return self.b.sdiv(self.b.add(x, _I(by - 1)), _I(by))
@@ -91,15 +100,15 @@ class Body:
         function = b.module.globals.get("llvm.prefetch.p0") or ir.Function(b.module, kind, "llvm.prefetch.p0")
         b.call(function, [b.bitcast(place, _BYTES), _W(0), _W(2), _W(1)])
 
-    def cases(self, count: Any, most: int, body: Callable[[int], None]) -> None:
-        """body(count) for each count from 1 to the most, as far as it is the one at hand."""
+    def cases(self, number: Any, bodies: Mapping[int, Callable[[], None]]) -> None:
+        """What is said for the number at hand."""
         end = self.b.append_basic_block("done")
-        switch = self.b.switch(count, end)
-        for k in range(1, most + 1):
+        switch = self.b.switch(number, end)
+        for k, body in bodies.items():
             block = self.b.append_basic_block(f"case{k}")
             switch.add_case(_I(k), block)
             self.b.position_at_end(block)
-            body(k)
+            body()
             self.b.branch(end)
         self.b.position_at_end(end)
 
@@ -136,14 +145,15 @@ def _outer(module: ir.Module) -> Any:
         "m n k a ra ca b rb c rc cc add cursor per",
     )
     b, v, g = f.b, f.v, f.given
-    count = f.up(g["m"], HEIGHT)
-    height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)  # equal tiles rather than a short last one
     vectors = f.up(g["n"], LANES)
-    buffer = b.alloca(_D, _I(HEIGHT * _STRIPE))
+    most = b.select(b.icmp_signed("<=", vectors, _I(SLIM)), _I(TALL), _I(HEIGHT))
+    count = b.sdiv(b.sub(b.add(g["m"], most), _I(1)), most)
+    height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)  # equal tiles rather than a short last one
+    buffer = b.alloca(_D, _I(TALL * _STRIPE))
     plain = b.icmp_signed("==", g["cc"], _I(1))
 
-    mask = v.first(b.sub(g["n"], b.mul(b.sub(vectors, _I(1)), _I(LANES))))
-    keep = v.first(b.select(g["add"], _I(LANES), _I(0)))
+    mask = f.first(b.sub(g["n"], b.mul(b.sub(vectors, _I(1)), _I(LANES))))
+    keep = f.first(b.select(g["add"], _I(LANES), _I(0)))
 
     def tile(i: Any, h: int, w: int) -> None:
         masks = [None] * (w - 1) + [mask]
@@ -174,7 +184,8 @@ def _outer(module: ir.Module) -> Any:
         rows = f.least(height, b.sub(g["m"], i))
         f.fetch()
         form = b.add(b.mul(rows, _I(WIDTH)), b.sub(vectors, _I(WIDTH)))
-        f.cases(form, HEIGHT * WIDTH, lambda k: tile(i, (k - 1) // WIDTH + 1, (k - 1) % WIDTH + 1))
+        shapes = [(h, w) for h in range(1, TALL + 1) for w in range(1, (WIDTH if h <= HEIGHT else SLIM) + 1)]
+        f.cases(form, {(h - 1) * WIDTH + w: partial(tile, i, h, w) for h, w in shapes})
         with b.if_then(b.not_(plain)), v.loop(_I(0), g["n"]) as j, v.loop(_I(0), rows) as r:
             place = f.at(g["c"], b.mul(j, g["cc"]), b.mul(b.add(i, r), g["rc"]))
             old = b.select(g["add"], b.load(place), _D(0.0))
@@ -190,7 +201,7 @@ def _dot(module: ir.Module) -> Any:
     )
     b, v, g = f.b, f.v, f.given
     whole = b.and_(g["k"], _I(-LANES))
-    rest = v.first(b.sub(g["k"], whole))
+    rest = f.first(b.sub(g["k"], whole))
     ragged = b.icmp_signed("<", whole, g["k"])
     count = f.up(g["m"], DOTS)
     height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)
@@ -198,7 +209,7 @@ def _dot(module: ir.Module) -> Any:
         # rows behind the last one are the last one again; their sums are not stored
         last = b.sub(g["n"], _I(1))
         right = [f.at(g["b"], b.mul(f.least(b.add(j, _I(r)), last), g["cb"])) for r in range(LANES)]
-        mask = v.first(b.sub(g["n"], j))
+        mask = f.first(b.sub(g["n"], j))
 
         def tile(i: Any, h: int) -> None:
             left = [f.at(g["a"], b.mul(b.add(i, _I(r)), g["ra"])) for r in range(h)]
@@ -222,7 +233,7 @@ def _dot(module: ir.Module) -> Any:
                 merged.add_incoming(p, before)
                 merged.add_incoming(q, inside)
                 found[found.index(p)] = merged
-            keep = v.first(b.select(g["add"], _I(LANES), _I(0)))
+            keep = f.first(b.select(g["add"], _I(LANES), _I(0)))
             for r in range(h):
                 out = f.at(g["c"], b.mul(b.add(i, _I(r)), g["rc"]))
                 total = v.sums(found[r * LANES : (r + 1) * LANES])
@@ -232,7 +243,8 @@ def _dot(module: ir.Module) -> Any:
         with v.loop(_I(0), count) as t:
             i = b.mul(t, height)
             f.fetch()
-            f.cases(f.least(height, b.sub(g["m"], i)), DOTS, lambda h: tile(i, h))
+            rows = f.least(height, b.sub(g["m"], i))
+            f.cases(rows, {h: partial(tile, i, h) for h in range(1, DOTS + 1)})
     b.ret_void()
     return f.function
 
@@ -241,9 +253,13 @@ def _pack(module: ir.Module) -> Any:
     """to[i·width + j] = given[i·rows + j·columns] for i < m, j < n."""
     f = Body(module, "pack", [_I] * 2 + [_P, _I, _I, _P, _I], "m n given rows columns to width")
     b, v, g = f.b, f.v, f.given
-    with v.loop(_I(0), g["n"]) as j, v.loop(_I(0), g["m"]) as i:
-        value = b.load(f.at(g["given"], b.mul(i, g["rows"]), b.mul(j, g["columns"])))
-        b.store(value, f.at(g["to"], b.mul(i, g["width"]), j))
+    with b.if_else(b.icmp_signed("==", g["columns"], _I(1))) as (plain, across):
+        with plain, v.loop(_I(0), g["m"]) as i:
+            row, out = f.at(g["given"], b.mul(i, g["rows"])), f.at(g["to"], b.mul(i, g["width"]))
+            v.along(g["n"], lambda j, mask: v.store(v.load(row, j, mask), out, j, mask))
+        with across, v.loop(_I(0), g["n"]) as j, v.loop(_I(0), g["m"]) as i:
+            value = b.load(f.at(g["given"], b.mul(i, g["rows"]), b.mul(j, g["columns"])))
+            b.store(value, f.at(g["to"], b.mul(i, g["width"]), j))
     b.ret_void()
     return f.function
 
@@ -256,6 +272,7 @@ def _driver(module: ir.Module) -> Any:
     b, v, g = f.b, f.v, f.given
     m, n, k, add = g["m"], g["n"], g["k"], g["add"]
     room = b.alloca(_D, _I(DEPTH * _STRIPE))
+    room.align = _LINE
     cursor = b.alloca(_BYTES)
     b.store(g["ahead"], cursor)
     mn, mk, nk = b.mul(m, n), b.mul(m, k), b.mul(n, k)
@@ -297,14 +314,20 @@ def _driver(module: ir.Module) -> Any:
     a, ra, ca = either(g["a"], g["b"]), either(g["ra"], g["cb"]), either(g["ca"], g["rb"])
     right, rb, cb = either(g["b"], g["a"]), either(g["rb"], g["ca"]), either(g["cb"], g["ra"])
     rc, cc = either(g["rc"], one), either(one, g["rc"])
+    # vectors across the ends of lines take two reads: where a stripe meets many rows it is worth a copy
+    apart = b.or_(b.ptrtoint(right, _I), b.mul(rb, _I(8)))
+    whole = b.icmp_signed("==", b.and_(apart, _I(_LINE - 1)), _I(0))
     lies = b.icmp_signed("==", cb, one)
+    lies = b.and_(lies, b.or_(whole, b.icmp_signed("<", rows, _I(MANY))))
     with v.loop(_I(0), k, DEPTH) as k0:
         depth = f.least(_I(DEPTH), b.sub(k, k0))
         more = b.or_(add, b.icmp_signed(">", k0, _I(0)))
         left = f.at(a, b.mul(k0, ca))
         # stripes of equal widths rather than a short last one, whose few sums would wait for one another
         vectors = f.up(columns, LANES)
-        stripes = f.up(vectors, WIDTH)
+        tall = b.and_(b.icmp_signed(">", rows, _I(HEIGHT)), b.icmp_signed("<=", rows, _I(TALL)))
+        most = b.select(tall, _I(SLIM), _I(WIDTH))
+        stripes = b.sdiv(b.sub(b.add(vectors, most), one), most)
         per = f.share(g["lines"], f.up(k, DEPTH), stripes, f.up(rows, HEIGHT))
         with v.loop(_I(0), stripes) as t:
             j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))

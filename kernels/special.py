@@ -86,6 +86,11 @@ class _Lane:
     def magnitude(self) -> _Lane:
         return self._call("llvm.fabs")
 
+    def signed_as(self, o: _Lane) -> _Lane:
+        """The magnitude of self, the sign of another."""
+        kind = ir.FunctionType(_F, [_F, _F])
+        return self._new(self.b.call(self.b.module.declare_intrinsic("llvm.copysign", [_F], kind), [self.v, o.v]))
+
     def rounded(self) -> _Lane:
         return self._call("llvm.rint")
 
@@ -140,11 +145,16 @@ def _reduced(x: _Lane) -> tuple[_Lane, Any]:
 def _scaled(x: _Lane) -> tuple[_Lane, Callable[[_Lane], _Lane]]:
     """(eʳ − 1, y ↦ 2ᵏ y) with x = k ln 2 + r; the ends underflow and overflow as they should."""
     q, k = _reduced(x.at_least(-750.0).at_most(710.0))
+    return q, _scaling(x.b, k)
+
+
+def _scaling(b: Any, k: Any) -> Callable[[_Lane], _Lane]:
+    """y ↦ 2ᵏ y."""
     if _scales():
-        return q, lambda y: y.scaled(k)
-    half = x.b.ashr(k, _I(1))
-    a, b = _power_of_two(x.b, half), _power_of_two(x.b, x.b.sub(k, half))
-    return q, lambda y: y * a * b
+        return lambda y: y.scaled(k)
+    half = b.ashr(k, _I(1))
+    first, second = _power_of_two(b, half), _power_of_two(b, b.sub(k, half))
+    return lambda y: y * first * second
 
 
 @lru_cache(maxsize=1)
@@ -215,21 +225,26 @@ def _log(x: _Lane) -> _Lane:
 # the compiler finds e^−|x| and 1 / (1 + e^−|x|) in each of them to be the same and computes them once.
 
 
-def _decay(x: _Lane) -> tuple[_Lane, _Lane]:
-    """e = e^−|x| and 1 / (1 + e)."""
-    e = _exp(0.0 - x.magnitude())
-    return e, 1.0 / (e + 1.0)
+def _decay(x: _Lane) -> tuple[_Lane, _Lane, _Lane]:
+    """e = e^−|x|, 1 / (1 + e), and e − 1 without cancellation.
+
+    Where nothing overflows, 2ᵏ(eʳ − 1) + 2ᵏ is e, rounded once.
+    """
+    q, k = _reduced((0.0 - x.magnitude()).at_least(-750.0))
+    power = _scaling(x.b, k)(x._new(1.0))
+    e = power.fma(q, power)
+    return e, 1.0 / (e + 1.0), power.fma(q, power - 1.0)
 
 
 def _sigmoid(x: _Lane) -> _Lane:
     """1 / (1 + e⁻ˣ), through e^−|x| so that nothing overflows."""
-    e, r = _decay(x)
+    e, r, _ = _decay(x)
     return (e * r).where(x.less(0.0), r)
 
 
 def _cosigmoid(x: _Lane) -> _Lane:
     """1 / (1 + eˣ), the sigmoid of −x."""
-    e, r = _decay(x)
+    e, r, _ = _decay(x)
     return r.where(x.less(0.0), e * r)
 
 
@@ -240,9 +255,8 @@ def _softplus(x: _Lane) -> _Lane:
 
 def _tanh(x: _Lane) -> _Lane:
     """(1 − e) / (1 + e) with e = e^−|2x|, and the sign of x."""
-    twice = x * 2.0
-    value = (0.0 - _expm1(0.0 - twice.magnitude())) * _decay(twice)[1]
-    return (0.0 - value).where(x.less(0.0), value)
+    _, r, less = _decay(x * 2.0)
+    return (less * r).signed_as(x)
 
 
 def _as_intrinsic(body: Any) -> Any:

@@ -40,7 +40,7 @@ def _function(module: ir.Module, weights: str) -> None:
     names = ["a", "b", *weights, "c", "out"]
     parameters = " ".join(["m n k l", *(f"{name} r{name}" for name in names)])
     f = Body(module, NAMES[len(weights) - 1], [_I] * 4 + [_P, _I] * len(names), parameters)
-    f.cases(f.given["l"], MOST, lambda l: _tiles(f, weights, l))
+    f.cases(f.given["l"], {l: partial(_tiles, f, weights, l) for l in range(1, MOST + 1)})
     f.b.ret_void()
 
 
@@ -49,7 +49,7 @@ def _tiles(f: Body, weights: str, l: int) -> None:
     g, b, v = f.given, f.b, f.v
     height = min(SUMS // l, 8)
     whole = b.and_(g["n"], _I(-LANES))
-    rest = v.first(b.sub(g["n"], whole))
+    rest = f.first(b.sub(g["n"], whole))
     last = b.sub(g["m"], _I(1))
     zero = ir.Constant(_V, None)
 
