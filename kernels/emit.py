@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from ..node import Variable
 from ..sizes import Size, product
 from .access import called, cholesky_factors, gathered, loops_of, put_together, running, scattered
 from .axes import along_axes
@@ -27,7 +28,7 @@ from .loops import Scope, fused, reshaped
 from .matrices import matrix_functions
 from .parts import block_arrays, faces
 from .products import product_lines
-from .program import Nest, Pass, Program, Step
+from .program import LINE, Nest, Pass, Program, Step
 from .reuse import reusable
 from .sampled import chains
 from .statements import Item
@@ -203,7 +204,7 @@ class _Module:
             state=[*(before.results if before else []), *self._into().values()],
             sums=self._unpacked(sweeps[0].sums, whole=True),
             results=[self._result(item) for item in self.program.outputs],
-            room=f"{self._offsets(sweeps[0].sums)[-1][2]}, {self._block}",
+            room=f"{self._room(sweeps[0].sums)}, {self._block}",
         )
 
     def _summary(self) -> str:
@@ -239,19 +240,27 @@ class _Module:
         return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 
     def _offsets(self, sums: Sequence[Item]) -> list[tuple[Item, str, str]]:
-        """(item, text of its first place in `acc`, text of its length)."""
+        """(item, text of its first place in `acc`, text of its end), arrays before numbers.
+
+        So the first array begins on the boundary of a cache line, and with it all whose lengths fill lines.
+        """
         known = self._places.get(tuple(sums))
         if known is not None:
             return known
         found = []
         start: Size = product(())
         start = start - 1
-        for item in sums:
+        for item in sorted(sums, key=lambda item: item.node.order == 0):
             count = product(item.node.shape)
             found.append((item, self._size(start), self._size(start + count)))
             start = start + count
         self._places[tuple(sums)] = found
         return found
+
+    def _room(self, sums: Sequence[Item]) -> str:
+        """The text of how many numbers `acc` has: whole lines, so that those of further chunks begin on one too."""
+        places = self._offsets(sums)
+        return f"({places[-1][2]} + {LINE - 1}) // {LINE} * {LINE}" if places else "0"
 
     def _unpacked(self, sums: Sequence[Item], whole: bool) -> list[str]:
         """Lines that name the sums inside `acc`; scalars only where they are read, not added to."""
@@ -352,7 +361,8 @@ class _Module:
 
     def _streamed(self, sweep: Pass) -> list[str]:
         """The blocks of data whose successors products may fetch."""
-        reads = [s.reads[0].item for nest in sweep.nests for s in nest.statements if s.kind == "rows"]
+        blocks = [s for nest in sweep.nests for s in nest.statements if isinstance(s.target.node, Variable)]
+        reads = [s.reads[0].item for s in blocks if s.target.row == 0]
         return [f"{self.names[item]}[b:b + m]" for item in reads if item.node.order == 2]
 
     def _lagged(self, sweep: Pass, scope: Scope) -> tuple[list[str], list[str]]:
@@ -414,8 +424,6 @@ class _Module:
         """The driver's lines for one pass: chunks in order, combined as a binary tree."""
         assert self.program.data_size is not None
         n = self._size(self.program.data_size)
-        offsets = self._offsets(sweep.sums)
-        room = offsets[-1][2] if offsets else "0"
         add = self.driver.append
         for item in sweep.written:
             number = self.names[item][1:]
@@ -423,7 +431,7 @@ class _Module:
         add(f"rows = max(1024, -(-{n} // 64))")
         add(f"chunks = -(-{n} // rows)")
         # Explicit loops: array expressions would cost a second of compile time for their error messages.
-        add(f"width = {room}")
+        add(f"width = {self._room(sweep.sums)}")
         add("tree = empty((1 if chunks == 1 else 8, width), np.float64)")
         add("depth = 0")
         add("for chunk in range(chunks):")

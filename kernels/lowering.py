@@ -44,8 +44,7 @@ class Rows:
 
     def block(self, node: Node, axis: int) -> Item:
         """The item for a block of rows along that axis."""
-        by_class = axis == 0 and node.shape in self.classes and not isinstance(node, Variable)
-        return Item(node, axis, self.turned or by_class)
+        return Item(node, axis, self.turned or (axis == 0 and node.shape in self.classes))
 
     def is_row(self, node: Node, axis: int) -> bool:
         return self.data_size is not None and same_size(node.shape[axis], self.data_size)

@@ -22,6 +22,8 @@ from .schedule import Schedule, Stage, find_data_axis, stages, wants_rows_last
 from .solves import with_solves
 from .statements import Item, Statement
 
+#: Numbers in a cache line: sums begin on one.
+LINE = 8
 ROW = sympy.Symbol("rows of the block", integer=True, positive=True)
 
 
@@ -184,6 +186,8 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
             labels = loop_order(s)
             if labels is None or space_of(s, labels) != space or not can_run(s, targets):
                 continue
+            if s is not leader and (s.turns or leader.turns):
+                continue  # vectors turn rows eight by eight, but not as part of another loop
             if all(r.item not in targets or _aligned(r.stored, labels) for r in s.reads):
                 group.append(s)
                 orders.append(labels)

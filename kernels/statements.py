@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import final
 
-from ..node import Labels, Node
+from ..node import Labels, Node, Variable
 from ..sizes import Size
 
 Entries = tuple[str, ...]
@@ -110,6 +110,12 @@ class Statement:
     def stored(self) -> Labels:
         """The labels of the target in storage order."""
         return tuple(self.output[k] for k in self.target.storage)
+
+    @property
+    def turns(self) -> bool:
+        """Whether it brings rows of a matrix of data into columns."""
+        item = self.target
+        return isinstance(item.node, Variable) and item.node.order == 2 and item.turned and item.row == 0
 
 
 def label(index: int) -> str:

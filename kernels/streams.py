@@ -20,6 +20,7 @@ import numpy as np
 from ..domains import Array
 from ..evaluate import check_entries
 from ..node import Variable
+from .program import LINE
 from .threads import added_up, combined, mapped, together
 
 #: Rows per chunk at least, and chunks at most; the generated driver says the same.
@@ -105,6 +106,13 @@ def chunk_sums(
     return acc
 
 
+def _on_lines(rows: int, columns: int) -> Array:
+    """A matrix of doubles that begins on the boundary of a cache line."""
+    room = np.empty(rows * columns + LINE - 1)
+    start = -(room.ctypes.data // room.itemsize) % LINE
+    return room[start : start + rows * columns].reshape(rows, columns)
+
+
 def streamed(
     module: ModuleType,
     rows: int,
@@ -128,10 +136,9 @@ def streamed(
         found = combined(mapped(sums, starts, threads), len(starts))
     else:  # threads take turns inside compiled code, and meet the interpreter once each
         people = min(threads, len(starts))
-        parts = np.empty((len(starts), module.room(*sizes, *inputs)[0]))
-        turns = np.zeros(
-            people + 2, np.int64
-        )  # in every stretch of chunks; who comes; how many chunks are done
+        parts = _on_lines(len(starts), module.room(*sizes, *inputs)[0])
+        # counted in every stretch of chunks; who comes; how many chunks are done
+        turns = np.zeros(people + 2, np.int64)
 
         def share(patience: int) -> bool:
             module.spread(turns, parts, starts.step, rows, patience, state, *sizes, *inputs)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
-from ..node import Labels, Variable
+from ..node import Labels
 from .loops import Scope, loops
 from .program import Pass, Program
 from .statements import Item, Read, Statement, plain_label
@@ -44,13 +44,10 @@ def turned_lines(statement: Statement, scope: Scope) -> list[str] | None:
 
 def turned_rows(statement: Statement, scope: Scope) -> list[str] | None:
     """Rows of a matrix of data, turned; None for anything else."""
-    item, read = statement.target, statement.reads[0] if statement.reads else None
-    if read is None or read.item.node is not item.node or not isinstance(item.node, Variable):
+    if not statement.turns or scope.dtype != "float64":
         return None
-    if item.row != 0 or not item.turned or item.node.order != 2 or scope.dtype != "float64":
-        return None
-    name = scope.declare_target(statement)
-    return [f"# {name}: {statement.note}", f"turn_rows({scope.names[read.item]}[b:b + m], {name})"]
+    name, given = scope.declare_target(statement), scope.names[statement.reads[0].item]
+    return [f"# {name}: {statement.note}", f"turn_rows({given}[b:b + m], {name})"]
 
 
 def _call(statement: Statement, scope: Scope, function: str, batch: Labels, texts: list[str]) -> list[str]:
