@@ -155,6 +155,9 @@ def fused(nest: Nest, scope: Scope) -> list[str]:
             texts.append(loaded[key])
         value = globally(statement.template, variables, statement.row).format(*texts)
         name = scope.names[statement.target]
+        if statement.kind == "sum" and statement.output:
+            lines[depth].append(f"{name}[{', '.join(variables[i] for i in statement.stored)}] += {value}")
+            continue
         if statement.kind == "sum":
             if scope.block is None:
                 head.append(f"{name} = 0.0")

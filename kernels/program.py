@@ -21,6 +21,7 @@ from .scalars import Sizes
 from .schedule import Schedule, Stage, find_data_axis, stages, wants_rows_last
 from .solves import with_solves
 from .statements import Item, Statement
+from .ties import ties
 
 #: Numbers in a cache line: sums begin on one.
 LINE = 8
@@ -197,7 +198,32 @@ def nests(statements: Sequence[Statement], ready: set[Item]) -> list[Nest]:
         chosen = set(map(id, group))
         pending = [s for s in pending if id(s) not in chosen]
         found.append(Nest(space, group, orders))
-    return found
+    return _with_totals(found)
+
+
+def _with_totals(found: Sequence[Nest]) -> list[Nest]:
+    """Sums over the rows of what a nest computes join it: the values need not be read again."""
+    makers = {s.target: nest for nest in found for s in nest.statements if s.kind == "map"}
+    kept = []
+    for nest in found:
+        first = nest.statements[0]
+        maker = makers.get(first.reads[0].item) if first.reads and len(nest.statements) == 1 else None
+        if maker is None or not _totals(first, maker):
+            kept.append(nest)
+            continue
+        maker.statements.append(first)
+        maker.orders.append((first.row or 0, *first.output))
+    return kept
+
+
+def _totals(statement: Statement, nest: Nest) -> bool:
+    """Whether the statement adds up, over the rows, one value of every turn of the nest."""
+    if statement.kind != "sum" or not statement.accumulates or statement.template != "{0}":
+        return False
+    if statement.row is None or len(statement.output) != 1 or ties(statement.reads[0].item.node):
+        return False
+    labels = (statement.row, *statement.output)
+    return _aligned(statement.reads[0].stored, labels) and space_of(statement, labels) == nest.space
 
 
 def _same_matrices(a: Statement, b: Statement) -> bool:
