@@ -48,7 +48,8 @@ def faces(
     given = ", ".join(["turns, parts, rows, total, patience", *own])
     chunk = partial.call(lo="chunk * rows", hi="min(total, (chunk + 1) * rows)", acc="parts[chunk]")
     share = [
-        "count, people = parts.shape[0], turns.shape[0] - 2",
+        "count = parts.shape[0]",
+        "people = turns.shape[0] - count - 2",
         "me = take(turns, people)",
         "for k in range(people):  # a stretch of its own, then what is left of the others'",
         "    who = (me + k) % people",
@@ -57,9 +58,18 @@ def faces(
         "    while chunk < last:",
         "        clear(parts[chunk])",
         f"        {chunk}",
-        "        take(turns, people + 1)",
+        "        left, step = chunk, 1",
+        "        while step < count:  # up the tree, as far as the other half is there",
+        "            left = left // (2 * step) * (2 * step)",
+        "            if left + step < count:",
+        "                if take(turns, people + 2 + left + step) == 0:",
+        "                    break",
+        "                accumulate(parts[left], parts[left + step])",
+        "            step *= 2",
+        "        if step >= count:",
+        "            take(turns, people + 1)",
         "        chunk = first + take(turns, who)",
-        "while taken(turns, people + 1) < count and patience > 0:",
+        "while taken(turns, people + 1) == 0 and patience > 0:",
         "    patience -= 1",
     ]
     return [
@@ -78,7 +88,7 @@ def faces(
         "@compiled\n"
         + _text(
             f"share({given})",
-            "Chunks of rows that nobody has taken yet, neighbours as long as may be; then a while for the others.",
+            "Chunks of rows that nobody has taken yet, added up in a fixed tree; then a while for the others.",
             share,
         ),
         _text(

@@ -52,7 +52,10 @@ class Chains:
             return None
         scope.uses_dot = True
         work, name = scope.declare_target(chain.first), scope.declare_target(statement)
-        b, c = (scope.copied(item, turned=True) if across else scope.names[item] for item, across in (chain.b, chain.c))
+        b, c = (
+            scope.copied(item, turned=True) if across else scope.names[item]
+            for item, across in (chain.b, chain.c)
+        )
         blocks = [f"{scope.names[item]}[:m]" for item in (chain.a, *chain.weights)]
         arguments = [blocks[0], b, *blocks[1:], c, f"{work}[:m]", f"{name}[:m]"]
         title = f"# {name}: matrix product, weighted, times a matrix"

@@ -89,7 +89,9 @@ class _Lane:
     def signed_as(self, o: _Lane) -> _Lane:
         """The magnitude of self, the sign of another."""
         kind = ir.FunctionType(_F, [_F, _F])
-        return self._new(self.b.call(self.b.module.declare_intrinsic("llvm.copysign", [_F], kind), [self.v, o.v]))
+        return self._new(
+            self.b.call(self.b.module.declare_intrinsic("llvm.copysign", [_F], kind), [self.v, o.v])
+        )
 
     def rounded(self) -> _Lane:
         return self._call("llvm.rint")

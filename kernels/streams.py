@@ -21,7 +21,7 @@ from ..domains import Array
 from ..evaluate import check_entries
 from ..node import Variable
 from .program import LINE
-from .threads import added_up, combined, mapped, together
+from .threads import combined, mapped, together
 
 #: Rows per chunk at least, and chunks at most; the generated driver says the same.
 CHUNK_ROWS, CHUNKS = 1024, 64
@@ -137,14 +137,14 @@ def streamed(
     else:  # threads take turns inside compiled code, and meet the interpreter once each
         people = min(threads, len(starts))
         parts = _on_lines(len(starts), module.room(*sizes, *inputs)[0])
-        # counted in every stretch of chunks; who comes; how many chunks are done
-        turns = np.zeros(people + 2, np.int64)
+        # counted in every stretch of chunks; who comes; whether all is added up; the halves of every sum
+        turns = np.zeros(people + 2 + len(starts), np.int64)
 
         def share(patience: int) -> bool:
             module.spread(turns, parts, starts.step, rows, patience, state, *sizes, *inputs)
-            return bool(turns[-1] == len(starts))
+            return bool(turns[people + 1])
 
         together(share, people)
-        found = added_up(parts)
+        found = parts[0].copy()  # the others need not live as long as the results
     results: Sequence[Any] = module.finish(found, state, *sizes, *inputs)
     return results

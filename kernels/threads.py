@@ -121,18 +121,6 @@ def combined(parts: Iterable[Array], count: int | None = None) -> Array:
     return tree[0]
 
 
-def added_up(parts: Array) -> Array:
-    """The same of the rows of a matrix, which are lost; the last of an odd number waits for the next level."""
-    step = 1
-    while step < len(parts):
-        others = parts[step :: 2 * step]
-        mine = parts[:: 2 * step][: len(others)]
-        mine += others
-        step *= 2
-    found: Array = parts[0].copy()
-    return found
-
-
 _lock = threading.Lock()
 _inside = 0
 _before: list[tuple[Any, int]] = []

@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import bounds, compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets
+from . import bounds, compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets, threads
 from .table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ PARTS = {
     "bounds": bounds.table,
     "models": kernels.table,
     "hessians": kernels.hessians,
-    "threads": kernels.threads,
+    "threads": threads.table,
     "all-threads": everybody.table,
     "growth": kernels.growth,
     "lengths": lengths.table,

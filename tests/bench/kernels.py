@@ -1,11 +1,10 @@
-"""The models at the sizes of their data sets, threads, and growth with the number of rows.
+"""The models at the sizes of their data sets, and growth with the number of rows.
 
 The NumPy forms are written as one would by hand, with the obvious intermediates shared.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -234,46 +233,6 @@ def hessians(quick: bool) -> Table:
         ["model", "size", "kernel", "NumPy", "dsyrk alone"],
         [row],
         "`dsyrk alone`: the symmetric product XᵀX by BLAS, without weights: about the least that can be done.",
-    )
-
-
-def threads(quick: bool) -> Table:
-    """Two threads against one; the results have the same bits."""
-    from . import compute, rows
-
-    chosen = (
-        "logistic 200000 × 100",
-        "logistic 20000 × 1000",
-        "softmax regression",
-        "network",
-        "mixture, variances",
-        "PCA",
-    )
-    rows_ = []
-    for case in [*rows.cases(), *compute.CASES]:
-        if not (f"{case.name} {case.size}" in chosen or (case.name in chosen and case.kind == "gradient")):
-            continue
-        arrays = case.arrays()
-        point = {k: a for k, a in arrays.items() if k in case.unknowns}
-        one = compute.kernel(case).bind({k: a for k, a in arrays.items() if k not in point})
-        two = one.kernel.bind(one.arrays, threads=2)
-        for a, b in zip(one(point).values(), two(point).values(), strict=True):
-            if not np.array_equal(a, b):
-                raise AssertionError(f"{case.name}: two threads and one differ")
-        calls = {"one": lambda f=one, p=point: f(p), "two": lambda f=two, p=point: f(p)}
-        found = interleaved(calls, 0.5 if quick else 2.0, time.perf_counter, share=0.1)
-        RESULTS[f"threads, {case.name} {case.size}"] = found
-        rows_.append(
-            [f"{case.name}, {case.size}", duration(found["one"]), f"{found['one'] / found['two']:.2f}"]
-        )
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return Table(
-        "Two threads against one (wall time)",
-        ["case", "one thread", "one / two"],
-        rows_,
-        "The same results, bit for bit. A tenth of the calls was quicker than the times given: the others had to share "
-        f"the cores. {load:.1f} processes were running on {os.cpu_count()} cores; with more processes than cores a "
-        "second thread gains little.",
     )
 
 

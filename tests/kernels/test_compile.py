@@ -10,7 +10,6 @@ import pytest
 from derive.build import matmul, total
 from derive.errors import ArgumentError, DataError, SizeError, UnsupportedError
 from derive.kernels.compile import Kernel, combined, compile_nodes
-from derive.kernels.threads import added_up
 from derive.node import variable
 from derive.operators import apply
 from tests.kernels.statements import OBJECTIVES, X, assert_close, d, derivatives, draw, w
@@ -223,11 +222,24 @@ def test_tree_takes_every_part_once(count: int) -> None:
     assert np.array_equal(combined(parts), [count * (count - 1) / 2, count])
 
 
-def test_tree_of_a_matrix_has_the_same_bits() -> None:
-    """Level by level or part by part: the same additions."""
+def test_tree_of_threads_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever stretch of chunks is computed first, the additions are those of the tree."""
     rng = np.random.default_rng(0)
+    module: Any = ridge("python").bind(X=np.ones((3, 2)), y=np.ones(3), lam=1.0).kernel.module
     for count in range(1, 65):
-        parts = rng.standard_normal((count, 5)) * 10.0 ** rng.integers(-8, 8, (count, 5))
-        wanted = combined(list(parts))
-        assert np.array_equal(wanted, added_up(parts))
-        assert added_up(parts).base is None
+        given = rng.standard_normal((count, 5)) * 10.0 ** rng.integers(-8, 8, (count, 5))
+        wanted = combined(list(given))
+
+        def partial(lo: int, hi: int, acc: Any, *rest: Any, given: Any = given) -> None:
+            assert not acc.any()
+            acc[:] = given[lo]
+
+        monkeypatch.setattr(module, "partial", partial)
+        for first in range(3):
+            parts = np.full((count, 5), np.nan)
+            turns = np.zeros(3 + 2 + count, np.int64)
+            turns[3] = first  # who comes
+            arguments = module.share.__code__.co_argcount - 5
+            module.share(turns, parts, 1, count, 0, *[None] * arguments)
+            assert np.array_equal(parts[0], wanted)
+            assert turns[4] == 1
