@@ -239,6 +239,13 @@ def _coefficient_text(value: Coefficient) -> str:
     return str(value)
 
 
+def _setting_text(value: Any) -> str:
+    """An option of an operator; those of slices hold sizes, in tuples of tuples."""
+    if isinstance(value, tuple):
+        return "(" + ",".join(map(_setting_text, value)) + ")"
+    return _coefficient_text(value) if isinstance(value, sympy.Basic) else repr(value)
+
+
 def raw_sum(
     shape: Shape, terms: Iterable[tuple[Coefficient, Node]], facts: frozenset[str] = frozenset()
 ) -> Sum:
@@ -269,7 +276,7 @@ def raw_apply(
     op: str, shape: Shape, operands: tuple[Node, ...], params: Params, facts: frozenset[str]
 ) -> Apply:
     """An operator application exactly as given; use `operators.apply` for the normal form."""
-    text = op + "|" + ";".join(f"{k}={v}" for k, v in params)
+    text = op + "|" + ";".join(f"{k}={_setting_text(v)}" for k, v in params)
     node: Apply = _intern(Apply, shape, operands, facts, text, op=op, params=params)
     watching = _made.get()
     if watching is not None:

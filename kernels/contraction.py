@@ -53,6 +53,7 @@ class Lengths:
         self.values = {s: _BUCKET ** max(1, round(math.log(n, _BUCKET))) for s, n in (known or {}).items()}
         if data_size is not None:
             self.values[data_size] = DATA_LENGTH
+        self.symbols = dict(self.values)  # `values` learns those of products as they are asked for
 
     def exactly(self, size: Size) -> float:
         """The length that is known, or 1."""
@@ -65,9 +66,11 @@ class Lengths:
         """The length of one axis."""
         if size.is_Integer:
             return float(int(size))
-        if size in self.values:
-            return self.values[size]
-        return max(1.0, float(size.subs({s: self.values.get(s, OTHER_LENGTH) for s in size.free_symbols})))
+        known = self.values.get(size)
+        if known is None:
+            lengths = {s: self.symbols.get(s, OTHER_LENGTH) for s in size.free_symbols}
+            known = self.values[size] = max(1.0, float(size.subs(lengths)))
+        return known
 
 
 def plan(roots: Sequence[Node], lengths: Lengths) -> list[Node]:

@@ -16,7 +16,8 @@ Nothing here decides what is computed where; that is in `schedule` and `program`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..node import Variable
 from ..sizes import Size, product
@@ -98,6 +99,16 @@ def nest_lines(nest: Nest, scope: Scope) -> list[str]:
     return reshaped(first, scope)
 
 
+def _added_up(counts: Mapping[str, int]) -> str:
+    """The text of a sum of texts; SymPy would sort it first, which takes a while for many."""
+    number = sum(int(text) * times for text, times in counts.items() if text.isdigit())
+    parts = []
+    for text, times in counts.items():
+        if not text.isdigit():
+            parts.append(text if times == 1 else f"{times}*({text})" if " " in text else f"{times}*{text}")
+    return " + ".join([*parts, str(number)] if number or not parts else parts)
+
+
 class _Module:
     def __init__(self, program: Program, dtype: str) -> None:
         self.program, self.dtype = program, dtype
@@ -135,7 +146,8 @@ class _Module:
             constants.append(f"BLOCKS = {blocks!r}  # the inputs that may be given block by block")
         parts.append("\n".join(constants))
         body = "\n\n\n".join(parts)
-        used = [name for name in _LIBRARY if re.search(rf"\b{name}\b", body)]
+        words = set(re.findall(r"\w+", body))
+        used = [name for name in _LIBRARY if name in words]
         header = _HEADER.format(summary=self._summary(), library=library, imports=",\n    ".join(used))
         return header + "\n\n" + body + "\n"
 
@@ -248,12 +260,13 @@ class _Module:
         if known is not None:
             return known
         found = []
-        start: Size = product(())
-        start = start - 1
+        counts: Counter[str] = Counter()
+        start = "0"
         for item in sorted(sums, key=lambda item: item.node.order == 0):
-            count = product(item.node.shape)
-            found.append((item, self._size(start), self._size(start + count)))
-            start = start + count
+            counts[self._size(product(item.node.shape))] += 1
+            stop = _added_up(counts)
+            found.append((item, start, stop))
+            start = stop
         self._places[tuple(sums)] = found
         return found
 

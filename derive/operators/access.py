@@ -7,6 +7,7 @@ A slice `index` has one entry per axis: `("at", k)` drops the axis, `("range", s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -268,6 +269,7 @@ def apart(places: Sequence[Index]) -> bool:
     return all(any(_disjoint(p, q) for p, q in zip(a, b, strict=True)) for a, b in pairs)
 
 
+@lru_cache(maxsize=4096)  # the blocks of a matrix meet along an axis in the same few pairs
 def _disjoint(p: tuple[Any, ...], q: tuple[Any, ...]) -> bool:
     (p0, p1), (q0, q1) = _ends(p), _ends(q)
     return bool(sympy.expand(q0 - p1).is_nonnegative) or bool(sympy.expand(p0 - q1).is_nonnegative)
