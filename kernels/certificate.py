@@ -151,6 +151,7 @@ def certify(
     *,
     hessian: Matrix | None = None,
     gradient_at: Callable[[Vector], Vector] | None = None,
+    compiled: Callable[[Vector], Vector] | None = None,
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
@@ -163,7 +164,8 @@ def certify(
 
     `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
     start where that is less (a far start must not make the proof easier).
-    `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given, curvature.
+    `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given,
+    curvature; there `compiled`, the same gradient, takes over once it has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
@@ -186,7 +188,7 @@ def certify(
     if hessian is not None:
         curvature, condition, flat = _spectrum(hessian, lengths, size)
     elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
-        curvature = curvature_by_differences(gradient_at, x)
+        curvature = curvature_by_differences(gradient_at, x, compiled)
     falls = (
         not proved
         and flat is not None
@@ -231,13 +233,20 @@ def _falls(gradient_at: Callable[[Vector], Vector], x: Vector, direction: Vector
 LANCZOS = 20
 
 
-def curvature_by_differences(gradient_at: Callable[[Vector], Vector], x: Vector) -> float | None:
+def curvature_by_differences(
+    gradient_at: Callable[[Vector], Vector], x: Vector, compiled: Callable[[Vector], Vector] | None = None
+) -> float | None:
     """The smallest eigenvalue of the Hessian over the largest, in units of max(1, |x_i|); None if not finite.
 
     Lanczos' method from a random vector, products by central differences of the gradient. What is negative by less
-    than the differences can tell is 0.
+    than the differences can tell is 0. The first product is that of `gradient_at`; where `compiled` gives the
+    same, the others are left to it.
     """
     lengths = np.maximum(1.0, np.abs(x))
+
+    def product(gradient: Callable[[Vector], Vector], v: Vector, h: float) -> Vector:
+        return (gradient(x + h * lengths * v) - gradient(x - h * lengths * v)) * lengths / (2.0 * h)
+
     v = np.random.default_rng(0).standard_normal(x.size)
     basis = [v / np.sqrt(v @ v)]
     diagonal: list[float] = []
@@ -245,9 +254,13 @@ def curvature_by_differences(gradient_at: Callable[[Vector], Vector], x: Vector)
     for _ in range(min(x.size, LANCZOS)):
         v = basis[-1]
         h = 1e-4 / float(np.abs(v).max())
-        w = (gradient_at(x + h * lengths * v) - gradient_at(x - h * lengths * v)) * lengths / (2.0 * h)
+        w = product(gradient_at, v, h)
         if not np.isfinite(w).all():
             return None
+        if compiled is not None:
+            if float(np.abs(product(compiled, v, h) - w).max()) <= 1e-6 * float(np.abs(w).max()):
+                gradient_at = compiled
+            compiled = None
         diagonal.append(float(w @ v))
         for u in [*basis, *basis]:  # orthogonal to all, twice: rounding would bring them back
             w = w - (w @ u) * u
@@ -313,6 +326,7 @@ def certify_statement(
     data: Mapping[str, Any],
     solution: Mapping[str, Any],
     *,
+    compiled: Callable[[Vector], Vector] | None = None,
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
     proved: bool = False,
@@ -322,7 +336,8 @@ def certify_statement(
     """The certificate recomputed from the statement by the interpreter.
 
     `nodes` holds the objective under `VALUE`, a gradient under `gradient_key(a)` for every unknown a of
-    `solution` and, where wanted, the Hessian's blocks under `hessian_key(a, b)`.
+    `solution` and, where wanted, the Hessian's blocks under `hessian_key(a, b)`. `compiled` is a
+    gradient in the flat vector; it counts for curvature alone, and only where the interpreter agrees with it.
     """
     layout = Layout.of({name: np.shape(value) for name, value in solution.items()})
     x = layout.pack(solution)
@@ -358,6 +373,7 @@ def certify_statement(
         x,
         hessian=hessian,
         gradient_at=gradient_at,
+        compiled=compiled,
         magnitude=magnitude,
         tolerance=tolerance,
         layout=layout,

@@ -305,7 +305,10 @@ def oracle_of(
 
 def joined(parts: Sequence[Array], layout: Layout) -> Vector:
     """One flat vector from an array per unknown; constants may have lost their axes."""
-    shaped = [np.broadcast_to(p, s).reshape(-1) for p, s in zip(parts, layout.shapes, strict=True)]
+    shaped = [
+        (p if np.shape(p) == s else np.broadcast_to(p, s)).reshape(-1)
+        for p, s in zip(parts, layout.shapes, strict=True)
+    ]
     return np.concatenate(shaped)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from . import costs
 from .composite import LARGEST, Composite
 from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, Loops
 from .options import Options
@@ -38,11 +39,12 @@ def solve_composite(
         if (l1 < 0).any() or (low > high).any():
             return None
         judge = composite.judge(instance, arrays, not first_order)
-        large = options.backend is None and instance.amount >= COMPILE_FROM
+        dear = 0.0 if first_order or composite.quadratic else costs.hessian(layout.shapes, instance.amount)
+        large = options.backend is None and (instance.amount >= COMPILE_FROM or dear >= costs.COMPILED)
         made = loops.first_order if first_order else loops.second_order
         loop = made(instance, arrays, judge, options.backend == "numba" or large)
         known = None
-        if instance.amount >= COMPILE_FROM and instance.facts.is_convex:
+        if (instance.amount >= COMPILE_FROM or dear >= costs.SPARED) and instance.facts.is_convex:
             strong = instance.facts.sphere(instance)
             known = _Known(composite.quadratic or strong > 0.0, strong)
         judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]

@@ -83,12 +83,24 @@ class Free:
             hvp=bound(self.hvp),
             batches=batches,
         )
+        witness = oracle_of(layout, value_gradient)  # the same kernel, counted apart
         statement = {**self.nodes, **self.blocks}
         arrays = instance.arrays
 
+        proved = not any(v.facts for v in instance.posed.unknowns) and instance.facts.is_convex
+        strong = instance.facts.sphere(instance) if proved else 0.0
+
         def judge(x: Any, magnitude: float) -> Any:
             return certify_statement(
-                statement, arrays, layout.unpack(x), magnitude=magnitude, tolerance=options.tolerance
+                statement,
+                arrays,
+                layout.unpack(x),
+                compiled=lambda point: witness.value_gradient(point)[1],
+                magnitude=magnitude,
+                tolerance=options.tolerance,
+                proved=proved,
+                attained=strong > 0.0,
+                strong=strong,
             )
 
         x0 = layout.pack(self.free.backward(point))

@@ -14,9 +14,7 @@ from .closed import suits
 from .composite import LARGEST
 from .instance import Instance
 from .posed import Posed
-from .ways import (
-    why_closed_form,
-)
+from .ways import steps_before_newton, why_closed_form, why_quasi_newton
 
 
 def plan(posed: Posed, given: Mapping[str, Any]) -> Any:
@@ -65,6 +63,12 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
             if v.name in given:
                 binding.learn(v.name, v.shape, np.shape(given[v.name]))
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
+    amount = _count([binding.shape(v.shape) for v in posed.given])
+    if steps_before_newton(posed, shapes, amount):
+        facts = posed.facts if instance is None else instance.facts
+        if facts.is_convex:
+            return why_quasi_newton(shapes, amount)
+        return choose(_count(shapes), max(v.order for v in posed.unknowns))
     composite = posed.composite
     if composite is not None:
         few = _count(shapes) <= LARGEST

@@ -3,6 +3,7 @@
     a closed form that is the fastest       formulas and decompositions             `closed`
     bounds, weights on |x|, few unknowns    coordinate descent, proximal Newton     `composite`
     weights on norms of groups              proximal gradient, Newton on the rest   `groups`
+    smooth, a Hessian costs much            quasi-Newton for as long, then Newton   `free`, `costs`
     constraints, kinks                      interior point on the smooth form       `constrained`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
     anything else                           a smooth method over free unknowns      `free`
@@ -39,14 +40,16 @@ from .ways import (
     by_em,
     by_free_unknowns,
     by_groups,
+    by_quasi_newton,
     by_separable,
     by_squares,
     for_constraints,
+    steps_before_newton,
     suits_closed_form,
     suits_separable,
 )
 
-NO_VALUE = 7  # the driver's status
+ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
 SMALL = 1 << 18  # entries of data, and of a Hessian
 
 
@@ -114,7 +117,24 @@ def _once(instance: Instance, options: Options) -> Any:
         if found is not None:
             return found
         options, method = replace(options, method=None), None
-    if method in SEPARABLE or (method is None and suits_separable(instance, options)):
+    most = 0
+    if method is None and options.precision != "high":
+        most = steps_before_newton(posed, list(instance.shapes.values()), instance.amount)
+    if most and instance.facts.is_convex:
+        began = time.perf_counter()
+        result = _convex_after_all(by_quasi_newton(instance, point, options, most), instance)
+        if (
+            result.success
+            or result.status not in (ITERATIONS, NO_STEP)
+            or result.nit >= options.max_iterations
+        ):
+            return result
+        point = {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
+        if options.max_time is not None:
+            left = options.max_time - (time.perf_counter() - began)
+            options = replace(options, max_time=max(left, 1e-3))
+        most = 0  # so many steps were not enough: the condition is bad, and Newton's method does not mind
+    if method in SEPARABLE or (method is None and not most and suits_separable(instance, options)):
         found = by_separable(instance, point, options)
         if found is not None:
             return found

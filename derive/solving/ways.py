@@ -6,7 +6,7 @@ A way returns None where it does not reach the optimum and the next one should b
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
 from ..node import Variable
 from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
+from . import costs
 from .answer import FIRST_ORDER, solve_composite
 from .closed import describe, suits
 from .closed import run as run_closed
@@ -71,7 +72,12 @@ def suits_separable(instance: Instance, options: Options) -> bool:
     if options.progress or options.precision == "high" or posed.composite is None:
         return False
     if posed.composite.structure.is_plain:
-        return posed.squares is None and instance.count <= LARGEST
+        if posed.squares is not None or instance.count > LARGEST:
+            return False
+        if max(v.order for v in posed.unknowns) < 2 or posed.composite.quadratic:
+            return True
+        shapes = list(instance.shapes.values())
+        return costs.hessian(shapes, instance.amount) < costs.SPARED or instance.facts.is_convex
     return True
 
 
@@ -114,17 +120,55 @@ def by_groups(instance: Instance, point: Mapping[str, Any], options: Options) ->
     return _named(result, found, instance.posed, Plan(result.method, grouped.describe()))
 
 
-def by_free_unknowns(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+def steps_before_newton(posed: Posed, shapes: Sequence[tuple[int, ...]], amount: int) -> int:
+    """How many steps of a quasi-Newton method come before Newton's; 0 where a Hessian costs little."""
+    composite = posed.composite
+    if (
+        composite is None
+        or not composite.structure.is_plain
+        or composite.quadratic
+        or posed.squares is not None
+    ):
+        return 0
+    return costs.quasi_newton_first(shapes, amount)
+
+
+def why_quasi_newton(shapes: Sequence[tuple[int, ...]], amount: int) -> Any:
+    """The plan in words."""
+    from ..kernels.plan import Plan
+
+    worth = costs.gradients_for_newton(shapes, amount)
+    return Plan(
+        "lbfgs",
+        f"smooth: Newton's method would cost about {worth:.0f} gradients; a quasi-Newton method first, "
+        "Newton's if that many do not suffice",
+    )
+
+
+def by_quasi_newton(instance: Instance, point: Mapping[str, Any], options: Options, most: int) -> Any:
+    """L-BFGS for as long as Newton's method would take; compiled where a gradient is no small matter."""
+    shapes = list(instance.shapes.values())
+    compiled = costs.gradient(shapes, instance.amount) >= costs.WORTH_COMPILING
+    backend = options.backend or ("numba" if compiled else "numpy")
+    if options.checkpoint is None:
+        options = replace(options, max_iterations=min(most, options.max_iterations))
+    options = replace(options, backend=backend)
+    return by_free_unknowns(instance, point, options, why_quasi_newton(shapes, instance.amount))
+
+
+def by_free_unknowns(
+    instance: Instance, point: Mapping[str, Any], options: Options, chosen: Any = None
+) -> Any:
     from ..kernels.plan import choose
 
     posed = instance.posed
-    chosen = choose(instance.count, max(v.order for v in posed.unknowns), options.method)
+    chosen = chosen or choose(instance.count, max(v.order for v in posed.unknowns), options.method)
     backend = options.backend or "numba"
     key = (chosen.method, backend)
     if key not in posed.kernels:
         posed.kernels[key] = Free(reparametrise(posed.minimised, posed.unknowns), chosen, backend)
     result, found = posed.kernels[key].run(instance, point, options)
-    used = posed.kernels[key].plan
+    used = chosen
     if not result.success and "unbounded" not in result.message:
         edge = at_the_edge(found, posed.unknowns)
         result.message += f"; {edge}" if edge else ""

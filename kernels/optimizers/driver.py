@@ -51,9 +51,11 @@ class Run:
         self.history = History()
         f, g = oracle.value_gradient(x0)
         self.first = f
+        self._measured: tuple[Vector | None, float, float] = (None, 0.0, 0.0)  # point, magnitude, measure
         chosen = record.chosen(options)
         self.state: State = record.start(oracle, x0, f, g, chosen)
         self.best = (x0, f, g)
+        self.proof: Certificate | None = None  # of the best point, where that ended the run
         self.checkpoint: Checkpoint | None = None
         if checkpoint is not None:
             mark = mark_of(record.name, chosen, oracle.layout, f, g)
@@ -75,9 +77,11 @@ class Run:
 
     @property
     def measure(self) -> float:
-        """The scaled gradient of the present point."""
-        s = self.state
-        return scaled_gradient(s.x, s.f, s.g, self.magnitude)
+        """The scaled gradient of the present point; worked out once for each."""
+        s, magnitude = self.state, self.magnitude
+        if self._measured[0] is not s.x or self._measured[1] != magnitude:
+            self._measured = (s.x, magnitude, scaled_gradient(s.x, s.f, s.g, magnitude))
+        return self._measured[2]
 
     def note(self) -> None:
         """Record the present point; keep it if it is the best (by gradient, where values are equal)."""
@@ -146,7 +150,7 @@ def minimize(
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
         run.save()
         x, f, g = run.best
-        proof = judge(x, run.magnitude)
+        proof = judge(x, run.magnitude) if run.proof is None else run.proof
     return _result(run, proof, status, message, (x, f, g))
 
 
@@ -190,11 +194,12 @@ def _iterate(
             if ended is not None:
                 return ended
             if run.measure <= aim:
-                proof = judge(run.state.x, run.magnitude)
+                x, f, g = _polished(run)  # first: the certificate may cost more than all steps
+                proof = judge(x, run.magnitude)
                 if proof.ok(tol):
                     # What was certified is the answer, not an earlier point whose value is equal to rounding.
-                    run.best = (run.state.x, run.state.f, run.state.g)
-                    return SUCCESS, _polished(run)
+                    run.best, run.proof = (x, f, g), proof
+                    return SUCCESS, "converged"
                 if proof.runs_away() and aim <= 1e-3 * tol:
                     return NO_MINIMUM, proof.reason()
                 if proof.saddle() and run.record.name != "newton":
@@ -243,16 +248,20 @@ def _remedy(run: Run) -> str:
     return "; try a smaller learning_rate" if run.record.rate == "stochastic" else ""
 
 
-def _polished(run: Run) -> str:
-    """After the tolerance is met: a few more steps while each at least halves the gradient, if cheap."""
+def _polished(run: Run) -> tuple[Vector, float, Vector]:
+    """The point where the tolerance is met; if steps are cheap, a few on, while each halves the gradient."""
+    point = (run.state.x, run.state.f, run.state.g)
     for _ in range(5 if run.record.polish else 0):
         before = run.measure
         if before == 0.0:
             break
         run.advance()
-        if run.state.status != RUNNING or run.measure > 0.5 * before:
+        if run.state.status != RUNNING or run.measure >= before:
             break
-    return "converged"
+        point = (run.state.x, run.state.f, run.state.g)
+        if run.measure > 0.5 * before:
+            break
+    return point
 
 
 def _result(

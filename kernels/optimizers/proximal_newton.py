@@ -51,13 +51,9 @@ def proximal_newton(
             total += l1[i] * abs(x[i])
         if step == 0:
             first = total
-        whole = abs(total)
         for i in range(n):
             p[i] = -g[i]
-            whole += g[i]
-            for k in range(n):
-                whole += h[i, k]
-        if not abs(whole) < np.inf:
+        if not abs(total + np.sum(g) + np.sum(h)) < np.inf:
             return total, first, NOT_FINITE, step, evaluations
         if plain:
             if not cholesky_solve(h, p, n):
