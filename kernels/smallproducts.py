@@ -91,14 +91,8 @@ class Body:
         """The next lines of what is wanted later, into the second cache."""
         b, place = self.b, self.b.load(self.given["cursor"])
         with self.v.loop(_I(0), self.given["per"]) as k:
-            self.prefetch(b.gep(place, [b.mul(k, _I(_LINE))]))
+            self.v.prefetch(b.gep(place, [b.mul(k, _I(_LINE))]))
         b.store(b.gep(place, [b.mul(self.given["per"], _I(_LINE))]), self.given["cursor"])
-
-    def prefetch(self, place: Any) -> None:
-        """The line at a place, into the second cache; there need not be such a place."""
-        b, kind = self.b, ir.FunctionType(ir.VoidType(), [_BYTES, _W, _W, _W])
-        function = b.module.globals.get("llvm.prefetch.p0") or ir.Function(b.module, kind, "llvm.prefetch.p0")
-        b.call(function, [b.bitcast(place, _BYTES), _W(0), _W(2), _W(1)])
 
     def cases(self, number: Any, bodies: Mapping[int, Callable[[], None]]) -> None:
         """What is said for the number at hand."""

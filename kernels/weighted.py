@@ -61,7 +61,7 @@ def _tiles(f: Body, weights: str, l: int) -> None:
 
         def step(j: Any, found: list[Any], mask: Any) -> list[Any]:
             for row in rows["x"]:
-                f.prefetch(f.at(row, b.add(j, ahead)))
+                v.prefetch(f.at(row, b.add(j, ahead)))
 
             def add(p: Any, z: list[Any]) -> list[Any]:
                 across = v.load(f.at(g["b"], b.mul(p, g["rb"])), j, mask)
