@@ -1,34 +1,28 @@
-"""Expressions of plain loops as LLVM values, and the calls in them: see `translate`.
+"""Expressions of plain loops as LLVM values: see `translate`.
 
-Names are looked up, numbers added, arrays indexed and sliced. A few functions are written here (`min`, `abs`, `empty`);
-numba finds and types all others.
+Names are looked up, numbers added, arrays indexed and sliced. Functions are called by `applied`.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-import math
 import operator
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.core.errors import TypingError
 
-from .arrays import _LINE, empty, shaped
-from .values import BOOL, INT, REAL, SINGLE, Array, Beyond, Items, Number, Thing, Values, size, whole
+from .applied import NONE, Calls
+from .values import BOOL, INT, REAL, Array, Beyond, Items, Number, Thing, size, whole
 
 _I = ir.IntType(64)
 _BIT = ir.IntType(1)
 _COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-_NUMBERS = (INT, REAL, SINGLE, BOOL)
-NONE = Thing(None)
 
 
 class Carried(Beyond):
@@ -39,75 +33,29 @@ class Carried(Beyond):
         self.name = name
 
 
-class Expressions:
+class Expressions(Calls):
     """What a function's names stand for, and the values of its expressions.
 
     slots    the numbers that have a name: their type, and where they are kept
     arrays   the arrays that have a name in this block of the text
     carried  arrays whose name is given anew in one block and used in another: their type, and where they are kept
     seen     all names that arrays have had
-    owned    for each block of the text that is open, the arrays that were made in it
     stores   how often the text assigns each name
     """
-
-    b: Any
-    values: Values
-    module: Any
 
     def __init__(
         self, context: Any, typing: Any, described: Any, known: dict[str, Any], node: ast.FunctionDef
     ) -> None:
-        self.context, self.typing, self.described, self.globals = context, typing, described, known
+        super().__init__(context, typing)
+        self.described, self.globals = described, known
         self.slots: dict[str, tuple[Any, Any]] = {}
         self.arrays: dict[str, Array] = {}
-        self.owned: list[list[Array]] = [[]]
         self.carried: dict[str, Any] = {}
         self.seen: set[str] = set()
-        self.resolved: dict[Any, Any] = {}
         self.nonnegative: set[str] = set()
         self.stores = Counter(
             n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         )
-
-    def _value(self, kind: Any, value: Any) -> Any:
-        """What a value of numba's is here."""
-        if kind in _NUMBERS:
-            return Number(kind, value)
-        if isinstance(kind, types.IntegerLiteral):
-            return whole(kind.literal_value)
-        if isinstance(kind, types.Array):
-            return self.values.opened(kind, value)
-        if isinstance(kind, types.BaseTuple):
-            parts = (self._value(k, self.b.extract_value(value, i)) for i, k in enumerate(kind.types))
-            return Items(tuple(parts))
-        if kind == types.none:
-            return NONE
-        raise Beyond(str(kind))
-
-    def _own(self, value: Any) -> Any:
-        """A value of which the reference is ours."""
-        if isinstance(value, Array):
-            self.owned[-1].append(value)
-        elif isinstance(value, Items):
-            for each in value.values:
-                self._own(each)
-        return value
-
-    def _packed(self, value: Any) -> tuple[Any, Any]:
-        """The type and value that compiled functions know."""
-        if isinstance(value, Number):
-            return value.kind, value.value
-        if isinstance(value, Array):
-            return value.kind, self.values.closed(value)
-        if isinstance(value, Items):
-            pairs = [self._packed(v) for v in value.values]
-            kind = types.BaseTuple.from_types([k for k, _ in pairs])
-            return kind, self.context.make_tuple(self.b, kind, [v for _, v in pairs])
-        if value == NONE:
-            return types.none, self.context.get_dummy_value()
-        if isinstance(value.value, type) and issubclass(value.value, np.generic):
-            return self.typing.resolve_value_type(value.value), self.context.get_dummy_value()
-        raise Beyond(str(value))
 
     def _place(self, node: ast.Subscript) -> tuple[Array, list[Any]]:
         """The array and the places of one entry."""
@@ -355,8 +303,6 @@ class Expressions:
             joined.add_incoming(value, block)
         return Number(kind, joined, all(n.nonnegative for n in kinds))
 
-    # ---------------------------------------------------------------- calls
-
     def _call(self, node: ast.Call) -> Any:
         if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             raise Beyond("keywords")
@@ -367,115 +313,4 @@ class Expressions:
         function = self._of(node.func)
         if not isinstance(function, Thing):
             raise Beyond("call")
-        given = [self._of(a) for a in node.args]
-        own = _OWN.get(function.value) if function.value.__hash__ else None
-        found = None if own is None else own(self, *given)
-        return self._called(function.value, given) if found is None else found
-
-    def _method(self, array: Array, name: str, given: list[Any]) -> Any:
-        if name == "reshape":
-            return self._shaped(array, given[0] if len(given) == 1 else Items(tuple(given)))
-        function = self.typing.resolve_getattr(array.kind, name)
-        if function is None:
-            raise Beyond(name)
-        return self._called(function, given, array)
-
-    def _called(self, function: Any, given: Sequence[Any], this: Array | None = None) -> Any:
-        """The result of a function that numba knows."""
-        packed = [self._packed(g) for g in given]
-        kinds = tuple(k for k, _ in packed)
-        key = function, kinds
-        if key not in self.resolved:
-            kind = function if this is not None else self.typing.resolve_value_type(function)
-            try:
-                signature = self.typing.resolve_function_type(kind, kinds, {})
-            except TypingError as error:
-                raise Beyond(str(function)) from error
-            if signature is None or len(signature.args) != len(kinds):
-                raise Beyond(str(function))
-            self.resolved[key] = signature, self.context.get_function(kind, signature)
-        signature, implementation = self.resolved[key]
-        context, b = self.context, self.b
-        arguments = [
-            v if k == w else context.cast(b, v, k, w)
-            for (k, v), w in zip(packed, signature.args, strict=True)
-        ]
-        if this is not None:
-            arguments.insert(0, self.values.closed(this))
-        result = implementation(b, arguments)
-        return self._own(self._value(signature.return_type, result))
-
-    def _result(self, value: Any) -> Number:
-        if not isinstance(value, Number):
-            raise Beyond("a number is wanted")
-        return value
-
-    def _lengths(self, shape: Any) -> list[Any]:
-        parts = shape.values if isinstance(shape, Items) else (shape,)
-        if not all(isinstance(n, Number) and n.kind == INT for n in parts):
-            raise Beyond("shape")
-        if any(n.known is not None and n.known < 0 for n in parts):
-            raise Beyond("shape")
-        return [n.value for n in parts]
-
-    def _shaped(self, array: Any, shape: Any) -> Array:
-        return self.values.reshaped(array, self._lengths(shape))
-
-    def _empty(self, shape: Any, dtype: Any = None) -> Array:
-        kind = types.float64 if dtype is None else self._packed(dtype)[0].instance_type
-        made = self.values.empty(self._lengths(shape), kind, _LINE)
-        self.owned[-1].append(made)
-        return made
-
-    def _integer(self, number: Number) -> Number:
-        if number.kind in (INT, BOOL):
-            return Number(INT, self.values.cast(number, INT), number.nonnegative)
-        return Number(INT, self.b.fptosi(number.value, _I))
-
-    def _float(self, number: Number) -> Number:
-        return Number(REAL, self.values.cast(number, REAL))
-
-    def _least(self, *given: Number) -> Number:
-        return self._chosen("<", given)
-
-    def _most(self, *given: Number) -> Number:
-        return self._chosen(">", given)
-
-    def _chosen(self, sign: str, given: Sequence[Number]) -> Number:
-        """As Python does it: a later number if it is less, or more."""
-        found = given[0]
-        if len(given) < 2:
-            raise Beyond("least of one")
-        for other in given[1:]:
-            kind = self.values.together(found, other)
-            x, y = self.values.cast(found, kind), self.values.cast(other, kind)
-            compared = self.b.icmp_signed if kind == INT else self.b.fcmp_ordered
-            above = found.nonnegative and other.nonnegative
-            above = above or (sign == ">" and (found.nonnegative or other.nonnegative))
-            found = Number(kind, self.b.select(compared(sign, y, x), y, x), above)
-        return found
-
-    def _root(self, number: Number) -> Number:
-        value = self.values.cast(number, REAL)
-        return Number(REAL, self.b.call(self.module.declare_intrinsic("llvm.sqrt", [value.type]), [value]))
-
-    def _magnitude(self, number: Number) -> Number | None:
-        if number.kind not in (REAL, SINGLE):
-            return None
-        value = number.value
-        return Number(
-            number.kind, self.b.call(self.module.declare_intrinsic("llvm.fabs", [value.type]), [value])
-        )
-
-
-_OWN: dict[Any, Callable[..., Any]] = {
-    shaped: Expressions._shaped,
-    empty: Expressions._empty,
-    np.empty: Expressions._empty,
-    int: Expressions._integer,
-    float: Expressions._float,
-    min: Expressions._least,
-    max: Expressions._most,
-    abs: Expressions._magnitude,
-    math.sqrt: Expressions._root,
-}
+        return self._applied(function.value, [self._of(a) for a in node.args])
