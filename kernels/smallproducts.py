@@ -20,15 +20,14 @@ processors with 512-bit vectors; elsewhere, and for products that are large on a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from .cache import machine_code
-from .rowwise import LANES, _Vectors
+from .machine import BIT, BYTES, DOUBLE, DOUBLES, LINE, VECTOR, WHOLE, Body, load, translated
+from .rowwise import LANES
 
 #: Rows and vectors of a tile of the outer form, and rows of the dot form: 24 sums in 32 registers.
 HEIGHT, WIDTH, DOTS = 8, 3, 3
@@ -44,90 +43,9 @@ SHORT, LITTLE = 32, 1 << 22
 TRIANGLE_COLUMNS = 320
 NAME, TRIANGLE = "derive_product", "derive_triangle"
 
-_D, _I, _W, _B = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
-_V, _P = ir.VectorType(_D, LANES), ir.DoubleType().as_pointer()
-_BYTES = ir.IntType(8).as_pointer()
-_C = _BYTES.as_pointer()
-_LINE = 64
+_D, _I, _B, _V, _P = DOUBLE, WHOLE, BIT, VECTOR, DOUBLES
+_CURSOR = BYTES.as_pointer()
 _STRIPE = WIDTH * LANES
-
-
-class Body:
-    """A function in the making: arithmetic on whole numbers, loops, vectors."""
-
-    def __init__(self, module: ir.Module, name: str, kinds: list[Any], names: str) -> None:
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        set.add(self.function.attributes, '"prefer-vector-width"="512"')
-        set.add(self.function.attributes, '"min-legal-vector-width"="512"')
-        self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.v = _Vectors(self.b)
-        self.given = dict(zip(names.split(), self.function.args, strict=True))
-
-    def least(self, x: Any, y: Any) -> Any:
-        return self.b.select(self.b.icmp_signed("<", x, y), x, y)
-
-    def at(self, pointer: Any, *steps: Any) -> Any:
-        for step in steps:
-            pointer = self.b.gep(pointer, [step])
-        return pointer
-
-    def first(self, count: Any) -> Any:
-        """The mask of that many lanes, as bits: a comparison would be made again in every turn of a loop."""
-        bits = self.b.sub(self.b.shl(_I(1), self.least(count, _I(LANES))), _I(1))
-        return self.b.bitcast(self.b.trunc(bits, ir.IntType(LANES)), ir.VectorType(_B, LANES))
-
-    def up(self, x: Any, by: int) -> Any:
-        """x / by, rounded up."""
-        return self.b.sdiv(self.b.add(x, _I(by - 1)), _I(by))
-
-    def share(self, lines: Any, *tiles: Any) -> Any:
-        """Lines per tile, rounded up."""
-        count = tiles[0]
-        for more in tiles[1:]:
-            count = self.b.mul(count, more)
-        return self.b.sdiv(self.b.sub(self.b.add(lines, count), _I(1)), count)
-
-    def fetch(self) -> None:
-        """The next lines of what is wanted later, into the second cache."""
-        b, place = self.b, self.b.load(self.given["cursor"])
-        with self.v.loop(_I(0), self.given["per"]) as k:
-            self.v.prefetch(b.gep(place, [b.mul(k, _I(_LINE))]))
-        b.store(b.gep(place, [b.mul(self.given["per"], _I(_LINE))]), self.given["cursor"])
-
-    def cases(self, number: Any, bodies: Mapping[int, Callable[[], None]]) -> None:
-        """What is said for the number at hand."""
-        end = self.b.append_basic_block("done")
-        switch = self.b.switch(number, end)
-        for k, body in bodies.items():
-            block = self.b.append_basic_block(f"case{k}")
-            switch.add_case(_I(k), block)
-            self.b.position_at_end(block)
-            body()
-            self.b.branch(end)
-        self.b.position_at_end(end)
-
-    def sums(
-        self, count: int, stop: Any, step: int, body: Callable[[Any, list[Any]], list[Any]]
-    ) -> list[Any]:
-        """A loop with vectors in registers: they are zero first, and body(index, vectors) gives the next ones."""
-        before = self.b.block
-        head, inside, end = (self.b.append_basic_block(n) for n in ("head", "inside", "end"))
-        self.b.branch(head)
-        self.b.position_at_end(head)
-        index = self.b.phi(_I)
-        index.add_incoming(_I(0), before)
-        found: list[Any] = [self.b.phi(_V) for _ in range(count)]
-        for vector in found:
-            vector.add_incoming(ir.Constant(_V, None), before)
-        self.b.cbranch(self.b.icmp_signed("<", index, stop), inside, end)
-        self.b.position_at_end(inside)
-        after = body(index, found)
-        index.add_incoming(self.b.add(index, _I(step)), self.b.block)
-        for vector, value in zip(found, after, strict=True):
-            vector.add_incoming(value, self.b.block)
-        self.b.branch(head)
-        self.b.position_at_end(end)
-        return found
 
 
 def _outer(module: ir.Module) -> Any:
@@ -135,7 +53,7 @@ def _outer(module: ir.Module) -> Any:
     f = Body(
         module,
         "outer",
-        [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B, _C, _I],
+        [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B, _CURSOR, _I],
         "m n k a ra ca b rb c rc cc add cursor per",
     )
     b, v, g = f.b, f.v, f.given
@@ -191,7 +109,10 @@ def _outer(module: ir.Module) -> Any:
 def _dot(module: ir.Module) -> Any:
     """c[i·rc + j] (+)= Σ_k a[i·ra + k] b[j·cb + k]."""
     f = Body(
-        module, "dot", [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B, _C, _I], "m n k a ra b cb c rc add cursor per"
+        module,
+        "dot",
+        [_I] * 3 + [_P, _I, _P, _I, _P, _I, _B, _CURSOR, _I],
+        "m n k a ra b cb c rc add cursor per",
     )
     b, v, g = f.b, f.v, f.given
     whole = b.and_(g["k"], _I(-LANES))
@@ -262,12 +183,12 @@ def _driver(module: ir.Module) -> Any:
     """Which way costs least, in multiply-adds of vectors; then stripes of columns, and sweeps of summed entries."""
     outer, dot, pack = _outer(module), _dot(module), _pack(module)
     names = "m n k a ra ca b rb cb c rc add ahead lines"
-    f = Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B, _BYTES, _I], names)
+    f = Body(module, NAME, [_I] * 3 + [_P, _I, _I] * 2 + [_P, _I, _B, BYTES, _I], names)
     b, v, g = f.b, f.v, f.given
     m, n, k, add = g["m"], g["n"], g["k"], g["add"]
     room = b.alloca(_D, _I(DEPTH * _STRIPE))
-    room.align = _LINE
-    cursor = b.alloca(_BYTES)
+    room.align = LINE
+    cursor = b.alloca(BYTES)
     b.store(g["ahead"], cursor)
     mn, mk, nk = b.mul(m, n), b.mul(m, k), b.mul(n, k)
     lanes_n, lanes_m, lanes_k = (f.up(x, LANES) for x in (n, m, k))
@@ -310,7 +231,7 @@ def _driver(module: ir.Module) -> Any:
     rc, cc = either(g["rc"], one), either(one, g["rc"])
     # vectors across the ends of lines take two reads: where a stripe meets many rows it is worth a copy
     apart = b.or_(b.ptrtoint(right, _I), b.mul(rb, _I(8)))
-    whole = b.icmp_signed("==", b.and_(apart, _I(_LINE - 1)), _I(0))
+    whole = b.icmp_signed("==", b.and_(apart, _I(LINE - 1)), _I(0))
     lies = b.icmp_signed("==", cb, one)
     lies = b.and_(lies, b.or_(whole, b.icmp_signed("<", rows, _I(MANY))))
     with v.loop(_I(0), k, DEPTH) as k0:
@@ -342,10 +263,10 @@ def _triangle(module: ir.Module, outer: Any) -> None:
 
     Of the other triangle what lies in a vector that crosses the diagonal is added to as well.
     """
-    f = Body(module, TRIANGLE, [_I, _I, _P, _P, _BYTES, _I], "n k a c ahead lines")
+    f = Body(module, TRIANGLE, [_I, _I, _P, _P, BYTES, _I], "n k a c ahead lines")
     b, v, g = f.b, f.v, f.given
     n, k = g["n"], g["k"]
-    cursor = b.alloca(_BYTES)
+    cursor = b.alloca(BYTES)
     b.store(g["ahead"], cursor)
     vectors = f.up(n, LANES)
     stripes = f.up(vectors, WIDTH)
@@ -383,11 +304,11 @@ def _module() -> str:
 def following(builder: Any, block: tuple[Any, Any, Any] | None = None) -> list[Any]:
     """The last two arguments: what follows a block (data, rows, columns) in memory, and how many lines; or nothing."""
     if block is None:
-        return [ir.Constant(_BYTES, None), _I(0)]
+        return [ir.Constant(BYTES, None), _I(0)]
     data, rows, columns = block
     count = builder.mul(rows, columns)
-    lines = builder.sdiv(builder.mul(count, _I(8)), _I(_LINE))
-    return [builder.bitcast(builder.gep(data, [count]), _BYTES), lines]
+    lines = builder.sdiv(builder.mul(count, _I(8)), _I(LINE))
+    return [builder.bitcast(builder.gep(data, [count]), BYTES), lines]
 
 
 def triangle_suits(builder: Any, columns: Any, factor: Any) -> Any:
@@ -408,40 +329,7 @@ def _object() -> bytes:
     return translated(_module())
 
 
-def translated(module: Any) -> bytes:
-    """Machine code. The text above leaves nothing for passes over it to find, so there are none."""
-    parsed = llvm.parse_assembly(str(module))
-    parsed.verify()
-    return bytes(_machine().emit_object(parsed))
-
-
-def _machine() -> Any:
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, jit=True
-    )
-
-
 @lru_cache(maxsize=1)
 def register() -> bool:
     """The code under its names for compiled kernels; False where vectors are too short for it."""
     return load("products", _object, (NAME, TRIANGLE))
-
-
-def load(name: str, make: Callable[[], bytes], functions: Sequence[str]) -> bool:
-    """Machine code from the cache, or made, and the names of its functions; False where vectors are too short."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    if not all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl")):
-        return False
-    empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
-    engine = llvm.create_mcjit_compiler(empty, _machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code(name, make)))
-    engine.finalize_object()
-    for function in functions:
-        llvm.add_symbol(function, engine.get_function_address(function))
-    _engines.append(engine)
-    return True
-
-
-_engines: list[Any] = []  # what must live as long as the process

@@ -10,7 +10,7 @@ Where l is at most eight, the sums of a tile of rows stay in registers, as vecto
 eight columns of B, of C and of the tile's rows of X and Y. The next rows of X are fetched meanwhile. Otherwise the
 three steps are made one after the other through `work`, of the size of X.
 
-The machine code is made once per machine and called by its name, as in `smallproducts`; so it needs 512-bit vectors.
+The machine code is made once per machine and called by its name (`machine`); so it needs 512-bit vectors.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import smallproducts
 from .lapack import matrix_of, product
+from .machine import DOUBLES, VECTOR, WHOLE, Body, load, translated
 from .rowwise import LANES
-from .smallproducts import _I, _P, _V, Body
 
 #: Columns of the result that are taken; and sums of a tile that stay in registers.
 MOST, SUMS = 8, 20
@@ -39,7 +38,7 @@ def _function(module: ir.Module, weights: str) -> None:
     """out[i·ro + q] = Σⱼ x[i·rx + j] y[i·ry + j] (Σₚ a[i·ra + p] b[p·rb + j]) c[q·rc + j], perhaps without y."""
     names = ["a", "b", *weights, "c", "out"]
     parameters = " ".join(["m n k l", *(f"{name} r{name}" for name in names)])
-    f = Body(module, NAMES[len(weights) - 1], [_I] * 4 + [_P, _I] * len(names), parameters)
+    f = Body(module, NAMES[len(weights) - 1], [WHOLE] * 4 + [DOUBLES, WHOLE] * len(names), parameters)
     f.cases(f.given["l"], {l: partial(_tiles, f, weights, l) for l in range(1, MOST + 1)})
     f.b.ret_void()
 
@@ -48,16 +47,16 @@ def _tiles(f: Body, weights: str, l: int) -> None:
     """All rows, as many at a time as there is room for; behind the last one it is the last one again."""
     g, b, v = f.given, f.b, f.v
     height = min(SUMS // l, 8)
-    whole = b.and_(g["n"], _I(-LANES))
+    whole = b.and_(g["n"], WHOLE(-LANES))
     rest = f.first(b.sub(g["n"], whole))
-    last = b.sub(g["m"], _I(1))
-    zero = ir.Constant(_V, None)
+    last = b.sub(g["m"], WHOLE(1))
+    zero = ir.Constant(VECTOR, None)
 
-    with v.loop(_I(0), g["m"], height) as i:
-        numbers = [f.least(b.add(i, _I(r)), last) for r in range(height)]
+    with v.loop(WHOLE(0), g["m"], height) as i:
+        numbers = [f.least(b.add(i, WHOLE(r)), last) for r in range(height)]
         rows = {name: [f.at(g[name], b.mul(r, g[f"r{name}"])) for r in numbers] for name in ("a", *weights)}
-        right = [f.at(g["c"], b.mul(_I(q), g["rc"])) for q in range(l)]
-        ahead = b.mul(_I(height), g["rx"])
+        right = [f.at(g["c"], b.mul(WHOLE(q), g["rc"])) for q in range(l)]
+        ahead = b.mul(WHOLE(height), g["rx"])
 
         def step(j: Any, found: list[Any], mask: Any) -> list[Any]:
             for row in rows["x"]:
@@ -87,14 +86,14 @@ def _tiles(f: Body, weights: str, l: int) -> None:
             inside = b.block
         merged = []
         for old, new in zip(found, more, strict=True):
-            phi = b.phi(_V)
+            phi = b.phi(VECTOR)
             phi.add_incoming(old, before)
             phi.add_incoming(new, inside)
             merged.append(phi)
-        mask = v.first(_I(l))
+        mask = v.first(WHOLE(l))
         for r in range(height):
             sums = v.sums([*merged[r * l : (r + 1) * l], *[zero] * (LANES - l)])
-            v.store(sums, f.at(g["out"], b.mul(numbers[r], g["rout"])), _I(0), mask)
+            v.store(sums, f.at(g["out"], b.mul(numbers[r], g["rout"])), WHOLE(0), mask)
 
 
 def _object() -> bytes:
@@ -102,13 +101,13 @@ def _object() -> bytes:
     module.triple = llvm.get_process_triple()
     _function(module, "x")
     _function(module, "xy")
-    return smallproducts.translated(module)
+    return translated(module)
 
 
 @lru_cache(maxsize=1)
 def register() -> bool:
     """The code under its names for compiled kernels; False where vectors are too short for it."""
-    return smallproducts.load("weighted", _object, NAMES)
+    return load("weighted", _object, NAMES)
 
 
 def _generate(context: Any, builder: Any, signature: Any, args: Any, weights: str) -> Any:
@@ -127,7 +126,7 @@ def _generate(context: Any, builder: Any, signature: Any, args: Any, weights: st
     if real != types.float64 or not register():
         apart()
         return context.get_dummy_value()
-    with builder.if_else(builder.icmp_signed("<=", given["out"].columns, _I(MOST))) as (few, many):
+    with builder.if_else(builder.icmp_signed("<=", given["out"].columns, WHOLE(MOST))) as (few, many):
         with few:
             arguments = [given["x"].rows, given["x"].columns, given["a"].columns, given["out"].columns]
             for name in names:
