@@ -19,23 +19,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..node import Variable
 from ..sizes import Size, product
-from .access import called, cholesky_factors, gathered, loops_of, put_together, running, scattered
-from .axes import along_axes
+from .access import loops_of
 from .functions import Function
-from .gram import NARROW
-from .loops import Scope, fused, reshaped
-from .matrices import matrix_functions
+from .loops import Scope
 from .parts import block_arrays, faces
-from .products import product_lines
 from .program import LINE, Nest, Pass, Program, Step
-from .reuse import reusable
-from .sampled import chains
 from .statements import Item
-from .symmetric import gram_lines
-from .tiles import carried, lag_of
-from .turned import Joined, joined, turned_rows
+from .sweeps import inside, nest_lines
+from .tiles import carried
 
 _HEADER = '''"""Generated kernel: {summary}."""
 
@@ -55,48 +47,11 @@ _LIBRARY = (
     "shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take taken tan tanh trigamma turn_rows "
     "twice_weighted_products weighted_products"
 ).split()
-#: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
-GRAM_ROWS = 176
 
 
 def source(program: Program, dtype: str = "float64", library: str = "library") -> str:
     """The text of the module."""
     return _Module(program, dtype).text(library)
-
-
-def nest_lines(nest: Nest, scope: Scope) -> list[str]:
-    """The lines of a nest."""
-    first = nest.statements[0]
-    turned = turned_rows(first, scope) if len(nest.statements) == 1 else None
-    if turned is not None:
-        return turned
-    if first.kind == "map" or (first.kind == "sum" and nest.orders[0]):
-        return fused(nest, scope)
-    if first.kind == "rows":
-        name, given = scope.names[first.target], scope.names[first.reads[0].item]
-        return [f"{name} = {given}[b:b + m]"]
-    if first.kind == "sum":
-        return product_lines(first, scope)
-    if first.kind == "gram":
-        return gram_lines(first, scope)
-    if first.kind == "pieces":
-        return put_together(first, scope)
-    if first.kind == "gather":
-        return gathered(first, scope)
-    if first.kind == "scatter":
-        return scattered(first, scope)
-    if first.kind == "call":
-        return called(first, scope)
-    if first.op in ("cumsum", "cumsum_back"):
-        return running(first, scope)
-    if first.op == "cholesky":
-        return cholesky_factors(first, scope)
-    if first.kind == "axis":
-        return along_axes(nest.statements, scope)
-    if first.kind == "matrix":
-        return matrix_functions(nest, scope)
-    assert first.kind == "reshape"
-    return reshaped(first, scope)
 
 
 def _added_up(counts: Mapping[str, int]) -> str:
@@ -335,34 +290,16 @@ class _Module:
 
     def _pass(self, sweep: Pass, suffix: str) -> None:
         scope = self._scope("block")
-        inner: list[str] = []
-        head, tail = self._lagged(sweep, scope)
-        lag = lag_of(sweep)
-        scope.ahead = self._streamed(sweep)
-        read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
-        scope.placed = {i for i in sweep.written if i.storage == tuple(range(i.node.order)) and i not in read}
-        scope.placed &= {s.target for nest in sweep.nests for s in nest.statements if s.kind == "map"}
-        pairs = joined(sweep, self.program, self.dtype)
-        through = chains(sweep, self.program, self.dtype)
-        skipped = pairs.skipped | through.skipped
-        if lag is None and not skipped:  # nothing is computed elsewhere than it stands
-            scope.reused = reusable(sweep, self.program.used)
-        for nest in sweep.nests:
-            first = nest.statements[0]
-            if (lag is None or not lag.covers(nest)) and first.target not in skipped:
-                inner += pairs.lines(first, scope) or through.lines(first, scope) or nest_lines(nest, scope)
-        for item in sweep.written:
-            if item not in scope.placed:
-                inner += self._written(item)
+        text = inside(sweep, scope)
+        self._block = text.rows
         scalars = [i for i in sweep.sums if i.node.order == 0]
         offsets = {item: start for item, start, _ in self._offsets(sweep.sums)}
-        inner = [f"{self.names[i]} = 0.0" for i in scalars] + inner
-        inner += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
+        lines = [f"{self.names[i]} = 0.0" for i in scalars] + text.lines
+        lines += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
         body = ["full_width()", *self._unpacked(sweep.sums, whole=False)]
-        self._block = self._block_rows(sweep, scope, pairs)
-        body += [f"block = {self._block}", *scope.declarations]
-        body += [*head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
-        body += [f"    {line}" for line in [*inner, *tail]]
+        body += [f"block = {text.rows}", *scope.declarations]
+        body += [*text.head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
+        body += [f"    {line}" for line in [*lines, *text.tail]]
         function = Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
         for item in sweep.written:
             name = "v" + self.names[item][1:]
@@ -371,67 +308,6 @@ class _Module:
         function.arguments = [*function.arguments, *extra]
         self.functions.append((function, "Rows lo to hi, added into acc."))
         self._sweep(sweep, function)
-
-    def _streamed(self, sweep: Pass) -> list[str]:
-        """The blocks of data whose successors products may fetch."""
-        blocks = [s for nest in sweep.nests for s in nest.statements if isinstance(s.target.node, Variable)]
-        reads = [s.reads[0].item for s in blocks if s.target.row == 0]
-        return [f"{self.names[item]}[b:b + m]" for item in reads if item.node.order == 2]
-
-    def _lagged(self, sweep: Pass, scope: Scope) -> tuple[list[str], list[str]]:
-        """The products of a lag: the first block's before the loop, the next block's at its end."""
-        lag = lag_of(sweep)
-        if lag is None:
-            return [], []
-        (first,), (second,) = lag.dot.statements, lag.add.statements
-        scope.declare_target(first)
-        names = self.names
-        rows, w, r = (names[i] for i in (Item(lag.rows.item.node), lag.by.item, lag.weights.item))
-        z, g = names[first.target], names[second.target]
-        head = [
-            f"# {z}: {first.note}, of the first block",
-            f"dot_rows({rows}[lo:min(hi, lo + block)], {w}, {z})",
-        ]
-        tail = [
-            f"# {g}: {second.note}; {z}: {first.note}, of the next block",
-            "e = b + m",
-            f"add_then_dot({rows}[b:e], {r}, {g}, {rows}[e:min(hi, e + block)], {w}, {z})",
-        ]
-        return head, tail
-
-    def _block_rows(self, sweep: Pass, scope: Scope, pairs: Joined) -> str:
-        """Rows per block: the block stays in the first cache, or in the second where BLAS wants bulk."""
-        width: Size = product(())
-        for item in sweep.buffers:
-            if item not in self.program.used or item in pairs.skipped or item in scope.reused:
-                continue  # it lives in a register, or in memory that is counted already
-            width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
-        if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
-            return f"max(64, min(224, 8192 // ({self._size(width)}))) // 32 * 32"
-        room = 65536 if scope.uses_dot else 4096
-        if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
-            return f"max(1, min(256, {room} // ({self._size(width)})))"
-        most = "256"
-        for statement in (nest.statements[0] for nest in sweep.nests):
-            if statement.kind == "gram":
-                columns = self._size(statement.sizes[statement.output[0]])
-                most = f"({GRAM_ROWS} if {columns} > {NARROW} else 256)"
-        return f"max(16, min({most}, {room} // ({self._size(width)}))) // 8 * 8"
-
-    def _written(self, item: Item) -> list[str]:
-        """A block copied into the array that is returned."""
-        name = self.names[item]
-        stored = item.storage
-        indices = {axis: f"i{position}" for position, axis in enumerate(stored)}
-        lines = []
-        for position, axis in enumerate(stored):
-            size = "m" if axis == item.row else self._size(item.node.shape[axis])
-            lines.append("    " * position + f"for i{position} in range({size}):")
-        indices[item.row or 0] = f"b + {indices[item.row or 0]}"
-        left = ", ".join(indices[k] for k in range(item.node.order))
-        right = ", ".join(f"i{p}" for p in range(item.node.order))
-        lines.append("    " * len(stored) + f"out_{name}[{left}] = {name}[{right}]")
-        return lines
 
     def _sweep(self, sweep: Pass, function: Function) -> None:
         """The driver's lines for one pass: chunks in order, combined as a binary tree."""

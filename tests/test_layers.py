@@ -29,7 +29,7 @@ CORE = (
     "kernels.lowering_access kernels.lowering_parts kernels.lowering kernels.schedule kernels.program kernels.loops "
     "kernels.matrices kernels.access kernels.axes "
     "kernels.tiles kernels.turned kernels.halved kernels.reuse kernels.products kernels.sampled kernels.symmetric "
-    "kernels.functions kernels.parts kernels.emit "
+    "kernels.sweeps kernels.functions kernels.parts kernels.emit "
     "kernels.cache kernels.rowwise "
     "kernels.narrow kernels.lanes kernels.machine kernels.smallproducts kernels.arrays "
     "kernels.values kernels.applied kernels.expressions kernels.walk kernels.translate "

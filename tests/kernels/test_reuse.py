@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from derive.kernels import emit
+from derive.kernels import sweeps
 from derive.kernels.compile import compile_nodes
 from tests.kernels.statements import OBJECTIVES, derivatives, draw
 
@@ -33,7 +33,7 @@ def test_no_bit_changes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = kernel_of(name)
     data = draw(shared.nodes, n=37, d=3, k=2, p=4, h=5)
     found = shared(data)
-    monkeypatch.setattr(emit, "reusable", lambda *_: {})
+    monkeypatch.setattr(sweeps, "reusable", lambda *_: {})
     plain = kernel_of(name)
     assert not SHARED.search(plain.source.partition("for b in range")[0])
     for key, value in plain(data).items():
