@@ -16,6 +16,7 @@ from . import costs
 from .composite import LARGEST, Composite
 from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, Loops
 from .options import Options
+from .reduced import Reduced
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -38,19 +39,37 @@ def solve_composite(
         l1, low, high, each = composite.entries(instance, arrays)
         if (l1 < 0).any() or (low > high).any():
             return None
-        judge = composite.judge(instance, arrays, not first_order)
+        reduced = None
+        if options.method not in FIRST_ORDER and not composite.structure.is_plain:
+            inside = bool((low <= 0.0).all() and (high >= 0.0).all())
+            reduced = Reduced.of(instance) if inside else None
+        judge = composite.judge(instance, arrays, not first_order and reduced is None)
         dear = 0.0 if first_order or composite.quadratic else costs.hessian(layout.shapes, instance.amount)
         large = options.backend is None and (instance.amount >= COMPILE_FROM or dear >= costs.COMPILED)
-        made = loops.first_order if first_order else loops.second_order
-        loop = made(instance, arrays, judge, options.backend == "numba" or large)
+        compiled = options.backend == "numba" or large
+        if reduced is not None:
+            loop = loops.on_working_sets(instance, arrays, judge, compiled, reduced)
+        else:
+            made = loops.first_order if first_order else loops.second_order
+            loop = made(instance, arrays, judge, compiled)
         known = None
         if (instance.amount >= COMPILE_FROM or dear >= costs.SPARED) and instance.facts.is_convex:
             strong = instance.facts.sphere(instance)
             known = _Known(composite.quadratic or strong > 0.0, strong)
         judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]
-        found = _certified(
-            composite, loop, judges, layout.pack(point), (l1, low, high), options, layout, known
-        )
+        x0 = layout.pack(point)
+        if reduced is not None:
+            known = known or _Known(composite.quadratic, 0.0)  # proved to be convex
+            x0 = x0 if instance.start else np.zeros(layout.size)
+            judges = [judge]
+        rounds = reduced is not None
+        found = _certified(composite, loop, judges, x0, (l1, low, high), options, layout, known, rounds)
+        if found is None and reduced is not None:  # not the same problem on fewer unknowns after all
+            made = loops.first_order if first_order else loops.second_order
+            judges = [composite.judge(instance, arrays, not first_order)]
+            loop, x0 = made(instance, arrays, judges[0], compiled), layout.pack(point)
+            found = _certified(composite, loop, judges, x0, (l1, low, high), options, layout, known)
+            reduced = None
     if found is None:
         return None
     x, proof, slope, steps, evaluations, ended = found
@@ -58,7 +77,8 @@ def solve_composite(
     if not proof.ok():
         result.success, result.status = False, ended[0]
         result.message = f"{ended[1]}; {proof.reason(stopped=ended[0] == TIME)}"
-    result.method = "fista" if first_order else composite.method
+    result.method = "fista" if first_order and reduced is None else composite.method
+    result.reduced = reduced is not None
     if not composite.structure.is_plain:
         result.multipliers = _multipliers(composite, layout, slope, l1, x, each)
     return result, layout.unpack(x)
@@ -96,6 +116,7 @@ def _certified(
     options: Options,
     layout: Any,
     known: _Known | None,
+    rounds: bool = False,
 ) -> Any:
     """The loop, twice if need be, until the interpreter agrees, or somebody ends it.
 
@@ -104,7 +125,7 @@ def _certified(
     """
     watched = options.callback is not None or options.max_time is not None
     most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
-    few = 1 if watched and not composite.quadratic else most
+    few = 1 if watched and (rounds or not composite.quadratic) else most
     steps, evaluations, first = 0, 0, np.inf
     began, ended = time.perf_counter(), (0, "")
     try:

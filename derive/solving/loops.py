@@ -1,4 +1,4 @@
-"""The loops that solve a separable problem: interpreted, compiled whole, with sampled Hessians, first-order.
+"""The loops of a separable problem: interpreted, compiled whole, with sampled Hessians, on working sets, first-order.
 
 All have the form (λ, low, high, x, tolerance, most steps) -> (F at the start, status, steps, evaluations), with the
 start and then the answer in x, and status 0 saying that the loop is content. A constant Hessian takes one step, by
@@ -18,6 +18,7 @@ from .sampled import Sampled
 
 if TYPE_CHECKING:
     from .instance import Instance
+    from .reduced import Reduced
 
 #: Above this many numbers in the data kernels are compiled.
 COMPILE_FROM = 200_000
@@ -148,25 +149,58 @@ class Loops:
 
         return whole_newton
 
-    def first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
-        """FISTA, in the form of `_loop`; with the first step 1/L where L is derived."""
-        from ..kernels.optimizers.fista import fista
+    def on_working_sets(
+        self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool, reduced: Reduced
+    ) -> Any:
+        """The loop in the form above for sparse answers: problems on few unknowns, each by `second_order`."""
         from ..kernels.optimizers.penalties import PENALTIES
+        from ..kernels.optimizers.working_set import ROUNDS, working_sets
 
-        layout = self.composite.layout(instance)
-        few = instance.count <= EIGENVALUES_UP_TO
-        lipschitz = (instance.constants.smooth or np.inf) if few else np.inf
+        value_gradient = self._value_gradient(instance, arrays, judge, compiled)
+        inner = SWEEPS if self.composite.quadratic else STEPS
+
+        def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+            def solve(chosen: Any, entries: Any, part: Any) -> tuple[Any, int] | None:
+                few = reduced.on(chosen)
+                numbers, part = few.numbers, part.copy()
+                made = self.second_order(few, numbers, self.composite.judge(few, numbers), compiled)
+                _, status, _, count = made(l1[entries], low[entries], high[entries], part, CERTIFIED, inner)
+                return (part, count) if status == 0 else None
+
+            penalty = PENALTIES["separable"].of(l1, low, high)
+            rounds = min(most, ROUNDS)
+            x[:], *rest = working_sets(
+                value_gradient, penalty, reduced.slices, solve, x, tol=tol, most=rounds
+            )
+            return rest
+
+        return loop
+
+    def _value_gradient(
+        self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool
+    ) -> Any:
+        """`value_gradient(x)` of the smooth part."""
         if compiled:
             if self._sampled is None:
                 self._sampled = Sampled(
                     self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
                 )
-            value_gradient = self._sampled.bind_first(instance, arrays, layout)
-        else:
+            return self._sampled.bind_first(instance, arrays, self.composite.layout(instance))
 
-            def value_gradient(x: Any) -> tuple[float, Any]:
-                f, g, _, _ = judge(x)
-                return f, g
+        def value_gradient(x: Any) -> tuple[float, Any]:
+            f, g, _, _ = judge(x)
+            return f, g
+
+        return value_gradient
+
+    def first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """FISTA, in the form of `_loop`; with the first step 1/L where L is derived."""
+        from ..kernels.optimizers.fista import fista
+        from ..kernels.optimizers.penalties import PENALTIES
+
+        few = instance.count <= EIGENVALUES_UP_TO
+        lipschitz = (instance.constants.smooth or np.inf) if few else np.inf
+        value_gradient = self._value_gradient(instance, arrays, judge, compiled)
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             penalty = PENALTIES["separable"].of(l1, low, high)

@@ -97,7 +97,7 @@ def by_separable(instance: Instance, point: Mapping[str, Any], options: Options)
     if made is None:
         return None
     result, found = made
-    why = composite.describe()
+    why = composite.describe() + (", on working sets" if result.pop("reduced") else "")
     if result.method == "fista":
         why = f"{why.partition(':')[0]}: accelerated proximal gradient"
         if instance.count <= EIGENVALUES_UP_TO and instance.constants.smooth is not None:
