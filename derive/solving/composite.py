@@ -151,6 +151,27 @@ class Composite:
 
         return at
 
+    def kernel(
+        self, instance: Instance, arrays: Mapping[str, Any]
+    ) -> Callable[[Any], tuple[float, Any, Any]]:
+        """Value, gradient and Hessian at a flat vector, compiled."""
+        from ..kernels.compile import compile_nodes
+        from ..kernels.oracle import VALUE
+
+        made = instance.posed.remembered(
+            "kernel",
+            lambda: compile_nodes({**self.outputs, **self.blocks}, unknowns=[v.name for v in self.unknowns]),
+        )
+        wanted = (set(made.variables) - set(made.unknowns)) | {s.name for s in made.symbols}
+        layout = self.layout(instance)
+        bound = made.bind({k: a for k, a in {**arrays, **instance.sizes}.items() if k in wanted})
+
+        def at(x: Any) -> tuple[float, Any, Any]:
+            found = bound(layout.unpack(x))
+            return float(found[VALUE]), self._gradient(layout, found), self._assembled(layout, found)
+
+        return at
+
     def _assembled(self, layout: Any, found: Mapping[str, Any]) -> Any:
         from ..kernels.oracle import hessian_key
 

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import costs
 from .composite import LARGEST
 from .grouped import Grouped
 from .loops import AIM, COMPILE_FROM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
+from .reduced import Reduced
 from .sampled import Sampled
 
 if TYPE_CHECKING:
     from .instance import Instance
 
-#: Unknowns times numbers in the data above which a Hessian costs more than the steps of first order that it saves.
-DEAR = 2e7
+#: Models that are minimised on one working set at most.
+MODELS = 50
 
 
 def solve_groups(
@@ -29,16 +31,21 @@ def solve_groups(
 ) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
     from ..kernels.groups import certify_groups
-    from ..kernels.optimizers.active_groups import solve
+    from ..kernels.optimizers.active_groups import proximal_newton, solve
+    from ..kernels.optimizers.fista import CONVERGED
+    from ..kernels.optimizers.penalties import PENALTIES
     from ..kernels.optimizers.result import History, Result
+    from ..kernels.optimizers.working_set import GAVE_UP, working_sets
 
     began = time.perf_counter()
     composite, arrays = grouped.composite, instance.numbers
     layout = composite.layout(instance)
     second = layout.size <= LARGEST
-    proved = False
-    if layout.size * instance.amount > DEAR and instance.facts.is_convex:
-        proved, second = True, second and composite.quadratic
+    dear = costs.hessian(layout.shapes, instance.amount) >= costs.SPARED
+    reduced = Reduced.of(instance) if options.method is None else None
+    proved = reduced is not None or (dear and instance.facts.is_convex)
+    if proved:
+        second = second and composite.quadratic and reduced is None
     history = History()
     ended: list[str] = []
     with np.errstate(all="ignore"):
@@ -59,11 +66,28 @@ def solve_groups(
         few = instance.count <= EIGENVALUES_UP_TO
         lipschitz = (instance.constants.smooth or np.inf) if few and not second else np.inf
         x, steps, evaluations = layout.pack(point), 0, 0
+        if reduced is not None and not instance.start:
+            x = np.zeros(layout.size)  # of a convex problem
         most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
         for aim in (AIM, AIM**2):
-            x, _, _, count, tried = solve(
-                value_gradient, hessian, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
-            )
+            count = tried = 0
+            status = GAVE_UP
+            if reduced is not None:
+                inner = _on_slices(grouped, reduced, limits, _compiled(instance, options))
+                penalty = PENALTIES["groups"].of(*limits)
+                x, _, status, count, tried = working_sets(
+                    value_gradient, penalty, reduced.slices, inner, x, tol=max(aim, 1e-12), watch=watch
+                )
+            elif second and composite.quadratic and options.method is None:
+                x, done, tried = proximal_newton(
+                    lambda u: (*value_gradient(u), hessian(u)), *limits, x, tol=1e-12, most=MODELS
+                )
+                count, status = (1, CONVERGED) if done else (0, GAVE_UP)
+            if status != CONVERGED and not ended:
+                x, _, _, more, again = solve(
+                    value_gradient, hessian, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
+                )
+                count, tried = count + more, tried + again
             steps, evaluations = steps + count, evaluations + tried
             f, g, h, stated = judge_last(x)
             proof = certify_groups(
@@ -123,8 +147,11 @@ def _functions(
             return f0 + float(x @ (g0 + 0.5 * bent)), g0 + bent
 
         return quadratic, lambda x: h0
-    if options.backend == "numba" or (options.backend is None and instance.amount >= COMPILE_FROM):
-        smooth = Sampled(composite.structure.smooth, composite.unknowns, instance.posed.given)
+    if _compiled(instance, options):
+        smooth: Sampled = instance.posed.remembered(
+            "smooth part of groups",
+            lambda: Sampled(composite.structure.smooth, composite.unknowns, instance.posed.given),
+        )
         value_gradient = smooth.bind_first(instance, arrays, layout)
     else:
 
@@ -133,3 +160,51 @@ def _functions(
             return f, g
 
     return value_gradient, (lambda x: judge(x)[2]) if second else None
+
+
+def _compiled(instance: Instance, options: Options) -> bool:
+    return options.backend == "numba" or (options.backend is None and instance.amount >= COMPILE_FROM)
+
+
+def _on_slices(grouped: Grouped, reduced: Reduced, limits: Any, compiled: bool) -> Any:
+    """`solve` of `working_set`: the problem on some slices, its groups cut down to their entries there."""
+    from ..kernels.optimizers.active_groups import proximal_newton
+
+    l1, group, weights = limits
+
+    def solve(chosen: Any, entries: Any, x: Any) -> tuple[Any, int] | None:
+        oracle = _second_order(grouped, reduced.on(chosen), compiled)
+        mine = group[entries]
+        present, number = np.unique(mine[mine >= 0], return_inverse=True)
+        few = np.full(mine.size, -1)
+        few[mine >= 0] = number
+        found, done, evaluations = proximal_newton(
+            oracle, l1[entries], few, weights[present], x, tol=1e-12, most=MODELS
+        )
+        return (found, evaluations) if done else None
+
+    return solve
+
+
+def _second_order(grouped: Grouped, instance: Instance, compiled: bool) -> Any:
+    """f, ∇f and ∇²f in the flat vector; of a quadratic from its moments."""
+    composite, arrays = grouped.composite, instance.numbers
+    layout = composite.layout(instance)
+    at: Any
+    if compiled:
+        at = composite.kernel(instance, arrays)
+    else:
+        judge = composite.judge(instance, arrays)
+
+        def at(x: Any) -> Any:
+            return judge(x)[:3]
+
+    if not composite.quadratic:
+        return at
+    f0, g0, h0 = at(np.zeros(layout.size))
+
+    def quadratic(x: Any) -> tuple[float, Any, Any]:
+        bent = h0 @ x
+        return f0 + float(x @ (g0 + 0.5 * bent)), g0 + bent, h0
+
+    return quadratic

@@ -1,9 +1,9 @@
 """A problem on some of its unknowns: the same statement with columns of the data left out.
 
-Where the unknowns share a size with the data, as w and the columns of X do, the problem on the entries that are not zero is
-the statement itself on fewer columns: same kernels, smaller arrays. That holds where an entry that is zero does nothing to
-the others' gradient. Nobody proves it here: `working_set` compares with the gradient of the whole, and the certificate
-is that of the whole.
+Where the unknowns share a size with the data, as w and the columns of X do, the problem on the entries that are not
+zero is the statement itself on fewer columns: same kernels, smaller arrays. That holds where an entry that is zero does
+nothing to the others' gradient. Nobody proves it here: `working_set` looks at the gradient of the whole each round, and
+the certificate is that of the whole.
 """
 
 from __future__ import annotations

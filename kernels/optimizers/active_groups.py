@@ -16,10 +16,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ..oracle import Array
+from .block_descent import blocks, descend
 from .fista import CONVERGED, STEPS, fista
 from .penalties import PENALTIES, lengths
 
 ROUNDS = 12  # of FISTA and Newton in turn
+SWEEPS = 300  # of block coordinate descent on one model
 
 
 def solve(
@@ -56,6 +58,54 @@ def solve(
     return x, begun, STEPS, iterations, evaluations
 
 
+def proximal_newton(
+    oracle: Callable[[Array], tuple[float, Array, Array]],
+    l1: Array,
+    group: Array,
+    weights: Array,
+    x: Array,
+    *,
+    tol: float,
+    most: int,
+) -> tuple[Array, bool, int]:
+    """For few unknowns: block descent on quadratic models, then `newton`: the point, whether done, evaluations.
+
+    `oracle` gives value, gradient and Hessian.
+    """
+    penalty = PENALTIES["groups"].of(l1, group, weights)
+    parts = blocks(group, weights)
+    f, g, h = oracle(x)
+    evaluations = 1
+    for _ in range(most):
+        total = f + penalty.value(x)
+        if not (np.isfinite(total) and np.isfinite(g).all() and np.isfinite(h).all()):
+            return x, False, evaluations
+        z, size = x.copy(), max(abs(total), 1.0)
+        descend(h, h @ x - g, l1, *parts, z, 1e-14 * size, SWEEPS)
+        p = z - x
+        model = float(g @ p) + penalty.value(z) - penalty.value(x)
+        t = 1.0
+        for _ in range(40):
+            ahead = x + t * p
+            f_new, g_new, h_new = oracle(ahead)
+            evaluations += 1
+            if f_new + penalty.value(ahead) <= total + 1e-4 * t * model + 1e-14 * size:
+                x, f, g, h = ahead, f_new, g_new, h_new
+                break
+            t *= 0.5
+        else:
+            return x, False, evaluations
+        if -model <= 1e-6 * size:  # near enough for Newton's method
+            enough = 0.1 * tol * size
+            x, count = newton(lambda u: oracle(u)[:2], lambda u: oracle(u)[2], l1, group, weights, x, enough)
+            f, g, h = oracle(x)
+            evaluations += count + 1
+            reach = penalty.distance(g, x) * np.maximum(1.0, np.abs(x))
+            if float(reach.max(initial=0.0)) <= tol * size:
+                return x, True, evaluations
+    return x, False, evaluations
+
+
 def newton(
     value_gradient: Callable[[Array], tuple[float, Array]],
     hessian: Callable[[Array], Array],
@@ -63,8 +113,12 @@ def newton(
     group: Array,
     weights: Array,
     x: Array,
+    enough: float = 0.0,
 ) -> tuple[Array, int]:
-    """Newton's method on the entries that are free, as long as it gets nearer: the point, and the evaluations."""
+    """Newton's method on the entries that are free, as long as it gets nearer: the point, and the evaluations.
+
+    It ends where the distance to the subdifferential there is `enough`.
+    """
     penalty = PENALTIES["groups"].of(l1, group, weights)
     f, g = value_gradient(x)
     total, tried = f + penalty.value(x), 1
@@ -98,7 +152,7 @@ def newton(
         if not better:
             break
         x, g, total, before = ahead, g_new, total_new, after
-        if before == 0.0:
+        if before <= enough:
             break
     return x, tried
 

@@ -3,9 +3,10 @@
     minimise f(x) + φ(x),      φ with a kink, or a bound, at 0
 
 Each round looks at the whole gradient, takes the slices (entries, rows, groups) that are not zero and those whose
-optimality distance is largest, at most twice as many, and solves the problem on these. The objective falls from round to
-round, so that no set comes twice; where nothing outside is violated any more the answer is that of the whole problem. What
-solves the small problem is the caller's business; that it was the same problem is seen from the gradient of the whole.
+optimality distance is largest, at most twice as many, and solves the problem on these. The objective falls from round
+to round, so that no set comes twice; where nothing outside is violated any more the answer is that of the whole
+problem. What solves the small problem is the caller's business; that it was the same problem is seen from the gradient
+of the whole.
 Sources: Massias, Gramfort & Salmon, ICML (2018), and Bertrand et al., NeurIPS (2022), for sets that double.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..oracle import Vector
+from ..oracle import Array, Vector
 from .fista import CONVERGED, NOT_FINITE, STEPS
 from .penalties import Penalty
 
@@ -27,8 +28,8 @@ GAVE_UP = 5
 def working_sets(
     value_gradient: Callable[[Vector], tuple[float, Vector]],
     penalty: Penalty,
-    slices: Vector,
-    solve: Callable[[Vector, Vector, Vector], tuple[Vector, int] | None],
+    slices: Array,
+    solve: Callable[[Array, Array, Vector], tuple[Vector, int] | None],
     x: Vector,
     *,
     tol: float,
