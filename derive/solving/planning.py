@@ -14,6 +14,7 @@ from .closed import suits
 from .composite import LARGEST
 from .instance import Instance
 from .posed import Posed
+from .reduced import shared_size
 from .ways import steps_before_newton, why_closed_form, why_quasi_newton
 
 
@@ -65,11 +66,13 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
     amount = _count([binding.shape(v.shape) for v in posed.given])
     if steps_before_newton(posed, shapes, amount):
-        facts = posed.facts if instance is None else instance.facts
-        if facts.is_convex:
+        if (posed.facts if instance is None else instance.facts).is_convex:
             return why_quasi_newton(shapes, amount)
         return choose(_count(shapes), max(v.order for v in posed.unknowns))
     composite = posed.composite
+    facts = posed.facts if instance is None else instance.facts
+    if composite is not None and not composite.structure.is_plain and shared_size(posed, binding, facts):
+        return Plan(composite.method, f"{composite.describe()}, on working sets")
     if composite is not None:
         few = _count(shapes) <= LARGEST
         if few and (posed.squares is None or not composite.structure.is_plain):

@@ -12,13 +12,34 @@ from typing import Any, final
 
 import numpy as np
 
-from ..sizes import Size
+from ..sizes import Binding, Size
 from . import costs
+from .facts import Facts
 from .instance import Instance
+from .posed import Posed
 from .sampled import _taken
 
 #: Slices below which a problem is solved at once, and multiplications of a Hessian.
 FEWEST, WORTH = 100, 1e7
+
+
+def shared_size(posed: Posed, binding: Binding, facts: Facts) -> Size | None:
+    """The largest size that unknowns share with data; None where working sets do not pay, or are not proved safe.
+
+    Safe is a convex smooth part: then the order in which unknowns are let in does not decide where the run ends.
+    """
+    shapes = [binding.shape(v.shape) for v in posed.unknowns]
+    amount = sum(int(np.prod(binding.shape(v.shape), dtype=np.int64)) for v in posed.given)
+    if costs.hessian(shapes, amount) < WORTH:
+        return None
+    every = [size for v in (*posed.unknowns, *posed.given) for size in v.shape]
+    shared = {s for v in posed.given for s in v.shape}
+    own = [s for v in posed.unknowns for s in v.shape if s.is_Symbol and s in shared]
+    found: Size | None = max(own, key=lambda s: (binding.values[s], str(s)), default=None)
+    if found is None or binding.values[found] < FEWEST or any(s != found and s.has(found) for s in every):
+        return None
+    part = facts.smooth_part
+    return found if facts.is_convex or (part is not None and part.status == "convex") else None
 
 
 @final
@@ -33,20 +54,9 @@ class Reduced:
 
     @staticmethod
     def of(instance: Instance) -> Reduced | None:
-        """The largest size that unknowns share with data; None where it is not worth it, or not convex."""
-        posed = instance.posed
-        shapes = list(instance.shapes.values())
-        if costs.hessian(shapes, instance.amount) < WORTH:
-            return None
-        every = [size for v in (*posed.unknowns, *posed.given) for size in v.shape]
-        shared = {s for v in posed.given for s in v.shape}
-        own = [s for v in posed.unknowns for s in v.shape if s.is_Symbol and s in shared]
-        found = max(own, key=lambda s: (instance.binding.values[s], str(s)), default=None)
-        if found is None or instance.binding.values[found] < FEWEST:
-            return None
-        if any(s != found and s.has(found) for s in every) or not instance.facts.is_convex:
-            return None
-        return Reduced(instance, found)
+        """The problems on some slices, where it is worth it."""
+        found = shared_size(instance.posed, instance.binding, instance.facts)
+        return None if found is None else Reduced(instance, found)
 
     def _slices(self, shape: tuple[Size, ...]) -> Any:
         """The slice of each entry of an unknown, −1 where it has no axis of that size."""

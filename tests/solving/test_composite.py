@@ -101,16 +101,19 @@ def test_lasso_three_ways(method: str) -> None:
     assert found.fun == pytest.approx(best.fun, rel=1e-9)
 
 
-def test_many_unknowns_take_fista() -> None:
-    """More unknowns than a Hessian is formed for: first-order, and certified all the same."""
+def test_many_unknowns_are_solved_on_working_sets() -> None:
+    """More unknowns than a Hessian is formed for: on the few that are not zero, or first-order; certified alike."""
     n, d = 15, 1600
     A, b = RNG.standard_normal((n, d)), RNG.standard_normal(n)
     lam = 0.5 * float(np.abs(A.T @ b).max())
     problem = posed(LASSO)
     found = problem.solve(X=A, y=b, lam=lam, backend="numpy")
-    assert found.method == "fista"
     assert found.success, found.message
-    assert problem.plan(n=n, d=d).method == "fista"
+    assert found.method == problem.plan(n=n, d=d).method == "coordinate-descent"
+    assert "working sets" in found.plan.reason
+    first = problem.solve(X=A, y=b, lam=lam, backend="numpy", method="fista")
+    assert first.success and first.method == "fista"
+    np.testing.assert_allclose(found["w"], first["w"], atol=1e-7)
 
 
 def test_multipliers_of_bounds() -> None:

@@ -59,3 +59,72 @@ def test_curvature_is_left_to_kernels_only_where_they_agree():
     assert curvature_by_differences(right, x, lambda point: H @ point) == pytest.approx(alone)
     assert len(asked) == slow + 2
     assert curvature_by_differences(right, x, lambda point: np.abs(H) @ point) == alone
+
+
+RNG = np.random.default_rng(4)
+ROWS = "sumsq(X @ W - Y)/2 + lam*sum(sqrt(sum(W**2, axis=1)))"
+
+
+def test_rows_of_a_matrix_are_let_in_as_they_are_needed():
+    n, d, k = 30, 400, 3
+    X = RNG.standard_normal((n, d))
+    Y = X[:, :4] @ RNG.standard_normal((4, k)) + 0.1 * RNG.standard_normal((n, k))
+    lam = 0.2 * float(np.linalg.norm(X.T @ Y, axis=1).max())
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()}
+    problem = dv.minimize(ROWS, over="W", variables=shapes, facts={"lam": ("positive",)})
+    found = problem.solve(X=X, Y=Y, lam=lam, backend="numpy")
+    assert found.success and found.nit < 15, found.message
+    G, size = X.T @ (X @ found["W"] - Y), np.linalg.norm(found["W"], axis=1)
+    assert 0 < (size > 0).sum() < 40
+    np.testing.assert_allclose(
+        G[size > 0], -lam * found["W"][size > 0] / size[size > 0, None], atol=1e-6 * lam
+    )
+    assert (np.linalg.norm(G[size == 0], axis=1) <= lam * (1 + 1e-9)).all()
+    slow = problem.solve(X=X, Y=Y, lam=lam, backend="numpy", method="fista")
+    assert found.fun <= slow.fun * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("text", ["sum(softplus(-t*(X @ w + b)))", "sumsq(X @ w + b - t)/2"])
+def test_weights_with_an_intercept_and_bounds(text):
+    """An unknown that is in no slice is in every set; entries at a bound of 0 are left out as well."""
+    n, d = 30, 1100
+    X = RNG.standard_normal((n, d))
+    t = np.where(X[:, :3].sum(axis=1) + 0.5 > 0, 1.0, -1.0)
+    shapes = {"X": ("n", "d"), "t": ("n",), "w": ("d",), "b": (), "lam": ()}
+    statement = f"{text} + lam*sum(abs(w))"
+    problem = dv.minimize(statement, over=["w", "b"], subject_to=["w >= 0"], variables=shapes)
+    found = problem.solve(X=X, t=t, lam=3.0, backend="numpy")
+    assert found.success and "working sets" in found.plan.reason, found.message
+    assert (found["w"] >= 0).all() and 0 < (found["w"] > 0).sum() < n
+    slope = [dv.gradient(dv.parse(text, variables=shapes), v) for v in ("w", "b")]
+    along, across = (g.evaluate(X=X, t=t, w=found["w"], b=found["b"]) for g in slope)
+    assert abs(across) < 1e-5 and (along >= -3.0 - 1e-5).all()
+    np.testing.assert_allclose(along[found["w"] > 0], -3.0, atol=1e-5)
+
+
+def test_what_is_another_problem_on_fewer_unknowns_is_given_up():
+    """An entry that is zero counts in log Σ exp: the working sets see it, and the whole problem is solved."""
+    d = 1600
+    c = RNG.standard_normal(d)
+    shapes = {"c": ("d",), "w": ("d",), "lam": ()}
+    text = "logsumexp(w + c) + sumsq(w - c)/2 + lam*sum(abs(w))"
+    problem = dv.minimize(text, over="w", variables=shapes, facts={"lam": ("positive",)})
+    found = problem.solve(c=c, lam=2.0, backend="numpy")
+    assert found.success and found.method == "fista", found.message
+    assert 0 < (found["w"] != 0).sum() < d
+
+
+def test_block_descent_ends_at_the_optimum():
+    """Blocks of 1, 2 and 3 entries: the conditions of the optimum; without weights, the solution of Gx = c."""
+    from derive.kernels.optimizers.block_descent import blocks, descend
+    from derive.kernels.optimizers.penalties import PENALTIES
+
+    A, group = RNG.standard_normal((9, 6)), np.array([1, 0, 1, -1, 1, 0])
+    G, c, l1, weights = A.T @ A, 5 * RNG.standard_normal(6), np.full(6, 0.3), np.array([1.0, 2.0])
+    x = np.zeros(6)
+    assert descend(G, c, l1, *blocks(group, weights), x, 1e-26, 10_000) < 10_000
+    distance = PENALTIES["groups"].of(l1, group, weights).distance(G @ x - c, x)
+    np.testing.assert_allclose(distance, 0.0, atol=1e-10)
+    free = np.zeros(6)
+    descend(G, c, np.zeros(6), *blocks(np.full(6, -1), np.zeros(0)), free, 1e-28, 10_000)
+    np.testing.assert_allclose(G @ free, c, atol=1e-10)
