@@ -8,7 +8,8 @@ A convex kink φ(u) on which the objective depends increasingly is replaced by a
 
 and min likewise from below. At the optimum t = φ(u), so that both problems have the same solutions, and
 all functions of the new one are smooth. Whether the objective increases in t is read off ∂f/∂t: from facts,
-or from its sign on the data (`Kink.slope`). What is left alone: kinks of any other kind.
+or from its sign on the data (`Kink.slope`). A kink that is a term of conditions alone, as the inner one of
+max(|u| − ε, 0), needs no slack: each condition is stated for each branch. What is left alone: kinks of any other kind.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .differentiate import gradients, substitute
 from .node import Apply, Einsum, Node, Variable, ones, topological, variable, variables
 from .sizes import ONE
 from .stable import recognise
+from .sums import flat_terms
 
 MINUS = sympy.S.NegativeOne
 
@@ -62,6 +64,9 @@ def smooth(
         if atom is None:
             break
         passed.add(atom)
+        if (split := _branches(functions, atom)) is not None:
+            functions = split
+            continue
         made = _replace(functions, atom, seen, len(kinks))
         if made is None:
             continue
@@ -107,6 +112,41 @@ def _outermost(functions: Sequence[Node], unknowns: set[Variable], passed: set[N
         if node in moving and node not in passed and _kind(node):
             return node
     return None
+
+
+def _branches(functions: Sequence[Node], atom: Node) -> list[Node] | None:
+    """Without a slack, where the kink is a term of conditions c ≥ 0 alone: each condition once for each branch.
+
+    c − α max(a, b) ≥ 0 with α > 0 holds where c − αa ≥ 0 and c − αb ≥ 0.
+    """
+    kind = _kind(atom)
+    if kind not in ("abs", "relu", "maximum", "minimum"):
+        return None
+    found: list[Node] = [functions[0]]
+    if atom in topological([functions[0]]):
+        return None
+    for f in functions[1:]:
+        if atom not in topological([f]):
+            found.append(f)
+            continue
+        terms = flat_terms(f)
+        own = [c for c, term in terms if term is atom]
+        rest = [(c, term) for c, term in terms if term is not atom]
+        alone = len(own) == 1 and atom not in topological([term for _, term in rest])
+        if not alone or not (own[0].is_positive if kind == "minimum" else own[0].is_negative):
+            return None
+        found += [add([*rest, (own[0] * sign, branch)], f.shape) for sign, branch in _pieces(kind, atom)]
+    return found
+
+
+def _pieces(kind: str, atom: Node) -> list[tuple[sympy.Expr, Node]]:
+    """What the kink is the largest, or the least, of: each with its sign."""
+    first = broadcast(atom.operands[0], atom.shape)
+    if kind == "abs":
+        return [(ONE, first), (MINUS, first)]
+    if kind == "relu":
+        return [(ONE, first), (sympy.S.Zero, first)]
+    return [(ONE, first), (ONE, broadcast(atom.operands[1], atom.shape))]
 
 
 def _replace(

@@ -81,7 +81,7 @@ class CrossBlock:
             for column, row in ties.items():
                 view = diagonal_of(view, left.index(row), left.index(column))
                 left.remove(column)
-            cores = [_spread(a, ls, left) for a, ls in zip(arrays, labels, strict=True)]
+            cores = [spread(a, ls, left) for a, ls in zip(arrays, labels, strict=True)]
             view += math.prod(cores[1:], start=cores[0])
 
     def __matmul__(self, vector: Any) -> Array:
@@ -100,7 +100,7 @@ class CrossBlock:
         return out
 
 
-def _spread(array: Array, labels: Labels, order: Sequence[int]) -> Array:
+def spread(array: Array, labels: Labels, order: Sequence[int]) -> Array:
     """An array over these labels; axes that it does not have are of length 1."""
     kept = [i for i in order if i in labels]
     turned = np.transpose(array, [labels.index(i) for i in kept])

@@ -113,7 +113,7 @@ def functions_of(
     def hessian(z: Vector, nu: Vector, lam: Vector) -> Matrix:
         if constant:
             return constant[0]
-        given = {**layout.unpack(z), **_multipliers(shapes, nu, lam)}
+        given = {**layout.unpack(z), **multiplier_parts(shapes, nu, lam)}
         try:
             found = dict(second(given))
         except (DataError, np.linalg.LinAlgError, FloatingPointError):
@@ -131,7 +131,7 @@ def functions_of(
     return Functions(layout.size, values, hessian)
 
 
-def _multipliers(
+def multiplier_parts(
     shapes: Mapping[str, Mapping[int, tuple[int, ...]]], nu: Vector, lam: Vector
 ) -> dict[str, Array]:
     found: dict[str, Array] = {}
@@ -250,6 +250,12 @@ def interpreter(nodes: Mapping[str, Node], data: Mapping[str, Any], point: Mappi
     return evaluate
 
 
+def row_sizes(A: Any) -> Vector:
+    """The largest entry of every row, of a matrix with zeros stored or not."""
+    found = abs(A).max(axis=1) if A.shape[0] else np.zeros(0)
+    return np.asarray(found if isinstance(found, np.ndarray) else found.toarray()).reshape(-1)
+
+
 def certify_kkt(
     functions: Functions,
     layout: Layout,
@@ -267,18 +273,12 @@ def certify_kkt(
             return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
         size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
-        noise = 64 * EPS * (np.abs(v.g) + np.abs(v.E.T) @ np.abs(nu) + np.abs(v.C.T) @ np.abs(lam))
+        noise = 64 * EPS * (np.abs(v.g) + abs(v.E.T) @ np.abs(nu) + abs(v.C.T) @ np.abs(lam))
         lengths = np.maximum(1.0, np.abs(z))
         stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * lengths).max(initial=0.0)) / size
         reach = max(1.0, float(np.abs(z).max(initial=0.0)))
         gaps = np.concatenate([np.abs(v.e), np.maximum(-v.c, 0.0)])
-        rows = np.vstack([v.E, v.C])
-        sizes = (
-            np.maximum(1.0, np.abs(rows).max(axis=1, initial=0.0) * reach)
-            if rows.size
-            else np.ones(gaps.size)
-        )
-        broken = gaps / sizes
+        broken = gaps / np.maximum(1.0, reach * np.concatenate([row_sizes(v.E), row_sizes(v.C)]))
         where = ""
         if broken.size and broken.max() > tolerance:
             k = int(np.argmax(broken))
@@ -320,8 +320,8 @@ def _tangent_curvature(
     if z.size > 400:
         return None
     h = functions.hessian(z, nu, lam)
-    if not np.isfinite(h).all():
-        return None
+    if not isinstance(h, np.ndarray) or not np.isfinite(h).all():
+        return None  # sparse matrices are those of problems proved to be convex
     active = lam / max(1.0, float(np.abs(v.g).max(initial=0.0))) > np.maximum(np.abs(v.c), 1e-10)
     A = np.vstack([v.E, v.C[active]]) * lengths
     h = h * lengths[:, None] * lengths[None, :] / size

@@ -37,7 +37,7 @@ CORE = (
     "kernels.library kernels.plain "
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.entrance_code "
     "kernels.entrance kernels.bound "
-    "kernels.structured kernels.blocks kernels.compile kernels.structured_kernel "
+    "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "
     "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
     "kernels.kkt kernels.semidefinite "
     "kernels.separable kernels.groups kernels.inline kernels.flat kernels.whole kernels.precision"

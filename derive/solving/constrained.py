@@ -8,7 +8,7 @@ Hessian, the Jacobians of the constraints. What facts on unknowns say is in `con
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -26,6 +26,7 @@ from ..stable import recognise, stabilise
 from .conditions import conditions_of_facts, free_form
 from .inside import defined, inside, middle, numbers
 from .reasons import failure, fitted
+from .sparse import DENSE, Sparse, dense
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
@@ -95,6 +96,7 @@ class Constrained:
         self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())
         self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
         self._kernels: dict[str, Any] = {}
+        self._large: Sparse | None = None
 
     def describe(self) -> str:
         """What was recognised, in words."""
@@ -120,10 +122,17 @@ class Constrained:
 
     # ------------------------------------------------------------------ numbers
 
-    def _evaluator(self, part: str, data: Mapping[str, Any], point: Mapping[str, Any], backend: str) -> Any:
+    def evaluator(
+        self,
+        part: str,
+        nodes: Mapping[str, Node],
+        data: Mapping[str, Any],
+        point: Mapping[str, Any],
+        backend: str,
+    ) -> Any:
+        """The nodes as a function of the unknowns; kernels are kept under the name of the part."""
         from ..kernels.kkt import interpreter
 
-        nodes: dict[str, Node] = getattr(self, part)
         if not nodes:
             return lambda unknowns: {}
         if backend == "numpy":
@@ -153,8 +162,12 @@ class Constrained:
         settings: Mapping[str, Any],
         backend: str | None,
         method: str = "interior-point",
+        convex: Callable[[], bool] | None = None,
     ) -> Any:
-        """Solve from a start, certify, and give SciPy's result over the statement's unknowns."""
+        """Solve from a start, certify, and give SciPy's result over the statement's unknowns.
+
+        convex  whether the problem is proved to be; asked where much depends on it
+        """
         from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import CONSTRAINED, semidefinite
         from ..kernels.optimizers import interior_point as ip
@@ -173,7 +186,11 @@ class Constrained:
             for kind, nodes in self.conditions.items()
         }
         rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
-        if layout.size > LARGEST or rows > 2 * LARGEST:
+        sparse = self._sparse(method, layout, convex)
+        if sparse is not None:
+            zeros = {v.name: np.zeros(binding.shape(v.shape)) for v in self.problem.unknowns}
+            sparse = sparse if sparse.suits(layout, shapes, arrays, zeros) else None
+        if sparse is None and (layout.size > LARGEST or rows > 2 * LARGEST):
             raise UnsupportedError(
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
                 f"{rows} constraints; its limit is {LARGEST} unknowns"
@@ -197,7 +214,8 @@ class Constrained:
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")
 
         def functions_by(backend: str) -> Any:
-            return self._functions(layout, shapes, arrays, filled, backend)
+            derive = self._functions if sparse is None else sparse.functions
+            return derive(layout, shapes, arrays, filled, backend)
 
         functions = functions_by(chosen)
         if self.linear and not given:
@@ -235,11 +253,13 @@ class Constrained:
                         functions, latest[0], blocks, max_iterations=most, watch=watch
                     )
                     answer, cone = semidefinite.on_face(functions, answer, cone, blocks)
+                elif sparse is not None:
+                    answer = sparse.solve(functions, latest[0], most, watch, watched)
                 elif method == "interior-point" and self.quadratic and not watched:
                     answer = solve_program(functions, latest[0], watch=watch)
-                if answer is None or (answer.status != ip.CONVERGED and not blocks):
+                if answer is None or (answer.status != ip.CONVERGED and not blocks and sparse is None):
                     answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
-                if not blocks:
+                if not blocks and sparse is None:
                     answer = ip.polish(functions, answer)
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
@@ -264,7 +284,7 @@ class Constrained:
         message = (
             f"certified: {proof.reason()}"
             if success
-            else failure(answer, proof, ended, judge, z, self.linear, self.quadratic and not blocks)
+            else failure(answer, proof, ended, dense(judge), z, self.linear, self.quadratic and not blocks)
         )
         result: Any = Result()
         result.update(
@@ -281,6 +301,14 @@ class Constrained:
             time=time.perf_counter() - began,
         )
         return result, found
+
+    def _sparse(self, method: str, layout: Any, convex: Callable[[], bool] | None) -> Sparse | None:
+        """The sparse form of a problem that is large and convex."""
+        if method != "interior-point" or self.cones or layout.size <= DENSE or convex is None or not convex():
+            return None
+        if self._large is None:
+            self._large = Sparse(self)
+        return self._large
 
     def certified(
         self, data: Mapping[str, Any], binding: Binding, found: Mapping[str, Any], tolerance: float
@@ -317,7 +345,8 @@ class Constrained:
         from ..kernels.kkt import functions_of
 
         first, slopes, second = (
-            self._evaluator(part, arrays, filled, backend) for part in ("first", "slopes", "second")
+            self.evaluator(part, nodes, arrays, filled, backend)
+            for part, nodes in (("first", self.first), ("slopes", self.slopes), ("second", self.second))
         )
         return functions_of(
             layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic

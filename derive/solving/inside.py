@@ -76,18 +76,22 @@ def middle(functions: Any, z: Any) -> Any:
     Slack t of at most 1 is maximised over   Ez + e = 0,  Cz + c ≥ t |row|,  a linear program.
     """
     from scipy.optimize import linprog
+    from scipy.sparse import csr_array, hstack
 
     with np.errstate(all="ignore"):
         v = functions.values(z)
-        if v.finite() or not all(np.isfinite(part).all() for part in (v.e, v.E, v.c, v.C)):
+        E, C = (csr_array(part) for part in (v.E, v.C))
+        if v.finite() or not all(np.isfinite(part).all() for part in (v.e, E.data, v.c, C.data)):
             return z
-        n, lengths = z.size, np.sqrt((v.C * v.C).sum(axis=1))
+        n, lengths = z.size, np.sqrt((C * C).sum(axis=1))
+        above: Any = hstack([-C, csr_array(lengths[:, None])]) if v.c.size else None
+        equal: Any = hstack([E, csr_array((v.e.size, 1))]) if v.e.size else None
         found = linprog(
             np.append(np.zeros(n), -1.0),
-            A_ub=np.hstack([-v.C, lengths[:, None]]) if v.c.size else None,
-            b_ub=v.c - v.C @ z if v.c.size else None,
-            A_eq=np.hstack([v.E, np.zeros((v.e.size, 1))]) if v.e.size else None,
-            b_eq=v.E @ z - v.e if v.e.size else None,
+            A_ub=above,
+            b_ub=v.c - C @ z if v.c.size else None,
+            A_eq=equal,
+            b_eq=E @ z - v.e if v.e.size else None,
             bounds=[(None, None)] * n + [(None, 1.0)],
         )
         if found.status == 0:
@@ -100,6 +104,8 @@ def _into_bounds(
     problem: Smooth, free: Sequence[Variable], found: dict[str, Any], arrays: Mapping[str, Any]
 ) -> None:
     """Move unknowns to the middle of their bounds, or 1 inside a single one."""
+    from ..kernels.structure import cross
+
     low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
     high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
     named = {v.name: v for v in free}
@@ -114,10 +120,8 @@ def _into_bounds(
             continue
         ones_ = {**zeros, name: np.ones_like(found[name])}
         base, moved = (numbers([node], {**arrays, **at})[0] for at in (zeros, ones_))
-        matrix = np.broadcast_to(numbers([slope], arrays)[0], found[name].shape * 2)
-        square = matrix.reshape(found[name].size, found[name].size)
-        if np.count_nonzero(square - np.diag(np.diagonal(square))):
-            continue
+        if not all(len(term.ties) == node.order for term in cross(slope, node.order)):
+            continue  # not one bound for each entry
         rate = np.asarray(moved - base, dtype=float)
         with np.errstate(all="ignore"):
             edge = -base / rate

@@ -245,7 +245,14 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     derived = instance.posed.constrained
     name = for_constraints(options.method) or "interior-point"
     result, found = derived.run(
-        instance.data, instance.binding, point, given, options.driver(), options.backend, name
+        instance.data,
+        instance.binding,
+        point,
+        given,
+        options.driver(),
+        options.backend,
+        name,
+        lambda: bool(instance.facts.is_convex),
     )
     return _named(result, found, instance.posed, Plan(name, derived.describe()))
 

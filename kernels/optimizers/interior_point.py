@@ -85,7 +85,7 @@ def error(v: Values, s: Vector, nu: Vector, lam: Vector, mu: float) -> float:
     return float(max(parts))
 
 
-def _largest(x: Vector, dx: Vector, keep: float) -> float:
+def step_within(x: Vector, dx: Vector, keep: float) -> float:
     """The longest step that leaves the given share of every entry."""
     falling = dx < 0
     if not falling.any():
@@ -93,7 +93,7 @@ def _largest(x: Vector, dx: Vector, keep: float) -> float:
     return float(min(1.0, keep * (-x[falling] / dx[falling]).min()))
 
 
-def _factor(h: Matrix, E: Matrix, last: float, least: float = 0.0) -> tuple[Any, float]:
+def factorised(h: Matrix, E: Matrix, last: float, least: float = 0.0) -> tuple[Any, float]:
     """A factorisation of [[H + δI, Eᵀ], [E, −ε]], δ ≥ least, with as many negative eigenvalues as equalities."""
     n, m = h.shape[0], E.shape[0]
     size = max(float(np.abs(np.diagonal(h)).max(initial=0.0)), 1e-8)
@@ -132,7 +132,7 @@ def _negative(d: Matrix) -> int:
     return count
 
 
-def _direction(
+def newton_direction(
     factor: Any, v: Values, s: Vector, nu: Vector, lam: Vector, mu: float
 ) -> tuple[Vector, Vector, Vector, Vector]:
     """Newton's step in z, s, ν and λ towards s ∘ λ = μ."""
@@ -148,7 +148,7 @@ def _direction(
     return dz, ds, dnu, mu / s - lam - (lam / s) * ds
 
 
-def _merit(v: Values, s: Vector, mu: float, penalty: float) -> float:
+def merit(v: Values, s: Vector, mu: float, penalty: float) -> float:
     """f − μ Σ log s + ρ(‖e‖₁ + ‖c − s‖₁)"""
     return v.f - mu * float(np.log(s).sum()) + penalty * float(np.abs(v.e).sum() + np.abs(v.c - s).sum())
 
@@ -220,21 +220,21 @@ def solve(
         ratio = lam / s
         reduced = h + v.C.T @ (ratio[:, None] * v.C)
         try:
-            factor, shift = _factor(reduced, v.E, last, least)
+            factor, shift = factorised(reduced, v.E, last, least)
         except (np.linalg.LinAlgError, ValueError):
             answer.status = STALLED
             break
         last = shift
 
-        dz, ds, dnu, dlam = _direction(factor, v, s, nu, lam, mu)
+        dz, ds, dnu, dlam = newton_direction(factor, v, s, nu, lam, mu)
         keep = max(0.99, 1.0 - mu)
-        alpha, beta = _largest(s, ds, keep), _largest(lam, dlam, keep)
+        alpha, beta = step_within(s, ds, keep), step_within(lam, dlam, keep)
         penalty = max(
             penalty, 2.0 * float(max(np.abs(nu + dnu).max(initial=0.0), np.abs(lam + dlam).max(initial=0.0)))
         )
         penalty = min(penalty, 1e8)
 
-        now, before = _merit(v, s, mu, penalty), error(v, s, nu, lam, mu)
+        now, before = merit(v, s, mu, penalty), error(v, s, nu, lam, mu)
         gain = 1e-9 * max(1.0, abs(now))
         accepted = False
         step_z = alpha
@@ -245,7 +245,7 @@ def solve(
                 w = scaled(w)
                 nu_try, lam_try = nu + step_z * dnu, lam + beta * dlam
                 noise = 1e-12 * max(1.0, abs(now)) if step_z > 1e-3 else 0.0
-                ahead = _merit(w, s_try, mu, penalty) - now
+                ahead = merit(w, s_try, mu, penalty) - now
                 after = error(w, s_try, nu_try, lam_try, mu)
                 # Where the merit hardly changes, a step may lead far along a flat direction: the error tells.
                 if ahead < -gain or after < 0.9999 * before or (ahead < noise and after < 10.0 * before):
@@ -286,6 +286,8 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
     size = max(1.0, float(np.abs(v.g).max(initial=0.0)))
     active = lam / size > np.maximum(v.c, 0.0)
     measure = violation(v, nu, lam)
+    if z.size > 1000 and measure <= 1e-9:
+        return answer  # the systems of all active constraints would cost more than the run
     best = answer
     for _ in range(rounds):
         lam_now = np.where(active, lam, 0.0)

@@ -31,7 +31,7 @@ from .normal_matrix import (
 )
 
 #: Unknowns and equalities, and inequalities, up to which the compiled code is used.
-LARGEST, ROWS = 1500, 4000
+LARGEST, ROWS = 2500, 6000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
 
@@ -137,6 +137,7 @@ def interior(
     for i in range(n):
         size = max(size, abs(g[i]))
     before = np.inf
+    kept = (z, nu, nu)
     delta = 1e-14 * (1.0 + max(largest(H.ravel()), largest(h)))
     s = np.maximum(forward(C, own, owner, z) + c, 1.0)
     lam = np.full(m, size)
@@ -155,10 +156,14 @@ def interior(
         worst = max(largest(rc), largest(re))
         reach = 1.0 + largest(z)
         error = max(largest(rd) / size, worst / reach, gap / (1.0 + abs(value)))
-        # rounding may end progress before the tolerance is met: good enough, or not
-        end = 0 if error <= NEAR else 1
-        if error <= tol or (error <= NEAR and error >= 0.5 * before):
+        if error <= tol:
             return z, nu, lam, 0, it
+        # rounding may end progress before the tolerance is met, or undo it
+        if before <= NEAR and not error < 0.5 * before:
+            return kept[0], kept[1], kept[2], 0, it
+        end = 0 if error <= NEAR else 1
+        if error <= NEAR:
+            kept = (z.copy(), nu.copy(), lam.copy())
         if not reach < 1e12 or not largest(lam) < 1e14 * size:
             return z, nu, lam, end, it
         before = error

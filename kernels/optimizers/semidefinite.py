@@ -35,9 +35,9 @@ from .interior_point import (
     Answer,
     Functions,
     Values,
-    _direction,
-    _factor,
-    _largest,
+    factorised,
+    newton_direction,
+    step_within,
 )
 
 #: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.
@@ -128,8 +128,8 @@ def solve_semidefinite(
         pull = mu * _filled(zero, blocks, inverses)
         small = Values(v.f, halves.shut(v.g - pull), v.e, E, v.c, C)
         try:
-            factor, last = _factor(halves.square(h), E, last, least)
-            dz, ds, dnu, dlam = _direction(factor, small, s, nu, lam, mu)
+            factor, last = factorised(halves.square(h), E, last, least)
+            dz, ds, dnu, dlam = newton_direction(factor, small, s, nu, lam, mu)
             dz = halves.open(dz)
             steps = [matrix_at(dz, b) for b in blocks]
             moves = []
@@ -137,7 +137,7 @@ def solve_semidefinite(
                 half = inverse @ step @ dual
                 moves.append(mu * inverse - dual - (half + half.T) / 2)
             keep = 0.95
-            t = min(_largest(s, ds, keep), _largest(lam, dlam, keep))
+            t = min(step_within(s, ds, keep), step_within(lam, dlam, keep))
             for a, da in (*zip(parts, steps, strict=True), *zip(duals, moves, strict=True)):
                 t = min(t, _longest(a, da, keep))
         except (np.linalg.LinAlgError, ValueError):

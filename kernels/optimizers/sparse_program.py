@@ -1,0 +1,80 @@
+"""Large convex quadratic programs that are small without their slack variables.
+
+What `normal_matrix` eliminates is found in sparse matrices, and only what is left is stored densely: n absolute
+deviations of d unknowns cost 2n × d numbers and systems of size d, whatever n.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..oracle import Array
+from .interior_point import CONVERGED, LIMIT, Answer, Functions
+from .quadratic_program import LARGEST, convex, interior
+
+#: The largest number of entries of a dense matrix.
+ENTRIES = 20_000_000
+#: Below this share of entries, sparse factors of many unknowns are the better way.
+FULL = 0.1
+MANY = 200
+
+
+def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
+    """`(order, r, owner)` as of `normal_matrix.arranged`, of sparse matrices."""
+    n, m = H.shape[0], C.shape[0]
+    coupled = (H != 0).astype(np.int64)
+    coupled.setdiag(0)
+    alone = (np.asarray(coupled.sum(axis=1)).reshape(-1) == 0) & (H.diagonal() >= 0.0)
+    columns = C.tocsc()
+    columns.eliminate_zeros()
+    owner = np.full(m, -1)
+    slacks: list[int] = []
+    for j in range(n - 1, -1, -1):
+        rows = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
+        if alone[j] and rows.size and (owner[rows] < 0).all():
+            owner[rows] = len(slacks)
+            slacks.append(j)
+    rest = np.setdiff1d(np.arange(n), slacks)
+    owner = np.where(owner >= 0, n - 1 - owner, -1)
+    return np.concatenate([rest, np.asarray(slacks[::-1], dtype=np.int64)]), rest.size, owner
+
+
+def solve_sparse_program(functions: Functions, z: Array, *, tol: float = 1e-10, most: int = 80) -> Answer:
+    """Of a problem with constant matrices; `LIMIT` where it is not for this code or does not converge."""
+    v = functions.values(z)
+    none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
+    if not v.finite() or not v.c.size:
+        return none
+    H: Any = functions.hessian(z, none.nu, none.lam)
+    C: Any = v.C
+    E: Any = v.E
+    order, r, owner = slacks_last(H, C)
+    n, m = z.size, v.c.size
+    if r > LARGEST or v.e.size > LARGEST or max(m * r, v.e.size * n) > ENTRIES:
+        return none
+    main = C[:, order[:r]]
+    if r > MANY and main.nnz < FULL * m * r:
+        return none
+    core = np.ascontiguousarray(H[order[:r]][:, order[:r]].toarray())
+    if not convex(core):
+        return none
+    own = np.zeros(m)
+    owned = np.flatnonzero(owner >= 0)
+    own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
+    found, nu, lam, status, count = interior(
+        core,
+        H.diagonal()[order[r:]],
+        (v.g - H @ z)[order],
+        np.ascontiguousarray(E[:, order].toarray()),
+        v.e - E @ z,
+        (np.ascontiguousarray(main.toarray()), own, owner),
+        v.c - C @ z,
+        z[order],
+        tol,
+        most,
+    )
+    answer = np.empty(n)
+    answer[order] = found
+    return Answer(answer, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
