@@ -148,7 +148,7 @@ class PreparedProgram:
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        from ..kernels.optimizers.quadratic_program import convex, fits
+        from ..kernels.optimizers.quadratic_program import convex, fits, slacks_apart
 
         instance = self._instance
         self._arrays = arrays
@@ -158,21 +158,28 @@ class PreparedProgram:
         size = self._layout.size
         if not fits(size, self._parts[3].size, self._parts[5].size):
             raise UnsupportedError(f"a program of {size} unknowns (slacks included) is too large; use solve")
-        if not convex(self._parts[0]):
+        H, g, E, e, C, c = self._parts
+        order, given = slacks_apart(H, g, E, C)
+        if not convex(given[0]):  # slacks are convex, being slacks
             raise UnsupportedError("the quadratic program is not convex; use solve")
+        core, h, g, E, rows = given
+        self._order, self._parts = order, (core, h, g, E, e, rows, c)
+        self._start = self._start[order]
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.quadratic_program import program
+        from ..kernels.optimizers.quadratic_program import interior
 
         if mapping is not None or changed:
             self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        solve = program if self._layout.size <= BLAS_FROM else partial(_alone, program)
-        z, _, _, status, _ = solve(*self._parts, self._start, tolerance, 100)
+        solve = interior if self._layout.size <= BLAS_FROM else partial(_alone, interior)
+        x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
         if status != 0:
             raise DataError(_FAILED)
+        z = np.empty(x.size)
+        z[self._order] = x
         return dict(self._derived.free.forward(self._layout.unpack(z)))
 
 

@@ -8,11 +8,16 @@ make a diagonal block of K. With the rows p of one slack s, Cₚ = (rₚ, aₚ),
     Σₚ Dₚ (rₚ − aₚρ)(rₚ − aₚρ)ᵀ + hρρᵀ,    ρ = Σₚ Dₚ aₚ rₚ / κ,    κ = h + Σₚ Dₚ aₚ²,
 
 a sum of squares, which loses no digits where the D are of very different sizes, as a difference of two matrices would.
-So n absolute deviations of d unknowns cost systems of size d. Rows with one entry are bounds and only touch the
-diagonal.
+So n absolute deviations of d unknowns cost systems of size d.
+
+Rows come as multiples of directions (`Directions`): rₚ = βₚ b with b of a table, or a unit vector. The rows of a slack
+are mostly multiples of one direction, as t − u ≥ 0 and t + u ≥ 0 are; then ρ is a number times b, and all of them
+together add one number times bbᵀ. Of a bound, and of the two of |wⱼ|, only a diagonal entry is touched.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,33 +30,63 @@ from ..special import compiled
 SMALL = 128
 
 
+class Directions(NamedTuple):
+    """The rows of C: βₚ times a direction b_q, and an entry aₚ in the column of at most one slack.
+
+    base   (Q, r)  directions; those from Q on are the r unit vectors
+    place  (m,)    q of each row; −1 where only the slack has an entry
+    share  (m,)    βₚ
+    own    (m,)    aₚ
+    owner  (m,)    the slack, counted from 0; −1 where there is none
+    line   (k,)    of each slack the direction of all its rows; −1 where they have several
+    """
+
+    base: Array
+    place: Array
+    share: Array
+    own: Array
+    owner: Array
+    line: Array
+
+
 @compiled
 def arranged(H: Array, C: Array) -> tuple[Array, int, Array]:
     """`(order, r, owner)`: variables, slacks last; how many are none; each row's slack by its place, −1 for none."""
     n, m = H.shape[0], C.shape[0]
     owner = np.full(m, -1)
     order = np.empty(n, np.int64)
+    taken, fits = np.zeros(n, np.int64), np.ones(n, np.int64)
+    for i in range(n):
+        for j in range(n):
+            if i != j and H[i, j] != 0.0:
+                fits[i] = fits[j] = 0
+    ends = np.zeros(n + 1, np.int64)  # the entries of C by columns
+    for p in range(m):
+        for j in range(n):
+            if C[p, j] != 0.0:
+                ends[j + 1] += 1
+    for j in range(n):
+        ends[j + 1] += ends[j]
+    found, last = np.empty(ends[n], np.int64), ends[:n].copy()
+    for p in range(m):
+        for j in range(n):
+            if C[p, j] != 0.0:
+                found[last[j]] = p
+                last[j] += 1
     rest, slacks = 0, 0
-    taken = np.zeros(n, np.int64)
     for k in range(n):
         j = n - 1 - k  # slacks come last in the smooth form
-        fits = H[j, j] >= 0.0
-        for i in range(n):
-            if i != j and (H[j, i] != 0.0 or H[i, j] != 0.0):
-                fits = False
+        rows = found[ends[j] : ends[j + 1]]
+        if not fits[j] or not H[j, j] >= 0.0 or rows.size == 0:
+            continue
+        free = True
+        for p in rows:
+            if owner[p] >= 0:
+                free = False
                 break
-        rows = 0
-        if fits:
-            for p in range(m):
-                if C[p, j] != 0.0:
-                    rows += 1
-                    if owner[p] >= 0:
-                        fits = False
-                        break
-        if fits and rows:
-            for p in range(m):
-                if C[p, j] != 0.0:
-                    owner[p] = slacks
+        if free:
+            for p in rows:
+                owner[p] = slacks
             order[n - 1 - slacks] = j
             slacks += 1
             taken[j] = 1
@@ -66,92 +101,172 @@ def arranged(H: Array, C: Array) -> tuple[Array, int, Array]:
 
 
 @compiled
-def forward(C: Array, own: Array, owner: Array, z: Array) -> Array:
-    """Cz; `C` holds the columns that are no slacks, `own` the entry of each row in the column `owner` of its slack."""
-    found = C @ z[: C.shape[1]]
-    for p in range(owner.size):
-        if owner[p] >= 0:
-            found[p] += own[p] * z[owner[p]]
-    return found
+def multiple(row: Array, of: Array) -> float:
+    """β with row = β · of, to rounding; 0 where there is none."""
+    top = 0
+    for j in range(of.size):
+        if abs(of[j]) > abs(of[top]):
+            top = j
+    beta = row[top] / of[top]
+    for j in range(of.size):
+        if abs(row[j] - beta * of[j]) > 1e-15 * abs(row[j]):
+            return 0.0
+    return beta
 
 
 @compiled
-def backward(C: Array, own: Array, owner: Array, y: Array, n: int) -> Array:
-    """Cᵀy."""
-    found = np.zeros(n)
-    found[: C.shape[1]] = C.T @ y
-    for p in range(owner.size):
-        if owner[p] >= 0:
-            found[owner[p]] += own[p] * y[p]
-    return found
-
-
-@compiled
-def single(C: Array, owner: Array) -> Array:
-    """Of each row, the column of its only entry; −1 where it has several or a slack."""
-    found = np.full(owner.size, -1)
-    for p in range(owner.size):
-        count = 0
-        for j in range(C.shape[1]):
+def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
+    """The rows by their directions, from the columns that are no slacks; owners are columns."""
+    m, r = C.shape
+    place, share = np.full(m, -1), np.zeros(m)
+    line, base = np.full(slacks, -2), np.empty((m, r))
+    mine = np.full(m, -1)
+    count = 0
+    for p in range(m):
+        entries, at = 0, -1
+        for j in range(r):
             if C[p, j] != 0.0:
-                count += 1
-                found[p] = j
-        if count != 1 or owner[p] >= 0:
-            found[p] = -1
+                entries += 1
+                at = j
+        if owner[p] >= 0:
+            mine[p] = owner[p] - r
+        if entries == 0:
+            continue
+        s = mine[p]
+        if entries == 1:
+            place[p], share[p] = m + at, C[p, at]  # until the number of directions is known
+        elif s >= 0 and 0 <= line[s] < m and multiple(C[p], base[line[s]]) != 0.0:
+            place[p], share[p] = line[s], multiple(C[p], base[line[s]])
+        else:
+            base[count] = C[p]
+            place[p], share[p] = count, 1.0
+            count += 1
+        if s >= 0:
+            line[s] = place[p] if line[s] == -2 or line[s] == place[p] else -1
+    for p in range(m):
+        if place[p] >= m:
+            place[p] += count - m
+    for s in range(slacks):
+        if line[s] >= m:
+            line[s] += count - m
+        if line[s] == -2:  # bounds of the slack alone: any direction, 0 times
+            line[s] = count
+    return Directions(base[:count].copy(), place, share, own, mine, line)
+
+
+@compiled
+def along(rows: Directions, x: Array) -> Array:
+    """bᵀx for each direction."""
+    count = rows.base.shape[0]
+    found = np.empty(count + x.size)
+    found[:count] = rows.base @ x
+    found[count:] = x
+    return found
+
+
+@compiled
+def across(rows: Directions, y: Array) -> Array:
+    """Σ y_q b_q."""
+    count = rows.base.shape[0]
+    return rows.base.T @ y[:count] + y[count:]
+
+
+@compiled
+def forward(rows: Directions, z: Array) -> Array:
+    """Cz, slacks last."""
+    r = rows.base.shape[1]
+    b = along(rows, z[:r])
+    found = np.zeros(rows.owner.size)
+    for p in range(found.size):
+        if rows.place[p] >= 0:
+            found[p] = rows.share[p] * b[rows.place[p]]
+        if rows.owner[p] >= 0:
+            found[p] += rows.own[p] * z[r + rows.owner[p]]
+    return found
+
+
+@compiled
+def backward(rows: Directions, y: Array, n: int) -> Array:
+    """Cᵀy."""
+    count, r = rows.base.shape
+    b, found = np.zeros(count + r), np.zeros(n)
+    for p in range(y.size):
+        if rows.place[p] >= 0:
+            b[rows.place[p]] += rows.share[p] * y[p]
+        if rows.owner[p] >= 0:
+            found[r + rows.owner[p]] += rows.own[p] * y[p]
+    found[:r] = across(rows, b)
     return found
 
 
 @apart
 def eliminate_slacks(
-    H: Array,
-    h: Array,
-    C: Array,
-    own: Array,
-    owner: Array,
-    alone: Array,
-    D: Array,
-    M: Array,
-    W: Array,
-    rho: Array,
-    kappa: Array,
+    H: Array, h: Array, rows: Directions, D: Array, M: Array, W: Array, rho: Array, wide: Array, kappa: Array
 ) -> None:
-    """M, ρ and κ for these weights D. `W` is room for one row per row of C and per slack."""
-    r = H.shape[0]
+    """M and κ for these weights D, and ρ: a number for each slack, a row of `wide` for those of several directions.
+
+    `W` is room for one line per direction, row and slack.
+    """
+    base, place, share, own, owner, line = rows
+    count, r = base.shape
+    weight = np.zeros(count + r)
     kappa[:] = h
-    rho[:, :] = 0.0
+    rho[:] = 0.0
+    wide[:, :] = 0.0
     for p in range(owner.size):
-        if owner[p] >= 0:
-            s, weight = owner[p] - r, D[p] * own[p]
-            kappa[s] += weight * own[p]
-            row, target = C[p], rho[s]
-            for j in range(r):
-                target[j] += weight * row[j]
+        s = owner[p]
+        if s >= 0:
+            pull = D[p] * own[p]
+            kappa[s] += pull * own[p]
+            rho[s] += pull * share[p]
+            if line[s] < 0 and place[p] >= 0:
+                if place[p] < count:
+                    for j in range(r):
+                        wide[s, j] += pull * share[p] * base[place[p], j]
+                else:
+                    wide[s, place[p] - count] += pull * share[p]
+    rho /= kappa
     for s in range(h.size):
+        if line[s] >= 0:
+            weight[line[s]] += h[s] * rho[s] * rho[s]
+    for s in range(wide.shape[0]):
         for j in range(r):
-            rho[s, j] /= kappa[s]
-    M[:, :] = H
-    count = 0
+            wide[s, j] /= kappa[s]
+    lines = 0
     for p in range(owner.size):
-        row = C[p]
-        if alone[p] >= 0:
-            M[alone[p], alone[p]] += D[p] * row[alone[p]] * row[alone[p]]
-            continue
-        root, line = np.sqrt(D[p]), W[count]
-        count += 1
-        if owner[p] >= 0:
-            other, a = rho[owner[p] - r], own[p]
+        s, q = owner[p], place[p]
+        if s >= 0 and line[s] < 0:
+            root, target = np.sqrt(D[p]), W[lines]
+            lines += 1
             for j in range(r):
-                line[j] = root * (row[j] - a * other[j])
-        else:
+                target[j] = -root * own[p] * wide[s, j]
+            if 0 <= q < count:
+                for j in range(r):
+                    target[j] += root * share[p] * base[q, j]
+            elif q >= 0:
+                target[q - count] += root * share[p]
+        elif s >= 0:
+            beta = share[p] - own[p] * rho[s]
+            weight[line[s]] += D[p] * beta * beta
+        elif q >= 0:
+            weight[q] += D[p] * share[p] * share[p]
+    for s in range(wide.shape[0]):
+        if line[s] < 0 and h[s] > 0.0:
+            root, target = np.sqrt(h[s]), W[lines]
+            lines += 1
             for j in range(r):
-                line[j] = root * row[j]
-    for s in range(h.size):
-        if h[s] > 0.0:
-            root, line = np.sqrt(h[s]), W[count]
-            count += 1
+                target[j] = root * wide[s, j]
+    for q in range(count):
+        if weight[q] > 0.0:
+            root, target = np.sqrt(weight[q]), W[lines]
+            lines += 1
             for j in range(r):
-                line[j] = root * rho[s, j]
-    syrk(W[:count], 1.0, M)
+                target[j] = root * base[q, j]
+    M[:, :] = H
+    for j in range(r):
+        M[j, j] += weight[count + j]
+    if lines:
+        syrk(W[:lines], 1.0, M)
 
 
 @compiled
@@ -197,16 +312,26 @@ def substitute(a: Array, b: Array) -> None:
 
 
 @compiled
-def solve_normal(M: Array, rho: Array, kappa: Array, b: Array) -> None:
+def solve_normal(M: Array, rows: Directions, rho: Array, wide: Array, kappa: Array, b: Array) -> None:
     """b becomes K⁻¹b, from the factor of M and the slacks' part."""
-    r = M.shape[0]
-    for s in range(kappa.size):
-        t, row = b[r + s], rho[s]
-        for j in range(r):
-            b[j] -= row[j] * t
+    count, r = rows.base.shape
+    if kappa.size:
+        pull = np.zeros(count + r)
+        for s in range(kappa.size):
+            if rows.line[s] >= 0:
+                pull[rows.line[s]] += rho[s] * b[r + s]
+        b[:r] -= across(rows, pull)
+        for s in range(wide.shape[0]):
+            if rows.line[s] < 0:
+                for j in range(r):
+                    b[j] -= wide[s, j] * b[r + s]
     substitute(M, b)
-    for s in range(kappa.size):
-        t, row = b[r + s] / kappa[s], rho[s]
-        for j in range(r):
-            t -= row[j] * b[j]
-        b[r + s] = t
+    if kappa.size:
+        back = along(rows, b[:r])
+        for s in range(kappa.size):
+            b[r + s] /= kappa[s]
+            if rows.line[s] >= 0:
+                b[r + s] -= rho[s] * back[rows.line[s]]
+            else:
+                for j in range(r):
+                    b[r + s] -= wide[s, j] * b[j]

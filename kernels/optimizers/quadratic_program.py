@@ -20,12 +20,13 @@ from ..oracle import Array
 from ..special import compiled
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import (
+    Directions,
     arranged,
     backward,
+    directions,
     eliminate_slacks,
     factor,
     forward,
-    single,
     solve_normal,
     substitute,
 )
@@ -58,11 +59,11 @@ def longest(x: Array, dx: Array) -> float:
 
 @apart
 def newton(
-    system: tuple[Array, Array, Array],
+    system: tuple[Array, Array, Array, Array],
     schur: Array,
     half: Array,
     E: Array,
-    rows: tuple[Array, Array, Array],
+    rows: Directions,
     ratio: Array,
     s: Array,
     rd: Array,
@@ -71,15 +72,41 @@ def newton(
     rs: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """dz, dν, dλ, ds of   K dz − Eᵀdν = …,  E dz = −re,  ds = C dz + rc,  s dλ + λ ds = −rs."""
-    p = -rd - backward(rows[0], rows[1], rows[2], rs / s + ratio * rc, rd.size)
-    solve_normal(system[0], system[1], system[2], p)
+    M, rho, wide, kappa = system
+    p = -rd - backward(rows, rs / s + ratio * rc, rd.size)
+    solve_normal(M, rows, rho, wide, kappa, p)
     dnu = np.zeros(re.size)
     if re.size:
         dnu = -re - E @ p
         substitute(schur, dnu)
         p += half.T @ dnu
-    ds = forward(rows[0], rows[1], rows[2], p) + rc
+    ds = forward(rows, p) + rc
     return p, dnu, -rs / s - ratio * ds, ds
+
+
+@compiled
+def slacks_apart(
+    H: Array, g: Array, E: Array, C: Array
+) -> tuple[Array, tuple[Array, Array, Array, Array, tuple[Array, Array, Array]]]:
+    """The order of the variables with their slacks last, and the arguments H, h, g, E, rows of `interior`."""
+    order, r, owner = arranged(H, C)
+    m, n = C.shape
+    core, main = np.empty((r, r)), np.empty((m, r))
+    h, own = np.zeros(n - r), np.zeros(m)
+    for a in range(r):
+        for b in range(r):
+            core[a, b] = H[order[a], order[b]]
+    for a in range(r, n):
+        h[a - r] = H[order[a], order[a]]
+    for p in range(m):
+        for a in range(r):
+            main[p, a] = C[p, order[a]]
+        if owner[p] >= 0:
+            own[p] = C[p, order[owner[p]]]
+    equal = np.empty(E.shape)
+    for i in range(E.shape[0]):
+        equal[i] = E[i][order]
+    return order, (core, h, g[order], equal, (main, own, owner))
 
 
 @compiled
@@ -87,29 +114,10 @@ def program(
     H: Array, g: Array, E: Array, e: Array, C: Array, c: Array, z: Array, tol: float, most: int
 ) -> tuple[Array, Array, Array, int, int]:
     """`(z, ν, λ, status, iterations)`; status 0: all conditions hold within the tolerance."""
-    order, r, owner = arranged(H, C)
-    n, m = z.size, c.size
-    core, main = np.empty((r, r)), np.empty((m, r))
-    h, own = np.zeros(n - r), np.zeros(m)
-    equal, given, start = np.empty((e.size, n)), np.empty(n), np.empty(n)
-    for a in range(n):
-        given[a], start[a] = g[order[a]], z[order[a]]
-        for i in range(e.size):
-            equal[i, a] = E[i, order[a]]
-        if a < r:
-            for b in range(r):
-                core[a, b] = H[order[a], order[b]]
-            for p in range(m):
-                main[p, a] = C[p, order[a]]
-        else:
-            h[a - r] = H[order[a], order[a]]
-    for p in range(m):
-        if owner[p] >= 0:
-            own[p] = C[p, order[owner[p]]]
-    x, nu, lam, status, count = interior(core, h, given, equal, e, (main, own, owner), c, start, tol, most)
-    found = np.empty(n)
-    for a in range(n):
-        found[order[a]] = x[a]
+    order, (core, h, given, equal, rows) = slacks_apart(H, g, E, C)
+    x, nu, lam, status, count = interior(core, h, given, equal, e, rows, c, z[order], tol, most)
+    found = np.empty(z.size)
+    found[order] = x
     return found, nu, lam, status, count
 
 
@@ -128,10 +136,13 @@ def interior(
 ) -> tuple[Array, Array, Array, int, int]:
     """The same with the slacks last: Hessian H of the others, h of the slacks; see `normal_matrix`."""
     n, m, r = z.size, c.size, H.shape[0]
-    C, own, owner = rows
-    alone = single(C, owner)
-    M, W = np.empty((r, r)), np.empty((m + h.size, r))
-    rho, kappa = np.empty((h.size, r)), np.empty(h.size)
+    lines = directions(rows[0], rows[1], rows[2], h.size)
+    several = False
+    for q in lines.line:
+        several = several or q < 0
+    wide = np.empty((h.size if several else 0, r))
+    M, W = np.empty((r, r)), np.empty((lines.base.shape[0] + (m + h.size if several else 0), r))
+    rho, kappa = np.empty(h.size), np.empty(h.size)
     nu = np.zeros(e.size)
     size = 1.0
     for i in range(n):
@@ -139,17 +150,17 @@ def interior(
     before = np.inf
     kept = (z, nu, nu)
     delta = 1e-14 * (1.0 + max(largest(H.ravel()), largest(h)))
-    s = np.maximum(forward(C, own, owner, z) + c, 1.0)
+    s = np.maximum(forward(lines, z) + c, 1.0)
     lam = np.full(m, size)
     for it in range(most):
         curved = np.empty(n)
         curved[:r] = H @ z[:r]
         curved[r:] = h * z[r:]
-        rd = curved + g - backward(C, own, owner, lam, n)
+        rd = curved + g - backward(lines, lam, n)
         if e.size:
             rd -= E.T @ nu
         re = E @ z + e
-        rc = forward(C, own, owner, z) + c - s
+        rc = forward(lines, z) + c - s
         gap = np.dot(s, lam)
         mu = gap / m
         value = 0.5 * np.dot(z, curved) + np.dot(g, z)
@@ -170,7 +181,7 @@ def interior(
         ratio = lam / s
         shift, definite = 1e-15, False
         for _ in range(4):  # rounding makes K indefinite where λ/s is huge
-            eliminate_slacks(H, h, C, own, owner, alone, ratio, M, W, rho, kappa)
+            eliminate_slacks(H, h, lines, ratio, M, W, rho, wide, kappa)
             for i in range(r):
                 M[i, i] += delta + shift * M[i, i]
             definite = factor(M)
@@ -179,23 +190,23 @@ def interior(
             shift *= 30.0
         if not definite:
             return z, nu, lam, end, it
-        system = (M, rho, kappa)
+        system = (M, rho, wide, kappa)
         half = E.copy()
         schur = np.empty((e.size, e.size))
         if e.size:
             for i in range(e.size):
-                solve_normal(M, rho, kappa, half[i])
+                solve_normal(M, lines, rho, wide, kappa, half[i])
             schur = E @ half.T
             for i in range(e.size):
                 schur[i, i] += 1e-14 * schur[i, i] + 1e-300
             if not factor(schur):
                 return z, nu, lam, end, it
-        dz, dnu, dlam, ds = newton(system, schur, half, E, rows, ratio, s, rd, re, rc, s * lam)
+        dz, dnu, dlam, ds = newton(system, schur, half, E, lines, ratio, s, rd, re, rc, s * lam)
         a, b = longest(s, ds), longest(lam, dlam)
         ahead = np.dot(s + a * ds, lam + b * dlam) / m
         sigma = (ahead / mu) ** 3
         dz, dnu, dlam, ds = newton(
-            system, schur, half, E, rows, ratio, s, rd, re, rc, s * lam + ds * dlam - sigma * mu
+            system, schur, half, E, lines, ratio, s, rd, re, rc, s * lam + ds * dlam - sigma * mu
         )
         keep = max(0.995, 1.0 - mu / size)
         a, b = min(1.0, keep * longest(s, ds)), min(1.0, keep * longest(lam, dlam))

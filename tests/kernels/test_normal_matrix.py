@@ -9,41 +9,61 @@ import derive as dv
 from derive.errors import UnsupportedError
 from derive.kernels.optimizers.normal_matrix import (
     arranged,
+    directions,
     eliminate_slacks,
     factor,
-    single,
+    forward,
     solve_normal,
 )
 
 
 def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """½‖w‖² + Σ t + ½h‖t‖² with t ≥ ±(Xw), and bounds on w: H and C."""
-    X = rng.standard_normal((n, d))
-    H = np.diag(np.r_[np.ones(d), np.where(np.arange(n) % 2, 0.5, 0.0)])
-    C = np.block([[-X, np.eye(n)], [X, np.eye(n)], [np.eye(d), np.zeros((d, n))]])
+    """Slacks above ±xᵢᵀw, above two rows of different directions, above ±wⱼ and 0; bounds on w: H and C."""
+    X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, d))
+    k = 2 * n + d
+    H = np.diag(np.r_[np.ones(d), np.where(np.arange(k) % 2, 0.5, 0.0)])
+    slack = np.eye(k)
+    first, second, third = slack[:n], slack[n : 2 * n], slack[2 * n :]
+    C = np.block(
+        [
+            [-0.3 * X, first],
+            [0.7 * X, 2 * first],
+            [X, second],
+            [Y, second],
+            [np.eye(d), third],
+            [-np.eye(d), third],
+            [np.zeros((d, d)), third],
+            [3 * np.eye(d), np.zeros((d, k))],
+            [X, np.zeros((n, k))],
+        ]
+    )
     return H, C
 
 
 def test_solutions_are_those_of_the_whole_matrix():
-    """K⁻¹b by elimination; all n slacks are found, and only they."""
+    """K⁻¹b by elimination; all slacks are found, and only they."""
     rng = np.random.default_rng(0)
     for n, d in ((1, 1), (5, 2), (9, 4)):
         H, C = _program(n, d, rng)
+        size = len(H)
         H[:d, :d] += 0.1  # the unknowns are coupled, so that none is a slack
         order, r, owner = arranged(H, C)
-        assert r == (d if d > 1 else r) and sorted(order) == list(range(n + d))
+        assert r == d and sorted(order) == list(range(size))
         core, main = H[np.ix_(order[:r], order[:r])], np.ascontiguousarray(C[:, order[:r]])
         h = np.diagonal(H)[order[r:]].copy()
         own = np.where(owner >= 0, C[np.arange(len(C)), order[owner]], 0.0)
-        D, b = 10.0 ** rng.uniform(-3, 3, len(C)), rng.standard_normal(n + d)
-        M, W = np.empty((r, r)), np.empty((len(C) + h.size, r))
-        rho, kappa = np.empty((h.size, r)), np.empty(h.size)
-        eliminate_slacks(core.copy(), h, main, own, owner, single(main, owner), D, M, W, rho, kappa)
+        D, b = 10.0 ** rng.uniform(-3, 3, len(C)), rng.standard_normal(size)
+        rows = directions(main, own, owner, h.size)
+        assert (rows.line < 0).sum() == (n if d > 1 else 0)  # with one unknown all directions are the same
+        M, W = np.empty((r, r)), np.empty((2 * len(C) + h.size, r))
+        rho, wide, kappa = np.empty(h.size), np.empty((h.size, r)), np.empty(h.size)
+        eliminate_slacks(core.copy(), h, rows, D, M, W, rho, wide, kappa)
         assert factor(M)
         found = b.copy()
-        solve_normal(M, rho, kappa, found)
+        solve_normal(M, rows, rho, wide, kappa, found)
         K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
         np.testing.assert_allclose(K @ found, b, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(forward(rows, b), C[:, order] @ b, rtol=1e-12, atol=1e-12)
 
 
 def test_least_absolute_deviations_prepared():
