@@ -174,8 +174,13 @@ def across(rows: Directions, y: Array) -> Array:
 @compiled
 def forward(rows: Directions, z: Array) -> Array:
     """Cz, slacks last."""
+    return gathered(rows, along(rows, z[: rows.base.shape[1]]), z)
+
+
+@compiled
+def gathered(rows: Directions, b: Array, z: Array) -> Array:
+    """The same where the products with the directions are known."""
     r = rows.base.shape[1]
-    b = along(rows, z[:r])
     found = np.zeros(rows.owner.size)
     for p in range(found.size):
         if rows.place[p] >= 0:
@@ -312,26 +317,35 @@ def substitute(a: Array, b: Array) -> None:
 
 
 @compiled
-def solve_normal(M: Array, rows: Directions, rho: Array, wide: Array, kappa: Array, b: Array) -> None:
-    """b becomes K⁻¹b, from the factor of M and the slacks' part."""
+def solve_normal(
+    M: Array, rows: Directions, rho: Array, wide: Array, kappa: Array, b: Array, u: Array
+) -> Array:
+    """b becomes x = K⁻¹(b − Cᵀu), from the factor of M and the slacks' part; `along` of x is returned.
+
+    u may be empty. One product with the directions each way serves rows and slacks alike.
+    """
     count, r = rows.base.shape
-    if kappa.size:
-        pull = np.zeros(count + r)
-        for s in range(kappa.size):
-            if rows.line[s] >= 0:
-                pull[rows.line[s]] += rho[s] * b[r + s]
-        b[:r] -= across(rows, pull)
-        for s in range(wide.shape[0]):
-            if rows.line[s] < 0:
-                for j in range(r):
-                    b[j] -= wide[s, j] * b[r + s]
-    substitute(M, b)
-    if kappa.size:
-        back = along(rows, b[:r])
-        for s in range(kappa.size):
-            b[r + s] /= kappa[s]
-            if rows.line[s] >= 0:
-                b[r + s] -= rho[s] * back[rows.line[s]]
-            else:
-                for j in range(r):
-                    b[r + s] -= wide[s, j] * b[j]
+    pull = np.zeros(count + r)
+    for p in range(u.size):
+        if rows.owner[p] >= 0:
+            b[r + rows.owner[p]] -= rows.own[p] * u[p]
+        if rows.place[p] >= 0:
+            pull[rows.place[p]] += rows.share[p] * u[p]
+    for s in range(kappa.size):
+        if rows.line[s] >= 0:
+            pull[rows.line[s]] += rho[s] * b[r + s]
+    b[:r] -= across(rows, pull)
+    for s in range(wide.shape[0]):
+        if rows.line[s] < 0:
+            for j in range(r):
+                b[j] -= wide[s, j] * b[r + s]
+    substitute(M, b[:r])
+    back = along(rows, b[:r])
+    for s in range(kappa.size):
+        b[r + s] /= kappa[s]
+        if rows.line[s] >= 0:
+            b[r + s] -= rho[s] * back[rows.line[s]]
+        else:
+            for j in range(r):
+                b[r + s] -= wide[s, j] * b[j]
+    return back

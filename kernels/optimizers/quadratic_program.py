@@ -21,12 +21,14 @@ from ..special import compiled
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import (
     Directions,
+    along,
     arranged,
     backward,
     directions,
     eliminate_slacks,
     factor,
     forward,
+    gathered,
     solve_normal,
     substitute,
 )
@@ -52,7 +54,7 @@ def longest(x: Array, dx: Array) -> float:
     """The longest step at most 1 that keeps x + t dx ≥ 0."""
     t = 1.0
     for i in range(x.size):
-        if dx[i] < 0.0 and -x[i] / dx[i] < t:
+        if x[i] + t * dx[i] < 0.0:  # rarely: a division for each would take longer
             t = -x[i] / dx[i]
     return t
 
@@ -73,14 +75,15 @@ def newton(
 ) -> tuple[Array, Array, Array, Array]:
     """dz, dν, dλ, ds of   K dz − Eᵀdν = …,  E dz = −re,  ds = C dz + rc,  s dλ + λ ds = −rs."""
     M, rho, wide, kappa = system
-    p = -rd - backward(rows, rs / s + ratio * rc, rd.size)
-    solve_normal(M, rows, rho, wide, kappa, p)
+    p = -rd
+    b = solve_normal(M, rows, rho, wide, kappa, p, rs / s + ratio * rc)
     dnu = np.zeros(re.size)
     if re.size:
         dnu = -re - E @ p
         substitute(schur, dnu)
         p += half.T @ dnu
-    ds = forward(rows, p) + rc
+        b = along(rows, p[: M.shape[0]])
+    ds = gathered(rows, b, p) + rc
     return p, dnu, -rs / s - ratio * ds, ds
 
 
@@ -142,7 +145,7 @@ def interior(
         several = several or q < 0
     wide = np.empty((h.size if several else 0, r))
     M, W = np.empty((r, r)), np.empty((lines.base.shape[0] + (m + h.size if several else 0), r))
-    rho, kappa = np.empty(h.size), np.empty(h.size)
+    rho, kappa, none = np.empty(h.size), np.empty(h.size), np.empty(0)
     nu = np.zeros(e.size)
     size = 1.0
     for i in range(n):
@@ -195,7 +198,7 @@ def interior(
         schur = np.empty((e.size, e.size))
         if e.size:
             for i in range(e.size):
-                solve_normal(M, lines, rho, wide, kappa, half[i])
+                solve_normal(M, lines, rho, wide, kappa, half[i], none)
             schur = E @ half.T
             for i in range(e.size):
                 schur[i, i] += 1e-14 * schur[i, i] + 1e-300

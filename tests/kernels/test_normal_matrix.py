@@ -60,9 +60,12 @@ def test_solutions_are_those_of_the_whole_matrix():
         eliminate_slacks(core.copy(), h, rows, D, M, W, rho, wide, kappa)
         assert factor(M)
         found = b.copy()
-        solve_normal(M, rows, rho, wide, kappa, found)
+        solve_normal(M, rows, rho, wide, kappa, found, np.zeros(0))
         K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
         np.testing.assert_allclose(K @ found, b, rtol=1e-8, atol=1e-8)
+        u, other = rng.standard_normal(len(C)), b.copy()
+        solve_normal(M, rows, rho, wide, kappa, other, u)
+        np.testing.assert_allclose(K @ other, b - C[:, order].T @ u, rtol=1e-8, atol=1e-6)
         np.testing.assert_allclose(forward(rows, b), C[:, order] @ b, rtol=1e-12, atol=1e-12)
 
 
