@@ -178,7 +178,7 @@ class Sparse:
         from ..kernels.optimizers.sparse_program import solve_sparse_program
 
         if self.derived.quadratic and not watched:
-            answer = solve_sparse_program(functions, z)
+            answer = solve_sparse_program(functions, z, watch=watch)
             if answer.status == CONVERGED:
                 return answer
         answer = general.solve(functions, z, max_iterations=most, watch=watch)

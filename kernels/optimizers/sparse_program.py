@@ -6,6 +6,7 @@ deviations of d unknowns cost 2n × d numbers and systems of size d, whatever n.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,14 @@ def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
     return np.concatenate([rest, np.asarray(slacks[::-1], dtype=np.int64)]), rest.size, owner
 
 
-def solve_sparse_program(functions: Functions, z: Array, *, tol: float = 1e-10, most: int = 80) -> Answer:
+def solve_sparse_program(
+    functions: Functions,
+    z: Array,
+    *,
+    tol: float = 1e-10,
+    most: int = 80,
+    watch: Callable[[int, Array, float, float], bool] | None = None,
+) -> Answer:
     """Of a problem with constant matrices; `LIMIT` where it is not for this code or does not converge."""
     v = functions.values(z)
     none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
@@ -75,6 +83,11 @@ def solve_sparse_program(functions: Functions, z: Array, *, tol: float = 1e-10, 
         tol,
         most,
     )
-    answer = np.empty(n)
-    answer[order] = found
-    return Answer(answer, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
+    end = np.empty(n)
+    end[order] = found
+    answer = Answer(end, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
+    if watch is not None and status == 0:  # both ends of the run
+        answer.objective = [v.f, functions.values(end).f]
+        watch(0, z, answer.objective[0], np.inf)
+        watch(int(count), end, answer.objective[1], tol)
+    return answer

@@ -125,6 +125,7 @@ def test_optima_of_large_problems(case: Any, size: tuple[int, int]) -> None:
     result = problem.solve(data, backend="numpy")
     assert result.success, result.message
     assert abs(result.fun - best) <= 1e-8 * max(1.0, abs(best))
+    assert len(result.history.objective) >= 2
 
 
 def test_a_large_problem_that_cannot_be_solved_is_named() -> None:
