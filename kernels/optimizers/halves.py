@@ -46,6 +46,20 @@ class Halves:
         """A symmetric form in these coordinates."""
         return self.shut(self.shut(a).T).T
 
+    def kronecker(self, block: Block, a: Matrix, b: Matrix) -> tuple[slice, Matrix]:
+        """½(A⊗B + B⊗A) of a block in these coordinates, and where its coordinates are; A and B symmetric."""
+        start, side = block
+        place = slice(*np.searchsorted(self.first, [start, start + side * side]))
+        i, j = np.divmod(self.first[place] - start, side)
+        weight = self.weight[place]
+        ai, aj, bi, bj = a[i], a[j], b[i], b[j]
+        found = ai.take(i, 1) * bj.take(j, 1)
+        found += ai.take(j, 1) * bj.take(i, 1)
+        found += aj.take(i, 1) * bi.take(j, 1)
+        found += aj.take(j, 1) * bi.take(i, 1)
+        found *= weight[:, None] * weight
+        return place, found
+
     def open(self, u: Vector) -> Vector:
         """The vector with these coordinates."""
         found = np.zeros(self.size)

@@ -6,7 +6,7 @@ With slacks s and multipliers ν, λ ≥ 0, Λ ⪰ 0, Newton's method is applied
 
     ∇f − Eᵀν − Cᵀλ − Λ = 0,   e = 0,   c − s = 0,   s ∘ λ = μ,   ZΛ = μI,
 
-the last made symmetric as Λ + ΔΛ = μZ⁻¹ − ½(Z⁻¹ΔZ Λ + Λ ΔZ Z⁻¹), so that eliminating ΔΛ adds ½(Z⁻¹⊗Λ + Λ⊗Z⁻¹) to
+the last made symmetric (`semidefinite_step`), so that eliminating ΔΛ adds ½(Z⁻¹⊗Λ + Λ⊗Z⁻¹) to
 the Hessian. Symmetric parts are taken in an orthonormal basis of half their entries. Steps keep Z and Λ definite and
 are shortened until the norm of the linear conditions' residual falls, or is small beside μ.
 
@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import scipy.linalg
 
 from ..oracle import Array, Matrix, Vector
 from .halves import Block, Halves, matrix_at
@@ -36,12 +38,14 @@ from .interior_point import (
     Functions,
     Values,
     factorised,
-    newton_direction,
-    step_within,
 )
+from .saddle_point import by_complement
+from .semidefinite_step import Point
 
 #: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.
 ROUNDING = 1e-6
+#: Where the conditions hold to this, another step of `on_face` would move within rounding.
+SETTLED = 1e-14
 
 
 def _filled(z: Vector, blocks: Sequence[Block], parts: Sequence[Array]) -> Vector:
@@ -50,14 +54,6 @@ def _filled(z: Vector, blocks: Sequence[Block], parts: Sequence[Array]) -> Vecto
     for (start, side), part in zip(blocks, parts, strict=True):
         found[start : start + side * side] = part.ravel()
     return found
-
-
-def _longest(a: Matrix, da: Matrix, keep: float) -> float:
-    """The longest step that leaves the given share of a definite matrix."""
-    lower = np.linalg.cholesky(a)
-    turned = np.linalg.solve(lower, np.linalg.solve(lower, da).T)
-    least = float(np.linalg.eigvalsh((turned + turned.T) / 2)[0])
-    return min(1.0, -keep / least) if least < 0.0 else 1.0
 
 
 def solve_semidefinite(
@@ -85,7 +81,8 @@ def solve_semidefinite(
     lam, nu = steep / np.maximum(s, 1.0), np.zeros(v.e.size)
     duals = [steep * np.eye(side) for _, side in blocks]
     total = s.size + sum(side for _, side in blocks)
-    last, least, stall, centre = 0.0, 0.0, 0, 0.1
+    last, least, stall, cautious = 0.0, 0.0, 0, 0.0
+    curved: tuple[Matrix, Matrix] | None = None  # the Hessian, and its form in halves: mostly constant
     best: tuple[float, Vector, Vector, Vector, Vector] | None = None
     answer = Answer(z, nu, lam, LIMIT, 0)
     zero = np.zeros(n)
@@ -108,54 +105,47 @@ def solve_semidefinite(
         ends = {
             CONVERGED: worst <= tol,
             STOPPED: watch is not None and watch(iteration, z, v.f, worst),
-            STALLED: stall > 12,
+            STALLED: stall > (2 if best[0] <= ROUNDING else 12),
             UNBOUNDED: v.f < -1e20 or not np.abs(z).max(initial=0.0) < 1e12,
         }
         if any(ends.values()):
             answer.status = next(status for status, reached in ends.items() if reached)
             break
-        mu = centre * gap / total
-        inverses = [np.linalg.inv(a) for a in parts]
         h = functions.hessian(z, nu, lam)
         if not np.isfinite(h).all():
             answer.status = NOT_FINITE
             break
-        h = h + v.C.T @ ((lam / s)[:, None] * v.C)
-        for (start, side), inverse, dual in zip(blocks, inverses, duals, strict=True):
-            place = slice(start, start + side * side)
-            h[place, place] += (np.kron(inverse, dual) + np.kron(dual, inverse)) / 2
+        if curved is None or curved[0] is not h:
+            curved = (h, halves.square(h))
+        inverses = [np.linalg.inv(a) for a in parts]
         E, C = halves.shut(v.E.T).T, halves.shut(v.C.T).T
-        pull = mu * _filled(zero, blocks, inverses)
-        small = Values(v.f, halves.shut(v.g - pull), v.e, E, v.c, C)
+        reduced = curved[1] + C.T @ ((lam / s)[:, None] * C) + least * np.eye(len(curved[1]))
+        for block, inverse, dual in zip(blocks, inverses, duals, strict=True):
+            place, form = halves.kronecker(block, inverse, dual)
+            reduced[place, place] += form
         try:
-            factor, last = factorised(halves.square(h), E, last, least)
-            dz, ds, dnu, dlam = newton_direction(factor, small, s, nu, lam, mu)
-            dz = halves.open(dz)
-            steps = [matrix_at(dz, b) for b in blocks]
-            moves = []
-            for inverse, dual, step in zip(inverses, duals, steps, strict=True):
-                half = inverse @ step @ dual
-                moves.append(mu * inverse - dual - (half + half.T) / 2)
-            keep = 0.95
-            t = min(step_within(s, ds, keep), step_within(lam, dlam, keep))
-            for a, da in (*zip(parts, steps, strict=True), *zip(duals, moves, strict=True)):
-                t = min(t, _longest(a, da, keep))
+            solve = by_complement(reduced, E)
+            if solve is None:
+                factor, last = factorised(reduced, E, last, least)
+                solve = partial(scipy.linalg.lu_solve if v.e.size else scipy.linalg.cho_solve, factor)
+            here = Point(v, s, nu, lam, parts, duals, inverses, halves, blocks)
+            step, t = here.next_step(solve, cautious)
         except (np.linalg.LinAlgError, ValueError):
             answer.status = STALLED
             break
-        before, enough = float(np.linalg.norm(rest)), max(mu / steep, ROUNDING)
+        before, enough = float(np.linalg.norm(rest)), max(0.1 * gap / total / steep, ROUNDING)
         accepted = False
         longest = t
         for _ in range(30):
-            z_try = z + t * dz
+            z_try = z + t * step.dz
             w = functions.values(z_try)
             if w.finite():
                 ahead = (
                     w,
-                    s + t * ds,
-                    nu + t * dnu,
-                    lam + t * dlam,
-                    [a + t * da for a, da in zip(duals, moves, strict=True)],
+                    s + t * step.ds,
+                    nu + t * step.dnu,
+                    lam + t * step.dlam,
+                    [a + t * da for a, da in zip(duals, step.moves, strict=True)],
                 )
                 if float(np.linalg.norm(residual(*ahead))) <= max((1.0 - 1e-4 * t) * before, enough):
                     accepted = True
@@ -168,10 +158,10 @@ def solve_semidefinite(
                 continue
             answer.status = STALLED
             break
-        centre = 0.1 if longest > 0.9 and t == longest else 0.3 if longest > 0.5 else 0.6
+        cautious = 0.0 if longest > 0.5 and t == longest else 0.3
         least = 0.1 * least if least > 1e-12 else 0.0
         v, s, nu, lam, duals = ahead
-        parts = [a + t * da for a, da in zip(parts, steps, strict=True)]
+        parts = [a + t * da for a, da in zip(parts, step.steps, strict=True)]
         z = _filled(z_try, blocks, parts)
     assert best is not None
     _, answer.z, answer.nu, answer.lam, cone = best
@@ -236,7 +226,7 @@ def on_face(
     least = cone_violation(functions, answer, cone, blocks)
     for _ in range(rounds):
         z, v = best.z, functions.values(best.z)
-        if not v.finite():
+        if not v.finite() or least <= SETTLED:
             break
         found = faces(z, best_cone, blocks)
         active = best.lam > np.maximum(v.c, 0.0)

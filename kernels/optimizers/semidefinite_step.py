@@ -1,0 +1,113 @@
+"""One step of the interior point for semidefinite unknowns, from predictor and corrector.
+
+At a point with Z, Λ ≻ 0 and s, λ > 0, Newton's step towards ZΛ = T, s ∘ λ = g takes
+
+    ΔΛ = T Z⁻¹ − Λ − ½(Z⁻¹ΔZ Λ + Λ ΔZ Z⁻¹),   Δλ = g/s − λ − (λ/s)Δs.
+
+The predictor goes for T = 0. How far it gets says how far μ is lowered, and its second-order error is put on the
+right-hand side of the step that is taken: TZ⁻¹ = μZ⁻¹ − ½(Z⁻¹ΔZ ΔΛ + ΔΛ ΔZ Z⁻¹); one factor serves both.
+Sources: Mehrotra, SIAM J. Optim. 2 (1992); Todd, Toh & Tütüncü, SIAM J. Optim. 8 (1998), section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..oracle import Matrix, Vector
+from .halves import Block, Halves, matrix_at
+from .interior_point import Values, step_within
+
+#: The share of the way to the boundary that is taken; below the second, the predictor's error is no guide.
+KEEP, SHORT = 0.95, 0.1
+
+
+@dataclass(frozen=True)
+class Step:
+    """Δz, Δs, Δν, Δλ, and of each block ΔZ and ΔΛ."""
+
+    dz: Vector
+    ds: Vector
+    dnu: Vector
+    dlam: Vector
+    steps: list[Matrix]
+    moves: list[Matrix]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run is: the functions there, slacks and multipliers, the matrices and their multipliers."""
+
+    v: Values
+    s: Vector
+    nu: Vector
+    lam: Vector
+    parts: list[Matrix]
+    duals: list[Matrix]
+    inverses: list[Matrix]
+    halves: Halves
+    blocks: Sequence[Block]
+
+    def gap(self) -> float:
+        """⟨s, λ⟩ + Σ tr(ZΛ)"""
+        inner = (float((a * b).sum()) for a, b in zip(self.parts, self.duals, strict=True))
+        return float(self.s @ self.lam) + sum(inner)
+
+    def ahead(self, step: Step, t: float) -> float:
+        """The gap after a step of that length."""
+        pairs = zip(self.parts, step.steps, self.duals, step.moves, strict=True)
+        inner = (float(((a + t * da) * (b + t * db)).sum()) for a, da, b, db in pairs)
+        return float((self.s + t * step.ds) @ (self.lam + t * step.dlam)) + sum(inner)
+
+    def within(self, step: Step, keep: float) -> float:
+        """The longest step that leaves that share of everything that is to stay positive."""
+        t = min(step_within(self.s, step.ds, keep), step_within(self.lam, step.dlam, keep))
+        moving = (*zip(self.parts, step.steps, strict=True), *zip(self.duals, step.moves, strict=True))
+        return min(t, *(_longest(a, da, keep) for a, da in moving))
+
+    def towards(
+        self, solve: Callable[[Vector], Vector], targets: Sequence[Matrix], goal: float | Vector
+    ) -> Step:
+        """Newton's step for TZ⁻¹ = these and s ∘ λ = the goal."""
+        v, s, lam, halves = self.v, self.s, self.lam, self.halves
+        rest = goal / s - lam - (lam / s) * (v.c - s)
+        pull = v.g - v.E.T @ self.nu - v.C.T @ (lam + rest)
+        for (start, side), target in zip(self.blocks, targets, strict=True):
+            pull[start : start + side * side] -= target.ravel()
+        found = solve(np.concatenate([-halves.shut(pull), -v.e]))
+        count = halves.first.size
+        dz = halves.open(found[:count])
+        ds = v.C @ dz + (v.c - s)
+        steps, moves = [matrix_at(dz, b) for b in self.blocks], []
+        for inverse, dual, target, step in zip(self.inverses, self.duals, targets, steps, strict=True):
+            half = inverse @ step @ dual
+            moves.append(target - dual - (half + half.T) / 2)
+        return Step(dz, ds, -found[count:], goal / s - lam - (lam / s) * ds, steps, moves)
+
+    def next_step(self, solve: Callable[[Vector], Vector], least: float) -> tuple[Step, float]:
+        """The step and its length; μ is not lowered below that share of what it is."""
+        gap, total = self.gap(), self.s.size + sum(len(a) for a in self.parts)
+        first = self.towards(solve, [np.zeros_like(a) for a in self.parts], 0.0)
+        left = max(self.ahead(first, self.within(first, 1.0)), 0.0)
+        mu = max((left / gap) ** 3, 1e-6, least) * gap / total
+        targets = []
+        for inverse, step, move in zip(self.inverses, first.steps, first.moves, strict=True):
+            error = inverse @ step @ move
+            targets.append(mu * inverse - (error + error.T) / 2)
+        taken = self.towards(solve, targets, mu - first.ds * first.dlam)
+        length = self.within(taken, KEEP)
+        if length < SHORT:
+            mu = 0.5 * gap / total
+            taken = self.towards(solve, [mu * inverse for inverse in self.inverses], mu)
+            length = self.within(taken, KEEP)
+        return taken, length
+
+
+def _longest(a: Matrix, da: Matrix, keep: float) -> float:
+    """The longest step that leaves the given share of a definite matrix."""
+    lower = np.linalg.cholesky(a)
+    turned = np.linalg.solve(lower, np.linalg.solve(lower, da).T)
+    least = float(np.linalg.eigvalsh((turned + turned.T) / 2)[0])
+    return min(1.0, -keep / least) if least < 0.0 else 1.0
