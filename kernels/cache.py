@@ -93,9 +93,17 @@ def _stamp() -> str:
     return "|".join(parts)
 
 
+@lru_cache(maxsize=1)
+def _optimizers() -> str:
+    """What compiled loops have of our optimizers: parts of them built in, others called by their symbols."""
+    folder = Path(__file__).parent / "optimizers"
+    return hashlib.sha256(b"".join(each.read_bytes() for each in sorted(folder.glob("*.py")))).hexdigest()
+
+
 def key_of(source: str) -> str:
     """The name under which a source is kept."""
-    return hashlib.sha256((_stamp() + "\n" + source).encode()).hexdigest()[:32]
+    stamp = _stamp() + (_optimizers() if "derive.kernels.optimizers" in source else "")
+    return hashlib.sha256((stamp + "\n" + source).encode()).hexdigest()[:32]
 
 
 def load(source: str) -> ModuleType:

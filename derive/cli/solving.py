@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,7 @@ def solve(
     data = {name: array for name, array in data.items() if name in known} | arrays.numbers(settings)
     begin = None if start is None else arrays.read(start)
     options = {name: _value(text) for name, text in map(_pair, chosen)}
-    result = stated.solve(data, start=begin, progress=True, options=options, **how)
+    result = stated.solve(data, start=begin, progress=sys.stderr.isatty(), options=options, **how)
     if out is not None:
         arrays.save(out, {name: result[name] for name in stated.unknowns})
     if form == "json":

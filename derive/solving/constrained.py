@@ -172,6 +172,7 @@ class Constrained:
         from ..kernels.optimizers import CONSTRAINED, semidefinite
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers.halves import blocks_of
+        from ..kernels.optimizers.progress import Progress
         from ..kernels.optimizers.quadratic_program import solve_program
         from ..kernels.optimizers.result import History, Result
         from ..kernels.oracle import Layout
@@ -230,6 +231,7 @@ class Constrained:
             history.scaled_gradient.append(error)
             history.time.append(time.perf_counter() - began)
             latest[0] = z
+            bar.update(iteration, value, error)
             limit = settings.get("max_time")
             if limit is not None and time.perf_counter() - began >= limit:
                 late.append(True)
@@ -244,10 +246,11 @@ class Constrained:
 
         answer: Any = None
         cone: Any = None
-        with np.errstate(all="ignore"):
+        bar = Progress(method, bool(settings.get("progress")), settings["tol"])
+        with np.errstate(all="ignore"), bar:
             try:
                 most = min(settings["max_iterations"], record.most)
-                watched = settings.get("callback") is not None
+                watched = bar.enabled or settings.get("callback") is not None
                 if blocks:
                     answer, cone = semidefinite.solve_semidefinite(
                         functions, latest[0], blocks, max_iterations=most, watch=watch

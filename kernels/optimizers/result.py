@@ -30,7 +30,7 @@ class Result(OptimizeResult):
     def plot(self, axes: Any = None) -> Any:
         """Convergence: the scaled gradient and the distance of the objective from its last value.
 
-        Where the run was one call of compiled code only its end is known, and the picture says how to see all steps.
+        Where the run was one call of compiled code only its ends are known, and the picture says how to see all steps.
         Draws on the given Axes, or on new ones; returns them. Matplotlib is loaded here and nowhere else.
         """
         if axes is None:
@@ -38,8 +38,9 @@ class Result(OptimizeResult):
 
             axes = plt.subplots()[1]
         history = self["history"]
-        alone = len(history) == 1 and self.get("nit", 0) > 0  # a run that was one call of compiled code
-        steps = np.array([self["nit"]]) if alone else np.arange(len(history))
+        known, last = len(history), int(self.get("nit", 0))
+        compiled = known <= 2 and last >= known  # a run that was one call of compiled code
+        steps = np.array([0, last])[-known:] if compiled and known else np.arange(known)
         gaps = np.abs(np.asarray(history.objective) - self["fun"])
         for values, label in (
             (history.scaled_gradient, "error of the conditions"),
@@ -47,9 +48,10 @@ class Result(OptimizeResult):
         ):
             heights = np.asarray(values, dtype=np.float64)
             shown = np.isfinite(heights) & (heights > 0)
-            axes.semilogy(steps[: heights.size][shown], heights[shown], marker=".", label=label)
-        if alone:
-            hint = "the end of a compiled run;\nsolve(…, progress=True) records every step"
+            line = "none" if compiled else "-"
+            axes.semilogy(steps[: heights.size][shown], heights[shown], marker=".", ls=line, label=label)
+        if compiled:
+            hint = "the ends of a compiled run;\nsolve(…, progress=True) records every step"
             axes.text(0.5, 0.5, hint, transform=axes.transAxes, ha="center", color="gray")
         axes.set_xlabel("iteration")
         axes.set_title(f"{self['method']}: {'certified' if self['success'] else 'not certified'}")

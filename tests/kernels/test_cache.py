@@ -164,3 +164,15 @@ def test_a_killed_process_leaves_no_corrupt_cache(folder: Path) -> None:
         victim.communicate()
     assert load(COMPILED).evaluate(1.0) == 2.0
     assert file_of(folder, COMPILED).read_text() == COMPILED
+
+
+def test_loops_are_kept_with_the_optimizers_they_were_compiled_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed optimizer makes new modules of what uses it, and leaves kernels alone."""
+    loop, kernel = (
+        "from derive.kernels.optimizers.box import box_quadratic\n",
+        "def evaluate(x):\n    return x\n",
+    )
+    before = cache.key_of(loop), cache.key_of(kernel)
+    monkeypatch.setattr(cache, "_optimizers", lambda: "others")
+    assert cache.key_of(loop) != before[0]
+    assert cache.key_of(kernel) == before[1]
