@@ -6,7 +6,6 @@ On large data, where the problem is proved to be convex, it looks at value and g
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,12 +16,12 @@ from .composite import LARGEST, Composite
 from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, Loops
 from .options import Options
 from .reduced import Reduced
+from .watching import TIME, Watch
 
 if TYPE_CHECKING:
     from .instance import Instance
 
 UNFINISHED = 1  # of a loop that may go on from where it is
-TIME, INTERRUPT, STOPPED = 2, 3, 4  # as the driver says
 #: Names for the accelerated proximal gradient.
 FIRST_ORDER = ("fista", "proximal-gradient", "ista")
 
@@ -31,7 +30,6 @@ def solve_composite(
     loops: Loops, instance: Instance, point: Mapping[str, Any], options: Options
 ) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way does not reach the optimum."""
-    began = time.perf_counter()
     composite, arrays = loops.composite, instance.numbers
     layout = composite.layout(instance)
     first_order = options.method in FIRST_ORDER or layout.size > LARGEST
@@ -47,11 +45,17 @@ def solve_composite(
         dear = 0.0 if first_order or composite.quadratic else costs.hessian(layout.shapes, instance.amount)
         large = options.backend is None and (instance.amount >= COMPILE_FROM or dear >= costs.COMPILED)
         compiled = options.backend == "numba" or large
+        watch = Watch(options)
+
+        def made(judge: Any) -> Any:
+            if first_order:
+                return loops.first_order(instance, arrays, judge, compiled, watch)
+            return loops.second_order(instance, arrays, judge, compiled)
+
         if reduced is not None:
-            loop = loops.on_working_sets(instance, arrays, judge, compiled, reduced)
+            loop = loops.on_working_sets(instance, arrays, judge, compiled, reduced, watch)
         else:
-            made = loops.first_order if first_order else loops.second_order
-            loop = made(instance, arrays, judge, compiled)
+            loop = made(judge)
         known = None
         if (instance.amount >= COMPILE_FROM or dear >= costs.SPARED) and instance.facts.is_convex:
             strong = instance.facts.sphere(instance)
@@ -62,21 +66,21 @@ def solve_composite(
             known = known or _Known(composite.quadratic, 0.0)  # proved to be convex
             x0 = x0 if instance.start else np.zeros(layout.size)
             judges = [judge]
-        rounds = reduced is not None
-        found = _certified(composite, loop, judges, x0, (l1, low, high), options, layout, known, rounds)
+        limits, itself = (l1, low, high), first_order or reduced is not None
+        found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch, itself)
         if found is None and reduced is not None:  # not the same problem on fewer unknowns after all
-            made = loops.first_order if first_order else loops.second_order
-            judges = [composite.judge(instance, arrays, not first_order)]
-            loop, x0 = made(instance, arrays, judges[0], compiled), layout.pack(point)
-            found = _certified(composite, loop, judges, x0, (l1, low, high), options, layout, known)
-            reduced = None
+            judges, reduced = [composite.judge(instance, arrays, not first_order)], None
+            loop, x0 = made(judges[0]), layout.pack(point)
+            found = _certified(
+                composite, loop, judges, x0, limits, options, layout, known, watch, first_order
+            )
     if found is None:
         return None
-    x, proof, slope, steps, evaluations, ended = found
-    result = _result(x, proof, slope, steps, evaluations, _history(proof, slope, evaluations, began))
-    if not proof.ok():
-        result.success, result.status = False, ended[0]
-        result.message = f"{ended[1]}; {proof.reason(stopped=ended[0] == TIME)}"
+    x, proof, slope, steps, evaluations = found
+    result = _result(x, proof, slope, steps, evaluations, watch.close(proof, slope, evaluations))
+    if not proof.ok() and watch.ended:
+        result.success, result.status = False, watch.ended[0]
+        result.message = f"{watch.ended[1]}; {proof.reason(stopped=watch.ended[0] == TIME)}"
     result.method = "fista" if first_order and reduced is None else composite.method
     result.reduced = reduced is not None
     if not composite.structure.is_plain:
@@ -116,56 +120,54 @@ def _certified(
     options: Options,
     layout: Any,
     known: _Known | None,
-    rounds: bool = False,
+    watch: Watch,
+    itself: bool = False,
 ) -> Any:
     """The loop, twice if need be, until the interpreter agrees, or somebody ends it.
 
-    (x, certificate, gradient, steps, evaluations, status and words of what ended it). Where somebody watches, the loop
-    is called for one step after the other; it needs nothing but the point to go on, and makes the same steps.
+    (x, certificate, gradient, steps, evaluations). Where somebody watches, the loop is called for one step after the
+    other; it needs nothing but the point to go on, and makes the same steps. `itself`: it tells the watch by itself.
     """
-    watched = options.callback is not None or options.max_time is not None
     most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
-    few = 1 if watched and (rounds or not composite.quadratic) else most
+    few = 1 if watch.is_wanted and not itself and not composite.quadratic else most
     steps, evaluations, first = 0, 0, np.inf
-    began, ended = time.perf_counter(), (0, "")
+    watch.begin()
     try:
         for aim in (AIM, AIM**2):
             status = UNFINISHED
-            while status == UNFINISHED and steps < most and not ended[1]:
+            while status == UNFINISHED and steps < most and not watch.ended:
                 begun, status, count, tried = loop(*limits, x, aim, few)
                 first = begun if steps == 0 else first
                 steps, evaluations = steps + count, evaluations + tried
-                if options.callback is not None:
-                    options.callback(_intermediate(judges[0], limits[0], x, steps))
-                if options.max_time is not None and time.perf_counter() - began >= options.max_time:
-                    words = f"not converged within max_time = {options.max_time:g} s ({steps} iterations)"
-                    ended = (TIME, words)
-            if status != 0 and not ended[1]:
+                if watch.is_wanted and not itself:
+                    watch(steps, x, *_value_and_error(judges[0], limits, x))
+            if status != 0 and not watch.ended:
                 return None
             for judge in judges if aim < AIM else judges[:1]:  # the dear one last
                 proof, g = _proof(
                     composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
                 )
-                if proof.ok() or ended[1]:
-                    return x, proof, g, steps, evaluations, ended
+                if proof.ok() or watch.ended:
+                    return x, proof, g, steps, evaluations
     except KeyboardInterrupt:
-        ended = (INTERRUPT, f"interrupted after {steps} iterations; the best point so far is kept")
+        watch.interrupted()
     except StopIteration:
-        ended = (STOPPED, f"stopped by the callback after {steps} iterations")
-    if not ended[1]:
+        watch.stopped()
+    if not watch.ended:
         return None
+    if itself and watch.x is not None:
+        x, steps = watch.x, watch.steps
     proof, g = _proof(composite, judges[0], x, limits, first, options.tolerance, layout, known, True)
-    return x, proof, g, steps, evaluations, ended
+    return x, proof, g, steps, evaluations
 
 
-def _intermediate(judge: Any, l1: Any, x: Any, steps: int) -> Any:
-    """What a callback gets."""
-    from ..kernels.optimizers.result import Result
+def _value_and_error(judge: Any, limits: Any, x: Any) -> tuple[float, float]:
+    """The objective, and the largest optimality distance."""
+    from ..kernels.optimizers.penalties import PENALTIES
 
     f, g, _, _ = judge(x)
-    seen: Any = Result()
-    seen.update(x=x.copy(), fun=f + float(l1 @ np.abs(x)), jac=g, nit=steps)
-    return seen
+    distance = PENALTIES["separable"].of(*limits).distance(g, x) * np.maximum(1.0, np.abs(x))
+    return f + float(limits[0] @ np.abs(x)), float(distance.max(initial=0.0))
 
 
 def _proof(
@@ -225,18 +227,6 @@ def _multipliers(
         with np.errstate(all="ignore"):
             found.append(np.where(x[place] == edge, slope / np.abs(rate), 0.0).reshape(shape))
     return {"equality": [], "inequality": found}
-
-
-def _history(proof: Any, slope: Any, evaluations: int, began: float) -> Any:
-    from ..kernels.optimizers.result import History
-
-    history = History()
-    history.objective.append(proof.value)
-    history.scaled_gradient.append(proof.stationarity)
-    history.gradient_norm.append(float(np.abs(slope).max()))
-    history.time.append(time.perf_counter() - began)
-    history.evaluations.append(evaluations)
-    return history
 
 
 def _result(x: Any, proof: Any, slope: Any, steps: int, evaluations: int, history: Any) -> Any:

@@ -5,7 +5,6 @@ The point counts for nothing until the interpreter has found the conditions of a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from .loops import AIM, COMPILE_FROM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
 from .reduced import Reduced
 from .sampled import Sampled
+from .watching import Watch
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -34,10 +34,9 @@ def solve_groups(
     from ..kernels.optimizers.active_groups import proximal_newton, solve
     from ..kernels.optimizers.fista import CONVERGED
     from ..kernels.optimizers.penalties import PENALTIES
-    from ..kernels.optimizers.result import History, Result
+    from ..kernels.optimizers.result import Result
     from ..kernels.optimizers.working_set import GAVE_UP, working_sets
 
-    began = time.perf_counter()
     composite, arrays = grouped.composite, instance.numbers
     layout = composite.layout(instance)
     second = layout.size <= LARGEST
@@ -46,8 +45,7 @@ def solve_groups(
     proved = reduced is not None or (dear and instance.facts.is_convex)
     if proved:
         second = second and composite.quadratic and reduced is None
-    history = History()
-    ended: list[str] = []
+    watch = Watch(options)
     with np.errstate(all="ignore"):
         limits = grouped.entries(instance, arrays)
         if limits is None:
@@ -56,39 +54,52 @@ def solve_groups(
         judge_last = composite.judge(instance, arrays, False) if proved else judge
         value_gradient, hessian = _functions(grouped, instance, arrays, judge, second, options)
 
-        def watch(iteration: int, value: float) -> bool:
-            if options.max_time is not None and time.perf_counter() - began >= options.max_time:
-                ended.append(
-                    f"not converged within max_time = {options.max_time:g} s ({iteration} iterations)"
-                )
-            return bool(ended)
-
+        watch.begin()
         few = instance.count <= EIGENVALUES_UP_TO
         lipschitz = (instance.constants.smooth or np.inf) if few and not second else np.inf
         x, steps, evaluations = layout.pack(point), 0, 0
         if reduced is not None and not instance.start:
             x = np.zeros(layout.size)  # of a convex problem
         most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
-        for aim in (AIM, AIM**2):
-            count = tried = 0
-            status = GAVE_UP
-            if reduced is not None:
-                inner = _on_slices(grouped, reduced, limits, _compiled(instance, options))
-                penalty = PENALTIES["groups"].of(*limits)
-                x, _, status, count, tried = working_sets(
+        penalty = PENALTIES["groups"].of(*limits)
+        inner = (
+            None if reduced is None else _on_slices(grouped, reduced, limits, _compiled(instance, options))
+        )
+
+        def towards(aim: float, x: Any) -> tuple[Any, int, int]:
+            """The point, steps and evaluations: by the fast way, or where that gives up by FISTA and Newton in turn."""
+            status, steps, evaluations = GAVE_UP, 0, 0
+            if reduced is not None and inner is not None:
+                x, _, status, steps, evaluations = working_sets(
                     value_gradient, penalty, reduced.slices, inner, x, tol=max(aim, 1e-12), watch=watch
                 )
             elif second and composite.quadratic and options.method is None:
-                x, done, tried = proximal_newton(
-                    lambda u: (*value_gradient(u), hessian(u)), *limits, x, tol=1e-12, most=MODELS
+                x, done, evaluations = proximal_newton(
+                    lambda u: (*value_gradient(u), hessian(u)),
+                    *limits,
+                    x,
+                    tol=1e-12,
+                    most=MODELS,
+                    watch=watch,
                 )
-                count, status = (1, CONVERGED) if done else (0, GAVE_UP)
-            if status != CONVERGED and not ended:
-                x, _, _, more, again = solve(
+                status, steps = (CONVERGED, 1) if done else (GAVE_UP, 0)
+            if status != CONVERGED and not watch.ended:
+                x, _, _, more, tried = solve(
                     value_gradient, hessian, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
                 )
-                count, tried = count + more, tried + again
-            steps, evaluations = steps + count, evaluations + tried
+                steps, evaluations = steps + more, evaluations + tried
+            return x, steps, evaluations
+
+        for aim in (AIM, AIM**2):
+            try:
+                x, count, tried = towards(aim, x)
+                steps, evaluations = steps + count, evaluations + tried
+            except KeyboardInterrupt:
+                watch.interrupted()
+            except StopIteration:
+                watch.stopped()
+            if watch.ended and watch.x is not None:
+                x, steps = watch.x, watch.steps
             f, g, h, stated = judge_last(x)
             proof = certify_groups(
                 f,
@@ -100,15 +111,15 @@ def solve_groups(
                 tolerance=options.tolerance,
                 proved=proved or (not second and instance.facts.is_convex),
             )
-            if proof.ok() or ended:
+            if proof.ok() or watch.ended:
                 break
+    ended = watch.ended
     if not proof.ok() and not ended:
         return None
-    history.objective.append(proof.value)
-    history.scaled_gradient.append(proof.stationarity)
-    history.gradient_norm.append(float(np.abs(g).max()))
-    history.time.append(time.perf_counter() - began)
-    history.evaluations.append(evaluations)
+    history = watch.close(proof, g, evaluations)
+    status, words = (0, f"certified: {proof.reason()}") if proof.ok() or ended is None else ended
+    if not proof.ok():
+        words = f"{words}; {proof.reason()}"
     result: Any = Result()
     result.update(
         x=x,
@@ -117,8 +128,8 @@ def solve_groups(
         nit=steps,
         nfev=evaluations,
         njev=evaluations,
-        status=0 if proof.ok() else 2,
-        message=f"certified: {proof.reason()}" if proof.ok() else f"{ended[0]}; {proof.reason()}",
+        status=status,
+        message=words,
         success=proof.ok(),
         certificate=proof,
         history=history,

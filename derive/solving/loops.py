@@ -19,6 +19,7 @@ from .sampled import Sampled
 if TYPE_CHECKING:
     from .instance import Instance
     from .reduced import Reduced
+    from .watching import Watch
 
 #: Above this many numbers in the data kernels are compiled.
 COMPILE_FROM = 200_000
@@ -150,7 +151,13 @@ class Loops:
         return whole_newton
 
     def on_working_sets(
-        self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool, reduced: Reduced
+        self,
+        instance: Instance,
+        arrays: Mapping[str, Any],
+        judge: Any,
+        compiled: bool,
+        reduced: Reduced,
+        watch: Watch,
     ) -> Any:
         """The loop in the form above for sparse answers: problems on few unknowns, each by `second_order`."""
         from ..kernels.optimizers.penalties import PENALTIES
@@ -170,7 +177,7 @@ class Loops:
             penalty = PENALTIES["separable"].of(l1, low, high)
             rounds = min(most, ROUNDS)
             x[:], *rest = working_sets(
-                value_gradient, penalty, reduced.slices, solve, x, tol=tol, most=rounds
+                value_gradient, penalty, reduced.slices, solve, x, tol=tol, most=rounds, watch=watch
             )
             return rest
 
@@ -193,7 +200,9 @@ class Loops:
 
         return value_gradient
 
-    def first_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+    def first_order(
+        self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool, watch: Watch
+    ) -> Any:
         """FISTA, in the form of `_loop`; with the first step 1/L where L is derived."""
         from ..kernels.optimizers.fista import fista
         from ..kernels.optimizers.penalties import PENALTIES
@@ -204,7 +213,9 @@ class Loops:
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             penalty = PENALTIES["separable"].of(l1, low, high)
-            x[:], *rest = fista(value_gradient, penalty, x, tol=tol, most=ITERATIONS, lipschitz=lipschitz)
+            x[:], *rest = fista(
+                value_gradient, penalty, x, tol=tol, most=ITERATIONS, watch=watch, lipschitz=lipschitz
+            )
             return rest
 
         return loop

@@ -112,7 +112,7 @@ def _once(instance: Instance, options: Options) -> Any:
         if result is not None:
             return result
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
-    if method in (None, *FIRST_ORDER) and posed.grouped is not None and options.callback is None:
+    if method in (None, *FIRST_ORDER) and posed.grouped is not None:
         found = by_groups(instance, point, options)
         if found is not None:
             return found

@@ -111,7 +111,7 @@ def by_groups(instance: Instance, point: Mapping[str, Any], options: Options) ->
 
     grouped = instance.posed.grouped
     assert grouped is not None
-    if options.progress or options.checkpoint is not None:
+    if options.checkpoint is not None:
         return None
     made = solve_groups(grouped, instance, point, options)
     if made is None:

@@ -34,7 +34,7 @@ def solve(
     *,
     tol: float,
     most: int,
-    watch: Callable[[int, float], bool] | None = None,
+    watch: Callable[[int, Array, float, float], bool] | None = None,
     lipschitz: float = np.inf,
 ) -> tuple[Array, float, int, int, int]:
     """What `fista` returns; without a Hessian FISTA goes all the way."""
@@ -67,6 +67,7 @@ def proximal_newton(
     *,
     tol: float,
     most: int,
+    watch: Callable[[int, Array, float, float], bool] | None = None,
 ) -> tuple[Array, bool, int]:
     """For few unknowns: block descent on quadratic models, then `newton`: the point, whether done, evaluations.
 
@@ -76,8 +77,12 @@ def proximal_newton(
     parts = blocks(group, weights)
     f, g, h = oracle(x)
     evaluations = 1
-    for _ in range(most):
+    for k in range(most):
         total = f + penalty.value(x)
+        if watch is not None:
+            reach = penalty.distance(g, x) * np.maximum(1.0, np.abs(x))
+            if watch(k, x, total, float(reach.max(initial=0.0))):
+                return x, False, evaluations
         if not (np.isfinite(total) and np.isfinite(g).all() and np.isfinite(h).all()):
             return x, False, evaluations
         z, size = x.copy(), max(abs(total), 1.0)

@@ -31,12 +31,13 @@ def fista(
     *,
     tol: float,
     most: int,
-    watch: Callable[[int, float], bool] | None = None,
+    watch: Callable[[int, Vector, float, float], bool] | None = None,
     lipschitz: float = np.inf,
 ) -> tuple[Vector, float, int, int, int]:
     """`(x, f + φ at the start, status, iterations, evaluations)`; the penalty has its parameters.
 
-    `lipschitz` is a constant of the gradient that is known to hold everywhere.
+    `watch(iteration, x, F, error)` ends the run by returning true. `lipschitz` is a constant of the gradient that is
+    known to hold everywhere.
     """
     x = penalty.prox(x, 1e-300)
     f, g = value_gradient(x)
@@ -57,11 +58,11 @@ def fista(
             curvature = min(2.0 * curvature, lipschitz) if np.isfinite(f_new) else 2.0 * curvature
         else:
             return x, first, NO_DESCENT, k, evaluations
-        size = max(1.0, abs(f_new + penalty.value(x_new)))
-        distance = penalty.distance(g_new, x_new) * np.maximum(1.0, np.abs(x_new))
-        if float(distance.max()) <= tol * size:
+        total = f_new + penalty.value(x_new)
+        error = float((penalty.distance(g_new, x_new) * np.maximum(1.0, np.abs(x_new))).max())
+        if error <= tol * max(1.0, abs(total)):
             return x_new, first, CONVERGED, k + 1, evaluations
-        if watch is not None and watch(k + 1, f_new):
+        if watch is not None and watch(k + 1, x_new, total, error):
             return x_new, first, STEPS, k + 1, evaluations
         uphill = float((z - x_new) @ (x_new - x)) > 0.0
         longer = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))

@@ -34,12 +34,13 @@ def working_sets(
     *,
     tol: float,
     most: int = ROUNDS,
-    watch: Callable[[int, float], bool] | None = None,
+    watch: Callable[[int, Vector, float, float], bool] | None = None,
 ) -> tuple[Vector, float, int, int, int]:
     """`(x, F at the start, status, rounds, evaluations)`; the penalty has its parameters.
 
     slices    the slice of each entry, −1 for entries that are always free
     solve     of the numbers of the slices, the entries, and x there: x there at the optimum, and evaluations; or None
+    watch     of the iteration, x, F and the largest distance: true ends the run
     """
     count = int(slices.max(initial=-1)) + 1
     first, before, evaluations, allowed = np.inf, np.inf, 0, FIRST
@@ -64,7 +65,7 @@ def working_sets(
         before = float(worst.max(initial=0.0))
         if k == most:
             break
-        if watch is not None and watch(k, total):
+        if watch is not None and watch(k, x, total, before):
             return x, first, STEPS, k, evaluations
         held = np.zeros(count, dtype=bool)
         held[slices[(slices >= 0) & (x != 0.0)]] = True

@@ -1,0 +1,80 @@
+"""What a run of compiled loops shows on its way: a history, the callback's view of each step, and the clock."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from .options import Options
+
+if TYPE_CHECKING:
+    from ..kernels.optimizers.result import History
+
+TIME, INTERRUPT, STOPPED = 2, 3, 4  # as the driver says
+
+
+@final
+class Watch:
+    """Called after every iteration as `watch(iteration, x, F, error)`; true ends the run.
+
+    `error` is the largest optimality distance, entry by entry times max(1, |xᵢ|). `x` keeps the last point, for
+    runs that are stopped from outside.
+    """
+
+    def __init__(self, options: Options) -> None:
+        from ..kernels.optimizers.result import History
+
+        self.options, self.began = options, time.perf_counter()
+        self.history: History = History()
+        self.ended: tuple[int, str] | None = None
+        self.x: Any = None
+        self.steps = 0
+
+    def begin(self) -> None:
+        """The clock starts: everything is compiled."""
+        self.began = time.perf_counter()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody looks at the run on its way."""
+        return self.options.callback is not None or self.options.max_time is not None or self.options.progress
+
+    def __call__(self, iteration: int, x: Any, value: float, error: float) -> bool:
+        """Record the step, tell the callback, look at the clock."""
+        from ..kernels.optimizers.result import Result
+
+        self.x, self.steps = x, self.steps + 1
+        self._note(value, error / max(1.0, abs(value)), error, self.steps)
+        if self.options.callback is not None:
+            seen: Any = Result()
+            seen.update(x=np.array(x), fun=value, nit=self.steps)
+            self.options.callback(seen)
+        limit = self.options.max_time
+        if limit is not None and time.perf_counter() - self.began >= limit:
+            words = f"not converged within max_time = {limit:g} s ({self.steps} iterations)"
+            self.ended = (TIME, words)
+        return self.ended is not None
+
+    def interrupted(self) -> None:
+        """Ctrl-C."""
+        words = f"interrupted after {self.steps} iterations; the best point so far is kept"
+        self.ended = (INTERRUPT, words)
+
+    def stopped(self) -> None:
+        """The callback has raised StopIteration."""
+        self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
+
+    def close(self, proof: Any, slope: Any, evaluations: int) -> History:
+        """The history with the certified end."""
+        self._note(proof.value, proof.stationarity, float(np.abs(slope).max()), evaluations)
+        return self.history
+
+    def _note(self, value: float, scaled: float, slope: float, evaluations: int) -> None:
+        h = self.history
+        h.objective.append(float(value))
+        h.scaled_gradient.append(float(scaled))
+        h.gradient_norm.append(float(slope))
+        h.time.append(time.perf_counter() - self.began)
+        h.evaluations.append(evaluations)
