@@ -13,7 +13,7 @@ import numpy as np
 
 from . import costs
 from .composite import LARGEST, Composite
-from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, Loops
+from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, UNFINISHED, Loops
 from .options import Options
 from .reduced import Reduced
 from .watching import TIME, Watch
@@ -21,7 +21,6 @@ from .watching import TIME, Watch
 if TYPE_CHECKING:
     from .instance import Instance
 
-UNFINISHED = 1  # of a loop that may go on from where it is
 #: Names for the accelerated proximal gradient.
 FIRST_ORDER = ("fista", "proximal-gradient", "ista")
 

@@ -33,6 +33,8 @@ CERTIFIED = 1e-17
 READS = 40
 #: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
 SWEEPS, STEPS, ITERATIONS = 5000, 100, 50_000
+#: Of a loop that may go on from where it is.
+UNFINISHED = 1
 
 
 @final
@@ -172,7 +174,7 @@ class Loops:
                 numbers, part = few.numbers, part.copy()
                 made = self.second_order(few, numbers, self.composite.judge(few, numbers), compiled)
                 _, status, _, count = made(l1[entries], low[entries], high[entries], part, CERTIFIED, inner)
-                return (part, count) if status == 0 else None
+                return (part, count) if status in (0, UNFINISHED) else None  # what is left is seen outside
 
             penalty = PENALTIES["separable"].of(l1, low, high)
             rounds = min(most, ROUNDS)

@@ -51,9 +51,13 @@ def solve(
         x, count = newton(value_gradient, hessian, l1, group, weights, x)
         evaluations += count
         f, g = value_gradient(x)
-        size = max(1.0, abs(f + penalty.value(x)))
-        if float((penalty.distance(g, x) * np.maximum(1.0, np.abs(x))).max()) <= tol * size:
+        total = f + penalty.value(x)
+        error = float((penalty.distance(g, x) * np.maximum(1.0, np.abs(x))).max())
+        stop = watch is not None and watch(iterations, x, total, error)
+        if error <= tol * max(1.0, abs(total)):
             return x, begun, CONVERGED, iterations + count, evaluations
+        if stop:
+            return x, begun, STEPS, iterations, evaluations
         aim = max(0.1 * aim, tol)
     return x, begun, STEPS, iterations, evaluations
 

@@ -60,9 +60,10 @@ def fista(
             return x, first, NO_DESCENT, k, evaluations
         total = f_new + penalty.value(x_new)
         error = float((penalty.distance(g_new, x_new) * np.maximum(1.0, np.abs(x_new))).max())
+        stop = watch is not None and watch(k + 1, x_new, total, error)
         if error <= tol * max(1.0, abs(total)):
             return x_new, first, CONVERGED, k + 1, evaluations
-        if watch is not None and watch(k + 1, x_new, total, error):
+        if stop:
             return x_new, first, STEPS, k + 1, evaluations
         uphill = float((z - x_new) @ (x_new - x)) > 0.0
         longer = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))

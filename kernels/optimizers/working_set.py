@@ -55,7 +55,9 @@ def working_sets(
             return x, first, NOT_FINITE, k, evaluations
         size = max(1.0, abs(total))
         gaps = penalty.distance(g, x) * np.maximum(1.0, np.abs(x))
-        if float(gaps.max(initial=0.0)) <= tol * size:
+        error = float(gaps.max(initial=0.0))
+        stop = watch is not None and watch(k, x, total, error)
+        if error <= tol * size:
             return x, first, CONVERGED, k, evaluations
         worst = np.zeros(count)
         np.maximum.at(worst, slices[slices >= 0], gaps[slices >= 0])
@@ -65,7 +67,7 @@ def working_sets(
         before = float(worst.max(initial=0.0))
         if k == most:
             break
-        if watch is not None and watch(k, x, total, before):
+        if stop:
             return x, first, STEPS, k, evaluations
         held = np.zeros(count, dtype=bool)
         held[slices[(slices >= 0) & (x != 0.0)]] = True

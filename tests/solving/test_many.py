@@ -128,3 +128,30 @@ def test_block_descent_ends_at_the_optimum():
     free = np.zeros(6)
     descend(G, c, np.zeros(6), *blocks(np.full(6, -1), np.zeros(0)), free, 1e-28, 10_000)
     np.testing.assert_allclose(G @ free, c, atol=1e-10)
+
+
+@pytest.mark.parametrize("method", [None, "fista"])
+@pytest.mark.parametrize("penalty", ["sum(abs(W))", "sum(sqrt(sum(W**2, axis=1)))"])
+def test_every_step_is_seen_and_may_be_the_last(penalty, method):
+    """The callback sees each iteration, history and picture keep it; StopIteration keeps the last point."""
+    X = RNG.standard_normal((20, 600))
+    Y = X[:, :2] @ RNG.standard_normal((2, 1)) + 0.1 * RNG.standard_normal((20, 1))
+    lam = 0.1 * float(np.abs(X.T @ Y).max())
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()}
+    facts = {"lam": ("positive",)}
+    problem = dv.minimize(f"sumsq(X @ W - Y)/2 + lam*{penalty}", over="W", variables=shapes, facts=facts)
+    seen = []
+    found = problem.solve(
+        X=X, Y=Y, lam=lam, backend="numpy", method=method, callback=lambda step: seen.append(step.fun)
+    )
+    assert found.success, found.message
+    assert len(seen) > 1 and seen[-1] == pytest.approx(found.fun, rel=1e-6)
+    assert len(found.history) == len(seen) + 1
+
+    def stop(step):
+        if step.nit == 1:
+            raise StopIteration
+
+    stopped = problem.solve(X=X, Y=Y, lam=lam, backend="numpy", method=method, callback=stop)
+    assert not stopped.success and "stopped by the callback" in stopped.message
+    assert stopped.fun == pytest.approx(seen[0])
