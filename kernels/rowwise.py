@@ -37,9 +37,9 @@ UNROLL = 2
 FEW = 32
 #: Rows longer than this are read together with those of the block before.
 LONG = 384
-#: How far ahead shorter rows are fetched, in entries: about a block of them. The processor by itself sees the ends of
-#: pages coming too late; rows of some hundred entries it follows well.
-AHEAD = 3200
+#: How far ahead rows are fetched, in entries: shorter rows about a block, long ones about a tile of a thousand columns.
+#: The processor by itself sees the ends of pages coming too late. Constants, because registers are short.
+AHEAD, FAR = 3200, 8192
 
 _D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _V = ir.VectorType(_D, LANES)
@@ -173,8 +173,7 @@ class _Dot:
         b = self.v.b
         w = self.v.load(self.w, j, mask)
         for row, total in zip(self.rows, self.totals, strict=True):
-            if self.ahead:
-                self.v.prefetch(b.gep(row, [b.add(j, _I(self.ahead))]))
+            self.v.prefetch(b.gep(row, [b.add(j, _I(self.ahead))]))
             b.store(self.v.fma(self.v.load(row, j, mask), w, b.load(total)), total)
 
     def finish(self) -> None:
@@ -311,7 +310,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
         long = builder.icmp_signed(">", before.width, _I(LONG))
         both = builder.select(long, shared, _I(0))
         with v.loop(_I(0), both, TILE) as i:
-            first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, ahead=0)
+            first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, FAR)
 
             def step(j: Any, mask: Any) -> None:
                 first.step(j, mask)

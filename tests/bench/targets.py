@@ -113,6 +113,8 @@ def table(quick: bool) -> Table:
         reached = value >= target.bound if target.floor else value <= target.bound
         share_ = value / target.bound if target.floor else target.bound / value
         verdict = "reached" if reached else f"missed by {100 * (1 - share_):.0f} %"
+        if not reached and found is not None and "both" in found:
+            verdict += f"; two copies side by side gain {2 * found['one'] / found['both']:.2f}"
         rows.append([target.case, target.what, wanted, f"{value:.2f}", verdict])
     missed = sum(row[-1].startswith("missed") for row in rows)
     return Table(
