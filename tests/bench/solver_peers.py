@@ -249,6 +249,69 @@ def mixture(X: Array, start: dict[str, Array], iterations: int) -> dict[str, Run
     return {"sklearn GaussianMixture": run}
 
 
+def softmax(X: Array, labels: Array, lam: float) -> dict[str, Run]:
+    """SciPy with an objective in NumPy, scikit-learn's L-BFGS and Newton's method."""
+    d, k = X.shape[1], int(labels.max()) + 1
+    Y = np.eye(k)[labels]
+
+    def value_gradient(w: Array) -> tuple[float, Array]:
+        W = w.reshape(d, k)
+        Z = X @ W
+        top = Z.max(axis=1, keepdims=True)
+        E = np.exp(Z - top)
+        total = E.sum(axis=1, keepdims=True)
+        value = (np.log(total) + top).sum() - (Y * Z).sum() + 0.5 * lam * (W * W).sum()
+        return float(value), (X.T @ (E / total - Y) + lam * W).ravel()
+
+    def lbfgsb() -> Any:
+        options = {"ftol": 1e-14, "gtol": 1e-5, "maxiter": 10_000, "maxfun": 100_000}
+        start = np.zeros(d * k)
+        return scipy.optimize.minimize(
+            value_gradient, start, jac=True, method="L-BFGS-B", options=options
+        ).x.reshape(d, k)
+
+    def sklearn(solver: str) -> Run:
+        def run() -> Any:
+            from sklearn.linear_model import LogisticRegression
+
+            model = LogisticRegression(
+                C=1 / lam, fit_intercept=False, solver=solver, max_iter=10_000, tol=1e-6
+            )
+            return model.fit(X, labels).coef_.T
+
+        return run
+
+    names = ("lbfgs", "newton-cg", "newton-cholesky")
+    return {"scipy L-BFGS-B, numpy": lbfgsb} | {f"sklearn {s}": sklearn(s) for s in names}
+
+
+def groups(X: Array, y: Array, lam: float) -> dict[str, Run]:
+    """skglm's group lasso."""
+    n, count, size = X.shape
+    F = np.asfortranarray(X.reshape(n, count * size))
+
+    def run() -> Any:
+        from skglm.estimators import GroupLasso
+
+        model = GroupLasso(groups=size, alpha=lam / n, weights=np.ones(count), fit_intercept=False, tol=1e-8)
+        return model.fit(F, y).coef_
+
+    return {"skglm GroupLasso": run}
+
+
+def tasks(X: Array, Y: Array, lam: float) -> dict[str, Run]:
+    """scikit-learn's multi-task lasso."""
+    n, F = len(X), np.asfortranarray(X)
+
+    def run() -> Any:
+        from sklearn.linear_model import MultiTaskLasso
+
+        model = MultiTaskLasso(alpha=lam / n, fit_intercept=False, tol=1e-8, max_iter=100_000)
+        return model.fit(F, Y).coef_.T
+
+    return {"sklearn MultiTaskLasso": run}
+
+
 def program(name: str, data: dict[str, Any]) -> dict[str, Run]:
     """CVXPY on the same quadratic program."""
     X, y, t, Q, K, mu, C = (data[k] for k in ("X", "y", "t", "Q", "K", "mu", "C"))

@@ -137,6 +137,59 @@ def support_vectors(n: int, d: int) -> Case:
     return Case("SVM dual", f"{n}×{d}", objective, runs | peers.support_vectors(X, t, C))
 
 
+def softmax(n: int, d: int, k: int) -> Case:
+    """Σ logsumexp(xᵢᵀW) − ⟨Y, XW⟩ + ½λ‖W‖²: many unknowns"""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d))
+    labels = np.argmax(X @ rng.standard_normal((d, k)) + 2 * rng.standard_normal((n, k)), axis=1)
+    text = "sum(logsumexp(X @ W, axis=1)) - sum(Y*(X @ W)) + lam/2*sumsq(W)"
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()}
+    problem = dv.minimize(text, over="W", variables=shapes, facts={"lam": ("positive",)})
+    data = {"X": X, "Y": np.eye(k)[labels], "lam": 1.0}
+
+    def objective(W: Array) -> float:
+        return float(problem.objective.evaluate({**data, "W": W.reshape(d, k)}))
+
+    runs: dict[str, Run] = {"derive, solve + certificate": lambda: problem.solve(data)["W"]}
+    return Case("softmax regression", f"{n}×{d}→{k}", objective, runs | peers.softmax(X, labels, 1.0))
+
+
+def groups(n: int, count: int, size: int) -> Case:
+    """½‖Σ XₘWₘ − y‖² + λ Σ_g ‖w_g‖₂"""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, count, size))
+    y = np.einsum("igm,gm->i", X[:, :8], rng.standard_normal((8, size))) + rng.standard_normal(n)
+    lam = 0.1 * float(np.linalg.norm(np.einsum("igm,i->gm", X, y), axis=1).max())
+    text = 'sumsq(einsum("igm,gm->i", X, W) - y)/2 + lam*sum(sqrt(sum(W**2, axis=1)))'
+    shapes = {"X": ("n", "g", "m"), "y": ("n",), "W": ("g", "m"), "lam": ()}
+    problem = dv.minimize(text, over="W", variables=shapes, facts={"lam": ("positive",)})
+
+    def objective(W: Array) -> float:
+        W = W.reshape(count, size)
+        fit = np.einsum("igm,gm->i", X, W) - y
+        return float(fit @ fit / 2 + lam * np.linalg.norm(W, axis=1).sum())
+
+    runs: dict[str, Run] = {"derive, solve + certificate": lambda: problem.solve(X=X, y=y, lam=lam)["W"]}
+    return Case("group lasso", f"{n}, {count} of {size}", objective, runs | peers.groups(X, y, lam))
+
+
+def tasks(n: int, d: int, k: int) -> Case:
+    """½‖XW − Y‖² + λ Σ_j ‖W_j‖₂: the rows of W are the groups"""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d))
+    Y = X[:, :8] @ rng.standard_normal((8, k)) + rng.standard_normal((n, k))
+    lam = 0.1 * float(np.linalg.norm(X.T @ Y, axis=1).max())
+    text = "sumsq(X @ W - Y)/2 + lam*sum(sqrt(sum(W**2, axis=1)))"
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()}
+    problem = dv.minimize(text, over="W", variables=shapes, facts={"lam": ("positive",)})
+
+    def objective(W: Array) -> float:
+        return float(np.sum((X @ W - Y) ** 2) / 2 + lam * np.linalg.norm(W, axis=1).sum())
+
+    runs: dict[str, Run] = {"derive, solve + certificate": lambda: problem.solve(X=X, Y=Y, lam=lam)["W"]}
+    return Case("multi-task lasso", f"{n}×{d}→{k}", objective, runs | peers.tasks(X, Y, lam))
+
+
 def program(name: str, n: int, d: int) -> Case:
     """Quadratic programs: a fit on the simplex, a portfolio, the SVM dual with intercept, least absolute deviations."""
     X, y, t = regression(n, d)
@@ -220,6 +273,9 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "program-portfolio": (lambda: program("portfolio", 200, 10), True),
     "program-svm": (lambda: program("svm", 100, 10), True),
     "program-absolute": (lambda: program("absolute", 100, 10), True),
+    "softmax": (lambda: softmax(2000, 100, 10), True),
+    "groups": (lambda: groups(200, 500, 3), True),
+    "tasks": (lambda: tasks(200, 500, 5), True),
     "logistic": (lambda: logistic(20_000, 100), False),
     "logistic-large": (lambda: logistic(200_000, 100), False),
     "logistic-ill": (lambda: logistic(20_000, 100, 1e6), False),
