@@ -214,7 +214,7 @@ class Problem:
                    or given by name (`k=3`); an array alone is that of the only unknown
         method     "newton", "lbfgs", "adam", … (`derive.kernels.optimizers.METHODS`), or SciPy's names; chosen if None
         precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
-        max_time   seconds
+        max_time   seconds for the iterations; making kernels, which happens once, is not counted
         backend    "numba", or "numpy" for the interpreter; small problems are not worth compiling
         starts     that many runs, all but the first from random points (reproducible by `seed`); the best is kept
         options    of the method, such as {"learning_rate": 0.1, "batch_size": 64}; an unknown one names those there are

@@ -22,6 +22,7 @@ from ..sizes import Binding, Size
 from ..stable import stabilise
 from .bound import BRIEF, WORTH_THREADS, Bound, as_argument
 from .cache import cache_clear, cache_info, load
+from .clock import standing
 from .cluster import as_rows, is_lazy, stand_in
 from .emit import source
 from .lowering import has_rule
@@ -66,7 +67,8 @@ def compile_nodes(
 
 def entry_of(function: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
     """The compiled code of a function for arguments of these types; see `Kernel.entry`."""
-    from numba import typeof, types
+    with standing():
+        from numba import typeof, types
 
     def kind(value: Any) -> Any:
         if isinstance(value, np.ndarray):
@@ -74,7 +76,8 @@ def entry_of(function: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
         return typeof(value)
 
     signature = tuple(kind(a) for a in arguments)
-    function.compile(signature)
+    with standing():
+        function.compile(signature)
     found: Callable[..., Any] = function.overloads[signature].entry_point
     return found
 
@@ -115,7 +118,8 @@ class Kernel:
     def program(self) -> Program:
         """The loop-level program."""
         if self._program is None:
-            self._program = build(list(self.nodes.values()), self.unknowns, self._lengths)
+            with standing():
+                self._program = build(list(self.nodes.values()), self.unknowns, self._lengths)
         return self._program
 
     @property
@@ -130,12 +134,17 @@ class Kernel:
     def module(self) -> ModuleType:
         """The module of the generated source, with its function `evaluate`."""
         if self._module is None:
-            if self.backend == "python":
-                self._module = ModuleType("derive_kernel")
-                exec(compile(self.source, "<kernel>", "exec"), self._module.__dict__)  # our own text only
-            else:
-                self._module = load(self.source)
+            with standing():
+                self._module = self._made()
         return self._module
+
+    def _made(self) -> ModuleType:
+        """The module from its source, or from disk."""
+        if self.backend == "python":
+            made = ModuleType("derive_kernel")
+            exec(compile(self.source, "<kernel>", "exec"), made.__dict__)  # our own text only
+            return made
+        return load(self.source)
 
     def _split(self, given: Mapping[str, Any] | None, named: dict[str, Any]) -> dict[str, Any]:
         data = {**(given or {}), **named}

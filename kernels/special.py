@@ -17,8 +17,10 @@ from typing import Any
 import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
+from numba.core import event
 from numba.extending import intrinsic
 
+from . import clock
 from .translate import Loops
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
@@ -26,6 +28,19 @@ FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 compiled = njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True, pipeline_class=Loops)
 #: For functions that are compiled with each kernel that calls them.
 helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)
+
+
+class _Compiling(event.Listener):  # type: ignore[misc]
+    """The clock of runs stands while numba compiles, or reads from disk what it has compiled: both under its lock."""
+
+    def on_start(self, event: Any) -> None:
+        clock.begin()
+
+    def on_end(self, event: Any) -> None:
+        clock.end()
+
+
+event.register("numba:compiler_lock", _Compiling())
 
 _F = ir.DoubleType()
 _I = ir.IntType(64)

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A unit is a module, or a package with all that is in it. Lowest floor first; units of one floor may
 # import each other.
 CORE = (
+    "kernels.clock "
     "kernels.scalars kernels.factoring kernels.contraction kernels.solves kernels.structure kernels.statements "
     "kernels.gram kernels.ties "
     "kernels.lowering_access kernels.lowering_parts kernels.lowering kernels.schedule kernels.program kernels.loops "

@@ -14,7 +14,6 @@ itself is in `ways`, what would be chosen in `planning`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -121,7 +120,9 @@ def _once(instance: Instance, options: Options) -> Any:
     if method is None and options.precision != "high":
         most = steps_before_newton(posed, list(instance.shapes.values()), instance.amount)
     if most and instance.facts.is_convex:
-        began = time.perf_counter()
+        from ..kernels.clock import now
+
+        began = now()
         result = _convex_after_all(by_quasi_newton(instance, point, options, most), instance)
         if (
             result.success
@@ -131,7 +132,7 @@ def _once(instance: Instance, options: Options) -> Any:
             return result
         point = {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
         if options.max_time is not None:
-            left = options.max_time - (time.perf_counter() - began)
+            left = options.max_time - (now() - began)
             options = replace(options, max_time=max(left, 1e-3))
         most = 0  # so many steps were not enough: the condition is bad, and Newton's method does not mind
     if method in SEPARABLE or (method is None and not most and suits_separable(instance, options)):
@@ -223,12 +224,14 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
 
     Where the problem is proved to be convex, the first certified run is the last: no other ends lower.
     """
-    began = time.perf_counter()
+    from ..kernels.clock import now
+
+    began = now()
     posed = instance.posed
     best: Any = None
     runs: list[tuple[float, bool]] = []
     for k in range(starts):
-        left = None if options.max_time is None else options.max_time - (time.perf_counter() - began)
+        left = None if options.max_time is None else options.max_time - (now() - began)
         if left is not None and left <= 0 and best is not None:
             break
         if k > 0:

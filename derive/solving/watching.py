@@ -24,17 +24,20 @@ class Watch:
     """
 
     def __init__(self, options: Options) -> None:
+        from ..kernels.clock import now
         from ..kernels.optimizers.result import History
 
-        self.options, self.began = options, time.perf_counter()
+        self.options, self.began, self.entered = options, time.perf_counter(), now()
         self.history: History = History()
         self.ended: tuple[int, str] | None = None
         self.x: Any = None
         self.steps = 0
 
     def begin(self) -> None:
-        """The clock starts: everything is compiled."""
-        self.began = time.perf_counter()
+        """The clock starts; while kernels are made it stands."""
+        from ..kernels.clock import now
+
+        self.began, self.entered = time.perf_counter(), now()
 
     @property
     def is_wanted(self) -> bool:
@@ -43,6 +46,7 @@ class Watch:
 
     def __call__(self, iteration: int, x: Any, value: float, error: float) -> bool:
         """Record the step, tell the callback, look at the clock."""
+        from ..kernels.clock import now
         from ..kernels.optimizers.result import Result
 
         self.x, self.steps = x, self.steps + 1
@@ -52,7 +56,7 @@ class Watch:
             seen.update(x=np.array(x), fun=value, nit=self.steps)
             self.options.callback(seen)
         limit = self.options.max_time
-        if limit is not None and time.perf_counter() - self.began >= limit:
+        if limit is not None and now() - self.entered >= limit:
             words = f"not converged within max_time = {limit:g} s ({self.steps} iterations)"
             self.ended = (TIME, words)
         return self.ended is not None

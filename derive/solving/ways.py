@@ -5,7 +5,6 @@ A way returns None where it does not reach the optimum and the next one should b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -179,6 +178,7 @@ def by_free_unknowns(
 
 def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
     """Expectation–maximisation, then the certificate; L-BFGS covers what is left of the way."""
+    from ..kernels.clock import now
     from ..kernels.optimizers.em import expectation_maximisation
     from ..kernels.plan import Plan
 
@@ -188,7 +188,7 @@ def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
             "method em is for mixture likelihoods: logsumexp over components, with weights on the simplex, means "
             "and positive definite covariances as the unknowns"
         )
-    began = time.perf_counter()
+    began = now()
     value_gradient = mixture.bind(instance, options.backend or "numba")
     if not mixture.is_step(instance, point, value_gradient):
         raise UnsupportedError(
@@ -197,7 +197,7 @@ def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
         )
 
     def late(iteration: int, value: float) -> bool:
-        return options.max_time is not None and time.perf_counter() - began >= options.max_time
+        return options.max_time is not None and now() - began >= options.max_time
 
     found, values = expectation_maximisation(
         value_gradient,
@@ -208,7 +208,7 @@ def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
         most=options.max_iterations,
         watch=late,
     )
-    left = None if options.max_time is None else max(options.max_time - (time.perf_counter() - began), 1e-3)
+    left = None if options.max_time is None else max(options.max_time - (now() - began), 1e-3)
     most = max(options.max_iterations - len(values) + 1, 0)
     result = by_free_unknowns(
         instance, found, replace(options, method="lbfgs", max_iterations=most, max_time=left)

@@ -18,6 +18,7 @@ from scipy.optimize import OptimizeResult
 from derive.errors import ArgumentError, SizeError
 
 from ..certificate import TOLERANCE, Certificate, certify
+from ..clock import now
 from ..oracle import Oracle, Vector
 from . import Method, method
 from .checkpoint import Checkpoint, mark_of
@@ -47,7 +48,7 @@ class Run:
         checkpoint: str | Path | None = None,
     ) -> None:
         self.oracle, self.record = oracle, record
-        self.began = self.entered = time.perf_counter()  # `entered` is moved to where everything is compiled
+        self.began, self.entered = time.perf_counter(), now()  # `entered` is moved to where all is compiled
         self.history = History()
         f, g = oracle.value_gradient(x0)
         self.first = f
@@ -64,10 +65,10 @@ class Run:
             if kept is not None:
                 self.state, self.best = kept
                 self.began -= self.history.time[-1]
-                self.entered = time.perf_counter()
+                self.entered = now()
                 return
         self.note()
-        self.entered = time.perf_counter()
+        self.entered = now()
 
     @property
     def magnitude(self) -> float:
@@ -207,7 +208,7 @@ def _iterate(
                 aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {max_iterations} iterations"
-            if max_time is not None and time.perf_counter() - run.entered >= max_time:
+            if max_time is not None and now() - run.entered >= max_time:
                 return TIME, f"not converged within max_time = {max_time:g} s ({iteration} iterations)"
             run.advance()
             if callback is not None:

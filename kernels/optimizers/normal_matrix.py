@@ -111,7 +111,7 @@ def multiple(row: Array, of: Array) -> float:
     for j in range(of.size):
         if abs(row[j] - beta * of[j]) > 1e-15 * abs(row[j]):
             return 0.0
-    return beta
+    return float(beta)
 
 
 @compiled
@@ -168,13 +168,15 @@ def along(rows: Directions, x: Array) -> Array:
 def across(rows: Directions, y: Array) -> Array:
     """Σ y_q b_q."""
     count = rows.base.shape[0]
-    return rows.base.T @ y[:count] + y[count:]
+    found: Array = rows.base.T @ y[:count] + y[count:]
+    return found
 
 
 @compiled
 def forward(rows: Directions, z: Array) -> Array:
     """Cz, slacks last."""
-    return gathered(rows, along(rows, z[: rows.base.shape[1]]), z)
+    found: Array = gathered(rows, along(rows, z[: rows.base.shape[1]]), z)
+    return found
 
 
 @compiled
@@ -340,7 +342,7 @@ def solve_normal(
             for j in range(r):
                 b[j] -= wide[s, j] * b[r + s]
     substitute(M, b[:r])
-    back = along(rows, b[:r])
+    back: Array = along(rows, b[:r])
     for s in range(kappa.size):
         b[r + s] /= kappa[s]
         if rows.line[s] >= 0:

@@ -117,7 +117,7 @@ def solve_semidefinite(
             break
         if curved is None or curved[0] is not h:
             curved = (h, halves.square(h))
-        inverses = [np.linalg.inv(a) for a in parts]
+        inverses: list[Matrix] = [np.asarray(np.linalg.inv(a), dtype=np.float64) for a in parts]
         E, C = halves.shut(v.E.T).T, halves.shut(v.C.T).T
         reduced = curved[1] + C.T @ ((lam / s)[:, None] * C) + least * np.eye(len(curved[1]))
         for block, inverse, dual in zip(blocks, inverses, duals, strict=True):

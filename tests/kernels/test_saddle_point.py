@@ -9,7 +9,7 @@ from derive.kernels.optimizers.saddle_point import by_complement
 
 
 def test_solutions_are_those_of_the_whole_system() -> None:
-    """[[H, Eᵀ], [E, 0]] (x, y) = (p, q); nothing where H is indefinite or E has a row twice."""
+    """[[H, Eᵀ], [E, 0]] (x, y) = (p, q); nothing where H is indefinite."""
     rng = np.random.default_rng(0)
     for n, m in ((1, 0), (1, 1), (6, 2), (5, 5)):
         root, E, right = rng.standard_normal((n, n)), rng.standard_normal((m, n)), rng.standard_normal(n + m)
