@@ -69,7 +69,7 @@ def solve_composite(
         found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch, itself)
         if found is None and reduced is not None:  # not the same problem on fewer unknowns after all
             judges, reduced = [composite.judge(instance, arrays, not first_order)], None
-            loop, x0 = made(judges[0]), layout.pack(point)
+            loop = made(judges[0])  # from where the sets have led
             found = _certified(
                 composite, loop, judges, x0, limits, options, layout, known, watch, first_order
             )

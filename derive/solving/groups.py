@@ -84,8 +84,12 @@ def solve_groups(
                 )
                 status, steps = (CONVERGED, 1) if done else (GAVE_UP, 0)
             if status != CONVERGED and not watch.ended:
+                both = value_gradient, hessian
+                if reduced is not None and composite.quadratic and layout.size <= LARGEST:  # not so sparse
+                    dense = composite.judge(instance, arrays)
+                    both = _functions(grouped, instance, arrays, dense, True, options)
                 x, _, _, more, tried = solve(
-                    value_gradient, hessian, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
+                    *both, *limits, x, tol=aim, most=most, watch=watch, lipschitz=lipschitz
                 )
                 steps, evaluations = steps + more, evaluations + tried
             return x, steps, evaluations

@@ -115,6 +115,25 @@ def proximal_newton(
     return x, False, evaluations
 
 
+class _Once:
+    """Value, gradient and Hessian come together: the Hessian at the last point is there already."""
+
+    def __init__(self, oracle: Callable[[Array], tuple[float, Array, Array]]) -> None:
+        self.oracle = oracle
+        self.last: tuple[Array, tuple[float, Array, Array]] | None = None
+
+    def __call__(self, x: Array) -> tuple[float, Array, Array]:
+        if self.last is None or self.last[0] is not x:
+            self.last = (x, self.oracle(x))
+        return self.last[1]
+
+    def value_gradient(self, x: Array) -> tuple[float, Array]:
+        return self(x)[:2]
+
+    def hessian(self, x: Array) -> Array:
+        return self(x)[2]
+
+
 def newton(
     value_gradient: Callable[[Array], tuple[float, Array]],
     hessian: Callable[[Array], Array],

@@ -22,6 +22,7 @@ from .penalties import Penalty
 
 FIRST = 20  # slices in the first set
 ROUNDS = 50
+LARGEST = 750  # entries in a set: with more, dense matrices cost more than the passes they save
 GAVE_UP = 5
 
 
@@ -34,6 +35,7 @@ def working_sets(
     *,
     tol: float,
     most: int = ROUNDS,
+    largest: int = LARGEST,
     watch: Callable[[int, Vector, float, float], bool] | None = None,
 ) -> tuple[Vector, float, int, int, int]:
     """`(x, F at the start, status, rounds, evaluations)`; the penalty has its parameters.
@@ -81,6 +83,8 @@ def working_sets(
         chosen = np.flatnonzero(held)
         inside = np.append(held, True)[slices]
         entries = np.flatnonzero(inside)
+        if entries.size > largest:
+            return x, first, GAVE_UP, k, evaluations  # not sparse
         solved = solve(chosen, entries, x[entries])
         if solved is None:
             return x, first, GAVE_UP, k, evaluations

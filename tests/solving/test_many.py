@@ -155,3 +155,20 @@ def test_every_step_is_seen_and_may_be_the_last(penalty, method):
     stopped = problem.solve(X=X, Y=Y, lam=lam, backend="numpy", method=method, callback=stop)
     assert not stopped.success and "stopped by the callback" in stopped.message
     assert stopped.fun == pytest.approx(seen[0])
+
+
+@pytest.mark.parametrize("lam", [1e-3, 0.3])
+def test_answers_that_are_not_sparse_are_found_all_the_same(lam):
+    """The set grows past what pays, the run gives up, and the whole problem goes on from there."""
+    n, d = 30, 1600
+    X = RNG.standard_normal((n, d)) / n
+    y = RNG.standard_normal(n)
+    text = "sumsq(X @ w - y)/2 + sum((w - 1)**2)/2 + lam*sum(abs(w))"
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
+    problem = dv.minimize(text, over="w", variables=shapes, facts={"lam": ("positive",)})
+    found = problem.solve(X=X, y=y, lam=lam, backend="numpy")
+    assert found.success and found.method == "fista", found.message
+    w = found["w"]
+    g = X.T @ (X @ w - y) + w - 1
+    assert (w > 0).sum() > d // 2
+    np.testing.assert_allclose(g[w > 0], -lam, atol=1e-6)
