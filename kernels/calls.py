@@ -67,7 +67,8 @@ def face(
         if not shapes[i]:
             tests[-4:] = [f"{x}.__class__ is float"]
     lines.append(f"if not ({' and '.join(tests)}):")
-    lines.append(f"    ({''.join(f'{x}, ' for x in values)}) = checked(unknowns)" if values else "    pass")
+    target = f"({''.join(f'{x}, ' for x in values)}) = " if values else ""
+    lines.append(f"    {target}checked(unknowns)")
     kind = "" if dtype == np.float64 else ", dtype"
     lines += [f"o{i} = empty(t{i}{kind})" for i in made]
     arguments = [*(f"d{i}" for i in range(len(first))), *values, *(f"n{i}" for i in range(len(last)))]

@@ -41,8 +41,9 @@ from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.constrained_texts import add_constrained, constrained_tail
+from .standalone.frame import IMPORTS, about, compiling, library, tables
 from .standalone.kernel_texts import Kernels
-from .standalone.library import LIBRARY, PLAIN, library_text
+from .standalone.library import LIBRARY
 from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
@@ -55,19 +56,8 @@ from .standalone.templates import (
     QUADRATIC,
     SEPARABLE,
     SMOOTH,
-    TABLES,
 )
-from .standalone.writing import (
-    formulas,
-    in_table,
-    in_tuple,
-    indented,
-    kind_of,
-    shape_text,
-    size_text,
-    stated_shape,
-    title,
-)
+from .standalone.writing import in_table, in_tuple, shape_text, size_text, title
 
 #: The state in which a run of each method begins, in the names of the generated file.
 BEGIN = {
@@ -89,13 +79,6 @@ BEGIN = {
         "x, f, g, 1.0 / max(1.0, np.sqrt(np.dot(g, g)))",
     ),
 }
-
-
-#: The compiled loop keeps NaN and the order of operations; what takes states is not kept on disk by itself.
-LOOP_DECORATORS = [
-    'strict = njit(error_model="numpy", nogil=True, cache=True)',
-    'inside = njit(error_model="numpy", nogil=True)  # compiled into what calls it',
-]
 
 
 def codegen(problem: Problem, *, method: str | None = None) -> str:
@@ -318,8 +301,10 @@ class _File:
         if self._symmetric():
             self.bundle.add(trial.along_symmetric, halves.Halves, halves.blocks_of)
         parts = [
-            HEADER.format(about=self._about()) + "\n".join(self._imports()),
-            title("what kernels call") + self._library(),
+            HEADER.format(about=about(self.problem, self._name())) + "\n".join(self._imports()),
+            title("functions compiled once") + compiling(),
+            title("what kernels call")
+            + library(self.kernels.used | self.bundle.called, self.kernels.checks, self.flat is not None),
             title("kernels") + "\n\n\n".join(self.kernels.texts),
             title(f"optimizer ({self._name()}), certificate, files") + self.bundle.text(),
             title("names") + self._tables(),
@@ -334,62 +319,19 @@ class _File:
     def _imports(self) -> list[str]:
         lines = self.bundle.imports
         lines |= {"import argparse", "import math", "import sys", "import numpy as np"}
-        lines |= {"from numba import njit"}
+        lines |= IMPORTS
         return self.bundle.import_lines()
 
-    def _about(self) -> str:
-        """The docstring's text: statement and formulas, nothing in it that could end the string."""
-        from ..problem_files import write
-
-        lines = ["The problem:", "", *indented(write(self.problem)), ""]
-        for name, found in (("Gradient", self.problem.gradient), ("Hessian", self.problem.hessian)):
-            text = formulas(found(), list(self.problem.unknowns), second=name == "Hessian")
-            lines += [f"{name}:", "", *indented(text), ""]
-        convexity = self.problem.convexity().status
-        lines.append(
-            f"Method: {self._name()}. The problem is {convexity}.".replace(
-                "undecided", "of undecided convexity"
-            )
-        )
-        return "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-
-    def _library(self) -> str:
-        """The functions that kernels call, those that are used."""
-        flags = '{"reassoc", "contract", "arcp", "nsz"}'
-        checks = ", boundscheck=True" if self.kernels.checks else ""
-        lines = [f'compiled = njit(fastmath={flags}, error_model="numpy", nogil=True, cache=True{checks})']
-        used = self.kernels.used | self.bundle.called
-        plain = sorted(n for n in used if n in PLAIN)
-        lines += [f"{name} = math.{name}" for name in plain]
-        if self.flat is not None:
-            lines += LOOP_DECORATORS
-        texts = ["\n".join(lines)]
-        for name in sorted(used - set(plain) - {"compiled"}):
-            texts.append(library_text(name))
-        return "\n\n\n".join(texts)
-
     def _tables(self) -> str:
-        facts = {v.name: in_tuple(map(repr, sorted(v.facts))) for v in self.problem.declared if v.facts}
-        freed = {p.constrained.name: repr((p.free.name, kind_of(p, self.free))) for p in self.free.parts}
-        statement = (
-            "STATEMENT = Statement(\n"
-            f"    data={in_table({v.name: stated_shape(v) for v in self.posed.given})},\n"
-            f"    unknowns={in_table({v.name: stated_shape(v) for v in self.posed.unknowns})},\n"
-            f"    facts={in_table(facts)},\n"
-            f"    free={in_table(freed)},\n"
-            f"    rows={self.kernels.rows!r},\n"
-            f"    maximize={self.posed.sense == 'maximize'},\n"
-            ")"
-        )
-        tables = list(self.kernels.tables)
+        more = []
         if self.em is not None:
-            tables.append(f"MIXTURE_DATA = {in_tuple(map(repr, self.em.data))}  # of `likelihood`")
-            tables.append(f"ROLES = {in_tuple(map(repr, self.em.roles))}  # weights, means, covariances")
+            more.append(f"MIXTURE_DATA = {in_tuple(map(repr, self.em.data))}  # of `likelihood`")
+            more.append(f"ROLES = {in_tuple(map(repr, self.em.roles))}  # weights, means, covariances")
         if self.flat is not None:
-            tables.append(
+            more.append(
                 f"LOOP_DATA = {in_tuple(map(repr, self.flat.data))}  # d0, d1, … of the compiled loop"
             )
-        return TABLES.format(statement=statement, tables="\n".join(tables))
+        return tables(self.problem, self.free, self.kernels, more)
 
     def _symmetric(self) -> list[str]:
         """The unknowns of the run that are symmetric matrices."""

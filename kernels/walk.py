@@ -225,6 +225,11 @@ class Walk(Expressions):
         if step.known == 0 or not (down or step.nonnegative):
             raise Beyond("step")
         b, name = self.b, node.target.id
+        if step.known is None:
+            zero = b.icmp_signed("==", step.value, whole(0).value)
+            with b.if_then(zero, likely=False):
+                message = ("range() arg 3 must not be zero",)
+                self.context.call_conv.return_user_exc(b, ValueError, message)
         counter = cgutils.alloca_once(b, _I)
         b.store(start.value, counter)
         head, inside, following, end = (b.append_basic_block(n) for n in ("head", "body", "next", "end"))

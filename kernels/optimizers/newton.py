@@ -57,8 +57,12 @@ def start(x: Vector, f: float, g: Vector, h: Matrix) -> NewtonState:
 
 def widened(scale: Vector, h: Matrix) -> Vector:
     """D with every entry at least √|hᵢᵢ|; 1 where nothing is known yet."""
-    found = np.maximum(scale, np.sqrt(np.abs(np.diag(h))))
-    return np.where(found > 0.0, found, 1.0)
+    found = scale.copy()
+    for i in range(found.size):
+        found[i] = max(found[i], np.sqrt(abs(h[i, i])))
+        if not found[i] > 0.0:
+            found[i] = 1.0
+    return found
 
 
 def secular(values: Vector, a: Vector, radius: float) -> float:

@@ -57,8 +57,10 @@ def accumulate(total, part):
     "assign": '''
 @compiled
 def assign(out, given):
-    """out = given."""
-    out[...] = given
+    """out = given, of the same shape; both lie in row order."""
+    into, source = out.ravel(), given.ravel()
+    for i in range(into.size):
+        into[i] = source[i]
 ''',
     "empty": '''
 @compiled
@@ -89,45 +91,63 @@ def taken(turns, place):
 @compiled
 def gemm(left, right, out):
     """out = left · right."""
-    out[:, :] = np.dot(left, right)
+    product = np.dot(left, right)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = product[i, j]
 ''',
     "gemm_add": '''
 @compiled
 def gemm_add(left, right, out):
     """out += left · right."""
-    out += np.dot(left, right)
+    product = np.dot(left, right)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += product[i, j]
 ''',
     "gemm_ahead": '''
 @compiled
 def gemm_ahead(left, right, out, rows):
     """out = left · right; nothing is fetched here."""
-    out[:, :] = np.dot(left, right)
+    product = np.dot(left, right)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = product[i, j]
 ''',
     "gemm_add_ahead": '''
 @compiled
 def gemm_add_ahead(left, right, out, rows):
     """out += left · right; nothing is fetched here."""
-    out += np.dot(left, right)
+    product = np.dot(left, right)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += product[i, j]
 ''',
     "weighted_products": '''
 @compiled
 def weighted_products(a, b, x, c, work, out):
     """out = (x ∘ (a b)) cᵀ."""
-    work[:, :] = np.dot(a, b)
+    product = np.dot(a, b)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            work[i, j] *= x[i, j]
-    out[:, :] = np.dot(work, c.T)
+            work[i, j] = product[i, j] * x[i, j]
+    found = np.dot(work, c.T)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = found[i, j]
 ''',
     "twice_weighted_products": '''
 @compiled
 def twice_weighted_products(a, b, x, y, c, work, out):
     """out = (x ∘ y ∘ (a b)) cᵀ."""
-    work[:, :] = np.dot(a, b)
+    product = np.dot(a, b)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            work[i, j] *= x[i, j] * y[i, j]
-    out[:, :] = np.dot(work, c.T)
+            work[i, j] = product[i, j] * x[i, j] * y[i, j]
+    found = np.dot(work, c.T)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = found[i, j]
 ''',
     "full_width": '''
 @compiled
@@ -341,13 +361,19 @@ def potrs(factor, right):
 @compiled
 def syrk_ahead(block, factor, out, rows):
     """out += factor · blockᵀ block; nothing is fetched here."""
-    out += factor * np.dot(block.T, block)
+    product = np.dot(block.T, block)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += factor * product[i, j]
 ''',
     "syrk": '''
 @compiled
 def syrk(block, factor, out):
     """out += factor · blockᵀ block."""
-    out += factor * np.dot(block.T, block)
+    product = np.dot(block.T, block)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += factor * product[i, j]
 ''',
 }
 

@@ -172,3 +172,12 @@ def test_a_size_is_learnt_from_an_unknown_that_dropped_out() -> None:
     assert [several(w=np.ones(k))["H"].shape for k in (2, 3)] == [(2, 2), (3, 3)]
     with pytest.raises(SizeError, match="size d is not bound"):
         several()
+
+
+def test_strange_names_where_there_are_no_unknowns() -> None:
+    """They are an error at every call, not at the first one alone."""
+    bound = dv.compile(dv.parse("sum(a)", variables={"a": ("n",)})).bind(a=np.ones(3))
+    for _ in range(3):
+        assert bound() == 3.0
+        with pytest.raises(DataError, match="q is no unknown"):
+            bound(q=1.0)

@@ -98,3 +98,16 @@ def test_memory_is_given_back() -> None:
         after = rtsys.get_allocation_stats()
         assert after.alloc - before.alloc == after.free - before.free > 0
     _nrt_python.memsys_disable_stats()
+
+
+def test_a_step_of_zero_is_an_error() -> None:
+    """As in Python, where the step is known only when the loop begins."""
+    module = load(
+        f"{HEAD}\n@compiled\ndef f(a):\n    s = 0\n    for i in range(0, 9, max(a.shape[0] - 1, 0)):\n"
+        "        s += i\n    return s\n"
+    )
+    assert module.f(np.zeros(4)) == 9
+    (result,) = (module.f.overloads[s] for s in module.f.signatures)
+    assert result.type_annotation == "", "who translated it"
+    with pytest.raises(ValueError, match="must not be zero"):
+        module.f(np.zeros(1))

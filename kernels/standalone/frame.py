@@ -1,0 +1,97 @@
+"""What stands around kernels and optimizer in a solver file: docstring, functions that kernels call, tables."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ...problem import Problem
+from ...reparametrise import Reparametrised
+from . import once
+from .kernel_texts import Kernels
+from .library import PLAIN, library_text
+from .templates import TABLES
+from .writing import formulas, in_table, in_tuple, indented, kind_of, stated_shape
+
+#: What the functions of `once` mention.
+IMPORTS = {
+    "import copy",
+    "import hashlib",
+    "import llvmlite.binding",
+    "from functools import partial",
+    "from pathlib import Path",
+    "from numba import njit",
+    "from numba.core.registry import CPUDispatcher",
+    "from collections.abc import Callable",
+    "from typing import Any",
+}
+
+#: The compiled loop keeps NaN and the order of operations; what takes states is not kept on disk by itself.
+LOOP_DECORATORS = [
+    'strict = once(error_model="numpy", nogil=True)',
+    'inside = njit(error_model="numpy", nogil=True, inline="always")  # compiled into what calls it',
+]
+
+
+def about(problem: Problem, method: str) -> str:
+    """The docstring's text: statement and formulas, nothing in it that could end the string."""
+    from ...problem_files import write
+
+    lines = ["The problem:", "", *indented(write(problem)), ""]
+    for name, found in (("Gradient", problem.gradient), ("Hessian", problem.hessian)):
+        text = formulas(found(), list(problem.unknowns), second=name == "Hessian")
+        lines += [f"{name}:", "", *indented(text), ""]
+    convexity = problem.convexity().status.replace("undecided", "of undecided convexity")
+    lines.append(f"Method: {method}. The problem is {convexity}.")
+    return "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def compiling() -> str:
+    """How functions are compiled once, not in every caller."""
+    source = inspect.getsource(once)
+    return source[source.index("#: The text of this file") :].rstrip().replace("  # type: ignore[misc]", "")
+
+
+def library(used: Collection[str], checks: bool, loop: bool) -> str:
+    """The decorators, and the functions that kernels call, those that are used.
+
+    Short ones are compiled into their callers, where they become vectors; those with loops in loops once.
+    """
+    flags = 'fastmath={"reassoc", "contract", "arcp", "nsz"}, error_model="numpy", nogil=True'
+    flags += ", boundscheck=True" if checks else ""
+    plain = sorted(n for n in used if n in PLAIN)
+    lines = [f"FAST = dict({flags})", "compiled = once(**FAST)"]
+    lines.append("short = njit(**FAST)  # compiled into what calls it")
+    lines += [f"{name} = math.{name}" for name in plain]
+    lines += LOOP_DECORATORS if loop else []
+    texts = ["\n".join(lines)]
+    for name in sorted(set(used) - set(plain) - {"compiled"}):
+        text = library_text(name)
+        texts.append(text if _nested(text) else text.replace("@compiled\n", "@short\n", 1))
+    return "\n\n\n".join(texts)
+
+
+def _nested(text: str) -> bool:
+    """Whether there is a loop inside a loop."""
+    loops = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.For | ast.While)]
+    return any(isinstance(n, ast.For | ast.While) for loop in loops for n in ast.walk(loop) if n is not loop)
+
+
+def tables(problem: Problem, free: Reparametrised, kernels: Kernels, more: Sequence[str]) -> str:
+    """Names and shapes of the statement, as strings, and the further tables of the file."""
+    posed = problem.posed
+    facts = {v.name: in_tuple(map(repr, sorted(v.facts))) for v in problem.declared if v.facts}
+    freed: dict[str, Any] = {p.constrained.name: repr((p.free.name, kind_of(p, free))) for p in free.parts}
+    statement = (
+        "STATEMENT = Statement(\n"
+        f"    data={in_table({v.name: stated_shape(v) for v in posed.given})},\n"
+        f"    unknowns={in_table({v.name: stated_shape(v) for v in posed.unknowns})},\n"
+        f"    facts={in_table(facts)},\n"
+        f"    free={in_table(freed)},\n"
+        f"    rows={kernels.rows!r},\n"
+        f"    maximize={posed.sense == 'maximize'},\n"
+        ")"
+    )
+    return TABLES.format(statement=statement, tables="\n".join([*kernels.tables, *more]))
