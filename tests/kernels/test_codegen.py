@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,11 @@ def test_check_and_solve_alone(folder: Path) -> None:
     expected = LOGISTIC.solve(labels, backend="numpy")
     with np.load(folder / "result.npz", allow_pickle=False) as found:
         np.testing.assert_allclose(found["w"], expected["w"], rtol=1e-8)
+    moved = shutil.copytree(folder, folder / "moved")  # with what was compiled
+    before = {path.name for path in moved.glob("__pycache__/*.nbc")}
+    again = run(moved, text, "--data", "labels.npz")
+    assert again.returncode == 0 and again.stdout.startswith("certified"), again.stdout + again.stderr
+    assert before and {path.name for path in moved.glob("__pycache__/*.nbc")} >= before
     bad = run(folder, text, "--data", "bad.npz")
     assert bad.returncode == 2 and "y[0] is not finite" in bad.stderr
 
@@ -244,7 +250,7 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     """The file holds Mehrotra's loop, and its BLAS as plain text; without quadratic form the interior point alone."""
     text = dv.codegen(CASES["equality"])
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
-        assert f"@compiled\ndef {name}(" in text
+        assert f"@compiled\ndef {name}(" in text, name
     assert "inside(functions, (solve_program, interior_point), z" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
