@@ -360,7 +360,10 @@ class Constrained:
     def program(
         self, arrays: Mapping[str, Any], binding: Binding, start: Mapping[str, Any]
     ) -> tuple[Any, ...]:
-        """Of a quadratic program: the layout, a start, and H, g, E, e, C, c; see `quadratic_program`."""
+        """Of a quadratic program: the layout, a start, the order of the variables with slacks last, and the rest
+        of what `quadratic_program.interior` takes before the start; from sparse matrices where those are smaller."""
+        from ..kernels.optimizers.quadratic_program import arranged_program
+        from ..kernels.optimizers.sparse_program import condensed
         from ..kernels.oracle import Layout
 
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
@@ -371,12 +374,20 @@ class Constrained:
         self._check_slopes(arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), False)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
-        functions = self._functions(layout, shapes, arrays, filled, "numpy")
         z = layout.pack(point)
-        v = functions.values(z)
-        H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
-        E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
-        return layout, z, (H, v.g - H @ z, E, v.e - E @ z, C, v.c - C @ z)
+        sparse = self._sparse("interior-point", layout, lambda: True)  # the numbers tell below
+        zeros = {v.name: np.zeros(binding.shape(v.shape)) for v in self.problem.unknowns}
+        if sparse is not None and sparse.suits(layout, shapes, arrays, zeros):
+            made = condensed(sparse.functions(layout, shapes, arrays, filled, "numpy"), z)
+        else:
+            made = arranged_program(self._functions(layout, shapes, arrays, filled, "numpy"), z)
+        if made is None:
+            raise UnsupportedError(
+                f"a program of {layout.size} unknowns (slacks included) that is not convex, or is too large to be "
+                "prepared: use solve"
+            )
+        order, parts = made
+        return layout, z, order, parts
 
     def _cone_duals(self, layout: Any, cone: Any) -> dict[str, list[Any]]:
         return {} if cone is None else {"psd": [layout.unpack(cone)[name] for name in sorted(self.cones)]}

@@ -148,23 +148,13 @@ class PreparedProgram:
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        from ..kernels.optimizers.quadratic_program import convex, fits, slacks_apart
-
         instance = self._instance
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
-            self._layout, self._start, self._parts = self._derived.program(arrays, instance.binding, start)
-        size = self._layout.size
-        if not fits(size, self._parts[3].size, self._parts[5].size):
-            raise UnsupportedError(f"a program of {size} unknowns (slacks included) is too large; use solve")
-        H, g, E, e, C, c = self._parts
-        order, given = slacks_apart(H, g, E, C)
-        if not convex(given[0]):  # slacks are convex, being slacks
-            raise UnsupportedError("the quadratic program is not convex; use solve")
-        core, h, g, E, rows = given
-        self._order, self._parts = order, (core, h, g, E, e, rows, c)
-        self._start = self._start[order]
+            made = self._derived.program(arrays, instance.binding, start)
+        self._layout, first, self._order, self._parts = made
+        self._start = first[self._order]
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any

@@ -12,6 +12,7 @@ Sources: Mehrotra, SIAM J. Optim. 2 (1992); Nocedal & Wright, Numerical Optimiza
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -233,6 +234,19 @@ def convex(H: Array) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
+    """The order of the variables, slacks last, and H, h, g, E, e, rows, c of `interior`; None if not for this code."""
+    v = functions.values(z)
+    if not v.finite() or not fits(z.size, v.e.size, v.c.size):
+        return None
+    H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
+    E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
+    order, (core, h, g, equal, rows) = slacks_apart(H, v.g - H @ z, E, C)
+    if not convex(core):  # slacks are convex, being slacks
+        return None
+    return order, (core, h, g, equal, v.e - E @ z, rows, v.c - C @ z)
 
 
 def solve_program(

@@ -53,37 +53,12 @@ def solve_sparse_program(
     """Of a problem with constant matrices; `LIMIT` where it is not for this code or does not converge."""
     v = functions.values(z)
     none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
-    if not v.finite() or not v.c.size:
+    made = condensed(functions, z)
+    if made is None:
         return none
-    H: Any = functions.hessian(z, none.nu, none.lam)
-    C: Any = v.C
-    E: Any = v.E
-    order, r, owner = slacks_last(H, C)
-    n, m = z.size, v.c.size
-    if r > LARGEST or v.e.size > LARGEST or max(m * r, v.e.size * n) > ENTRIES:
-        return none
-    main = C[:, order[:r]]
-    if r > MANY and main.nnz < FULL * m * r:
-        return none
-    core = np.ascontiguousarray(H[order[:r]][:, order[:r]].toarray())
-    if not convex(core):
-        return none
-    own = np.zeros(m)
-    owned = np.flatnonzero(owner >= 0)
-    own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
-    found, nu, lam, status, count = interior(
-        core,
-        H.diagonal()[order[r:]],
-        (v.g - H @ z)[order],
-        np.ascontiguousarray(E[:, order].toarray()),
-        v.e - E @ z,
-        (np.ascontiguousarray(main.toarray()), own, owner),
-        v.c - C @ z,
-        z[order],
-        tol,
-        most,
-    )
-    end = np.empty(n)
+    order, parts = made
+    found, nu, lam, status, count = interior(*parts, z[order], tol, most)
+    end = np.empty(z.size)
     end[order] = found
     answer = Answer(end, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
     if watch is not None and status == 0:  # both ends of the run
@@ -91,3 +66,36 @@ def solve_sparse_program(
         watch(0, z, answer.objective[0], np.inf)
         watch(int(count), end, answer.objective[1], tol)
     return answer
+
+
+def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
+    """The order of the variables, slacks last, and H, h, g, E, e, rows, c of `interior`; None if not for this code."""
+    v = functions.values(z)
+    if not v.finite() or not v.c.size:
+        return None
+    H: Any = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
+    C: Any = v.C
+    E: Any = v.E
+    order, r, owner = slacks_last(H, C)
+    n, m = z.size, v.c.size
+    if r > LARGEST or v.e.size > LARGEST or max(m * r, v.e.size * n) > ENTRIES:
+        return None
+    main = C[:, order[:r]]
+    if r > MANY and main.nnz < FULL * m * r:
+        return None
+    core = np.ascontiguousarray(H[order[:r]][:, order[:r]].toarray())
+    if not convex(core):
+        return None
+    own = np.zeros(m)
+    owned = np.flatnonzero(owner >= 0)
+    own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
+    parts = (
+        core,
+        H.diagonal()[order[r:]],
+        (v.g - H @ z)[order],
+        np.ascontiguousarray(E[:, order].toarray()),
+        v.e - E @ z,
+        (np.ascontiguousarray(main.toarray()), own, owner),
+        v.c - C @ z,
+    )
+    return order, parts
