@@ -191,13 +191,17 @@ def tasks(n: int, d: int, k: int) -> Case:
 
 
 def program(name: str, n: int, d: int) -> Case:
-    """Quadratic programs: a fit on the simplex, a portfolio, the SVM dual with intercept, least absolute deviations."""
+    """Programs: a fit on the simplex, a portfolio, the SVM dual with intercept, and ones of kinks or many rows."""
     X, y, t = regression(n, d)
+    b, c = (
+        1.0 + np.abs(y),
+        X.T @ np.abs(np.sin(np.arange(n))),
+    )  # w = 0 is inside, and the linear program is bounded
     Q = np.cov(X, rowvar=False)
-    K = X @ X.T + 0.5 * np.eye(n)
+    K = X @ X.T + 0.5 * np.eye(n) if name == "svm" else np.eye(1)
     mu = 0.1 * np.abs(X).mean(axis=0)
-    shapes = {**SHAPES, "Q": ("d", "d"), "K": ("n", "n"), "mu": ("d",)}
-    data = {"X": X, "y": y, "t": t, "Q": Q, "K": K, "mu": mu, "C": 0.1}
+    shapes = {**SHAPES, "Q": ("d", "d"), "K": ("n", "n"), "mu": ("d",), "b": ("n",), "c": ("d",)}
+    data = {"X": X, "y": y, "t": t, "Q": Q, "K": K, "mu": mu, "C": 0.1, "b": b, "c": c}
     simplex = ["w >= 0", "sum(w) == 1"]
     over, text, conditions, facts = {
         "simplex": ("w", "sumsq(X @ w - y)/2", simplex, {}),
@@ -209,6 +213,9 @@ def program(name: str, n: int, d: int) -> Case:
             {"K": ("psd",)},
         ),
         "absolute": ("w", "sum(abs(X @ w - y)) + sumsq(w)/2", [], {}),
+        "quantile": ("w", "sum(maximum(0.3*(y - X @ w), -0.7*(y - X @ w)))", [], {}),
+        "hinge": ("w", "sum(maximum(0, 1 - t*(X @ w))) + sumsq(w)/2", [], {}),
+        "linear": ("w", "-dot(c, w)", ["X @ w <= b"], {}),
     }[name]
     words = (
         " ".join([text, *conditions])
@@ -276,6 +283,9 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "softmax": (lambda: softmax(2000, 100, 10), True),
     "groups": (lambda: groups(200, 500, 3), True),
     "tasks": (lambda: tasks(200, 500, 5), True),
+    "program-quantile": (lambda: program("quantile", 2000, 20), False),
+    "program-hinge": (lambda: program("hinge", 5000, 50), False),
+    "program-linear": (lambda: program("linear", 2000, 20), False),
     "logistic": (lambda: logistic(20_000, 100), False),
     "logistic-large": (lambda: logistic(200_000, 100), False),
     "logistic-ill": (lambda: logistic(20_000, 100, 1e6), False),
