@@ -333,5 +333,7 @@ def program(name: str, data: dict[str, Any]) -> dict[str, Run]:
         }[name]()
         return cp.Problem(cp.Minimize(goal), conditions), w
 
-    quick = ("CLARABEL",) if name in ("quantile", "hinge", "linear") else ("CLARABEL", "OSQP")  # OSQP: minutes
+    quick = (
+        ("CLARABEL",) if name in ("quantile", "hinge", "linear") else ("CLARABEL", "OSQP")
+    )  # OSQP: minutes
     return _cvxpy(build, quick)
