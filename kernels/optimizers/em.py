@@ -53,9 +53,9 @@ def maximised(
         S = covariances[k]
         move = np.dot(S, gm[k]) / (scale * counts[k])
         turned = np.dot(np.dot(S, gS[k]), S)
-        new = S + (2.0 / (scale * counts[k])) * turned - np.outer(move, move)
-        new_means[k] = means[k] + move
-        new_covariances[k] = 0.5 * (new + new.T)
+        new = S + (2.0 / (scale * counts[k])) * turned - move.reshape(-1, 1) * move
+        np.add(means[k], move, new_means[k])  # an assignment would take seconds to compile
+        np.multiply(0.5, new + new.T, new_covariances[k])
     return True, counts / np.sum(counts), new_means, new_covariances
 
 
