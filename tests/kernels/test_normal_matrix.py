@@ -87,3 +87,21 @@ def test_a_program_that_is_not_convex_is_refused():
     problem = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["w >= -1", "sum(w) <= 1"])
     with pytest.raises(UnsupportedError, match="not convex"):
         problem.prepare()
+
+
+def test_slacks_do_not_limit_a_prepared_program():
+    """Quantile regression with more rows than a dense matrix of all unknowns would be allowed."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((3000, 2))
+    y = X @ [1.0, -2.0] + rng.standard_t(2, 3000)
+    problem = dv.minimize(
+        "sum(maximum(0.3*(y - X @ w), -0.7*(y - X @ w)))",
+        over="w",
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+    )
+    fast, whole = problem.prepare(X=X, y=y), problem.solve(X=X, y=y)
+    assert whole.success
+    value = problem.objective.evaluate(X=X, y=y, w=fast()["w"])
+    assert abs(value - whole.fun) <= 1e-8 * whole.fun
+    again = problem.objective.evaluate(X=X, y=-y, w=fast(y=-y)["w"])
+    assert abs(again - problem.solve(X=X, y=-y).fun) <= 1e-8 * again
