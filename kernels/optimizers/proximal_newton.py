@@ -51,9 +51,14 @@ def proximal_newton(
             total += l1[i] * abs(x[i])
         if step == 0:
             first = total
+        seen = total  # NaN or infinite where anything is
         for i in range(n):
             p[i] = -g[i]
-        if not abs(total + np.sum(g) + np.sum(h)) < np.inf:
+            row = h[i]
+            seen += g[i]
+            for k in range(n):
+                seen += row[k]
+        if not abs(seen) < np.inf:
             return total, first, NOT_FINITE, step, evaluations
         if plain:
             if not cholesky_solve(h, p, n):
