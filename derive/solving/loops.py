@@ -84,9 +84,6 @@ class Loops:
 
         Where few rows decide, as with classes that are nearly separable, samples are no guide: whole Hessians go on.
         """
-        from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
-        from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
-
         if self.composite.quadratic or not self.composite.structure.is_plain:
             return None
         if self._sampled is None:
@@ -96,6 +93,9 @@ class Loops:
         bound = self._sampled.bind(instance, arrays, self.composite.layout(instance))
         if bound is None:
             return None
+        from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
+        from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
+
         value_gradient, samples = bound
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
