@@ -240,9 +240,9 @@ def _coefficient_text(value: Coefficient) -> str:
 
 
 def _setting_text(value: Any) -> str:
-    """An option of an operator; those of slices hold sizes, in tuples of tuples."""
+    """An option inside a tuple, as Python writes it; those of slices hold sizes, in tuples of tuples."""
     if isinstance(value, tuple):
-        return "(" + ",".join(map(_setting_text, value)) + ")"
+        return "(" + ", ".join(map(_setting_text, value)) + ("," if len(value) == 1 else "") + ")"
     return _coefficient_text(value) if isinstance(value, sympy.Basic) else repr(value)
 
 
@@ -276,7 +276,7 @@ def raw_apply(
     op: str, shape: Shape, operands: tuple[Node, ...], params: Params, facts: frozenset[str]
 ) -> Apply:
     """An operator application exactly as given; use `operators.apply` for the normal form."""
-    text = op + "|" + ";".join(f"{k}={_setting_text(v)}" for k, v in params)
+    text = op + "|" + ";".join(f"{k}={_setting_text(v) if isinstance(v, tuple) else v}" for k, v in params)
     node: Apply = _intern(Apply, shape, operands, facts, text, op=op, params=params)
     watching = _made.get()
     if watching is not None:
