@@ -138,7 +138,8 @@ def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
         elif s >= 0 and 0 <= line[s] < m and multiple(C[p], base[line[s]]) != 0.0:
             place[p], share[p] = line[s], multiple(C[p], base[line[s]])
         else:
-            base[count] = C[p]
+            for j in range(r):
+                base[count, j] = C[p, j]
             place[p], share[p] = count, 1.0
             count += 1
         if s >= 0:
@@ -158,9 +159,11 @@ def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
 def along(rows: Directions, x: Array) -> Array:
     """bᵀx for each direction."""
     count = rows.base.shape[0]
-    found = np.empty(count + x.size)
-    found[:count] = rows.base @ x
-    found[count:] = x
+    found, products = np.empty(count + x.size), rows.base @ x
+    for q in range(count):
+        found[q] = products[q]
+    for j in range(x.size):
+        found[count + j] = x[j]
     return found
 
 
@@ -168,7 +171,9 @@ def along(rows: Directions, x: Array) -> Array:
 def across(rows: Directions, y: Array) -> Array:
     """Σ y_q b_q."""
     count = rows.base.shape[0]
-    found: Array = rows.base.T @ y[:count] + y[count:]
+    found: Array = rows.base.T @ y[:count]
+    for j in range(found.size):
+        found[j] += y[count + j]
     return found
 
 
@@ -202,7 +207,9 @@ def backward(rows: Directions, y: Array, n: int) -> Array:
             b[rows.place[p]] += rows.share[p] * y[p]
         if rows.owner[p] >= 0:
             found[r + rows.owner[p]] += rows.own[p] * y[p]
-    found[:r] = across(rows, b)
+    back = across(rows, b)
+    for j in range(r):
+        found[j] = back[j]
     return found
 
 
@@ -217,9 +224,11 @@ def eliminate_slacks(
     base, place, share, own, owner, line = rows
     count, r = base.shape
     weight = np.zeros(count + r)
-    kappa[:] = h
-    rho[:] = 0.0
-    wide[:, :] = 0.0
+    for s in range(h.size):
+        kappa[s], rho[s] = h[s], 0.0
+    for s in range(wide.shape[0]):
+        for j in range(r):
+            wide[s, j] = 0.0
     for p in range(owner.size):
         s = owner[p]
         if s >= 0:
@@ -232,8 +241,8 @@ def eliminate_slacks(
                         wide[s, j] += pull * share[p] * base[place[p], j]
                 else:
                     wide[s, place[p] - count] += pull * share[p]
-    rho /= kappa
     for s in range(h.size):
+        rho[s] /= kappa[s]
         if line[s] >= 0:
             weight[line[s]] += h[s] * rho[s] * rho[s]
     for s in range(wide.shape[0]):
@@ -269,9 +278,10 @@ def eliminate_slacks(
             lines += 1
             for j in range(r):
                 target[j] = root * base[q, j]
-    M[:, :] = H
-    for j in range(r):
-        M[j, j] += weight[count + j]
+    for i in range(r):
+        for j in range(r):
+            M[i, j] = H[i, j]
+        M[i, i] += weight[count + i]
     if lines:
         syrk(W[:lines], 1.0, M)
 
@@ -336,7 +346,9 @@ def solve_normal(
     for s in range(kappa.size):
         if rows.line[s] >= 0:
             pull[rows.line[s]] += rho[s] * b[r + s]
-    b[:r] -= across(rows, pull)
+    down = across(rows, pull)
+    for j in range(r):
+        b[j] -= down[j]
     for s in range(wide.shape[0]):
         if rows.line[s] < 0:
             for j in range(r):

@@ -109,7 +109,8 @@ def slacks_apart(
             own[p] = C[p, order[owner[p]]]
     equal = np.empty(E.shape)
     for i in range(E.shape[0]):
-        equal[i] = E[i][order]
+        for a in range(n):
+            equal[i, a] = E[i, order[a]]
     return order, (core, h, g[order], equal, (main, own, owner))
 
 
@@ -121,7 +122,8 @@ def program(
     order, (core, h, given, equal, rows) = slacks_apart(H, g, E, C)
     x, nu, lam, status, count = interior(core, h, given, equal, e, rows, c, z[order], tol, most)
     found = np.empty(z.size)
-    found[order] = x
+    for a in range(z.size):
+        found[order[a]] = x[a]
     return found, nu, lam, status, count
 
 
@@ -157,9 +159,11 @@ def interior(
     s = np.maximum(forward(lines, z) + c, 1.0)
     lam = np.full(m, size)
     for it in range(most):
-        curved = np.empty(n)
-        curved[:r] = H @ z[:r]
-        curved[r:] = h * z[r:]
+        curved, products = np.empty(n), H @ z[:r]
+        for i in range(r):
+            curved[i] = products[i]
+        for i in range(r, n):
+            curved[i] = h[i - r] * z[i]
         rd = curved + g - backward(lines, lam, n)
         if e.size:
             rd -= E.T @ nu
