@@ -21,6 +21,8 @@ from .sampled import _taken
 
 #: Slices below which a problem is solved at once, and multiplications of a Hessian.
 FEWEST, WORTH = 100, 1e7
+#: Numbers of data over the square of unknowns beyond which one Hessian tells all at the price of a few reads.
+TALL = 2
 
 
 def shared_size(posed: Posed, binding: Binding, facts: Facts) -> Size | None:
@@ -30,7 +32,8 @@ def shared_size(posed: Posed, binding: Binding, facts: Facts) -> Size | None:
     """
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
     amount = sum(int(np.prod(binding.shape(v.shape), dtype=np.int64)) for v in posed.given)
-    if costs.hessian(shapes, amount) < WORTH:
+    count = sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes)
+    if costs.hessian(shapes, amount) < WORTH or amount > TALL * count**2:
         return None
     every = [size for v in (*posed.unknowns, *posed.given) for size in v.shape]
     shared = {s for v in posed.given for s in v.shape}
