@@ -27,6 +27,8 @@ from .stable import recognise
 from .sums import flat_terms
 
 MINUS = sympy.S.NegativeOne
+#: Kinks that are, entry by entry, the largest or the least of two others: see `_pieces`.
+BRANCHED = ("abs", "relu", "maximum", "minimum")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _branches(functions: Sequence[Node], atom: Node) -> list[Node] | None:
     c − α max(a, b) ≥ 0 with α > 0 holds where c − αa ≥ 0 and c − αb ≥ 0.
     """
     kind = _kind(atom)
-    if kind not in ("abs", "relu", "maximum", "minimum"):
+    if kind not in BRANCHED:
         return None
     found: list[Node] = [functions[0]]
     if atom in topological([functions[0]]):
@@ -181,19 +183,13 @@ def _replace(
 def _conditions(kind: str, atom: Node, t: Node) -> Iterator[Node]:
     """What the slack has to satisfy, each ≥ 0."""
     operands = atom.operands
-    if kind == "abs":
-        yield add([(ONE, t), (MINUS, operands[0])])
-        yield add([(ONE, t), (ONE, operands[0])])
-    elif kind == "relu":
-        yield add([(ONE, t), (MINUS, operands[0])])
-        yield t
+    if kind in BRANCHED:
+        way = MINUS if kind == "minimum" else ONE
+        for sign, branch in _pieces(kind, atom):
+            yield add([(way, t), (-way * sign, branch)], t.shape)
     elif kind == "norm":
         yield add([(ONE, t), (MINUS, multiply(operands[0], power(t, MINUS)))])
         yield t
-    elif kind in ("maximum", "minimum"):
-        way = ONE if kind == "maximum" else MINUS
-        for each in operands:
-            yield add([(way, t), (-way, broadcast(each, t.shape))])
     else:
         assert isinstance(atom, Apply)
         way = ONE if kind == "max" else MINUS

@@ -48,10 +48,6 @@ class Blocks:
     def __contains__(self, key: object) -> bool:
         return key in self.terms
 
-    def tied(self, key: str) -> bool:
-        """Whether every column of the block is tied to a row: a diagonal, or several."""
-        return all(len(t.ties) and not _free(t) for t in self.terms[key])
-
     def size(self, key: str, rows: Shape, columns: Shape) -> int:
         """The number of entries that are stored."""
         return sum(math.prod(_extents(t, rows, columns)[1]) for t in self.terms[key])
@@ -82,12 +78,6 @@ class Blocks:
 
 def _name(key: str, term: int, core: int) -> str:
     return f"{key} {term} {core}"
-
-
-def _free(term: Cross) -> bool:
-    """Whether a column is not tied."""
-    tied = {column for column, _ in term.ties}
-    return any(i not in tied for i in range(min(tied, default=0), max(tied, default=-1) + 1))
 
 
 def _extents(term: Cross, rows: Shape, columns: Shape) -> tuple[list[int], Shape]:

@@ -188,10 +188,8 @@ class Constrained:
             for kind, nodes in self.conditions.items()
         }
         rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
-        sparse = self._sparse(method, layout, convex)
-        if sparse is not None:
-            zeros = {v.name: np.zeros(binding.shape(v.shape)) for v in self.problem.unknowns}
-            sparse = sparse if sparse.suits(layout, shapes, arrays, zeros) else None
+        suited = method == "interior-point" and layout.size > DENSE and convex is not None and convex()
+        sparse = self._sparse(layout, shapes, arrays) if suited else None
         if sparse is None and (layout.size > LARGEST or rows > 2 * LARGEST):
             raise UnsupportedError(
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
@@ -307,13 +305,14 @@ class Constrained:
         )
         return result, found
 
-    def _sparse(self, method: str, layout: Any, convex: Callable[[], bool] | None) -> Sparse | None:
-        """The sparse form of a problem that is large and convex."""
-        if method != "interior-point" or self.cones or layout.size <= DENSE or convex is None or not convex():
+    def _sparse(self, layout: Any, shapes: Any, arrays: Mapping[str, Any]) -> Sparse | None:
+        """The sparse form, if the problem is large and most entries of its matrices vanish."""
+        if self.cones or layout.size <= DENSE:
             return None
         if self._large is None:
             self._large = Sparse(self)
-        return self._large
+        zeros = layout.unpack(np.zeros(layout.size))
+        return self._large if self._large.suits(layout, shapes, arrays, zeros) else None
 
     def certified(
         self, data: Mapping[str, Any], binding: Binding, found: Mapping[str, Any], tolerance: float
@@ -375,9 +374,8 @@ class Constrained:
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), False)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         z = layout.pack(point)
-        sparse = self._sparse("interior-point", layout, lambda: True)  # the numbers tell below
-        zeros = {v.name: np.zeros(binding.shape(v.shape)) for v in self.problem.unknowns}
-        if sparse is not None and sparse.suits(layout, shapes, arrays, zeros):
+        sparse = self._sparse(layout, shapes, arrays)  # whether it is convex, the numbers tell
+        if sparse is not None:
             made = condensed(sparse.functions(layout, shapes, arrays, filled, "numpy"), z)
         else:
             made = arranged_program(self._functions(layout, shapes, arrays, filled, "numpy"), z)

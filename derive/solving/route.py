@@ -14,9 +14,10 @@ itself is in `ways`, what would be chosen in `planning`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,9 +151,9 @@ def _once(instance: Instance, options: Options) -> Any:
                 raise
             # a kink on which the objective falls: descent along subgradients, judged by its certificate
         else:
-            return (
-                found if method is not None else _away_from_saddle(found, instance, options, constrained=True)
-            )
+            if method is not None:
+                return found
+            return _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
     if posed.relations:
         from ..kernels.optimizers import CONSTRAINED
 
@@ -180,12 +181,12 @@ def _once(instance: Instance, options: Options) -> Any:
                 result = again
                 break
     if method is None:
-        result = _away_from_saddle(result, instance, options)
+        result = _away_from_saddle(result, instance, options, by_free_unknowns)
     return result if method is not None else _or_constrained(result, instance, point, options)
 
 
-def _away_from_saddle(result: Any, instance: Instance, options: Options, constrained: bool = False) -> Any:
-    """The result, or where it is stationary but no minimum, that of a run from a point nearby."""
+def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Callable[..., Any]) -> Any:
+    """The result, or where it is stationary but no minimum, that of a run the same way from a point nearby."""
     proof, posed = result.certificate, instance.posed
     if result.success or result.status == INTERRUPT or not (proof.stationary() and proof.saddle()):
         return result
@@ -197,10 +198,7 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, constra
     for side in (0.1, -0.1):
         size = {name: side * max(1.0, float(np.abs(x).max(initial=0.0))) for name, x in found.items()}
         moved = {name: x + size[name] * steps[name] for name, x in found.items()}
-        if constrained:
-            again = by_constraints(instance, moved, True, options)
-        else:
-            again = by_free_unknowns(instance, moved, options)
+        again = way(instance, moved, options=options)
         if again.success:
             return again
         if posed.sign * again.fun < posed.sign * best.fun:
