@@ -175,10 +175,11 @@ class Sparse:
         """A quadratic program that is small without its slacks by compiled code, anything else by sparse factors."""
         from ..kernels.optimizers import sparse_interior_point as general
         from ..kernels.optimizers.interior_point import CONVERGED, LIMIT, STALLED
-        from ..kernels.optimizers.sparse_program import solve_sparse_program
+        from ..kernels.optimizers.quadratic_program import solve_program
+        from ..kernels.optimizers.sparse_program import condensed
 
         if self.derived.quadratic and not watched:
-            answer = solve_sparse_program(functions, z, watch=watch)
+            answer = solve_program(functions, z, arranged=condensed, max_iterations=80, watch=watch)
             if answer.status == CONVERGED:
                 return answer
         answer = general.solve(functions, z, max_iterations=most, watch=watch)

@@ -114,19 +114,6 @@ def slacks_apart(
     return order, (core, h, g[order], equal, (main, own, owner))
 
 
-@compiled
-def program(
-    H: Array, g: Array, E: Array, e: Array, C: Array, c: Array, z: Array, tol: float, most: int
-) -> tuple[Array, Array, Array, int, int]:
-    """`(z, ν, λ, status, iterations)`; status 0: all conditions hold within the tolerance."""
-    order, (core, h, given, equal, rows) = slacks_apart(H, g, E, C)
-    x, nu, lam, status, count = interior(core, h, given, equal, e, rows, c, z[order], tol, most)
-    found = np.empty(z.size)
-    for a in range(z.size):
-        found[order[a]] = x[a]
-    return found, nu, lam, status, count
-
-
 @apart
 def interior(
     H: Array,
@@ -246,6 +233,8 @@ def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, 
     if not v.finite() or not fits(z.size, v.e.size, v.c.size):
         return None
     H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
+    if not np.isfinite(H).all():
+        return None
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
     order, (core, h, g, equal, rows) = slacks_apart(H, v.g - H @ z, E, C)
     if not convex(core):  # slacks are convex, being slacks
@@ -257,27 +246,23 @@ def solve_program(
     functions: Functions,
     z: Array,
     *,
+    arranged: Callable[[Functions, Array], tuple[Array, tuple[Any, ...]] | None] = arranged_program,
     tol: float = 1e-10,
     max_iterations: int = 60,
     watch: Callable[[int, Array, float, float], bool] | None = None,
 ) -> Answer:
     """Of a problem with constant Hessian and Jacobians; `LIMIT` where it is not for this code or does not converge."""
     v = functions.values(z)
-    none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
-    if not v.finite() or not fits(z.size, v.e.size, v.c.size):
-        return none
-    H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
-    if not np.isfinite(H).all() or not convex(H):
-        return none
-    E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
-    H = np.ascontiguousarray(H)
-    found, nu, lam, status, count = program(
-        H, v.g - H @ z, E, v.e - E @ z, C, v.c - C @ z, z, tol, max_iterations
-    )
-    answer = Answer(found, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
-    if watch is not None and status == 0:
-        w = functions.values(found)
-        watch(0, z, v.f, np.inf)
-        watch(int(count), found, w.f, tol)
-        answer.objective = [v.f, w.f]
+    made = arranged(functions, z)
+    if made is None:
+        return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
+    order, parts = made
+    found, nu, lam, status, count = interior(*parts, z[order], tol, max_iterations)
+    end = np.empty(z.size)
+    end[order] = found
+    answer = Answer(end, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
+    if watch is not None and status == 0:  # both ends of the run
+        answer.objective = [v.f, functions.values(end).f]
+        watch(0, z, answer.objective[0], np.inf)
+        watch(int(count), end, answer.objective[1], tol)
     return answer

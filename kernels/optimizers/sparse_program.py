@@ -6,14 +6,13 @@ deviations of d unknowns cost 2n × d numbers and systems of size d, whatever n.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..oracle import Array
-from .interior_point import CONVERGED, LIMIT, Answer, Functions
-from .quadratic_program import LARGEST, convex, interior
+from .interior_point import Functions
+from .quadratic_program import LARGEST, convex
 
 #: The largest number of entries of a dense matrix.
 ENTRIES = 20_000_000
@@ -40,32 +39,6 @@ def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
     rest = np.setdiff1d(np.arange(n), slacks)
     owner = np.where(owner >= 0, n - 1 - owner, -1)
     return np.concatenate([rest, np.asarray(slacks[::-1], dtype=np.int64)]), rest.size, owner
-
-
-def solve_sparse_program(
-    functions: Functions,
-    z: Array,
-    *,
-    tol: float = 1e-10,
-    most: int = 80,
-    watch: Callable[[int, Array, float, float], bool] | None = None,
-) -> Answer:
-    """Of a problem with constant matrices; `LIMIT` where it is not for this code or does not converge."""
-    v = functions.values(z)
-    none = Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
-    made = condensed(functions, z)
-    if made is None:
-        return none
-    order, parts = made
-    found, nu, lam, status, count = interior(*parts, z[order], tol, most)
-    end = np.empty(z.size)
-    end[order] = found
-    answer = Answer(end, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
-    if watch is not None and status == 0:  # both ends of the run
-        answer.objective = [v.f, functions.values(end).f]
-        watch(0, z, answer.objective[0], np.inf)
-        watch(int(count), end, answer.objective[1], tol)
-    return answer
 
 
 def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
