@@ -49,6 +49,24 @@ def multiplier_name(kind: str, number: int) -> str:
     return f"_{kind}_{number}"
 
 
+def rows_of(found: Mapping[str, Array], kind: str, shapes: Mapping[int, tuple[int, ...]]) -> Vector:
+    """The values of all conditions of one kind, one below the other."""
+    parts = [np.zeros(0)]
+    for k, shape in shapes.items():
+        parts.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
+    return np.concatenate(parts)
+
+
+def flat_gradient(layout: Layout, found: Mapping[str, Array]) -> Vector:
+    """The gradient as one vector; unknowns that the objective does not hold may be missing."""
+    g = np.zeros(layout.size)
+    for name, place in layout.slices.items():
+        part = found.get(gradient_key(name))
+        if part is not None:
+            g[place] = np.asarray(part).reshape(-1)
+    return g
+
+
 def functions_of(
     layout: Layout,
     first: Evaluate,
@@ -69,12 +87,6 @@ def functions_of(
     sizes = dict(zip(layout.names, layout.sizes, strict=True))
 
     known: dict[str, Matrix] = {}
-
-    def rows(found: Mapping[str, Array], kind: str) -> Vector:
-        parts = [np.zeros(0)]
-        for k, shape in shapes[kind].items():
-            parts.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
-        return np.concatenate(parts)
 
     def jacobian(found: Mapping[str, Array], kind: str) -> Matrix:
         blocks = [np.zeros((0, layout.size))]
@@ -100,13 +112,12 @@ def functions_of(
             n = layout.size
             empty = np.zeros((0, n))
             return Values(np.nan, np.full(n, np.nan), np.zeros(0), empty, np.zeros(0), empty)
-        g = np.zeros(layout.size)
-        for name, place in layout.slices.items():
-            part = found.get(gradient_key(name))
-            if part is not None:
-                g[place] = np.asarray(part).reshape(-1)
+        g, (e, c) = (
+            flat_gradient(layout, found),
+            (rows_of(found, kind, shapes[kind]) for kind in ("equality", "inequality")),
+        )
         E, C = (known[kind] if linear else jacobian(moving, kind) for kind in ("equality", "inequality"))
-        return Values(float(found[VALUE]), g, rows(found, "equality"), E, rows(found, "inequality"), C)
+        return Values(float(found[VALUE]), g, e, E, c, C)
 
     constant: list[Matrix] = []
 

@@ -111,22 +111,16 @@ class Sparse:
         self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
     ) -> Any:
         """The solver's view of the problem on data, as `functions_of` gives it, with sparse matrices."""
-        from ..kernels.kkt import condition_key, multiplier_parts
+        from ..kernels.kkt import flat_gradient, multiplier_parts, rows_of
         from ..kernels.optimizers.interior_point import Functions
         from ..kernels.optimizers.sparse_interior_point import SparseValues
-        from ..kernels.oracle import VALUE, gradient_key, hessian_key
+        from ..kernels.oracle import VALUE, hessian_key
 
         derived, parts = self.derived, dict(zip(layout.names, layout.shapes, strict=True))
         first = derived.evaluator("first", derived.first, arrays, filled, backend)
         slopes = derived.evaluator("slope cores", self.slopes.cores, arrays, filled, backend)
         second = derived.evaluator("second cores", self.second.cores, arrays, filled, backend)
         empty: Any = scipy.sparse.csr_array((0, layout.size))
-
-        def rows(found: Mapping[str, Any], kind: str) -> Any:
-            each = [
-                np.broadcast_to(found[condition_key(kind, k)], s).reshape(-1) for k, s in shapes[kind].items()
-            ]
-            return np.concatenate([np.zeros(0), *each])
 
         known: dict[str, Any] = {}
 
@@ -140,14 +134,9 @@ class Sparse:
             except (DataError, np.linalg.LinAlgError, FloatingPointError):
                 nothing = np.zeros(0)
                 return SparseValues(np.nan, np.full(z.size, np.nan), nothing, empty, nothing, empty)
-            g = np.zeros(layout.size)
-            for name, place in layout.slices.items():
-                if (part := found.get(gradient_key(name))) is not None:
-                    g[place] = np.asarray(part).reshape(-1)
+            e, c = (rows_of(found, kind, shapes[kind]) for kind in ("equality", "inequality"))
             E, C = known["equality"], known["inequality"]
-            return SparseValues(
-                float(found[VALUE]), g, rows(found, "equality"), E, rows(found, "inequality"), C
-            )
+            return SparseValues(float(found[VALUE]), flat_gradient(layout, found), e, E, c, C)
 
         constant: list[Any] = []
 
