@@ -9,9 +9,8 @@ processor has, checks at run time whether arrays overlap, and adds up the parts 
 eight rows share each read of the vector, or each read and write of the sum; the last columns are masked;
 the sums of eight rows are added across lanes together. Sums are in double precision whatever the data.
 
-Where rows are long the last form reads both blocks in one loop: a block of long rows has left the first cache
-when it is needed again, and memory would idle meanwhile. The order of all additions is the same either way, so
-the result does not depend on which way was taken.
+The last form reads both blocks in one loop: memory would idle while a block is read again. The order of all
+additions is the same as of one after the other.
 
 `plain` holds the same names for generated source that runs without numba.
 """
@@ -35,9 +34,7 @@ TILE = LANES
 UNROLL = 2
 #: The sums of rows up to this length stay in registers, eight columns at a time, until all rows have gone by.
 FEW = 32
-#: Rows longer than this are read together with those of the block before.
-LONG = 384
-#: How far ahead rows are fetched, in entries: shorter rows about a block, long ones about a tile of a thousand columns.
+#: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before.
 #: The processor by itself sees the ends of pages coming too late. Constants, because registers are short.
 AHEAD, FAR = 3200, 8192
 
@@ -292,7 +289,7 @@ def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
 
 @intrinsic
 def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
-    """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ; long rows of both blocks in one loop."""
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ; both blocks in one loop but for short rows."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         old, weights, into, new, by, out = _arrays(context, builder, signature, args)
@@ -307,7 +304,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
 
         fewer = builder.icmp_signed("<", before.rows, coming.rows)
         shared = builder.and_(builder.select(fewer, before.rows, coming.rows), _I(-TILE))
-        long = builder.icmp_signed(">", before.width, _I(LONG))
+        long = builder.icmp_signed(">", before.width, _I(FEW))
         both = builder.select(long, shared, _I(0))
         with v.loop(_I(0), both, TILE) as i:
             first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, FAR)

@@ -27,6 +27,8 @@ from .turned import Joined, joined, turned_rows
 
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
+#: Numbers in a block of a lagged pass: two such blocks are in the first cache together.
+LAGGED = 2400
 
 
 @final
@@ -137,6 +139,8 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
         width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
     if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
         return f"max(64, min(224, 8192 // ({scope.size(width)}))) // 32 * 32"
+    if lag_of(sweep) is not None and not scope.uses_dot:
+        return f"max(8, min(256, {LAGGED} // ({scope.size(width)}))) // 8 * 8"
     room = 65536 if scope.uses_dot else 4096
     if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
         return f"max(1, min(256, {room} // ({scope.size(width)})))"
