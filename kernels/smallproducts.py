@@ -261,7 +261,7 @@ def _driver(module: ir.Module) -> Any:
 def _triangle(module: ir.Module, outer: Any) -> None:
     """The lower triangle of c += aᵀ a, a: (k, n) without gaps; stripes of columns, each from its diagonal on.
 
-    Of the other triangle what lies in a stripe's first rows is added to as well.
+    Of the other triangle what lies in a vector that crosses the diagonal is added to as well.
     """
     f = Body(module, TRIANGLE, [_I, _I, _P, _P, BYTES, _I], "n k a c ahead lines")
     b, v, g = f.b, f.v, f.given
@@ -274,9 +274,18 @@ def _triangle(module: ir.Module, outer: Any) -> None:
     per = f.share(g["lines"], stripes, f.up(n, 2 * HEIGHT))
     with v.loop(_I(0), stripes) as t:
         j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))
-        width, rows = b.sub(f.least(j1, n), j0), b.sub(n, j0)
-        here, out = f.at(g["a"], j0), f.at(g["c"], b.mul(j0, n), j0)
-        b.call(outer, [rows, width, k, here, one, n, here, n, out, n, one, _B(1), cursor, per])
+        width, here = b.sub(f.least(j1, n), j0), f.at(g["a"], j0)
+
+        def add(start: Any, rows: Any, columns: Any) -> None:
+            out = f.at(g["c"], b.mul(start, n), j0)
+            left = f.at(g["a"], start)
+            b.call(outer, [rows, columns, k, left, one, n, here, n, out, n, one, _B(1), cursor, per])
+
+        # across the diagonal eight rows at a time, each with as many vectors as it takes
+        with v.loop(j0, b.sub(j1, _I(LANES)), LANES) as i:
+            add(i, _I(LANES), b.sub(b.add(i, _I(LANES)), j0))
+        last = b.sub(j1, _I(LANES))
+        add(last, b.sub(n, last), width)
     b.ret_void()
 
 
