@@ -39,6 +39,7 @@ class Expressions(Calls):
     slots    the numbers that have a name: their type, and where they are kept
     arrays   the arrays that have a name in this block of the text
     carried  arrays whose name is given anew in one block and used in another: their type, and where they are kept
+    groups   parameters that are tuples
     seen     all names that arrays have had
     stores   how often the text assigns each name
     """
@@ -51,6 +52,7 @@ class Expressions(Calls):
         self.slots: dict[str, tuple[Any, Any]] = {}
         self.arrays: dict[str, Array] = {}
         self.carried: dict[str, Any] = {}
+        self.groups: dict[str, Items] = {}
         self.seen: set[str] = set()
         self.nonnegative: set[str] = set()
         self.stores = Counter(
@@ -120,6 +122,8 @@ class Expressions(Calls):
             return self.values.opened(kind, self.b.load(slot))
         if name in self.arrays:
             return self.arrays[name]
+        if name in self.groups:
+            return self.groups[name]
         if name in self.seen:
             raise Carried(name)
         if self.stores[name] or name in self.described.args:

@@ -96,6 +96,9 @@ class Walk(Expressions):
             else:
                 self.arrays[name] = value
             return
+        if isinstance(value, Items) and name in self.described.args and not self.stores[name]:
+            self.groups[name] = value
+            return
         if not isinstance(value, Number) or name in self.seen:
             raise Beyond(name)
         kind, slot = self.slots.get(name, (value.kind, None))

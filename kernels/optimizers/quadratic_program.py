@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..apart import apart
+from ..lapack import gemm
 from ..oracle import Array
-from ..special import compiled
+from ..rowwise import dot_rows
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import (
+    BLOCK,
     Directions,
     along,
     arranged,
@@ -28,29 +30,44 @@ from .normal_matrix import (
     directions,
     eliminate_slacks,
     factor,
-    forward,
     gathered,
     solve_normal,
     substitute,
 )
 
-#: Unknowns and equalities, and inequalities, up to which the compiled code is used.
-LARGEST, ROWS = 2500, 6000
+#: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
+LARGEST, ENTRIES = 2500, 20_000_000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
 
 
-@compiled
+@apart
 def largest(x: Array) -> float:
-    """max |xᵢ|, 0 of nothing; NaN where one is."""
+    """max |xᵢ|, 0 of nothing; NaN where one is. Four at a time: each waits for the one before it."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = x.size - x.size % 4
+    for i in range(0, whole, 4):
+        a = abs(x[i]) if not abs(x[i]) <= a else a
+        b = abs(x[i + 1]) if not abs(x[i + 1]) <= b else b
+        c = abs(x[i + 2]) if not abs(x[i + 2]) <= c else c
+        d = abs(x[i + 3]) if not abs(x[i + 3]) <= d else d
+    for i in range(whole, x.size):
+        a = abs(x[i]) if not abs(x[i]) <= a else a
+    a = b if not b <= a else a
+    a = c if not c <= a else a
+    return d if not d <= a else a
+
+
+@apart
+def product(x: Array, y: Array) -> float:
+    """xᵀy"""
     found = 0.0
     for i in range(x.size):
-        if not abs(x[i]) <= found:
-            found = abs(x[i])
+        found += x[i] * y[i]
     return found
 
 
-@compiled
+@apart
 def longest(x: Array, dx: Array) -> float:
     """The longest step at most 1 that keeps x + t dx ≥ 0."""
     t = 1.0
@@ -61,42 +78,165 @@ def longest(x: Array, dx: Array) -> float:
 
 
 @apart
-def newton(
-    system: tuple[Array, Array, Array, Array],
-    schur: Array,
-    half: Array,
-    E: Array,
+def moved(x: Array, t: float, dx: Array) -> None:
+    """x += t dx, as far as dx goes."""
+    for i in range(dx.size):
+        x[i] += t * dx[i]
+
+
+@apart
+def copied(x: Array, to: Array) -> None:
+    """The entries of x in another array."""
+    for i in range(to.size):
+        to[i] = x[i]
+
+
+@apart
+def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
+    """found = Hz + g − Eᵀν; the objective."""
+    r, n = H.shape[0], g.size
+    dot_rows(H, z[:r], found[:r])
+    for i in range(r, n):
+        found[i] = h[i - r] * z[i]
+    value = 0.0
+    for i in range(n):
+        value += z[i] * (0.5 * found[i] + g[i])
+        found[i] += g[i]
+    found[n] = 0.0
+    for i in range(nu.size):
+        row, number = E[i], nu[i]
+        for j in range(n):
+            found[j] -= number * row[j]
+    return value
+
+
+@apart
+def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
+    """found = Ez + e"""
+    dot_rows(E, z[: E.shape[1]], found)
+    for i in range(e.size):
+        found[i] += e[i]
+
+
+@apart
+def weights(s: Array, lam: Array, inverse: Array, ratio: Array) -> None:
+    """1/s and λ/s"""
+    for p in range(s.size):
+        inverse[p] = 1.0 / s[p]
+        ratio[p] = lam[p] * inverse[p]
+
+
+@apart
+def normal(
+    H: Array,
+    h: Array,
     rows: Directions,
     ratio: Array,
-    s: Array,
-    rd: Array,
+    E: Array,
+    M: Array,
+    W: Array,
+    b: Array,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    delta: float,
+) -> bool:
+    """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
+    r, q = M.shape[0], E.shape[0]
+    shift, definite = 1e-15, False
+    for _ in range(4):  # rounding makes K indefinite where λ/s is huge
+        if not definite:
+            eliminate_slacks(H, h, rows, ratio, M, W, b, rho, wide, kappa)
+            for i in range(r):
+                M[i, i] += delta + shift * M[i, i]
+            definite = factor(M)
+            shift *= 30.0
+    if not definite or q == 0:
+        return definite
+    none = ratio[:0]
+    n = E.shape[1]
+    for i in range(q):
+        for j in range(n):
+            half[i, j] = E[i, j]
+        half[i, n] = 0.0
+        solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
+    gemm(E, half[:, :n].T, schur)
+    for i in range(q):
+        schur[i, i] += 1e-14 * schur[i, i] + 1e-300
+    return factor(schur)
+
+
+@apart
+def direction(
+    M: Array,
+    rows: Directions,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    E: Array,
+    push: Array,
+    u: Array,
     re: Array,
-    rc: Array,
-    rs: Array,
-) -> tuple[Array, Array, Array, Array]:
-    """dz, dν, dλ, ds of   K dz − Eᵀdν = …,  E dz = −re,  ds = C dz + rc,  s dλ + λ ds = −rs."""
-    M, rho, wide, kappa = system
-    p = -rd
-    b = solve_normal(M, rows, rho, wide, kappa, p, rs / s + ratio * rc)
-    dnu = np.zeros(re.size)
-    if re.size:
-        dnu = -re - E @ p
+    b: Array,
+    dz: Array,
+    dnu: Array,
+) -> None:
+    """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
+    n = push.size - 1
+    for i in range(n):
+        dz[i] = -push[i]
+    dz[n] = 0.0
+    solve_normal(M, rows, rho, wide, kappa, dz, u, b)
+    if re.size > 0:
+        dot_rows(E, dz[:n], dnu)
+        for i in range(re.size):
+            dnu[i] = -re[i] - dnu[i]
         substitute(schur, dnu)
-        p += half.T @ dnu
-        b = along(rows, p[: M.shape[0]])
-    ds = gathered(rows, b, p) + rc
-    return p, dnu, -rs / s - ratio * ds, ds
+        for i in range(re.size):
+            moved(dz[:n], dnu[i], half[i, :n])
+        along(rows, dz, b)
 
 
-@compiled
+@apart
+def steps(ratio: Array, u: Array, lam: Array, rc: Array, ds: Array, dlam: Array) -> None:
+    """From Cdz in ds: ds = C dz + rc,  dλ = −λ − u − (λ/s) C dz, where u has (λ/s) rc."""
+    for p in range(ds.size):
+        dlam[p] = -lam[p] - u[p] - ratio[p] * ds[p]
+    for p in range(ds.size):
+        ds[p] += rc[p]
+
+
+@apart
+def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> float:
+    """(s + a ds)ᵀ(λ + b dλ)"""
+    found = 0.0
+    for p in range(s.size):
+        found += (s[p] + a * ds[p]) * (lam[p] + b * dlam[p])
+    return found
+
+
+@apart
+def corrected(ratio: Array, rc: Array, inverse: Array, ds: Array, dlam: Array, goal: float, u: Array) -> None:
+    """u = (λ/s) rc + (ds ∘ dλ − goal)/s"""
+    for p in range(u.size):
+        u[p] = ratio[p] * rc[p] + (ds[p] * dlam[p] - goal) * inverse[p]
+
+
+@apart
 def slacks_apart(
     H: Array, g: Array, E: Array, C: Array
-) -> tuple[Array, tuple[Array, Array, Array, Array, tuple[Array, Array, Array]]]:
+) -> tuple[Array, tuple[Array, Array, Array, Array, Directions]]:
     """The order of the variables with their slacks last, and the arguments H, h, g, E, rows of `interior`."""
     order, r, owner = arranged(H, C)
     m, n = C.shape
-    core, main = np.empty((r, r)), np.empty((m, r))
-    h, own = np.zeros(n - r), np.zeros(m)
+    core, main, equal = np.empty((r, r)), np.empty((m, r)), np.empty(E.shape)
+    h, own, slope = np.empty(n - r), np.empty(m), np.empty(n)
+    for a in range(n):
+        slope[a] = g[order[a]]
     for a in range(r):
         for b in range(r):
             core[a, b] = H[order[a], order[b]]
@@ -105,13 +245,13 @@ def slacks_apart(
     for p in range(m):
         for a in range(r):
             main[p, a] = C[p, order[a]]
+        own[p] = 0.0
         if owner[p] >= 0:
             own[p] = C[p, order[owner[p]]]
-    equal = np.empty(E.shape)
     for i in range(E.shape[0]):
         for a in range(n):
             equal[i, a] = E[i, order[a]]
-    return order, (core, h, g[order], equal, (main, own, owner))
+    return order, (core, h, slope, equal, directions(main, own, owner, n - r))
 
 
 @apart
@@ -121,101 +261,97 @@ def interior(
     g: Array,
     E: Array,
     e: Array,
-    rows: tuple[Array, Array, Array],
+    rows: Directions,
     c: Array,
-    z: Array,
+    start: Array,
     tol: float,
     most: int,
 ) -> tuple[Array, Array, Array, int, int]:
     """The same with the slacks last: Hessian H of the others, h of the slacks; see `normal_matrix`."""
-    n, m, r = z.size, c.size, H.shape[0]
-    lines = directions(rows[0], rows[1], rows[2], h.size)
-    several = False
-    for q in lines.line:
-        several = several or q < 0
-    wide = np.empty((h.size if several else 0, r))
-    M, W = np.empty((r, r)), np.empty((lines.base.shape[0] + (m + h.size if several else 0), r))
-    rho, kappa, none = np.empty(h.size), np.empty(h.size), np.empty(0)
-    nu = np.zeros(e.size)
-    size = 1.0
-    for i in range(n):
-        size = max(size, abs(g[i]))
+    base, line = rows[0], rows[5]
+    n, m, q, r, k = start.size, c.size, e.size, H.shape[0], h.size
+    count = base.shape[0]
+    wide_rows = 0
+    for i in range(k):
+        wide_rows = k if line[i] < 0 else wide_rows
+    wide, M, W = np.empty((wide_rows, r)), np.empty((r, r)), np.empty((BLOCK, r))
+    rho, kappa, b = np.empty(k + 1), np.empty(k + 1), np.empty(count + r + 1)
+    half, schur = np.empty((q, n + 1)), np.empty((q, q))
+    z, dz, push, rd = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
+    nu, dnu, re = np.empty(q), np.empty(q), np.empty(q)
+    s, lam, ds, dlam = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    rc, ratio, inverse, u = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    kept_z, kept_nu, kept_lam = np.empty(n), np.empty(q), np.empty(m)
+    copied(start, z[:n])
+    z[n] = 0.0
+    for i in range(q):
+        nu[i] = 0.0
+    size = max(1.0, largest(g))
+    top = max(largest(H.reshape(r * r)), largest(h))
+    delta = 1e-14 * (1.0 + top)
+    linear = top == 0.0
     before = np.inf
-    kept = (z, nu, nu)
-    delta = 1e-14 * (1.0 + max(largest(H.ravel()), largest(h)))
-    s = np.maximum(forward(lines, z) + c, 1.0)
-    lam = np.full(m, size)
-    for it in range(most):
-        curved, products = np.empty(n), H @ z[:r]
-        for i in range(r):
-            curved[i] = products[i]
-        for i in range(r, n):
-            curved[i] = h[i - r] * z[i]
-        rd = curved + g - backward(lines, lam, n)
-        if e.size:
-            rd -= E.T @ nu
-        re = E @ z + e
-        rc = forward(lines, z) + c - s
-        gap = np.dot(s, lam)
+    along(rows, z, b)
+    gathered(rows, b, z, rc)
+    for p in range(m):
+        s[p], lam[p] = max(rc[p] + c[p], 1.0), size
+    for it in range(most + 1):
+        value = curved(H, h, g, E, z, nu, push)
+        backward(rows, lam, b, rd)
+        for i in range(n):
+            rd[i] = push[i] - rd[i]
+        equalities(E, e, z, re)
+        along(rows, z, b)
+        gathered(rows, b, z, rc)
+        for p in range(m):
+            rc[p] += c[p] - s[p]
+        gap = product(s, lam)
         mu = gap / m
-        value = 0.5 * np.dot(z, curved) + np.dot(g, z)
-        worst = max(largest(rc), largest(re))
         reach = 1.0 + largest(z)
-        error = max(largest(rd) / size, worst / reach, gap / (1.0 + abs(value)))
+        off = largest(rc)
+        error = max(largest(rd[:n]) / size, max(off, largest(re)) / reach, gap / (1.0 + abs(value)))
         if error <= tol:
-            return z, nu, lam, 0, it
+            return z[:n], nu, lam, 0, it
         # rounding may end progress before the tolerance is met, or undo it
         if before <= NEAR and not error < 0.5 * before:
-            return kept[0], kept[1], kept[2], 0, it
+            return kept_z, kept_nu, kept_lam, 0, it
         end = 0 if error <= NEAR else 1
         if error <= NEAR:
-            kept = (z.copy(), nu.copy(), lam.copy())
-        if not reach < 1e12 or not largest(lam) < 1e14 * size:
-            return z, nu, lam, end, it
+            copied(z, kept_z)
+            copied(nu, kept_nu)
+            copied(lam, kept_lam)
+        if it == most or not reach < 1e12 or not largest(lam) < 1e14 * size:
+            return z[:n], nu, lam, end, it
         before = error
-        ratio = lam / s
-        shift, definite = 1e-15, False
-        for _ in range(4):  # rounding makes K indefinite where λ/s is huge
-            eliminate_slacks(H, h, lines, ratio, M, W, rho, wide, kappa)
-            for i in range(r):
-                M[i, i] += delta + shift * M[i, i]
-            definite = factor(M)
-            if definite:
-                break
-            shift *= 30.0
-        if not definite:
-            return z, nu, lam, end, it
-        system = (M, rho, wide, kappa)
-        half = E.copy()
-        schur = np.empty((e.size, e.size))
-        if e.size:
-            for i in range(e.size):
-                solve_normal(M, lines, rho, wide, kappa, half[i], none)
-            schur = E @ half.T
-            for i in range(e.size):
-                schur[i, i] += 1e-14 * schur[i, i] + 1e-300
-            if not factor(schur):
-                return z, nu, lam, end, it
-        dz, dnu, dlam, ds = newton(system, schur, half, E, lines, ratio, s, rd, re, rc, s * lam)
-        a, b = longest(s, ds), longest(lam, dlam)
-        ahead = np.dot(s + a * ds, lam + b * dlam) / m
-        sigma = (ahead / mu) ** 3
-        dz, dnu, dlam, ds = newton(
-            system, schur, half, E, lines, ratio, s, rd, re, rc, s * lam + ds * dlam - sigma * mu
-        )
+        weights(s, lam, inverse, ratio)
+        if not normal(H, h, rows, ratio, E, M, W, b, rho, wide, kappa, half, schur, delta):
+            return z[:n], nu, lam, end, it
+        for p in range(m):
+            u[p] = ratio[p] * rc[p]
+        direction(M, rows, rho, wide, kappa, half, schur, E, push, u, re, b, dz, dnu)
+        gathered(rows, b, dz, ds)
+        steps(ratio, u, lam, rc, ds, dlam)
+        sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
+        corrected(ratio, rc, inverse, ds, dlam, sigma * mu, u)
+        direction(M, rows, rho, wide, kappa, half, schur, E, push, u, re, b, dz, dnu)
+        gathered(rows, b, dz, ds)
+        steps(ratio, u, lam, rc, ds, dlam)
         keep = max(0.995, 1.0 - mu / size)
-        a, b = min(1.0, keep * longest(s, ds)), min(1.0, keep * longest(lam, dlam))
-        t = min(a, b)  # one step for both: the dual residual of a quadratic couples them
-        z += t * dz
-        s += t * ds
-        nu += t * dnu
-        lam += t * dlam
-    return z, nu, lam, 1, most
+        ahead_s, ahead_lam = min(1.0, keep * longest(s, ds)), min(1.0, keep * longest(lam, dlam))
+        if not linear:  # one step for both: the dual residual of a quadratic couples them
+            ahead_s = min(ahead_s, ahead_lam)
+            ahead_lam = ahead_s
+        moved(z, ahead_s, dz)
+        moved(s, ahead_s, ds)
+        moved(nu, ahead_lam, dnu)
+        moved(lam, ahead_lam, dlam)
+    return z[:n], nu, lam, 1, most
 
 
 def fits(unknowns: int, equalities: int, inequalities: int) -> bool:
     """Whether the compiled code is meant for problems of this size."""
-    return unknowns + equalities <= LARGEST and 0 < inequalities <= ROWS
+    size = unknowns + equalities
+    return size <= LARGEST and inequalities > 0 and inequalities * unknowns <= ENTRIES
 
 
 def convex(H: Array) -> bool:

@@ -12,10 +12,9 @@ import numpy as np
 
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import LARGEST, convex
+from .normal_matrix import SLACK_ROWS, directions
+from .quadratic_program import ENTRIES, LARGEST, convex
 
-#: The largest number of entries of a dense matrix.
-ENTRIES = 20_000_000
 #: Below this share of entries, sparse factors of many unknowns are the better way.
 FULL = 0.1
 MANY = 200
@@ -33,7 +32,7 @@ def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
     slacks: list[int] = []
     for j in range(n - 1, -1, -1):
         rows = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
-        if alone[j] and rows.size and (owner[rows] < 0).all():
+        if alone[j] and 0 < rows.size <= SLACK_ROWS and (owner[rows] < 0).all():
             owner[rows] = len(slacks)
             slacks.append(j)
     rest = np.setdiff1d(np.arange(n), slacks)
@@ -68,7 +67,7 @@ def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] |
         (v.g - H @ z)[order],
         np.ascontiguousarray(E[:, order].toarray()),
         v.e - E @ z,
-        (np.ascontiguousarray(main.toarray()), own, owner),
+        directions(np.ascontiguousarray(main.toarray()), own, owner, n - r),
         v.c - C @ z,
     )
     return order, parts
