@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..apart import apart
+from ..apart import apart, inner
 from ..lapack import potrf, syrk
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
@@ -45,7 +45,7 @@ SLACK_ROWS = 32
 Directions = tuple[Array, Array, Array, Array, Array, Array]
 
 
-@apart
+@inner
 def alone(H: Array) -> Array:
     """1 for each variable that meets no other in H, 0 for the others."""
     n = H.shape[0]
@@ -59,7 +59,7 @@ def alone(H: Array) -> Array:
     return fits
 
 
-@apart
+@inner
 def by_columns(C: Array) -> tuple[Array, Array]:
     """Where each column starts in a list of the rows of its entries, and that list."""
     m, n = C.shape
@@ -112,14 +112,14 @@ def arranged(H: Array, C: Array) -> tuple[Array, int, Array]:
     return order, rest, owner
 
 
-@apart
+@inner
 def multiple(row: Array, of: Array) -> float:
     """β with row = β · of, to rounding; 0 where there is none."""
     top = 0
     for j in range(of.size):
         if abs(of[j]) > abs(of[top]):
             top = j
-    beta = row[top] / of[top]
+    beta: float = row[top] / of[top]
     for j in range(of.size):
         if abs(row[j] - beta * of[j]) > 1e-15 * abs(row[j]):
             return 0.0
@@ -184,7 +184,7 @@ def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
     return base, place, share, theirs, mine, line
 
 
-@apart
+@inner
 def along(rows: Directions, x: Array, b: Array) -> None:
     """b becomes bᵀx for each direction; x may be longer."""
     base = rows[0]
@@ -195,7 +195,7 @@ def along(rows: Directions, x: Array, b: Array) -> None:
     b[count + r] = 0.0
 
 
-@apart
+@inner
 def across(rows: Directions, b: Array, x: Array) -> None:
     """x becomes Σ b_q times its direction, in its first entries."""
     base = rows[0]
@@ -218,7 +218,7 @@ def gathered(rows: Directions, b: Array, z: Array, found: Array) -> None:
             found[p] = share[p] * b[place[p]]
 
 
-@apart
+@inner
 def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
     """The parts of Cᵀy: b of each direction, and of the slacks, of which one more than there are is added to."""
     _, place, share, own, owner, line = rows
@@ -241,7 +241,7 @@ def backward(rows: Directions, y: Array, b: Array, found: Array) -> None:
     across(rows, b, found)
 
 
-@apart
+@inner
 def pulled(
     h: Array, rows: Directions, D: Array, weight: Array, rho: Array, wide: Array, kappa: Array
 ) -> None:
@@ -279,7 +279,14 @@ def pulled(
                     wide[s, q - count] += pull
 
 
-@apart
+@inner
+def added(W: Array, M: Array) -> None:
+    """M += WᵀW, the lower triangle."""
+    if W.shape[0] > 0:
+        syrk(W, 1.0, M)
+
+
+@inner
 def several(h: Array, rows: Directions, D: Array, W: Array, wide: Array, M: Array) -> None:
     """M += the rows of slacks with several directions, without the slacks."""
     base, place, share, own, owner, line = rows
@@ -302,13 +309,12 @@ def several(h: Array, rows: Directions, D: Array, W: Array, wide: Array, M: Arra
                 W[lines, q - count] += root * share[p]
         lines += 1
         if lines == BLOCK:
-            syrk(W[:lines], 1.0, M)
+            added(W[:lines], M)
             lines = 0
-    if lines > 0:
-        syrk(W[:lines], 1.0, M)
+    added(W[:lines], M)
 
 
-@apart
+@inner
 def squares(base: Array, weight: Array, W: Array, M: Array) -> None:
     """M += Σ weight_q b_q b_qᵀ, the lower triangle; rows are scaled a block at a time."""
     count, r = base.shape
@@ -319,7 +325,7 @@ def squares(base: Array, weight: Array, W: Array, M: Array) -> None:
             given, target = base[first + i], W[i]
             for j in range(r):
                 target[j] = root * given[j]
-        syrk(W[:m], 1.0, M)
+        added(W[:m], M)
 
 
 @apart

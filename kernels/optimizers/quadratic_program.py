@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..apart import apart
+from ..apart import apart, inner
 from ..lapack import gemm
 from ..oracle import Array
-from ..rowwise import dot_rows
+from ..rowwise import add_rows, dot_rows
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import (
     BLOCK,
@@ -41,7 +41,7 @@ LARGEST, ENTRIES = 2500, 20_000_000
 NEAR = 1e-8
 
 
-@apart
+@inner
 def largest(x: Array) -> float:
     """max |xᵢ|, 0 of nothing; NaN where one is. Four at a time: each waits for the one before it."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
@@ -58,7 +58,7 @@ def largest(x: Array) -> float:
     return d if not d <= a else a
 
 
-@apart
+@inner
 def product(x: Array, y: Array) -> float:
     """xᵀy"""
     found = 0.0
@@ -67,7 +67,7 @@ def product(x: Array, y: Array) -> float:
     return found
 
 
-@apart
+@inner
 def longest(x: Array, dx: Array) -> float:
     """The longest step at most 1 that keeps x + t dx ≥ 0."""
     t = 1.0
@@ -77,21 +77,21 @@ def longest(x: Array, dx: Array) -> float:
     return t
 
 
-@apart
+@inner
 def moved(x: Array, t: float, dx: Array) -> None:
     """x += t dx, as far as dx goes."""
     for i in range(dx.size):
         x[i] += t * dx[i]
 
 
-@apart
+@inner
 def copied(x: Array, to: Array) -> None:
     """The entries of x in another array."""
     for i in range(to.size):
         to[i] = x[i]
 
 
-@apart
+@inner
 def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
     """found = Hz + g − Eᵀν; the objective."""
     r, n = H.shape[0], g.size
@@ -104,21 +104,19 @@ def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: A
         found[i] += g[i]
     found[n] = 0.0
     for i in range(nu.size):
-        row, number = E[i], nu[i]
-        for j in range(n):
-            found[j] -= number * row[j]
+        moved(found, -nu[i], E[i])
     return value
 
 
-@apart
+@inner
 def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
     """found = Ez + e"""
-    dot_rows(E, z[: E.shape[1]], found)
+    dot_rows(E, z, found)
     for i in range(e.size):
         found[i] += e[i]
 
 
-@apart
+@inner
 def weights(s: Array, lam: Array, inverse: Array, ratio: Array) -> None:
     """1/s and λ/s"""
     for p in range(s.size):
@@ -126,7 +124,7 @@ def weights(s: Array, lam: Array, inverse: Array, ratio: Array) -> None:
         ratio[p] = lam[p] * inverse[p]
 
 
-@apart
+@inner
 def normal(
     H: Array,
     h: Array,
@@ -145,7 +143,8 @@ def normal(
 ) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
     r, q = M.shape[0], E.shape[0]
-    shift, definite = 1e-15, False
+    shift = 1e-15
+    definite: bool = False
     for _ in range(4):  # rounding makes K indefinite where λ/s is huge
         if not definite:
             eliminate_slacks(H, h, rows, ratio, M, W, b, rho, wide, kappa)
@@ -156,19 +155,17 @@ def normal(
     if not definite or q == 0:
         return definite
     none = ratio[:0]
-    n = E.shape[1]
     for i in range(q):
-        for j in range(n):
-            half[i, j] = E[i, j]
-        half[i, n] = 0.0
+        copied(E[i], half[i])
         solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
-    gemm(E, half[:, :n].T, schur)
+    gemm(E, half.T, schur)
     for i in range(q):
         schur[i, i] += 1e-14 * schur[i, i] + 1e-300
-    return factor(schur)
+    definite = factor(schur)
+    return definite
 
 
-@apart
+@inner
 def direction(
     M: Array,
     rows: Directions,
@@ -192,16 +189,15 @@ def direction(
     dz[n] = 0.0
     solve_normal(M, rows, rho, wide, kappa, dz, u, b)
     if re.size > 0:
-        dot_rows(E, dz[:n], dnu)
+        dot_rows(E, dz, dnu)
         for i in range(re.size):
             dnu[i] = -re[i] - dnu[i]
         substitute(schur, dnu)
-        for i in range(re.size):
-            moved(dz[:n], dnu[i], half[i, :n])
+        add_rows(half, dnu, dz)
         along(rows, dz, b)
 
 
-@apart
+@inner
 def steps(ratio: Array, u: Array, lam: Array, rc: Array, ds: Array, dlam: Array) -> None:
     """From Cdz in ds: ds = C dz + rc,  dλ = −λ − u − (λ/s) C dz, where u has (λ/s) rc."""
     for p in range(ds.size):
@@ -210,7 +206,7 @@ def steps(ratio: Array, u: Array, lam: Array, rc: Array, ds: Array, dlam: Array)
         ds[p] += rc[p]
 
 
-@apart
+@inner
 def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> float:
     """(s + a ds)ᵀ(λ + b dλ)"""
     found = 0.0
@@ -219,7 +215,7 @@ def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> f
     return found
 
 
-@apart
+@inner
 def corrected(ratio: Array, rc: Array, inverse: Array, ds: Array, dlam: Array, goal: float, u: Array) -> None:
     """u = (λ/s) rc + (ds ∘ dλ − goal)/s"""
     for p in range(u.size):
@@ -276,7 +272,7 @@ def interior(
         wide_rows = k if line[i] < 0 else wide_rows
     wide, M, W = np.empty((wide_rows, r)), np.empty((r, r)), np.empty((BLOCK, r))
     rho, kappa, b = np.empty(k + 1), np.empty(k + 1), np.empty(count + r + 1)
-    half, schur = np.empty((q, n + 1)), np.empty((q, q))
+    half, schur, equal = np.empty((q, n + 1)), np.empty((q, q)), np.empty((q, n + 1))
     z, dz, push, rd = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
     nu, dnu, re = np.empty(q), np.empty(q), np.empty(q)
     s, lam, ds, dlam = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -285,7 +281,8 @@ def interior(
     copied(start, z[:n])
     z[n] = 0.0
     for i in range(q):
-        nu[i] = 0.0
+        nu[i], equal[i, n] = 0.0, 0.0
+        copied(E[i], equal[i, :n])
     size = max(1.0, largest(g))
     top = max(largest(H.reshape(r * r)), largest(h))
     delta = 1e-14 * (1.0 + top)
@@ -296,11 +293,11 @@ def interior(
     for p in range(m):
         s[p], lam[p] = max(rc[p] + c[p], 1.0), size
     for it in range(most + 1):
-        value = curved(H, h, g, E, z, nu, push)
+        value = curved(H, h, g, equal, z, nu, push)
         backward(rows, lam, b, rd)
         for i in range(n):
             rd[i] = push[i] - rd[i]
-        equalities(E, e, z, re)
+        equalities(equal, e, z, re)
         along(rows, z, b)
         gathered(rows, b, z, rc)
         for p in range(m):
@@ -324,16 +321,16 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not normal(H, h, rows, ratio, E, M, W, b, rho, wide, kappa, half, schur, delta):
+        if not normal(H, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta):
             return z[:n], nu, lam, end, it
         for p in range(m):
             u[p] = ratio[p] * rc[p]
-        direction(M, rows, rho, wide, kappa, half, schur, E, push, u, re, b, dz, dnu)
+        direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
         corrected(ratio, rc, inverse, ds, dlam, sigma * mu, u)
-        direction(M, rows, rho, wide, kappa, half, schur, E, push, u, re, b, dz, dnu)
+        direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         keep = max(0.995, 1.0 - mu / size)

@@ -8,11 +8,13 @@ import pytest
 import derive as dv
 from derive.errors import UnsupportedError
 from derive.kernels.optimizers.normal_matrix import (
+    BLOCK,
     arranged,
+    backward,
     directions,
     eliminate_slacks,
     factor,
-    forward,
+    gathered,
     solve_normal,
 )
 
@@ -54,19 +56,23 @@ def test_solutions_are_those_of_the_whole_matrix():
         own = np.where(owner >= 0, C[np.arange(len(C)), order[owner]], 0.0)
         D, b = 10.0 ** rng.uniform(-3, 3, len(C)), rng.standard_normal(size)
         rows = directions(main, own, owner, h.size)
-        assert (rows.line < 0).sum() == (n if d > 1 else 0)  # with one unknown all directions are the same
-        M, W = np.empty((r, r)), np.empty((2 * len(C) + h.size, r))
-        rho, wide, kappa = np.empty(h.size), np.empty((h.size, r)), np.empty(h.size)
-        eliminate_slacks(core.copy(), h, rows, D, M, W, rho, wide, kappa)
+        line = rows[-1]
+        assert (line < 0).sum() == (n if d > 1 else 0)  # with one unknown all directions are the same
+        M, W, products = np.empty((r, r)), np.empty((BLOCK, r)), np.empty(len(rows[0]) + r + 1)
+        rho, wide, kappa = np.empty(h.size + 1), np.empty((h.size, r)), np.empty(h.size + 1)
+        eliminate_slacks(core.copy(), h, rows, D, M, W, products, rho, wide, kappa)
         assert factor(M)
-        found = b.copy()
-        solve_normal(M, rows, rho, wide, kappa, found, np.zeros(0))
         K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
-        np.testing.assert_allclose(K @ found, b, rtol=1e-8, atol=1e-8)
-        u, other = rng.standard_normal(len(C)), b.copy()
-        solve_normal(M, rows, rho, wide, kappa, other, u)
-        np.testing.assert_allclose(K @ other, b - C[:, order].T @ u, rtol=1e-8, atol=1e-6)
-        np.testing.assert_allclose(forward(rows, b), C[:, order] @ b, rtol=1e-12, atol=1e-12)
+        for u in (np.zeros(0), rng.standard_normal(len(C))):
+            found, right = np.r_[b, 0.0], b - C[: u.size, order].T @ u
+            solve_normal(M, rows, rho, wide, kappa, found, u, products)
+            np.testing.assert_allclose(K @ found[:-1], right, rtol=1e-8, atol=1e-6)
+            got = np.empty(len(C))
+            gathered(rows, products, found, got)
+            np.testing.assert_allclose(got, C[:, order] @ found[:-1], rtol=1e-12, atol=1e-12)
+        back, y = np.empty(size + 1), rng.standard_normal(len(C))
+        backward(rows, y, products, back)
+        np.testing.assert_allclose(back[:-1], C[:, order].T @ y, rtol=1e-12, atol=1e-12)
 
 
 def test_least_absolute_deviations_prepared():
