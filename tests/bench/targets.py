@@ -81,12 +81,13 @@ def _targets() -> list[Target]:
         Target("dsyrk 20000 × 200", "of dsyrk alone", share("dsyrk"), 1.2, floor=False),
         Target("network, Hessian 1000, 8-16-3 (195 unknowns)", "best peer", best, 3.0),
         Target("factorisation, Hessian times vector 1000 × 1000, k = 5", "best peer", best, 3.0),
-        *(
-            Target(f"factorisation, {case} 100 × 100, k = 5", what, measure, bound)
-            for case, bound in (("Hessian", 20.0), ("structured Hessian", 200.0))
-            for what, measure in (("best peer that derives", derived), ("best peer", best))
-        ),
     ]
+    for case, bound in (("Hessian", 20.0), ("structured Hessian", 200.0)):
+        case = f"factorisation, {case} 100 × 100, k = 5"
+        found.append(Target(case, "best peer that derives", derived, bound))
+        found.append(
+            Target(case, "of NumPy with the zeros put in by hand", share("NumPy"), 1.10, floor=False)
+        )
     for case in RESULTS:
         if case.startswith("threads, "):
             memory = case.startswith(("threads, logistic", "threads, least"))
@@ -123,9 +124,8 @@ def table(quick: bool) -> Table:
         rows,
         f"{len(rows)} lines, {missed} missed. `best peer` is the quickest among NumPy by hand, JAX, PyTorch, "
         "torch.compile, autograd and PyTensor; `best peer that derives` leaves NumPy out. Ratios of medians within "
-        "this run. The factorisation's Hessian is that in one factor, masked, as it was set: 20 and 200 were the "
-        "distances between NumPy by hand with the zeros known beforehand and the quickest library that derives it. "
-        "`best peer` asks for the same distance from that very NumPy, which is out of reach for anybody: half of "
-        "its time for the dense result and more is the writing of two megabytes, and its structured result is one "
-        "product that any form needs.",
+        "this run. The factorisation's Hessian is that in one factor, masked. 20 and 200 are the distances, when they "
+        "were set, of the quickest library that derives it from a prototype: two lines of NumPy in which the zeros of "
+        "the Hessian were put in by hand. The kernel is held against both; nothing is 20 times as quick as that "
+        "prototype, which spends half its time and more on the writing of two megabytes.",
     )

@@ -30,6 +30,8 @@ CHOSEN = (
 )
 #: Calls of each copy in a row, so that waking the second thread does not count.
 ROW = 3
+#: Where two copies gain less than this, the cores were not ours alone: the case is measured again, at most so often.
+WHOLE, TURNS = 1.85, 4
 
 
 def cases() -> list[compute.Case]:
@@ -64,6 +66,23 @@ class Companion:
         self.done.acquire()
 
 
+def _measured(calls: dict[str, Callable[[], Any]], quick: bool) -> dict[str, float]:
+    """The times of the turn in which two copies gained most: what our threads make of it has no say."""
+    turns = []
+    for _ in range(1 if quick else TURNS):
+        found = interleaved(calls, 0.5 if quick else 3.0, time.perf_counter, share=0.1)
+        found["both"] /= ROW
+        turns.append(found)
+        if _limit(found) >= WHOLE:
+            break
+    return max(turns, key=_limit)
+
+
+def _limit(found: dict[str, float]) -> float:
+    """What two copies side by side gain over one."""
+    return 2 * found["one"] / found["both"]
+
+
 def table(quick: bool) -> Table:
     """One thread's time over two's; the results have the same bits."""
     found_rows = []
@@ -83,10 +102,9 @@ def table(quick: bool) -> Table:
             "two": lambda f=two, p=point: f(p),  # type: ignore[misc]
             "both": lambda f=one, p=point, c=companion: c.beside(lambda: f(p)),  # type: ignore[misc]
         }
-        found = interleaved(calls, 0.5 if quick else 3.0, time.perf_counter, share=0.1)
-        found["both"] /= ROW
+        found = _measured(calls, quick)
         RESULTS[f"threads, {case.name} {case.size}"] = found
-        gain, limit = found["one"] / found["two"], 2 * found["one"] / found["both"]
+        gain, limit = found["one"] / found["two"], _limit(found)
         found_rows.append(
             [
                 f"{case.name}, {case.size}",
@@ -104,5 +122,7 @@ def table(quick: bool) -> Table:
         "The same results, bit for bit. `two copies at once`: how much more two independent copies of the kernel "
         "with one thread each get done side by side than one alone, in the same turns; 2 on a machine whose cores "
         "share nothing, less where they share memory, the clock or other processes. A tenth of the calls was quicker "
-        f"than the times given. {load:.1f} processes were running on {os.cpu_count()} cores.",
+        f"than the times given. Where two copies gain less than {WHOLE}, the case is measured up to {TURNS} times, "
+        "and the turn in which they gained most is given, whatever our threads did in it. "
+        f"{load:.1f} processes were running on {os.cpu_count()} cores.",
     )
