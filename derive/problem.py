@@ -250,6 +250,7 @@ class Problem:
         """A solver for these data whose whole loop is compiled: `fast()` gives the minimiser, `fast(lam=0.2)` that
         for changed data, `fast.path("lam", values)` many in a row.
 
+        Of many unknowns the kernels are compiled, and the loop around them is the one that `solve` would take.
         With method "em" it is expectation–maximisation: `fast(iterations=20)`.
         Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, a quadratic program
         or, for "em", a mixture likelihood.

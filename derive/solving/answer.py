@@ -55,10 +55,7 @@ def solve_composite(
             loop = loops.on_working_sets(instance, arrays, judge, compiled, reduced, watch)
         else:
             loop = made(judge)
-        known = None
-        if (instance.amount >= COMPILE_FROM or dear >= costs.SPARED) and instance.facts.is_convex:
-            strong = instance.facts.sphere(instance)
-            known = _Known(composite.quadratic or strong > 0.0, strong)
+        known = _known(composite, instance, dear)
         judges = [judge] if known is None else [composite.judge(instance, arrays, False), judge]
         x0 = layout.pack(point)
         if reduced is not None:
@@ -96,11 +93,13 @@ def certificate(
     proved: bool = False,
 ) -> Any:
     """The certificate of a point; `proved`: a stationary point is known to be a minimum, and one to exist."""
-    known = _Known(True, 0.0) if proved else None
+    layout = composite.layout(instance)
+    dear = costs.hessian(layout.shapes, instance.amount)
+    known = _Known(True, 0.0) if proved else _known(composite, instance, dear)
     with np.errstate(all="ignore"):
         limits = composite.entries(instance, arrays)[:3]
-        judge = composite.judge(instance, arrays, not proved)
-        return _proof(composite, judge, x, limits, np.inf, tolerance, composite.layout(instance), known)[0]
+        judge = composite.judge(instance, arrays, known is None)
+        return _proof(composite, judge, x, limits, np.inf, tolerance, layout, known)[0]
 
 
 class _Known(NamedTuple):
@@ -108,6 +107,14 @@ class _Known(NamedTuple):
 
     attained: bool
     strong: float
+
+
+def _known(composite: Composite, instance: Instance, dear: float) -> _Known | None:
+    """What is proved of an objective of which a Hessian is `dear`; None where it may as well be evaluated."""
+    if (instance.amount >= COMPILE_FROM or dear >= costs.SPARED) and instance.facts.is_convex:
+        strong = instance.facts.sphere(instance)
+        return _Known(composite.quadratic or strong > 0.0, strong)
+    return None
 
 
 def _certified(

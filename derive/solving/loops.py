@@ -165,7 +165,7 @@ class Loops:
         from ..kernels.optimizers.penalties import PENALTIES
         from ..kernels.optimizers.working_set import ROUNDS, working_sets
 
-        value_gradient = self._value_gradient(instance, arrays, judge, compiled)
+        value_gradient = self._smooth(instance, arrays, judge, compiled)
         inner = SWEEPS if self.composite.quadratic else STEPS
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
@@ -185,22 +185,24 @@ class Loops:
 
         return loop
 
-    def _value_gradient(
-        self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool
-    ) -> Any:
-        """`value_gradient(x)` of the smooth part."""
-        if compiled:
-            if self._sampled is None:
-                self._sampled = Sampled(
-                    self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
-                )
-            return self._sampled.bind_first(instance, arrays, self.composite.layout(instance))
+    def value_gradient(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """`value_gradient(x)` of the smooth part, compiled."""
+        if self._sampled is None:
+            self._sampled = Sampled(
+                self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
+            )
+        return self._sampled.bind_first(instance, arrays, self.composite.layout(instance))
 
-        def value_gradient(x: Any) -> tuple[float, Any]:
+    def _smooth(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
+        """The same, by the interpreter unless it is to be compiled."""
+        if compiled:
+            return self.value_gradient(instance, arrays)
+
+        def interpreted(x: Any) -> tuple[float, Any]:
             f, g, _, _ = judge(x)
             return f, g
 
-        return value_gradient
+        return interpreted
 
     def first_order(
         self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool, watch: Watch
@@ -211,7 +213,7 @@ class Loops:
 
         few = instance.count <= EIGENVALUES_UP_TO
         lipschitz = (instance.constants.smooth or np.inf) if few else np.inf
-        value_gradient = self._value_gradient(instance, arrays, judge, compiled)
+        value_gradient = self._smooth(instance, arrays, judge, compiled)
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             penalty = PENALTIES["separable"].of(l1, low, high)

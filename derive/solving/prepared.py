@@ -15,9 +15,9 @@ import numpy as np
 from ..errors import ArgumentError, DataError, UnsupportedError
 from ..evaluate import as_data, check_finite
 from .answer import certificate
-from .composite import LARGEST
 from .instance import Instance
 from .loops import AIM, STEPS, SWEEPS, Loops
+from .many import loop_for_many
 from .mixture import PreparedMixture
 from .posed import Posed
 from .starts import default_start
@@ -43,10 +43,12 @@ class Prepared:
 
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
-        sampled = self._loops.sampling(self._instance, arrays)
-        loop = sampled or self._loops.compiled(self._instance, arrays)
-        self._status = 1 if sampled is not None else 2
-        self._direct = sampled is None and self._composite.quadratic
+        many = loop_for_many(self._loops, self._instance, arrays) or self._loops.sampling(
+            self._instance, arrays
+        )
+        loop = many or self._loops.compiled(self._instance, arrays)
+        self._status = 1 if many is not None else 2
+        self._direct = many is None and self._composite.quadratic
         limits = self._composite.entries(self._instance, arrays)[:3]
         loop = partial(loop, np.stack(limits)) if self._direct else partial(loop, *limits)
         self._loop = loop if self._layout.size <= BLAS_FROM else partial(_alone, loop)
@@ -216,7 +218,7 @@ def prepare(
         return PreparedMixture(instance, point)
     if method is not None:
         raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
-    if posed.composite is not None and instance.count <= LARGEST:
+    if posed.composite is not None:
         return Prepared(instance, posed.loops)
     if posed.is_constrained:
         return PreparedProgram(instance)

@@ -14,9 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .line_search import first_length, wolfe
-from .state import NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
+from .state import NOT_FINITE, RUNNING, STALLED, ValueGradient, Vector, all_finite
 
 SIGMA = 0.9
+#: What is left is known up to about this factor where the metric is made of a few pairs.
+DOUBT = 100.0
 
 
 class LbfgsState(NamedTuple):
@@ -106,3 +108,27 @@ def step(state: LbfgsState, value_gradient: ValueGradient) -> LbfgsState:
         last,
         state.diagonal,
     )
+
+
+def descend(
+    value_gradient: ValueGradient, x: Vector, tol: float, most: int, memory: int = 10
+) -> tuple[LbfgsState, float, bool, int]:
+    """`(state, f at the start, whether it ended, steps)`.
+
+    Ends where two directions running promise less than the share `tol` of the objective, with a margin, or where no
+    step improves on the point.
+    """
+    f, g = value_gradient(x)
+    first, small = f, 0
+    state = start(x, f, g, np.ones(x.size), memory)
+    for k in range(most):
+        promised = -float(np.dot(state.g, direction(state))) / 2.0
+        scale = max(abs(state.f), min(1.0, first - state.f))
+        small = small + 1 if state.used > 0 and DOUBT * promised <= tol * scale else 0
+        if small == 2 or not promised > 0.0:
+            return state, first, promised >= 0.0, k
+        moved = step(state, value_gradient)
+        if moved.status != RUNNING:
+            return state, first, moved.status == STALLED and small > 0, k
+        state = moved
+    return state, first, False, most

@@ -5,6 +5,7 @@ import pytest
 
 import derive as dv
 from derive.kernels.certificate import curvature_by_differences
+from derive.kernels.optimizers.lbfgs import descend
 from derive.solving import costs
 
 SOFTMAX = "sum(logsumexp(X @ W, axis=1)) - sum(Y*(X @ W)) + lam/2*sumsq(W)"
@@ -172,3 +173,41 @@ def test_answers_that_are_not_sparse_are_found_all_the_same(lam):
     g = X.T @ (X @ w - y) + w - 1
     assert (w > 0).sum() > d // 2
     np.testing.assert_allclose(g[w > 0], -lam, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions", "rows", "columns"),
+    [
+        ("sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", [], 60, 150),  # a quasi-Newton method first
+        ("sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", [], 30, 1600),  # no dense Hessian at all
+        ("sumsq(X @ w - t)/2 + lam*norm(w, 1)", [], 30, 1600),  # working sets
+        ("sumsq(X @ w - t)/2 + lam*sumsq(w)", ["w >= 0"], 30, 1600),  # an answer that is not sparse
+        ("sumsq(X @ w - t)/2 + lam*sumsq(w)", ["w >= 0.1", "w <= 1"], 30, 1600),  # no answer of zeros
+    ],
+)
+def test_prepared_solvers_for_many_unknowns_reach_the_certified_optimum(text, conditions, rows, columns):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((rows, columns))
+    data = {"X": X, "t": np.sign(X[:, :3].sum(axis=1)), "lam": 2.0}
+    shapes = {"X": ("n", "d"), "t": ("n",), "w": ("d",), "lam": ()}
+    problem = dv.minimize(text, over="w", subject_to=conditions, variables=shapes)
+    result = problem.solve(data)
+    fast = problem.prepare(data)
+    assert result.success
+    assert fast.certify(fast(), 1e-5).value == pytest.approx(result.fun, rel=1e-8)
+    halved = problem.solve({**data, "lam": 1.0})
+    assert fast.certify(fast(lam=1.0), 1e-5).value == pytest.approx(halved.fun, rel=1e-8)
+
+
+def test_the_quasi_newton_loop_says_whether_it_has_ended():
+    H = np.diag(np.geomspace(1.0, 1e3, 30))
+
+    def bowl(x):
+        return 1.0 + x @ H @ x / 2, H @ x
+
+    state, first, ended, _ = descend(bowl, np.ones(30), 1e-12, 500)
+    assert (
+        ended and first == pytest.approx(1.0 + np.trace(H) / 2) and state.f == pytest.approx(1.0, rel=1e-12)
+    )
+    assert not descend(bowl, np.ones(30), 1e-12, 3)[2]
+    assert not descend(lambda x: (-float(x.sum()), -np.ones(30)), np.ones(30), 1e-12, 20)[2]  # no minimum

@@ -1,0 +1,67 @@
+"""Prepared loops for many unknowns: without Hessians of all of them, where those would cost more than they save.
+
+The same choice as that of `solve`: a quasi-Newton method for as long as Newton's would take, then Newton's where there
+may be a dense Hessian at all; working sets for sparse answers; the accelerated proximal gradient for what is left. The
+form of the loops is that of `loops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import costs
+from .composite import LARGEST
+from .instance import Instance
+from .loops import ITERATIONS, UNFINISHED, Loops
+from .options import Options
+from .reduced import Reduced
+from .watching import Watch
+
+
+def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+    """The loop on data; None where dense Hessians pay."""
+    composite = loops.composite
+    few = instance.count <= LARGEST
+    if composite.structure.is_plain:
+        if few and (composite.quadratic or instance.posed.squares is not None):
+            return None
+        most = (
+            costs.quasi_newton_first(list(instance.shapes.values()), instance.amount) if few else ITERATIONS
+        )
+        return _quasi_newton(loops, instance, arrays, most) if most else None
+    if few:
+        return None
+    low, high = composite.entries(instance, arrays)[1:3]
+    inside = bool((low <= 0.0).all() and (high >= 0.0).all())
+    reduced = Reduced.of(instance) if inside else None
+    judge, watch = composite.judge(instance, arrays, False), Watch(Options())
+    accelerated = loops.first_order(instance, arrays, judge, True, watch)
+    if reduced is None:
+        return accelerated
+    sets = loops.on_working_sets(instance, arrays, judge, True, reduced, watch)
+
+    def loop(*leading: Any) -> Any:
+        first, status, *counts = sets(*leading)
+        if status == 0:
+            return first, status, *counts
+        return first, *accelerated(*leading)[1:]  # the answer is not so sparse: from where the sets have led
+
+    return loop
+
+
+def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], enough: int) -> Any:
+    """L-BFGS; Newton's method goes on where so many steps are not enough."""
+    from ..kernels.optimizers.lbfgs import descend
+
+    value_gradient = loops.value_gradient(instance, arrays)
+
+    def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+        state, first, ended, steps = descend(value_gradient, x.copy(), tol, enough)
+        if state.f <= first:
+            x[:] = state.x
+        if ended or x.size > LARGEST:
+            return first, 0 if ended else UNFINISHED, steps, state.evaluations
+        return first, *loops.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
+
+    return loop
