@@ -6,6 +6,7 @@ For    minimise f(z)  subject to  e(z) = 0,  c(z) ≥ 0    with multipliers ν a
     feasibility       max |e|, max(−c) over the size of the constraints
     dual feasibility  max(−λ) / F
     complementarity   Σ |λ c| / F, for a convex problem the duality gap
+    step ahead        what Newton's step along the active constraints would lower f by, over F
 
 F = max(|f|, 1) is the size of the objective. What is judged is recomputed by the interpreter from the
 statement, independently of kernels and solver; the objective in terms of the statement's own unknowns
@@ -30,6 +31,8 @@ from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
 NAN = float("nan")
+#: Curvature is looked at for so many unknowns.
+CURVED = 400
 EPS = float(np.finfo(np.float64).eps)
 Evaluate = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -169,6 +172,7 @@ class KktCertificate:
     where: str = ""
     tolerance: float = TOLERANCE
     drift: float = 0.0  # Newton's step along z relative to z, where the Lagrangian curves upwards along z
+    ahead: float = 0.0  # what the objective would lose by Newton's step, over its size
     proved: bool = False  # whether a stationary point is proved to be a global minimum
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
 
@@ -198,6 +202,8 @@ class KktCertificate:
             found.append(f"complementarity is violated by {self.complementarity:.1e}")
         if not self.mismatch <= bound:
             found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
+        if not self.ahead <= bound and not found:
+            found.append(f"Newton's step would lower the objective by {self.ahead:.1e} of its size")
         if self.drift > 1e-3 and not (stopped and found):
             found.append(
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
@@ -284,7 +290,12 @@ def certify_kkt(
             return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
         size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
+        h = functions.hessian(z, nu, lam) if z.size <= CURVED else None
+        if not isinstance(h, np.ndarray) or not np.isfinite(h).all():
+            h = None  # sparse matrices are those of problems proved to be convex
         noise = 64 * EPS * (np.abs(v.g) + abs(v.E.T) @ np.abs(nu) + abs(v.C.T) @ np.abs(lam))
+        if h is not None:
+            noise += 4 * EPS * (np.abs(h) @ np.abs(z))
         lengths = np.maximum(1.0, np.abs(z))
         stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * lengths).max(initial=0.0)) / size
         reach = max(1.0, float(np.abs(z).max(initial=0.0)))
@@ -295,8 +306,9 @@ def certify_kkt(
             k = int(np.argmax(broken))
             where = f"equality {k}" if k < v.e.size else f"inequality {k - v.e.size}"
         mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / size
-        curvature = _tangent_curvature(functions, v, z, nu, lam, lengths, size)
-        drift = _drift(functions, v, z, nu, lam, dual, noise)
+        rest = np.sign(dual) * np.maximum(np.abs(dual) - noise, 0.0)
+        curvature, ahead = (None, 0.0) if h is None else _along_tangents(h, v, lam, rest, lengths, size)
+        drift = 0.0 if h is None else _drift(h, z, dual, noise)
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity,
@@ -308,38 +320,37 @@ def certify_kkt(
         where=where,
         tolerance=tolerance,
         drift=drift,
+        ahead=ahead,
     )
 
 
-def _drift(
-    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, dual: Vector, noise: Vector
-) -> float:
+def _drift(h: Matrix, z: Vector, dual: Vector, noise: Vector) -> float:
     """|∇Lᵀz| / zᵀ∇²L z where both are beyond rounding: near 1/‖z‖, not 0, while a point runs off to infinity."""
     reach = float(np.abs(z).max(initial=0.0))
-    if z.size > 400 or reach < 10.0:
+    if reach < 10.0:
         return 0.0
-    along, bend = abs(float(dual @ z)), float(z @ functions.hessian(z, nu, lam) @ z)
+    along, bend = abs(float(dual @ z)), float(z @ h @ z)
     if not np.isfinite(bend) or bend <= 0.0 or along <= 1e3 * float(noise @ np.abs(z)):
         return 0.0
     return along / bend
 
 
-def _tangent_curvature(
-    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, lengths: Vector, size: float
-) -> float | None:
-    """The smallest eigenvalue of the Lagrangian's Hessian where the strongly active constraints stay active."""
-    if z.size > 400:
-        return None
-    h = functions.hessian(z, nu, lam)
-    if not isinstance(h, np.ndarray) or not np.isfinite(h).all():
-        return None  # sparse matrices are those of problems proved to be convex
+def _along_tangents(
+    h: Matrix, v: Values, lam: Vector, rest: Vector, lengths: Vector, size: float
+) -> tuple[float | None, float]:
+    """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, and
+    how much of its size the objective loses by Newton's step, as far as curvature is beyond rounding."""
     active = lam / max(1.0, float(np.abs(v.g).max(initial=0.0))) > np.maximum(np.abs(v.c), 1e-10)
     A = np.vstack([v.E, v.C[active]]) * lengths
     h = h * lengths[:, None] * lengths[None, :] / size
+    slope = rest * lengths / size
     if A.shape[0]:
         _, sv, vt = np.linalg.svd(A)
         basis = vt[int((sv > 1e-9 * sv[0]).sum()) :].T
         if basis.shape[1] == 0:
-            return None
-        h = basis.T @ h @ basis
-    return float(np.linalg.eigvalsh(h)[0]) / max(1.0, float(np.abs(h).max()))
+            return None, 0.0
+        h, slope = basis.T @ h @ basis, basis.T @ slope
+    values, vectors = np.linalg.eigh(h)
+    bent = values > 1e-10 * values[-1]
+    ahead = float(((vectors.T @ slope)[bent] ** 2 / values[bent]).sum()) / 2
+    return float(values[0]) / max(1.0, float(np.abs(h).max())), ahead

@@ -275,3 +275,41 @@ def test_a_saddle_between_bounds_is_left(seed: int) -> None:
     assert result.success, result.message
     assert result.fun < 33.5  # the saddle of equal components: 44 and more
     assert min(result["W"].min(), result["H"].min()) >= -1e-12
+
+
+def on_the_ball(X: Any, y: Any, r: float) -> float:
+    """min ½‖Xw − y‖² over ‖w‖ ≤ r, active, by the secular equation."""
+    U, s, _ = np.linalg.svd(X, full_matrices=False)
+    b = U.T @ y
+
+    def beyond(m: float) -> float:
+        return float(np.sqrt(((s * b / (s**2 + m)) ** 2).sum())) - r
+
+    m = scipy.optimize.brentq(beyond, 0.0, s[0] * np.linalg.norm(b) / r, xtol=1e-300, rtol=1e-14)
+    w = s * b / (s**2 + m)
+    return float((s * w - b) @ (s * w - b) + y @ y - b @ b) / 2
+
+
+@pytest.mark.parametrize("ball", ["sumsq(w) <= r**2", "norm(w) <= r"])
+def test_data_of_any_size(ball: str) -> None:
+    """A problem in other units has the same answer in those units, and no other point is certified."""
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((12, 4)), rng.standard_normal(12)
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "r": ()}
+    problem = dv.minimize("sumsq(X @ w - y)/2", over="w", subject_to=ball, variables=shapes)
+    for of_x, of_y in ((1.0, 1e3), (1e-3, 1e-3), (1e-3, 1.0), (1e3, 1.0), (1e6, 1e6), (1e-6, 1e-6)):
+        A, b, r = of_x * X, of_y * y, 0.2 * of_y / of_x
+        result = problem.solve(X=A, y=b, r=r)
+        assert result.success, result.message
+        assert result.fun == pytest.approx(on_the_ball(A, b, r), rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["sum(abs(X @ w - y))", "max(abs(X @ w - y))"])
+def test_columns_of_very_different_sizes(loss: str) -> None:
+    """Columns in other units change unknowns, not the optimum."""
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((30, 6)), rng.standard_normal(30)
+    problem = dv.minimize(loss, over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    plain, other = (problem.solve(X=X * size, y=y) for size in (1.0, np.logspace(-6, 6, 6)))
+    assert plain.success and other.success, other.message
+    assert other.fun == pytest.approx(plain.fun, rel=1e-9)

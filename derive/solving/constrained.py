@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -176,6 +177,7 @@ class Constrained:
         from ..kernels.optimizers.progress import Progress
         from ..kernels.optimizers.quadratic_program import solve_program
         from ..kernels.optimizers.result import History, Result
+        from ..kernels.optimizers.units import Units, unusual
         from ..kernels.oracle import Layout
         from ..kernels.semidefinite import certify_semidefinite
 
@@ -244,50 +246,80 @@ class Constrained:
                 callback(seen)
             return False
 
+        most = min(settings["max_iterations"], record.most)
+        watched = bool(settings.get("progress")) or settings.get("callback") is not None
+
+        def solved(functions: Any, z: Any, watch: Any) -> Any:
+            if sparse is not None:
+                return sparse.solve(functions, z, most, watch, watched)
+            found = None
+            if method == "interior-point" and self.quadratic and not watched:
+                found = solve_program(functions, z, watch=watch)
+            if found is None or found.status != ip.CONVERGED:
+                found = record.solve(functions, z, max_iterations=most, watch=watch)
+            return ip.polish(functions, found)
+
+        def judged(answer: Any) -> tuple[Any, Any, float, Any]:
+            judge = functions if chosen == "numpy" else functions_by("numpy")
+            z = answer.z if blocks else ip.snapped(judge, answer)
+            found = self.free.forward(layout.unpack(z))
+            value = self._statement_value(arrays, found)
+            told = {"statement_value": value, "tolerance": settings["tol"]}
+            if blocks:
+                dual = np.zeros(z.size) if cone is None else cone
+                return z, found, value, certify_semidefinite(judge, layout, answer, dual, blocks, **told)
+            if far:
+                return z, found, value, far[0].certify(judge, layout, replace(answer, z=z), **told)
+            return z, found, value, certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
+
         answer: Any = None
         cone: Any = None
+        first = latest[0]
+        groups = [int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values()]
+        far: list[Any] = []  # units that differ so much from 1 that the certificate is given in them
+        measured = method == "interior-point" and not blocks and sparse is None
         bar = Progress(method, bool(settings.get("progress")), settings["tol"])
         with np.errstate(all="ignore"), bar:
             try:
-                most = min(settings["max_iterations"], record.most)
-                watched = bar.enabled or settings.get("callback") is not None
                 if blocks:
                     answer, cone = semidefinite.solve_semidefinite(
                         functions, latest[0], blocks, max_iterations=most, watch=watch
                     )
                     answer, cone = semidefinite.on_face(functions, answer, cone, blocks)
-                elif sparse is not None:
-                    answer = sparse.solve(functions, latest[0], most, watch, watched)
-                elif method == "interior-point" and self.quadratic and not watched:
-                    answer = solve_program(functions, latest[0], watch=watch)
-                if answer is None or (answer.status != ip.CONVERGED and not blocks and sparse is None):
-                    answer = record.solve(functions, latest[0], max_iterations=most, watch=watch)
-                if not blocks and sparse is None:
-                    answer = ip.polish(functions, answer)
+                else:
+                    answer = solved(functions, first, watch)
+                if measured and not given and unusual(functions, answer.z):
+                    units = Units.at(functions, first, groups)
+                    far += [units] if units is not None and units.are_strange() else []
+                z, found, value, proof = judged(answer)
+                for at in (first, answer.z) if measured else ():
+                    units = None if proof.ok() or ended else Units.at(functions, at, groups)
+                    if units is not None:
+                        other = units.solve(functions, at, solved, watch)
+                        found_there = judged(other)
+                        if found_there[3].ok():
+                            answer, (z, found, value, proof) = other, found_there
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
                 answer = self._kept(latest[0], shapes)
             except StopIteration:
                 ended.append("stopped by the callback")
                 answer = self._kept(latest[0], shapes)
-            judge = functions if chosen == "numpy" else functions_by("numpy")
-            z = answer.z if blocks else ip.snapped(judge, answer)
-            found = self.free.forward(layout.unpack(z))
-            value = self._statement_value(arrays, found)
-            if blocks:
-                cone = np.zeros(z.size) if cone is None else cone
-                proof = certify_semidefinite(
-                    judge, layout, answer, cone, blocks, statement_value=value, tolerance=settings["tol"]
-                )
-            else:
-                proof = certify_kkt(
-                    judge, layout, z, answer.nu, answer.lam, statement_value=value, tolerance=settings["tol"]
-                )
+            if ended:
+                z, found, value, proof = judged(answer)
         success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
         message = (
             f"certified: {proof.reason()}"
             if success
-            else failure(answer, proof, ended, dense(judge), z, self.linear, self.quadratic and not blocks)
+            else failure(
+                answer,
+                proof,
+                ended,
+                dense(functions_by("numpy")),
+                z,
+                self.linear,
+                self.quadratic and not blocks,
+            )
         )
         result: Any = Result()
         result.update(
