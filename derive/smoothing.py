@@ -7,9 +7,10 @@ A convex kink φ(u) on which the objective depends increasingly is replaced by a
     ‖u‖₂      t − ‖u‖²/t ≥ 0,  t ≥ 0         (Benson & Vanderbei, Math. Program. 95, 2003)
 
 and min likewise from below. At the optimum t = φ(u), so that both problems have the same solutions, and
-all functions of the new one are smooth. Whether the objective increases in t is read off ∂f/∂t: from facts,
-or from its sign on the data (`Kink.slope`). A kink that is a term of conditions alone, as the inner one of
-max(|u| − ε, 0), needs no slack: each condition is stated for each branch. What is left alone: kinks of any other kind.
+all functions of the new one are smooth. Whether the objective increases in t is read off ∂f/∂t: from facts and
+conditions such as s ≥ 0, or from its sign on the data (`Kink.slope`). A kink that is a term of conditions alone,
+as the inner one of max(|u| − ε, 0), needs no slack: each condition is stated for each branch. What is left alone:
+kinks of any other kind.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from .build import add, broadcast, einsum, inner, multiply, negate, power
+from .build import add, broadcast, einsum, inner, is_zero, multiply, negate, power
 from .differentiate import gradients, substitute
 from .node import Apply, Einsum, Node, Variable, ones, topological, variable, variables
 from .sizes import ONE
@@ -59,6 +60,11 @@ def smooth(
     """The epigraph form; the problem itself where there is no kink."""
     functions = [recognise(objective), *(recognise(c) for c in inequalities)]
     seen = list(unknowns)
+    signed: dict[Node, Node] = {
+        v: variable(v.name, v.shape, {*v.facts, "positive"})
+        for v in seen
+        if _kept_above_zero(v, functions[1:])
+    }
     kinks: list[Kink] = []
     passed: set[Node] = set()
     while True:
@@ -69,7 +75,7 @@ def smooth(
         if (split := _branches(functions, atom)) is not None:
             functions = split
             continue
-        made = _replace(functions, atom, seen, len(kinks))
+        made = _replace(functions, atom, seen, signed, len(kinks))
         if made is None:
             continue
         kink, functions, conditions = made
@@ -81,9 +87,20 @@ def smooth(
     )
 
 
-def has_kinks(objective: Node, unknowns: Sequence[Variable]) -> bool:
+def has_kinks(objective: Node, unknowns: Sequence[Variable], inequalities: Sequence[Node] = ()) -> bool:
     """Whether the objective has a kink in an unknown that `smooth` knows."""
-    return bool(smooth(objective, unknowns, (), ()).kinks)
+    return bool(smooth(objective, unknowns, (), inequalities).kinks)
+
+
+def _kept_above_zero(v: Variable, conditions: Sequence[Node]) -> bool:
+    """Whether a condition reads v ≥ 0, or v ≥ something that is nonnegative."""
+    for condition in conditions:
+        terms = flat_terms(condition)
+        rest = add([(-c, term) for c, term in terms if term is not v], condition.shape)
+        own = [c for c, term in terms if term is v]
+        if own == [ONE] and (is_zero(rest) or "nonnegative" in rest.facts):
+            return True
+    return False
 
 
 def _kind(node: Node) -> str:
@@ -152,7 +169,7 @@ def _pieces(kind: str, atom: Node) -> list[tuple[sympy.Expr, Node]]:
 
 
 def _replace(
-    functions: list[Node], atom: Node, unknowns: Sequence[Variable], count: int
+    functions: list[Node], atom: Node, unknowns: Sequence[Variable], signs: dict[Node, Node], count: int
 ) -> tuple[Kink, list[Node], list[Node]] | None:
     """The functions with the kink replaced and the new conditions, if its sense allows that."""
     kind = _kind(atom)
@@ -171,7 +188,7 @@ def _replace(
     )
     slope = gradients(rising, [slack])[0]
     signed = slope if sign > 0 else negate(slope)
-    if "nonnegative" in signed.facts:
+    if "nonnegative" in substitute(signed, signs).facts:
         proof: Node | None = None
     elif {slack, *unknowns} & set(variables(slope)):
         return None

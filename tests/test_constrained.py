@@ -313,3 +313,23 @@ def test_columns_of_very_different_sizes(loss: str) -> None:
     plain, other = (problem.solve(X=X * size, y=y) for size in (1.0, np.logspace(-6, 6, 6)))
     assert plain.success and other.success, other.message
     assert other.fun == pytest.approx(plain.fun, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "facts"), [([], {"s": ("positive",)}), (["s >= 0"], {}), (["s >= 0.01"], {})]
+)
+def test_kinks_weighted_by_an_unknown(conditions: list[str], facts: Any) -> None:
+    """Laplace's likelihood: s = mean |r|, the slope 1/s of the kinks is positive because s is."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    least = dv.minimize("sum(abs(y - X @ w))", over="w", variables=shapes).solve(X=X, y=Y).fun / N
+    problem = dv.minimize(
+        "n*log(2*s) + sum(abs(y - X @ w))/s",
+        over=["w", "s"],
+        subject_to=conditions,
+        variables={**shapes, "s": ()},
+        facts=facts,
+    )
+    result = problem.solve(X=X, y=Y)
+    assert result.success, result.message
+    assert result["s"] == pytest.approx(least, rel=1e-9)
+    assert result.fun == pytest.approx(N * np.log(2 * least) + N, rel=1e-9)

@@ -67,7 +67,7 @@ def separable(
         made = _weight(smooth, v, unknowns)
         if made is not None:
             smooth, weights[v] = made
-    if has_kinks(smooth, unknowns):
+    if has_kinks(smooth, unknowns, inequalities):
         return None
     return Separable(smooth, tuple(unknowns), weights, tuple(bounds))
 
