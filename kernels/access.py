@@ -113,9 +113,10 @@ def called(statement: Statement, scope: Scope) -> list[str]:
     rows = "[:m]" if statement.row is not None else ""
     given = [scope.names[r.item] + (rows if r.item.row is not None else "") for r in statement.reads]
     settings = [statement.template] if statement.template else []
-    if not statement.output:
-        name = scope.names[statement.target]
-        return [f"{name} = {statement.op}_loops({', '.join([*given, *settings])})"]
+    if not statement.output:  # the one entry of an array
+        name, entry = scope.names[statement.target], scope.scratch(["1"])
+        call = f"{statement.op}_loops({', '.join([*given, entry, *settings])})"
+        return [f"# {name}: {statement.note}", call, f"{name} = {entry}[0]"]
     name = scope.declare_target(statement)
     arguments = ", ".join([*given, name + rows, *settings])
     return [f"# {name}: {statement.note}", f"{statement.op}_loops({arguments})"]

@@ -397,5 +397,7 @@ def _call(t: Tree) -> str:
         words = [f"{key}={value}" for key, value in settings if key]
         where = f"_{{\\mathrm{{{', '.join(words)}}}}}"
     word = operator.latex if operator is not None else ""
+    if "{0}" in word:
+        return word.replace("{0}", inside)
     word = word or f"\\operatorname{{{name.replace('_', ' ')}}}"
     return f"{word}{where}{bracket(inside)}"

@@ -10,6 +10,8 @@ from . import (  # noqa: F401  (they register themselves)
     masks,
     reductions,
     scalar,
+    singular,
+    sylvester,
     windows,
 )
 from .base import (

@@ -45,7 +45,7 @@ class Operator(ABC):
     arity: int = 1
     #: What is returned at points where the derivative does not exist; printed with results.
     subgradient: str = ""
-    #: How it is headed in LaTeX; `\\operatorname{name}` if nothing is said. Elementwise operators: with `{0}`.
+    #: How it is headed in LaTeX, or with `{0}` in the place of the operand; `\\operatorname{name}` if nothing is said.
     latex: str = ""
     #: How generated source writes it: one template for all targets, or one for each of "numpy", "jax", "torch", of
     #: which "torch all" is the form without an axis. `{m}` is the module of arrays, `{0}`, `{1}`, … or `{all}` the
@@ -56,7 +56,7 @@ class Operator(ABC):
     #: Scalar Python for compiled loops, where the operator acts entry by entry; `{0}`, `{1}` are the arguments.
     kernel: str = ""
     #: Python for compiled loops, where it acts on whole arrays: `def loops(x, …, out, axis, …)` of the operands, the
-    #: array of the result and the options. Without axes, the result is returned and there is no `out`.
+    #: array of the result and the options. A result without axes is the only entry of that array.
     loops: str = ""
     #: The settings of a function of the text language that takes the operands and these; None: it is stated there.
     options: tuple[Option, ...] | None = None

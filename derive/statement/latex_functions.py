@@ -244,13 +244,15 @@ def two_arguments(name: str, a: Value, b: Value) -> Value:
 
 
 def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
-    """‖v‖ of a vector is the 2-norm, ‖A‖_F of a matrix the Frobenius norm; the rest is named or refused."""
+    """‖v‖ of a vector is the 2-norm; ‖A‖_F, ‖A‖_* and ‖A‖_op of a matrix; the rest is named or refused."""
     order = "".join(label.text for label in labels)
     if value.kind == "tensor":
         raise SizeError(f"a norm of {value.shown}")
     if value.kind == "matrix":
         if order in ("*", "\\ast", "\\star", "tr"):
-            raise UnsupportedError(f"the nuclear norm of {spelled} is not part of the language")
+            return Value(apply("nuclear_norm", value.node), "scalar", value.indices)
+        if order in ("op", "\\sigma"):
+            return Value(apply("spectral_norm", value.node), "scalar", value.indices)
         if order != "F":
             if order not in ("", "1", "2", "\\infty"):
                 raise UnsupportedError(
@@ -295,9 +297,8 @@ def _matrix_norm(order: str, value: Value, spelled: str) -> AmbiguityError:
     }.get(
         order,
         (
-            (f"norm({A})", "max(s)"),
-            "write \\|A\\|_F for the root of the sum of squares; the largest singular value is stated by the vector s "
-            f"of singular values, in the place of {A} = U @ diag(s) @ V.T",
+            (f"norm({A})", f"spectral_norm({A})"),
+            "write \\|A\\|_F for the root of the sum of squares, \\|A\\|_{\\mathrm{op}} for the largest singular value",
         ),
     )
     what = f" with subscript {order}" if order else ""

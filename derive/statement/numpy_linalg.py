@@ -25,10 +25,13 @@ from .numpy_table import as_node, call, linalg_function
 
 @linalg_function()
 def norm(x: Node, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Node:
-    """NumPy's norm: of vectors along an axis in any order, of matrices the Frobenius norm only."""
+    """NumPy's norm: of vectors along an axis in any order, of matrices the Frobenius, nuclear and spectral norms."""
     axes = normal_axes(axis, x.order, "norm")
     if ord is None or (ord == "fro" and len(axes) == 2):
         return call("norm", x, axis=axes, keepdims=keepdims)
+    singular = {"nuc": "nuclear_norm", 2: "spectral_norm"}.get(ord) if len(axes) == 2 else None
+    if singular is not None and axes == (x.order - 2, x.order - 1) and not keepdims:
+        return apply(singular, x)
     if len(axes) != 1:
         what = "a matrix is an operator norm, which" if len(axes) == 2 else "such an array"
         raise UnsupportedError(

@@ -129,10 +129,18 @@ def prod(A: Node, axis: Axes = None, keepdims: bool = False) -> Node:
     return _kept(found, A, axes, keepdims)
 
 
-@function(ord="number", axis="axes", keepdims="flag")
-def norm(A: Node, ord: sympy.Expr | None = None, axis: Axes = None, keepdims: bool = False) -> Node:
-    """(Σ |A|^ord)^(1/ord), entry by entry; without `ord` the Euclidean (Frobenius) norm."""
+@function(ord="order", axis="axes", keepdims="flag")
+def norm(A: Node, ord: sympy.Expr | str | None = None, axis: Axes = None, keepdims: bool = False) -> Node:
+    """(Σ |A|^ord)^(1/ord), entry by entry; without `ord` the Euclidean (Frobenius) norm; "nuc" of a matrix."""
     axes = normal_axes(axis, A.order, "norm")
+    if ord == "nuc":
+        if axes != tuple(range(A.order))[-2:] or keepdims:
+            raise ArgumentError('norm(A, "nuc") is the sum of the singular values on the last two axes')
+        return apply("nuclear_norm", A)
+    if isinstance(ord, str):
+        if ord != "fro":
+            raise ArgumentError(f'norm: the order is a number, "fro" or "nuc", not {ord!r}')
+        ord = None
     if ord == 1:
         return _reduced(apply("abs", A), axes, keepdims)
     if ord is None or (ord == 2 and len(axes) <= 1):
@@ -140,7 +148,7 @@ def norm(A: Node, ord: sympy.Expr | None = None, axis: Axes = None, keepdims: bo
     if ord == 2:
         raise ArgumentError(
             "norm(A, 2) of a matrix is the largest singular value to some and the root of the sum of squares "
-            "to others; write norm(A) for the latter"
+            "to others; write spectral_norm(A) for the former, norm(A) for the latter"
         )
     if ord.is_number and not ord > 0:
         raise ArgumentError(f"norm: the order must be above 0, not {ord}")

@@ -172,6 +172,10 @@ def _number(value: Any, where: str) -> sympy.Expr:
     return _constant(value, where, "a number")
 
 
+def _order(value: Any, where: str) -> sympy.Expr | str:
+    return value if isinstance(value, str) else _constant(value, where, "a number")
+
+
 def _integer(value: Any, where: str) -> int:
     if isinstance(value, Node) and constant_value(value) is None and where.endswith("`axis`"):
         raise ArgumentError(
@@ -238,6 +242,7 @@ _KINDS: dict[str, Callable[[Any, str], Any]] = {
     "arrays": _arrays,
     "condition": _condition,
     "number": _number,
+    "order": _order,
     "integer": _integer,
     "axes": _axes,
     "size": _size,

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import ArgumentError
 from ..node import Node
 from ..operators import Elementwise, Operator, Option, apply, normal_axes, on_register
-from .signature import FUNCTIONS, Function, Parameter
+from .signature import FUNCTIONS, Function, Parameter, alias
 
 _OPERANDS = "ABCD"
 
@@ -50,3 +50,5 @@ def _axis(axis: int | None, order: int, name: str) -> int:
 
 
 on_register(_as_function)
+for _other, _name in (("normnuc", "nuclear_norm"), ("sigma_max", "spectral_norm")):
+    alias(_other, FUNCTIONS[_name])

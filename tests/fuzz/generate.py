@@ -241,7 +241,7 @@ def other_names() -> list[str]:
 #: Operators with makers below; any other one is tried on arguments of the wanted shape, its options drawn.
 MADE = frozenset(
     "power logsumexp softmax max min max_share min_share cholesky inv det logdet cumsum tril windows overlap_add "
-    "take scatter_add slice reshape concatenate place".split()
+    "take scatter_add slice reshape concatenate place nuclear_norm spectral_norm polar leading_dyad sylvester".split()
 )
 FACTS = ((), (), (), ("positive",), ("nonnegative",), ("nonzero",))
 SQUARE_FACTS = (
@@ -428,9 +428,26 @@ class Generator:
         if square and random.random() < 0.8:
             return op("inv", self.invertible(shape, depth))
         if len(shape) > 1:
-            return None
+            return self.singular(shape, depth)
         size = random.choice((D, N, TWO, ONE))
+        if random.random() < 0.3:
+            return op(random.choice(("nuclear_norm", "spectral_norm")), self.spread((*shape, size, N), depth))
         return op(random.choice(("det", "logdet")), self.invertible((*shape, size, size), depth))
+
+    def singular(self, shape: Shape, depth: int) -> Piece:
+        """What the slopes of norms of singular values are made of."""
+        name = self.random.choice(("polar", "leading_dyad", "sylvester"))
+        if name != "sylvester":
+            return op(name, self.spread(shape, depth))
+        batch, (m, n) = shape[:-2], shape[-2:]
+        sides = [self.gram((*batch, size, size), 0) for size in (m, n)]
+        return op(name, *sides, self.piece(shape, depth))
+
+    def spread(self, shape: Shape, depth: int) -> Piece:
+        """A matrix whose singular values differ: a variable of its own, moved by a little."""
+        self.names += 1
+        own = _variable((), {"name": f"v{self.names}", "shape": shape, "facts": ()})
+        return total_of([1, sympy.Rational(1, 5)], [own, op("tanh", self.piece(shape, depth))])
 
     def invertible(self, shape: Shape, depth: int) -> Piece:
         """A Aᵀ + I, 3I + a small matrix, or an invertible variable times an orthogonal change of nothing."""

@@ -15,6 +15,7 @@ import sympy
 
 import derive.differentiate as differentiate
 from derive.build import add, einsum, power, total, transpose, zero
+from derive.errors import SizeError
 from derive.kernels.compile import compile_nodes
 from derive.node import Node, delta, ones, variable, variables
 from derive.operators import REGISTRY, Elementwise, Operator, apply
@@ -150,7 +151,14 @@ def applications() -> list[Any]:
 def examples(operator: Operator) -> list[Node]:
     """Applications by the options that the record states."""
     count = max(operator.arity, 1)
-    return [apply(operator.name, *[A] * count, **settings) for settings in settings_of(operator)]
+    for operand in (A, MATRICES):  # some take square matrices only
+        try:
+            return [
+                apply(operator.name, *[operand] * count, **settings) for settings in settings_of(operator)
+            ]
+        except SizeError:
+            continue
+    raise AssertionError(f"no operands of {operator.name} were found: give applications in OTHERS")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # probing the domain

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from derive.build import add, einsum, full, zero
-from derive.errors import DeriveError
+from derive.errors import DeriveError, SizeError
 from derive.node import Node, Variable, delta, depends_on, variable
 from derive.operators import REGISTRY, Elementwise, Operator, apply
 from derive.sizes import sizes
@@ -68,10 +68,31 @@ def _numbered(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
     return [x, zero(x.shape[axis : axis + 1]) if axis else counting(x.shape[axis])]
 
 
+def _few(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
+    """3 I, its first column moved by that of a matrix: as few symbols as show every rule."""
+    x, one = operands[0], ("range", ZERO, ONE, ONE)
+    if not (x.order == 2 and x.shape[0] == x.shape[1]):
+        raise SizeError("a square matrix")
+    part = (("range", ZERO, x.shape[0], ONE), one)
+    column = apply("place", apply("slice", x, index=part), index=part, shape=x.shape)
+    return [add([(ONE, column), (sympy.Integer(3), delta(x.shape[0]))])]
+
+
+def _short(operands: list[Variable], settings: dict[str, Any]) -> list[Node]:
+    """A square matrix, one entry of a second, one column of a third."""
+    one = ("range", ZERO, ONE, ONE)
+    whole = ("range", ZERO, operands[2].shape[0], ONE)
+    entry = apply("slice", operands[1], index=(one, one))
+    return [*_few(operands, settings), entry, apply("slice", operands[2], index=(whole, one))]
+
+
 #: Arguments made of the operands, where the operands themselves would be outside the domain.
 ARGUMENTS: dict[str, Callable[[list[Variable], dict[str, Any]], list[Node]]] = {
     **{o.name: _above_one for o in REGISTRY.values() if isinstance(o, Elementwise) and o.domain == "above 1"},
     "cholesky": _definite,
+    "polar": _few,
+    "leading_dyad": _few,
+    "sylvester": _short,
     "take": _numbered,
     "scatter_add": _numbered,
 }

@@ -233,8 +233,7 @@ X, w, x, S, T = (SYMBOLS[v] for v in ("X", "w", "x", "S", "T"))
     ("function", "word"),
     [
         (lambda: np.linalg.norm(X, 1), "operator norm"),
-        (lambda: np.linalg.norm(X, 2), "operator norm"),
-        (lambda: np.linalg.norm(X, "nuc"), "operator norm"),
+        (lambda: np.linalg.norm(X, -2), "operator norm"),
         (lambda: np.linalg.eigvalsh(S), "np.linalg.eigvalsh"),
         (lambda: np.sort(x), "np.sort"),
         (lambda: np.median(x), "np.median"),
