@@ -151,6 +151,27 @@ class Composite:
 
         return at
 
+    def slope(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], tuple[float, Any]]:
+        """Value and gradient of the smooth part at a flat vector, by the interpreter."""
+        from ..kernels.oracle import VALUE
+
+        layout = self.layout(instance)
+        ready = [self._ready[key] for key in self.outputs]
+        evaluate = instance.posed.remembered(
+            ("slope", tuple(sorted(instance.sizes.items()))),
+            lambda: planned(ready, instance.binding, Float()),
+        )
+
+        def at(x: Any) -> tuple[float, Any]:
+            try:
+                values = evaluate({**arrays, **layout.unpack(x)})
+            except (DataError, np.linalg.LinAlgError, FloatingPointError, ZeroDivisionError, OverflowError):
+                return np.nan, np.full(layout.size, np.nan)
+            found = dict(zip(self.outputs, values, strict=True))
+            return float(found[VALUE]), self._gradient(layout, found)
+
+        return at
+
     def kernel(
         self, instance: Instance, arrays: Mapping[str, Any]
     ) -> Callable[[Any], tuple[float, Any, Any]]:

@@ -17,7 +17,7 @@ from .loops import AIM, COMPILE_FROM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
 from .reduced import Reduced
 from .sampled import Sampled
-from .watching import Watch
+from .watching import Watch, outcome
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -34,7 +34,6 @@ def solve_groups(
     from ..kernels.optimizers.active_groups import proximal_newton, solve
     from ..kernels.optimizers.fista import CONVERGED
     from ..kernels.optimizers.penalties import PENALTIES
-    from ..kernels.optimizers.result import Result
     from ..kernels.optimizers.working_set import GAVE_UP, working_sets
 
     composite, arrays = grouped.composite, instance.numbers
@@ -117,30 +116,9 @@ def solve_groups(
             )
             if proof.ok() or watch.ended:
                 break
-    ended = watch.ended
-    if not proof.ok() and not ended:
+    if not proof.ok() and not watch.ended:
         return None
-    history = watch.close(proof, g, evaluations)
-    status, words = (0, f"certified: {proof.reason()}") if proof.ok() or ended is None else ended
-    if not proof.ok():
-        words = f"{words}; {proof.reason()}"
-    result: Any = Result()
-    result.update(
-        x=x,
-        fun=proof.value,
-        jac=g,
-        nit=steps,
-        nfev=evaluations,
-        njev=evaluations,
-        status=status,
-        message=words,
-        success=proof.ok(),
-        certificate=proof,
-        history=history,
-        time=history.time[-1],
-        method="proximal-gradient",
-    )
-    return result, layout.unpack(x)
+    return outcome(watch, x, g, proof, steps, evaluations), layout.unpack(x)
 
 
 def _functions(

@@ -69,6 +69,8 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
         if (posed.facts if instance is None else instance.facts).is_convex:
             return why_quasi_newton(shapes, amount)
         return choose(_count(shapes), max(v.order for v in posed.unknowns))
+    if posed.nuclear is not None:
+        return Plan("proximal-gradient", posed.nuclear.describe())
     composite = posed.composite
     facts = posed.facts if instance is None else instance.facts
     if composite is not None and not composite.structure.is_plain and shared_size(posed, binding, facts):

@@ -19,6 +19,7 @@ from .facts import Facts
 from .grouped import Grouped, grouped
 from .loops import Loops
 from .mixture import Mixture
+from .nuclear import Nuclear, nuclear
 from .separable import separable
 from .squares import LeastSquares
 
@@ -123,6 +124,11 @@ class Posed:
         if self.relations or self.composite is not None:
             return None
         return grouped(self.minimised, self.unknowns, self.equalities, self.inequalities)
+
+    @cached_property
+    def nuclear(self) -> Nuclear | None:
+        """The problem as smooth part and weights on nuclear norms, weights on |x| and bounds, if it is of that kind."""
+        return nuclear(self.minimised, self.unknowns, self.equalities, self.inequalities)
 
     @cached_property
     def loops(self) -> Loops:

@@ -3,6 +3,7 @@
     a closed form that is the fastest       formulas and decompositions             `closed`
     bounds, weights on |x|, few unknowns    coordinate descent, proximal Newton     `composite`
     weights on norms of groups              proximal gradient, Newton on the rest   `groups`
+    weights on nuclear norms                proximal gradient, Newton on the rank   `low_rank`
     smooth, a Hessian costs much            quasi-Newton for as long, then Newton   `free`, `costs`
     constraints, kinks                      interior point on the smooth form       `constrained`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
@@ -39,7 +40,7 @@ from .ways import (
     by_constraints,
     by_em,
     by_free_unknowns,
-    by_groups,
+    by_proximal_gradient,
     by_quasi_newton,
     by_separable,
     by_squares,
@@ -101,7 +102,8 @@ def _threads(instance: Instance) -> AbstractContextManager[None]:
     from ..kernels.threads import single_blas_thread
 
     entries = sum(int(np.size(a)) for a in instance.data.values())
-    return single_blas_thread() if max(entries, instance.count**2) <= SMALL else nullcontext()
+    unknowns = instance.count if instance.posed.nuclear is not None else instance.count**2
+    return single_blas_thread() if max(entries, unknowns) <= SMALL else nullcontext()
 
 
 def _once(instance: Instance, options: Options) -> Any:
@@ -112,8 +114,8 @@ def _once(instance: Instance, options: Options) -> Any:
         if result is not None:
             return result
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
-    if method in (None, *FIRST_ORDER) and posed.grouped is not None:
-        found = by_groups(instance, point, options)
+    if method in (None, *FIRST_ORDER) and (posed.nuclear or posed.grouped) is not None:
+        found = by_proximal_gradient(instance, point, options)
         if found is not None:
             return found
         options, method = replace(options, method=None), None

@@ -82,3 +82,31 @@ class Watch:
         h.gradient_norm.append(float(slope))
         h.time.append(time.perf_counter() - self.began)
         h.evaluations.append(evaluations)
+
+
+def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluations: int) -> Any:
+    """SciPy's result of a run by proximal gradients, with why it ended."""
+    from ..kernels.optimizers.result import Result
+
+    history = watch.close(proof, slope, evaluations)
+    ended = watch.ended
+    status, words = (0, f"certified: {proof.reason()}") if proof.ok() or ended is None else ended
+    if not proof.ok():
+        words = f"{words}; {proof.reason()}"
+    result: Any = Result()
+    result.update(
+        x=x,
+        fun=proof.value,
+        jac=slope,
+        nit=steps,
+        nfev=evaluations,
+        njev=evaluations,
+        status=status,
+        message=words,
+        success=proof.ok(),
+        certificate=proof,
+        history=history,
+        time=history.time[-1],
+        method="proximal-gradient",
+    )
+    return result

@@ -22,6 +22,7 @@ from .free import Free
 from .groups import solve_groups
 from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
+from .low_rank import solve_low_rank
 from .options import Options
 from .posed import Posed
 from .reasons import at_the_edge
@@ -105,18 +106,22 @@ def by_separable(instance: Instance, point: Mapping[str, Any], options: Options)
     return _named(result, found, instance.posed, Plan(result.method, why))
 
 
-def by_groups(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+def by_proximal_gradient(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """Weights on norms of groups or of singular values."""
     from ..kernels.plan import Plan
 
-    grouped = instance.posed.grouped
-    assert grouped is not None
+    posed = instance.posed
     if options.checkpoint is not None:
         return None
-    made = solve_groups(grouped, instance, point, options)
+    if posed.nuclear is not None:
+        kind, made = posed.nuclear.describe(), solve_low_rank(posed.nuclear, instance, point, options)
+    else:
+        assert posed.grouped is not None
+        kind, made = posed.grouped.describe(), solve_groups(posed.grouped, instance, point, options)
     if made is None:
         return None
     result, found = made
-    return _named(result, found, instance.posed, Plan(result.method, grouped.describe()))
+    return _named(result, found, posed, Plan(result.method, kind))
 
 
 def steps_before_newton(posed: Posed, shapes: Sequence[tuple[int, ...]], amount: int) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..oracle import Array
+from .matrices import decomposed
 
 Vector = Array
 TINY = 1e-300
@@ -144,6 +145,32 @@ def separable_distance(g: Vector, x: Vector, weight: Any, low: Any, high: Any) -
     return np.maximum(upward, np.where(x > low, np.maximum(left, 0.0), 0.0))
 
 
+def _nuclear_value(x: Vector, matrices: Any, l1: Any, low: Any, high: Any) -> float:
+    sums = (w * float(size.sum()) for (*_, w), (_, size, _) in matrices.factors(x))
+    return sum(sums, _separable_value(x, l1, low, high))
+
+
+def _nuclear_prox(v: Vector, t: float, matrices: Any, l1: Any, low: Any, high: Any) -> Vector:
+    """The soft threshold of the singular values (Cai, Candès & Shen, SIAM J. Optim. 20, 2010, theorem 2.1)."""
+    found: Vector = matrices.shrunk(v, t, np.clip(soft(v, t * l1), low, high))
+    return found
+
+
+def _nuclear_distance(g: Vector, x: Vector, matrices: Any, l1: Any, low: Any, high: Any) -> Vector:
+    """Along the matrices of that rank G + ωUVᵀ; across, what of the singular values of G is above ω."""
+    found = separable_distance(g, x, l1, low, high)
+    for (at, m, n, w), (left, _, right) in matrices.factors(x):
+        slope = g[at : at + m * n].reshape(m, n)
+        across = slope - left @ (left.T @ slope)
+        across = across - (across @ right.T) @ right
+        away = slope - across + w * (left @ right)
+        if float((across * across).sum()) > w * w:
+            u, s, v = decomposed(across)
+            away = away + (u * np.maximum(s - w, 0.0)) @ v
+        found[at : at + m * n] = np.abs(away).ravel()
+    return found
+
+
 PENALTIES: dict[str, Penalty] = {
     p.name: p
     for p in (
@@ -181,6 +208,13 @@ PENALTIES: dict[str, Penalty] = {
             _groups_value,
             _groups_prox,
             _groups_distance,
+        ),
+        Penalty(
+            "nuclear",
+            "Σ ω ‖X‖_* of matrices, Σ λᵢ|xᵢ| and low ≤ x ≤ high of other entries",
+            _nuclear_value,
+            _nuclear_prox,
+            _nuclear_distance,
         ),
         Penalty(
             "box",

@@ -1,0 +1,70 @@
+"""From nuclear norms to a certified answer: proximal gradient, Newton on the rank that was found, the proof.
+
+The point counts for nothing until the interpreter has found the conditions of an optimum satisfied there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .loops import AIM, COMPILE_FROM, ITERATIONS
+from .nuclear import Nuclear
+from .options import Options
+from .sampled import Sampled
+from .watching import Watch, outcome
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+
+def solve_low_rank(
+    problem: Nuclear, instance: Instance, point: Mapping[str, Any], options: Options
+) -> tuple[Any, Any] | None:
+    """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
+    from ..kernels.low_rank import certify_low_rank
+    from ..kernels.optimizers.low_rank import solve
+
+    composite, arrays = problem.composite, instance.numbers
+    layout = composite.layout(instance)
+    with np.errstate(all="ignore"):
+        limits = problem.entries(instance, arrays)
+        if limits is None:
+            return None
+        judge, interpreted = composite.judge(instance, arrays, False), composite.slope(instance, arrays)
+        value_gradient = interpreted
+        large = options.backend is None and instance.amount >= COMPILE_FROM
+        if large or options.backend == "numba":
+            smooth: Sampled = instance.posed.remembered(
+                "smooth part of nuclear norms",
+                lambda: Sampled(composite.structure.smooth, composite.unknowns, instance.posed.given),
+            )
+            value_gradient = smooth.bind_first(instance, arrays, layout)
+        watch = Watch(options)
+        watch.begin()
+        x, steps, evaluations = layout.pack(point), 0, 0
+        proved = bool(instance.facts.is_convex)
+        for aim in (AIM, AIM**2):
+            most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
+            try:
+                x, _, count, tried = solve(
+                    value_gradient, *limits, x, tol=aim, most=most, quadratic=composite.quadratic, watch=watch
+                )
+                steps, evaluations = steps + count, evaluations + tried
+            except KeyboardInterrupt:
+                watch.interrupted()
+            except StopIteration:
+                watch.stopped()
+            if watch.ended and watch.x is not None:
+                x, steps = watch.x, watch.steps
+            _, g, _, stated = judge(x)
+            proof = certify_low_rank(
+                interpreted, *limits, x, statement_value=stated, tolerance=options.tolerance, proved=proved
+            )
+            if proof.ok() or watch.ended:
+                break
+    if not proof.ok() and not watch.ended and options.max_iterations >= 10_000:
+        return None
+    return outcome(watch, x, g, proof, steps, evaluations), layout.unpack(x)

@@ -1,0 +1,69 @@
+"""The conditions of an optimum where weights act on the singular values of matrices, and their proof.
+
+For   minimise f(x) + Σ ω ‖X‖_* + Σ λᵢ|xᵢ|   over low ≤ x ≤ high   a point is stationary when −∇f lies in the
+subdifferential: with X = U diag(σ) Vᵀ, σ > 0, and G the slope of f in X,
+
+    UᵀG + ωVᵀ = 0,   G V + ωU = 0,   σ₁((I − UUᵀ) G (I − VVᵀ)) ≤ ω,
+
+and entry by entry for the others (`separable`). The distance to it, times max(1, |xᵢ|) and over F = max(|F|, 1), is
+the stationarity of the certificate. Where the smooth part is not proved to be convex, curvature is that in the factors
+L Rᵀ = X and the free entries (`optimizers.low_rank`), found by differences of the slope.
+Source: Watson, Linear Algebra Appl. 170 (1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .certificate import TOLERANCE, curvature_by_differences
+from .kkt import NAN, KktCertificate
+from .optimizers.low_rank import Factors
+from .optimizers.matrices import Matrices
+from .optimizers.penalties import PENALTIES
+from .oracle import Vector
+
+
+def certify_low_rank(
+    value_gradient: Callable[[Vector], tuple[float, Vector]],
+    matrices: Matrices,
+    l1: Vector,
+    low: Vector,
+    high: Vector,
+    x: Vector,
+    *,
+    statement_value: float,
+    tolerance: float = TOLERANCE,
+    proved: bool = False,
+) -> KktCertificate:
+    """The certificate of a point; values and slopes are the interpreter's.
+
+    `proved` says that a stationary point is proved to be a global minimum.
+    """
+    f, g = value_gradient(x)
+    penalty = PENALTIES["nuclear"].of(matrices, l1, low, high)
+    total = f + penalty.value(x)
+    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
+    if not finite or bool((l1 < 0.0).any()) or any(w < 0.0 for *_, w in matrices.parts):
+        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
+    size = max(abs(total), 1.0)
+    stationarity = float((penalty.distance(g, x) * np.maximum(1.0, np.abs(x))).max(initial=0.0)) / size
+    curvature = None
+    if not proved and stationarity <= tolerance**0.5:
+        factors = Factors.of(x, matrices, l1, low, high)
+        value, _ = factors.smooth(value_gradient)
+        p = factors.point()
+        if p.size:
+            curvature = curvature_by_differences(lambda q: value(q)[1], p)
+    return KktCertificate(
+        value=statement_value,
+        stationarity=stationarity,
+        primal=0.0,
+        dual=0.0,
+        complementarity=0.0,
+        mismatch=abs(statement_value - total) / size,
+        curvature=curvature,
+        tolerance=tolerance,
+        proved=proved,
+    )
