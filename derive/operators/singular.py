@@ -26,7 +26,7 @@ import sympy
 from ..build import add, einsum, is_zero, number, power, scale, split_scale, swap_last, zero
 from ..domains import Array, Domain
 from ..errors import SizeError
-from ..node import Apply, Delta, Node, Params, delta, ones
+from ..node import Apply, Delta, Einsum, Node, Params, delta, ones
 from ..sizes import ONE, Shape, show_shape, tidy
 from .base import Operator, apply, register, spelled
 from .singular_values import (
@@ -67,6 +67,17 @@ def _matrix(name: str, node: Node) -> Shape:
 
 def _identity(node: Node) -> Node | None:
     return node if isinstance(node, Delta) and node.order == 2 else None
+
+
+def _turned(node: Node) -> Node | None:
+    """X where the operand is Xᵀ, for both have the same singular values."""
+    if not isinstance(node, Einsum) or len(node.operands) != 1:
+        return None
+    (given,) = node.inputs
+    own = tuple(range(node.order))
+    if node.output != own or given != (*own[:-2], own[-1], own[-2]):
+        return None
+    return node.operands[0]
 
 
 class _Norm(Operator):
@@ -116,12 +127,14 @@ class NuclearNorm(_Norm):
     )
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """‖cX‖ → |c| ‖X‖, ‖I‖ → n."""
+        """‖cX‖ → |c| ‖X‖, ‖Xᵀ‖ → ‖X‖, ‖I‖ → n."""
         c, core = split_scale(operands[0])
         if is_zero(operands[0]):
             return zero(operands[0].shape[:-2])
         if c != 1 and c.is_number:
             return scale(tidy(abs(c)), apply("nuclear_norm", core))
+        if (x := _turned(core)) is not None and c == 1:
+            return apply("nuclear_norm", x)
         return number(core.shape[0]) if c == 1 and _identity(core) is not None else None
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
@@ -149,12 +162,14 @@ class SpectralNorm(_Norm):
     )
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """σ(cX) → |c| σ(X), σ(I) → 1."""
+        """σ(cX) → |c| σ(X), σ(Xᵀ) → σ(X), σ(I) → 1."""
         c, core = split_scale(operands[0])
         if is_zero(operands[0]):
             return zero(operands[0].shape[:-2])
         if c != 1 and c.is_number:
             return scale(tidy(abs(c)), apply("spectral_norm", core))
+        if (x := _turned(core)) is not None and c == 1:
+            return apply("spectral_norm", x)
         return number(ONE) if c == 1 and _identity(core) is not None else None
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:

@@ -41,7 +41,7 @@ class Factors:
     x: Vector
     matrices: Matrices
     ranks: Sequence[int]
-    free: Vector
+    free: Any
     pull: Vector  # λ sign(x) of those
     quadratic: bool  # whether f is: then its slope is linear
 

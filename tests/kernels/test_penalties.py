@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from derive.kernels.optimizers.fista import CONVERGED, fista
+from derive.kernels.optimizers.matrices import Matrices
 from derive.kernels.optimizers.penalties import PENALTIES
 
 RNG = np.random.default_rng(5)
@@ -22,6 +23,12 @@ PARAMETERS: dict[str, tuple[Any, ...]] = {
     "nonnegative": (),
     "simplex": (1.5,),
     "separable": (WEIGHTS, -0.2, 0.9),
+    "nuclear": (
+        Matrices([(0, 2, 2, 0.8)]),
+        np.array([0.0, 0.0, 0.0, 0.0, 0.3, 0.2]),
+        np.array([-np.inf] * 4 + [-0.2, -0.1]),
+        np.array([np.inf] * 4 + [0.9, 0.7]),
+    ),
 }
 
 
