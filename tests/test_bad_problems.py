@@ -244,3 +244,22 @@ def test_infinite_residuals_at_the_start() -> None:
     result = solve("sum(log(X @ w)**2)", {"X": ("n", "d"), "w": ("d",)}, {"X": X})
     assert not result.success
     assert "not finite at the start" in result.message
+
+
+def test_a_step_into_rounding_is_taken_back() -> None:
+    """The likelihood of a Gaussian process: Newton's second step makes the covariance singular in double precision,
+    where its value is rounding; shorter steps from the same start end at the optimum."""
+    rng = np.random.default_rng(71)
+    n, d = int(rng.integers(8, 40)), int(rng.integers(1, 6))
+    points, slope = rng.standard_normal((n, d)), rng.standard_normal(d)
+    y = points @ slope + 0.3 * rng.standard_normal(n)
+    apart = ((points[:, None] - points[None]) ** 2).sum(-1)
+    covariance = "(exp(a)*exp(-R*exp(-b)/2) + exp(c)*eye(n))"
+    problem = dv.minimize(
+        f"dot(y, solve({covariance}, y))/2 + logdet({covariance})/2 + (a**2 + b**2 + c**2)/20",
+        over=["a", "b", "c"],
+        variables={"R": ("n", "n"), "y": ("n",), "a": (), "b": (), "c": ()},
+    )
+    result = problem.solve(R=apart, y=y)
+    assert result.success, result.message
+    assert result.fun == pytest.approx(-24.4903986814886, rel=1e-9)

@@ -184,6 +184,7 @@ def _once(instance: Instance, options: Options) -> Any:
                 break
     if method is None:
         result = _away_from_saddle(result, instance, options, by_free_unknowns)
+        result = _with_shorter_steps(result, instance, point, options)
     return result if method is not None else _or_constrained(result, instance, point, options)
 
 
@@ -206,6 +207,30 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
         if posed.sign * again.fun < posed.sign * best.fun:
             best = again
     return best
+
+
+def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """The result, or where a run has ended among meaningless numbers, that of a quasi-Newton method from its start.
+
+    One long step may lead to where matrices are singular in double precision, and values are rounding.
+    """
+    from ..kernels.plan import Plan
+
+    if (
+        result.success
+        or result.status != NO_STEP
+        or result.method == "lbfgs"
+        or options.checkpoint is not None
+    ):
+        return result
+    left = None if options.max_time is None else options.max_time - result.time
+    if left is not None and left <= 0.0:
+        return result
+    chosen = Plan(
+        "lbfgs", "smooth: a quasi-Newton method, whose steps are shorter, where Newton's ends nowhere"
+    )
+    other = by_free_unknowns(instance, point, replace(options, max_time=left), chosen)
+    return other if other.success else result
 
 
 def _convex_after_all(result: Any, instance: Instance) -> Any:
