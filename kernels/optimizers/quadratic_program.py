@@ -39,6 +39,8 @@ from .normal_matrix import (
 LARGEST, ENTRIES = 2500, 20_000_000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
+#: The least share of their mean that a product of slack and multiplier may have.
+CENTRAL = 1e-4
 
 
 @inner
@@ -140,6 +142,7 @@ def normal(
     half: Array,
     schur: Array,
     delta: float,
+    dual: float,
 ) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
     r, q = M.shape[0], E.shape[0]
@@ -160,7 +163,7 @@ def normal(
         solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
     gemm(E, half.T, schur)
     for i in range(q):
-        schur[i, i] += 1e-14 * schur[i, i] + 1e-300
+        schur[i, i] += 1e-14 * schur[i, i] + dual
     definite = factor(schur)
     return definite
 
@@ -213,6 +216,32 @@ def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> f
     for p in range(s.size):
         found += (s[p] + a * ds[p]) * (lam[p] + b * dlam[p])
     return found
+
+
+@inner
+def lengths(rows: Directions, b: Array, found: Array) -> None:
+    """The Euclidean lengths of the rows of C, 1 of empty ones; b is work."""
+    base, place, share, own, _, _ = rows
+    count, r = base.shape
+    for q in range(b.size):
+        b[q] = 1.0 if q < count + r else 0.0
+    for q in range(count):
+        b[q] = product(base[q], base[q])
+    for p in range(found.size):
+        found[p] = np.sqrt(share[p] * share[p] * b[place[p]] + own[p] * own[p])
+        if not found[p] > 0.0:
+            found[p] = 1.0
+
+
+@inner
+def lifted(s: Array, lam: Array, least: float) -> None:
+    """No product sₚλₚ is left far behind by the others: the less of the two is made larger."""
+    for p in range(s.size):
+        if s[p] * lam[p] < least:
+            if s[p] < lam[p]:
+                s[p] = least / lam[p]
+            else:
+                lam[p] = least / s[p]
 
 
 @inner
@@ -288,10 +317,12 @@ def interior(
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
     before = np.inf
+    dual = 1e-300
     along(rows, z, b)
     gathered(rows, b, z, rc)
+    lengths(rows, b, u)
     for p in range(m):
-        s[p], lam[p] = max(rc[p] + c[p], 1.0), size
+        s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
     for it in range(most + 1):
         value = curved(H, h, g, equal, z, nu, push)
         backward(rows, lam, b, rd)
@@ -321,15 +352,19 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not normal(H, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta):
+        if not normal(H, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta, dual):
             return z[:n], nu, lam, end, it
+        if it == 0:
+            for i in range(q):
+                dual = max(dual, 1e-12 * product(equal[i], half[i]))
         for p in range(m):
             u[p] = ratio[p] * rc[p]
         direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
-        corrected(ratio, rc, inverse, ds, dlam, sigma * mu, u)
+        goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
+        corrected(ratio, rc, inverse, ds, dlam, goal, u)
         direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
@@ -342,6 +377,7 @@ def interior(
         moved(s, ahead_s, ds)
         moved(nu, ahead_lam, dnu)
         moved(lam, ahead_lam, dlam)
+        lifted(s, lam, CENTRAL * product(s, lam) / m)
     return z[:n], nu, lam, 1, most
 
 
