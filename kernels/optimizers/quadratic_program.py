@@ -234,6 +234,24 @@ def lengths(rows: Directions, b: Array, found: Array) -> None:
 
 
 @inner
+def held(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
+    """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack. Where Ez is given solutions are the same."""
+    r = H.shape[0]
+    for i in range(r):
+        for j in range(r):
+            M[i, j] = H[i, j]
+    for k in range(E.shape[0]):
+        row = E[k]
+        length = product(row, row)
+        firm[k] = 0.0
+        if largest(row[r:n]) == 0.0 and length > 0.0:
+            firm[k] = size / length
+            for i in range(r):
+                if row[i] != 0.0:
+                    moved(M[i], firm[k] * row[i], row[:r])
+
+
+@inner
 def lifted(s: Array, lam: Array, least: float) -> None:
     """No product sₚλₚ is left far behind by the others: the less of the two is made larger."""
     for p in range(s.size):
@@ -318,6 +336,8 @@ def interior(
     linear = top == 0.0
     before = np.inf
     dual = 1e-300
+    K, firm = np.empty((r, r)), np.empty(q)
+    held(H, equal, n, size + top, K, firm)
     along(rows, z, b)
     gathered(rows, b, z, rc)
     lengths(rows, b, u)
@@ -352,11 +372,12 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not normal(H, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta, dual):
+        if not normal(K, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta, dual):
             return z[:n], nu, lam, end, it
-        if it == 0:
-            for i in range(q):
-                dual = max(dual, 1e-12 * product(equal[i], half[i]))
+        for i in range(q if it == 0 else 0):
+            dual = max(dual, 1e-12 * product(equal[i], half[i]))
+        for i in range(q):
+            moved(push, firm[i] * re[i], equal[i])
         for p in range(m):
             u[p] = ratio[p] * rc[p]
         direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
