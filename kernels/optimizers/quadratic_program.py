@@ -39,6 +39,8 @@ from .normal_matrix import (
 LARGEST, ENTRIES = 2500, 20_000_000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
+#: The gap below which directions are refined.
+FINE = 1e-4
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
 
@@ -94,17 +96,24 @@ def copied(x: Array, to: Array) -> None:
 
 
 @inner
+def bent(H: Array, h: Array, z: Array, found: Array) -> None:
+    """found = Hz"""
+    r = H.shape[0]
+    dot_rows(H, z[:r], found[:r])
+    for i in range(h.size):
+        found[r + i] = h[i] * z[r + i]
+    found[r + h.size] = 0.0
+
+
+@inner
 def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
     """found = Hz + g − Eᵀν; the objective."""
-    r, n = H.shape[0], g.size
-    dot_rows(H, z[:r], found[:r])
-    for i in range(r, n):
-        found[i] = h[i - r] * z[i]
+    n = g.size
+    bent(H, h, z, found)
     value = 0.0
     for i in range(n):
         value += z[i] * (0.5 * found[i] + g[i])
         found[i] += g[i]
-    found[n] = 0.0
     for i in range(nu.size):
         moved(found, -nu[i], E[i])
     return value
@@ -198,6 +207,64 @@ def direction(
         substitute(schur, dnu)
         add_rows(half, dnu, dz)
         along(rows, dz, b)
+
+
+@inner
+def refined(
+    H: Array,
+    h: Array,
+    M: Array,
+    rows: Directions,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    E: Array,
+    firm: Array,
+    push: Array,
+    ratio: Array,
+    u: Array,
+    re: Array,
+    b: Array,
+    dz: Array,
+    dnu: Array,
+    enough: float,
+    of_rows: Array,
+    left: Array,
+    more: Array,
+) -> None:
+    """The same direction once more for what is left of its equations, three times at most; the last three are work.
+
+    `push` holds what the weights `firm` of equalities add. Where λ/s is of very different sizes, factors of K are
+    right to few digits in some directions, and each turn gains some.
+    """
+    q, n = re.size, push.size - 1
+    before = np.inf
+    missed, change = np.empty(q), np.empty(q)
+    none = u[:0]
+    for _ in range(3):
+        gathered(rows, b, dz, of_rows)
+        for p in range(u.size):
+            of_rows[p] = u[p] + ratio[p] * of_rows[p]
+        backward(rows, of_rows, b, left)
+        bent(H, h, dz, more)
+        for i in range(n):
+            left[i] += push[i] + more[i]
+        equalities(E, re, dz, missed)
+        for i in range(q):
+            moved(left, -dnu[i] - firm[i] * re[i], E[i])
+        size = largest(left[:n])
+        if size <= enough or not size < 0.5 * before:
+            break
+        before = size
+        for i in range(q):
+            moved(left, firm[i] * missed[i], E[i])
+        direction(M, rows, rho, wide, kappa, half, schur, E, left, none, missed, b, more, change)
+        moved(dz, 1.0, more)
+        moved(dnu, 1.0, change)
+        along(rows, dz, b)
+    along(rows, dz, b)
 
 
 @inner
@@ -320,7 +387,9 @@ def interior(
     wide, M, W = np.empty((wide_rows, r)), np.empty((r, r)), np.empty((BLOCK, r))
     rho, kappa, b = np.empty(k + 1), np.empty(k + 1), np.empty(count + r + 1)
     half, schur, equal = np.empty((q, n + 1)), np.empty((q, q)), np.empty((q, n + 1))
-    z, dz, push, rd = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
+    z, dz, push, rd, more = (
+        np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1),
+    )  # fmt: skip
     nu, dnu, re = np.empty(q), np.empty(q), np.empty(q)
     s, lam, ds, dlam = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
     rc, ratio, inverse, u = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -387,6 +456,11 @@ def interior(
         goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
         corrected(ratio, rc, inverse, ds, dlam, goal, u)
         direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
+        if gap < FINE * (1.0 + abs(value)):
+            refined(
+                H, h, M, rows, rho, wide, kappa, half, schur, equal, firm,
+                push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
+            )  # fmt: skip
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         keep = max(0.995, 1.0 - mu / size)
