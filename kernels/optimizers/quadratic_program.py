@@ -39,6 +39,8 @@ from .normal_matrix import (
 LARGEST, ENTRIES = 2500, 20_000_000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
+#: A step that is tried again with the barrier halved and nothing else.
+SHORT = 0.1
 #: The gap below which directions are refined.
 FINE = 1e-4
 #: The least share of their mean that a product of slack and multiplier may have.
@@ -336,6 +338,13 @@ def corrected(ratio: Array, rc: Array, inverse: Array, ds: Array, dlam: Array, g
         u[p] = ratio[p] * rc[p] + (ds[p] * dlam[p] - goal) * inverse[p]
 
 
+@inner
+def centred(ratio: Array, rc: Array, inverse: Array, goal: float, u: Array) -> None:
+    """u = (λ/s) rc − goal/s"""
+    for p in range(u.size):
+        u[p] = ratio[p] * rc[p] - goal * inverse[p]
+
+
 @apart
 def slacks_apart(
     H: Array, g: Array, E: Array, C: Array
@@ -464,7 +473,13 @@ def interior(
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         keep = max(0.995, 1.0 - mu / size)
-        ahead_s, ahead_lam = min(1.0, keep * longest(s, ds)), min(1.0, keep * longest(lam, dlam))
+        ahead_s, ahead_lam = keep * longest(s, ds), keep * longest(lam, dlam)
+        if min(ahead_s, ahead_lam) < SHORT:  # what was seen ahead is out of reach: back to the middle
+            centred(ratio, rc, inverse, 0.5 * mu, u)
+            direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
+            gathered(rows, b, dz, ds)
+            steps(ratio, u, lam, rc, ds, dlam)
+            ahead_s, ahead_lam = keep * longest(s, ds), keep * longest(lam, dlam)
         if not linear:  # one step for both: the dual residual of a quadratic couples them
             ahead_s = min(ahead_s, ahead_lam)
             ahead_lam = ahead_s
