@@ -32,7 +32,7 @@ from .sparse import DENSE, Sparse, dense
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
 COMPILE_FROM = 200_000
-#: The interior point factorises dense matrices of this many unknowns at most.
+#: The interior point factorises dense matrices of this many unknowns at most, and stores twice as many of their entries.
 LARGEST = 4000
 
 
@@ -192,7 +192,7 @@ class Constrained:
         rows = sum(int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values())
         suited = method == "interior-point" and layout.size > DENSE and convex is not None and convex()
         sparse = self._sparse(layout, shapes, arrays) if suited else None
-        if sparse is None and (layout.size > LARGEST or rows > 2 * LARGEST):
+        if sparse is None and (layout.size > LARGEST or rows * layout.size > 2 * LARGEST**2):
             raise UnsupportedError(
                 f"the interior point would need dense matrices for {layout.size} unknowns (slacks included) and "
                 f"{rows} constraints; its limit is {LARGEST} unknowns"

@@ -288,8 +288,8 @@ def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> f
 
 
 @inner
-def lengths(rows: Directions, b: Array, found: Array) -> None:
-    """The Euclidean lengths of the rows of C, 1 of empty ones; b is work."""
+def measures(rows: Directions, b: Array, found: Array) -> None:
+    """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty. b is work."""
     base, place, share, own, _, _ = rows
     count, r = base.shape
     for q in range(b.size):
@@ -297,7 +297,7 @@ def lengths(rows: Directions, b: Array, found: Array) -> None:
     for q in range(count):
         b[q] = product(base[q], base[q])
     for p in range(found.size):
-        found[p] = np.sqrt(share[p] * share[p] * b[place[p]] + own[p] * own[p])
+        found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
         if not found[p] > 0.0:
             found[p] = 1.0
 
@@ -418,7 +418,7 @@ def interior(
     held(H, equal, n, size + top, K, firm)
     along(rows, z, b)
     gathered(rows, b, z, rc)
-    lengths(rows, b, u)
+    measures(rows, b, u)
     for p in range(m):
         s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
     for it in range(most + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import derive as dv
 from derive.errors import UnsupportedError
@@ -111,3 +112,67 @@ def test_slacks_do_not_limit_a_prepared_program():
     assert abs(value - whole.fun) <= 1e-8 * whole.fun
     again = problem.objective.evaluate(X=X, y=-y, w=fast(y=-y)["w"])
     assert abs(again - problem.solve(X=X, y=-y).fun) <= 1e-8 * again
+
+
+def test_a_variable_in_many_rows_is_no_slack():
+    """Every variable of a linear program is alone in H; one of them would take the place of a slack in all rows."""
+    C = np.random.default_rng(3).standard_normal((40, 3))
+    for rows, expected in ((40, 3), (20, 2)):
+        _, r, owner = arranged(np.zeros((3, 3)), C[:rows])
+        assert r == expected and (owner >= 0).sum() == rows * (3 - r)
+
+
+def _degenerate(seed: int) -> dict[str, np.ndarray]:
+    """A linear program of whole numbers: its optimum is a vertex of too many conditions, and equalities repeat."""
+    rng = np.random.default_rng(seed)
+    d, m, k = (int(rng.integers(*ends)) for ends in ((4, 12), (5, 30), (1, 4)))
+    G, x = rng.integers(-2, 3, (m, d)).astype(float), rng.integers(0, 3, d).astype(float)
+    A = rng.integers(-1, 2, (k, d)).astype(float)
+    A = np.vstack([A, A[:1]])
+    multipliers = np.abs(rng.standard_normal(m)) * (rng.random(m) < 0.5)
+    c = A.T @ rng.standard_normal(k + 1) - G.T @ multipliers
+    return {"c": c, "G": G, "h": G @ x + (rng.random(m) < 0.3), "A": A, "b": A @ x}
+
+
+def test_degenerate_linear_programs():
+    """The optimum of HiGHS, prepared and certified; multipliers are not unique, and slacks run ahead of each other."""
+    shapes = {"c": ("d",), "G": ("m", "d"), "h": ("m",), "A": ("k", "d"), "b": ("k",), "w": ("d",)}
+    problem = dv.minimize(
+        "dot(c, w)", over="w", variables=shapes, subject_to=["G @ w <= h", "A @ w == b", "w >= 0"]
+    )
+    for seed in range(12):
+        data = _degenerate(seed)
+        best = linprog(data["c"], data["G"], data["h"], data["A"], data["b"])
+        if best.status:  # no vertex: the program is unbounded
+            continue
+        answer = problem.solve(data)
+        assert answer.success, (seed, answer.message)
+        size = 1.0 + abs(best.fun)
+        assert abs(answer.fun - best.fun) <= 1e-8 * size
+        assert abs(data["c"] @ problem.prepare(data)()["w"] - best.fun) <= 1e-8 * size
+
+
+def test_features_of_very_different_sizes():
+    """Support vectors where columns of the data are between 0.01 and 100: no more iterations than with equal ones."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((300, 8))
+    y = np.sign(X @ rng.standard_normal(8) + 2 * rng.standard_normal(300))
+    problem = dv.minimize(
+        "sum(maximum(0, 1 - y*(X @ w))) + norm(w, 1)", over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    )  # fmt: skip
+    for scale in (1.0, 100.0):
+        answer = problem.solve(X=X * scale ** rng.uniform(-1, 1, 8), y=y)
+        assert answer.success and answer.nit <= 20
+
+
+def test_many_rows_and_few_unknowns():
+    """The largest of 4100 deviations: 8200 conditions, of five unknowns each."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((4100, 4))
+    y = X @ rng.standard_normal(4) + rng.standard_normal(4100)
+    problem = dv.minimize(
+        "max(abs(X @ w - y))", over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    )
+    answer = problem.solve(X=X, y=y)
+    assert answer.success
+    assert abs(np.abs(X @ problem.prepare(X=X, y=y)()["w"] - y).max() - answer.fun) <= 1e-8 * answer.fun
