@@ -49,19 +49,19 @@ CENTRAL = 1e-4
 
 @inner
 def largest(x: Array) -> float:
-    """max |xᵢ|, 0 of nothing; NaN where one is. Four at a time: each waits for the one before it."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    """max |xᵢ|, 0 of nothing; NaN where one is not finite. Four at a time: each waits for the one before it."""
+    a, b, c, d, finite = 0.0, 0.0, 0.0, 0.0, 0.0
     whole = x.size - x.size % 4
     for i in range(0, whole, 4):
-        a = abs(x[i]) if not abs(x[i]) <= a else a
-        b = abs(x[i + 1]) if not abs(x[i + 1]) <= b else b
-        c = abs(x[i + 2]) if not abs(x[i + 2]) <= c else c
-        d = abs(x[i + 3]) if not abs(x[i + 3]) <= d else d
+        a = abs(x[i]) if abs(x[i]) > a else a
+        b = abs(x[i + 1]) if abs(x[i + 1]) > b else b
+        c = abs(x[i + 2]) if abs(x[i + 2]) > c else c
+        d = abs(x[i + 3]) if abs(x[i + 3]) > d else d
     for i in range(whole, x.size):
-        a = abs(x[i]) if not abs(x[i]) <= a else a
-    a = b if not b <= a else a
-    a = c if not c <= a else a
-    return d if not d <= a else a
+        a = abs(x[i]) if abs(x[i]) > a else a
+    for i in range(x.size):
+        finite += 0.0 * x[i]
+    return max(max(a, b), max(c, d)) + finite
 
 
 @inner
@@ -404,9 +404,10 @@ def interior(
     rc, ratio, inverse, u = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
     kept_z, kept_nu, kept_lam = np.empty(n), np.empty(q), np.empty(m)
     copied(start, z[:n])
+    copied(start, kept_z)
     z[n] = 0.0
     for i in range(q):
-        nu[i], equal[i, n] = 0.0, 0.0
+        nu[i], kept_nu[i], equal[i, n] = 0.0, 0.0, 0.0
         copied(E[i], equal[i, :n])
     size = max(1.0, largest(g))
     top = max(largest(H.reshape(r * r)), largest(h))
@@ -421,6 +422,7 @@ def interior(
     measures(rows, b, u)
     for p in range(m):
         s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
+    copied(lam, kept_lam)
     for it in range(most + 1):
         value = curved(H, h, g, equal, z, nu, push)
         backward(rows, lam, b, rd)
@@ -434,8 +436,10 @@ def interior(
         gap = product(s, lam)
         mu = gap / m
         reach = 1.0 + largest(z)
-        off = largest(rc)
-        error = max(largest(rd[:n]) / size, max(off, largest(re)) / reach, gap / (1.0 + abs(value)))
+        slope, off, share = largest(rd[:n]) / size, largest(rc) + largest(re), gap / (1.0 + abs(value))
+        if not slope + off + share < np.inf:
+            return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
+        error = max(slope, max(off / reach, share))
         if error <= tol:
             return z[:n], nu, lam, 0, it
         # rounding may end progress before the tolerance is met, or undo it
@@ -465,7 +469,7 @@ def interior(
         goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
         corrected(ratio, rc, inverse, ds, dlam, goal, u)
         direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
-        if gap < FINE * (1.0 + abs(value)):
+        if share < FINE:
             refined(
                 H, h, M, rows, rho, wide, kappa, half, schur, equal, firm,
                 push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
@@ -480,6 +484,8 @@ def interior(
             gathered(rows, b, dz, ds)
             steps(ratio, u, lam, rc, ds, dlam)
             ahead_s, ahead_lam = keep * longest(s, ds), keep * longest(lam, dlam)
+        if not largest(dz) < np.inf or not largest(dlam) < np.inf:
+            return z[:n], nu, lam, end, it
         if not linear:  # one step for both: the dual residual of a quadratic couples them
             ahead_s = min(ahead_s, ahead_lam)
             ahead_lam = ahead_s
