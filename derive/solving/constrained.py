@@ -32,7 +32,7 @@ from .sparse import DENSE, Sparse, dense
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
 COMPILE_FROM = 200_000
-#: The interior point factorises dense matrices of this many unknowns at most, and stores twice as many of their entries.
+#: The interior point factorises dense matrices of this many unknowns at most; conditions may have twice as many entries.
 LARGEST = 4000
 
 
