@@ -32,7 +32,7 @@ from .sparse import DENSE, Sparse, dense
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
 COMPILE_FROM = 200_000
-#: The interior point factorises dense matrices of this many unknowns at most; conditions may have twice as many entries.
+#: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
 LARGEST = 4000
 
 
