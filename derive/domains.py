@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, final
 
@@ -59,6 +59,37 @@ class Domain(ABC):
         for array, labels in zip(arrays, inputs, strict=True):
             args += [array, list(labels)]
         return np.asarray(np.einsum(*args, list(output), optimize=False))
+
+
+#: Entries of an array between two factors; NumPy would have no such array larger than the largest factor, and multiply
+#: three at once in a loop where two products of matrices do.
+ROOM = 1 << 24
+
+
+#: Multiplications from which a product of two arrays goes to BLAS, which takes some microseconds of Python.
+MANY = 4096
+
+
+def _pays(inputs: Sequence[tuple[int, ...]], output: tuple[int, ...], arrays: Sequence[Array]) -> bool:
+    """Whether two arrays are multiplied as matrices: they share an axis that is summed, and are large."""
+    if not (set(inputs[0]) & set(inputs[1])) - set(output):
+        return False
+    sizes = {
+        i: k for labels, a in zip(inputs, arrays, strict=True) for i, k in zip(labels, a.shape, strict=True)
+    }
+    return math.prod(sizes.values()) >= MANY
+
+
+@lru_cache(maxsize=1024)
+def _order(
+    inputs: tuple[tuple[int, ...], ...], output: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]
+) -> Any:
+    """The order in which several factors are multiplied, two at a time."""
+    args: list[Any] = []
+    for labels, shape in zip(inputs, shapes, strict=True):
+        args += [np.broadcast_to(0.0, shape), list(labels)]
+    how = "optimal" if len(inputs) <= 5 else "greedy"
+    return np.einsum_path(*args, list(output), optimize=(how, ROOM))[0]
 
 
 @lru_cache(maxsize=4096)
@@ -123,8 +154,9 @@ class Float(Domain):
         args: list[Any] = []
         for array, labels in zip(arrays, inputs, strict=True):
             args += [array, list(labels)]
-        if (len(arrays) == 2 and len(inputs[0]) == 2 == len(inputs[1])) or len(arrays) > 2:
-            return np.asarray(np.einsum(*args, list(output), optimize=True))
+        if len(arrays) > 2 or (len(arrays) == 2 and _pays(inputs, output, arrays)):
+            order = _order(tuple(inputs), output, tuple(a.shape for a in arrays))
+            return np.asarray(np.einsum(*args, list(output), optimize=order))
         return np.asarray(np.einsum(*args, list(output)))
 
 
