@@ -44,9 +44,12 @@ class Flat:
             return view
         return f"{view}.reshape(({', '.join(f'k{i}_{j}' for j in range(self.orders[i]))}))"
 
-    def gathered(self, outputs: tuple[str, ...], single: bool) -> list[str]:
-        """Lines that put gradient and Hessian into flat arrays and return them."""
+    def gathered(self, outputs: tuple[str, ...], single: bool, second: bool = True) -> list[str]:
+        """Lines that put gradient and, if `second`, Hessian into flat arrays and return them."""
         first = ["value"] if VALUE in outputs else []
+        if not second:
+            made = [] if single else [f"size = {self.starts[-1]}"]
+            return [*made, *self.gradient(gradient_key), f"return {', '.join([*first, 'g'])}"]
         if single:
             a = self.names[0]
             made = [self.named(gradient_key(a)), self.named(hessian_key(a, a))]

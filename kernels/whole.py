@@ -20,7 +20,7 @@ from .cache import load
 from .compile import Kernel, entry_of
 from .flat import Flat, identifier
 from .inline import inlined
-from .optimizers import proximal_newton, quadratic
+from .optimizers import descent, proximal_newton, quadratic
 from .oracle import Array, Layout
 
 
@@ -32,6 +32,7 @@ class Loop:
     oracle     the name of that parameter
     moving     whether the kernel takes the point x
     limits     whether λ, low and high, before the point, are the rows of one array, rather than three vectors
+    second     whether the kernel gives the Hessian
     imports    what the loop uses, as import statements
     """
 
@@ -39,6 +40,7 @@ class Loop:
     oracle: str
     moving: bool
     limits: bool
+    second: bool
     imports: str
 
 
@@ -47,6 +49,7 @@ NEWTON = Loop(
     "oracle",
     True,
     False,
+    True,
     "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
     "from derive.kernels.optimizers.proximal_newton import CONVERGED, NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS\n",
 )
@@ -55,13 +58,22 @@ QUADRATIC = Loop(
     "moments",
     False,
     True,
+    True,
     "from derive.kernels.optimizers.quadratic import minimum\n",
+)
+DESCENT = Loop(
+    descent.descent,
+    "value_gradient",
+    True,
+    False,
+    False,
+    "from derive.kernels.optimizers.descent import CONVERGED, NO_DESCENT, NOT_FINITE, ROUNDING, STEPS\n",
 )
 
 
 @final
 class Whole:
-    """The compiled loop for one kernel with the outputs value, gradients and blocks of the Hessian."""
+    """The compiled loop for one kernel with the outputs value, gradients and, if wanted, blocks of the Hessian."""
 
     def __init__(self, kernel: Kernel, layout: Layout, loop: Loop) -> None:
         self.kernel, self.layout, self.loop = kernel, layout, loop
@@ -78,7 +90,10 @@ class Whole:
         inputs = [given[v.name] for v in program.inputs] + sizes
         results = ", ".join(identifier(k) for k in kernel.names)
         extra = [*(f"d{k}" for k in range(len(self.data))), *sizes, *lengths]
-        body = [f"({results},) = evaluate({', '.join(inputs)})", *flat.gathered(kernel.names, self.single)]
+        body = [
+            f"({results},) = evaluate({', '.join(inputs)})",
+            *flat.gathered(kernel.names, self.single, loop.second),
+        ]
         parameters = ["x", *extra] if loop.moving else extra
         parts = [
             '"""Generated solver: a loop with its kernel."""\n\nimport numpy as np\n\n',

@@ -60,6 +60,18 @@ class Loops:
             self._wholes[orders] = Whole(self._compiled_kernel(), layout, loop)
         return self._wholes[orders].bind(arrays, instance.binding, layout)
 
+    def descending(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """L-BFGS compiled whole, on data, in the form above; without Hessians."""
+        from ..kernels.compile import compile_nodes
+        from ..kernels.whole import DESCENT, Whole
+
+        layout = self.composite.layout(instance)
+        key = ("descent", *(len(s) for s in layout.shapes))
+        if key not in self._wholes:
+            names = [v.name for v in self.composite.unknowns]
+            self._wholes[key] = Whole(compile_nodes(self.composite.outputs, unknowns=names), layout, DESCENT)
+        return self._wholes[key].bind(arrays, instance.binding, layout)
+
     def moments_compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
         """Gradient at 0 and Hessian of a quadratic, by the compiled kernel."""
         self.compiled(instance, arrays)

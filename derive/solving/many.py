@@ -13,7 +13,7 @@ from typing import Any
 from . import costs
 from .composite import LARGEST
 from .instance import Instance
-from .loops import ITERATIONS, UNFINISHED, Loops
+from .loops import CERTIFIED, ITERATIONS, UNFINISHED, Loops
 from .options import Options
 from .reduced import Reduced
 from .watching import Watch
@@ -24,6 +24,8 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
     composite = loops.composite
     few = instance.count <= LARGEST
     if composite.structure.is_plain:
+        if few and not composite.quadratic and not instance.facts.is_convex:
+            return _descent(loops, instance, arrays)
         if few and (composite.quadratic or instance.posed.squares is not None):
             return None
         most = (
@@ -46,6 +48,16 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
         if status == 0:
             return first, status, *counts
         return first, *accelerated(*leading)[1:]  # the answer is not so sparse: from where the sets have led
+
+    return loop
+
+
+def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+    """L-BFGS compiled whole, where Newton's method might meet a Hessian that is not definite."""
+    whole = loops.descending(instance, arrays)
+
+    def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+        return whole(l1, low, high, x, min(tol, CERTIFIED), ITERATIONS)
 
     return loop
 

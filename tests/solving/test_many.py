@@ -211,3 +211,31 @@ def test_the_quasi_newton_loop_says_whether_it_has_ended():
     )
     assert not descend(bowl, np.ones(30), 1e-12, 3)[2]
     assert not descend(lambda x: (-float(x.sum()), -np.ones(30)), np.ones(30), 1e-12, 20)[2]  # no minimum
+
+
+def test_prepared_without_convexity_descends_by_gradients_alone():
+    """Where Newton's method would meet Hessians that are not definite: certified from random starts, at size 1 too."""
+    problem = dv.minimize(
+        "sumsq(U @ V.T - M)/2 + lam/2*(sumsq(U) + sumsq(V))",
+        over=["U", "V"],
+        variables={"U": ("m", "r"), "V": ("n", "r"), "M": ("m", "n"), "lam": ()},
+    )
+    rng = np.random.default_rng(1)
+    for m, n, r in ((7, 5, 2), (1, 4, 1), (3, 1, 1)):
+        M = 2.0 * rng.standard_normal((m, n))
+        start = {"U": rng.standard_normal((m, r)), "V": rng.standard_normal((n, r))}
+        prepared = problem.prepare(M=M, lam=0.5, start=start)
+        found = prepared()
+        assert prepared.certify(found).ok()
+        s = np.maximum(np.linalg.svd(M)[1][:r] - 0.5, 0.0)  # the singular values that are left
+        assert np.allclose(np.linalg.svd(found["U"] @ found["V"].T)[1][:r], s, atol=1e-6)
+
+
+def test_interpreter_multiplies_in_a_cheap_order():
+    """A Hessian's product of four arrays, and of two with a sum over a long axis, means what einsum says."""
+    rng = np.random.default_rng(2)
+    P, X = rng.random((40, 3)), rng.standard_normal((40, 20))
+    four = dv.parse(
+        'einsum("mj,ml,mi,mk->ijkl", P, P, X, X)', variables={"P": ("m", "k"), "X": ("m", "d")}
+    ).evaluate(P=P, X=X)
+    assert np.allclose(four, np.einsum("mj,ml,mi,mk->ijkl", P, P, X, X))
