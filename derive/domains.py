@@ -77,7 +77,7 @@ def _pays(inputs: Sequence[tuple[int, ...]], output: tuple[int, ...], arrays: Se
     sizes = {
         i: k for labels, a in zip(inputs, arrays, strict=True) for i, k in zip(labels, a.shape, strict=True)
     }
-    return math.prod(sizes.values()) >= MANY
+    return bool(math.prod(sizes.values()) >= MANY)
 
 
 @lru_cache(maxsize=1024)
