@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 
 from derive.errors import DataError
 from derive.evaluate import bind, evaluate_bound
@@ -345,8 +346,9 @@ def _along_tangents(
     h = h * lengths[:, None] * lengths[None, :] / size
     slope = rest * lengths / size
     if A.shape[0]:
-        _, sv, vt = np.linalg.svd(A)
-        basis = vt[int((sv > 1e-9 * sv[0]).sum()) :].T
+        q, triangle, _ = scipy.linalg.qr(A.T, pivoting=True)
+        sizes = np.abs(np.diagonal(triangle))
+        basis = q[:, int((sizes > 1e-9 * sizes[0]).sum()) :]
         if basis.shape[1] == 0:
             return None, 0.0
         h, slope = basis.T @ h @ basis, basis.T @ slope

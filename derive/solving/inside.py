@@ -80,8 +80,10 @@ def middle(functions: Any, z: Any) -> Any:
 
     with np.errstate(all="ignore"):
         v = functions.values(z)
+        if v.finite():
+            return z
         E, C = (csr_array(part) for part in (v.E, v.C))
-        if v.finite() or not all(np.isfinite(part).all() for part in (v.e, E.data, v.c, C.data)):
+        if not all(np.isfinite(part).all() for part in (v.e, E.data, v.c, C.data)):
             return z
         n, lengths = z.size, np.sqrt((C * C).sum(axis=1))
         above: Any = hstack([-C, csr_array(lengths[:, None])]) if v.c.size else None

@@ -316,6 +316,8 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
         best = Answer(
             z, nu, np.maximum(lam, 0.0), answer.status, answer.iterations, answer.errors, answer.objective
         )
+        if found <= 1e-14:
+            break
     return best
 
 
@@ -324,7 +326,11 @@ def _least_squares(k: Matrix, right: Vector) -> Vector:
     if not (np.isfinite(k).all() and np.isfinite(right).all()):
         raise np.linalg.LinAlgError("not finite")
     if right.size <= 300:
-        return np.asarray(np.linalg.lstsq(k, right, rcond=1e-14)[0])
+        factors, order, singular = scipy.linalg.lapack.dgetrf(k)
+        regular = scipy.linalg.lapack.dgecon(factors, np.abs(k).sum(axis=0).max(initial=0.0))[0]
+        if singular or not regular > 1e-10:
+            return np.asarray(np.linalg.lstsq(k, right, rcond=1e-14)[0])
+        return np.asarray(scipy.linalg.lapack.dgetrs(factors, order, right)[0])
     found = np.linalg.solve(k, right)
     if not np.isfinite(found).all():
         raise np.linalg.LinAlgError("singular")
