@@ -36,20 +36,23 @@ from .optimizers import (
     quadratic,
 )
 from .optimizers.state import scaled_gradient
+from .optimizers.vectors import norm
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
 from .standalone.constrained_texts import add_constrained, constrained_tail
-from .standalone.frame import IMPORTS, about, compiling, library, tables
+from .standalone.frame import IMPORTS, about, compiling, library, tables, with_ways_in
 from .standalone.kernel_texts import Kernels
 from .standalone.library import LIBRARY
-from .standalone.loop_texts import FlatFunctions, compiled_functions, loop_text
+from .standalone.loop_texts import FlatFunctions, loop_text, step_functions
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
     CONSTRAINED,
     EM_RUN,
+    EM_TUPLE,
     HEADER,
+    LOOP_TUPLE,
     NEWTON,
     PAIRS,
     PLAIN_RUN,
@@ -163,19 +166,28 @@ class _File:
 
     # ---------------------------------------------------------------- the three ways
 
-    def _optimizer(self, free: Reparametrised, terms: int = 0) -> FlatFunctions:
-        """The method's step and its loop, compiled; the functions of a flat vector that they call are made after."""
+    def _optimizer(self, compiled: bool = True) -> None:
+        """The method's step and its loop; the functions of a flat vector that they call are made after."""
         record = METHODS[self.method]
         if self.method not in BEGIN:
             raise UnsupportedError(
                 f"method {self.method} has no standalone form; those that have: {', '.join(BEGIN)}"
             )
         module = sys.modules[record.step.__module__]
-        self.bundle.compiled = compiled_functions(record)
+        self.bundle.compiled = step_functions(record, compiled)
         self.bundle.add(
-            module.start, record.step, scaled_gradient, certify, Layout, running.descend, running.loop_data
+            module.start,
+            record.step,
+            scaled_gradient,
+            norm,
+            certify,
+            Layout,
+            running.descend,
+            running.loop_data,
         )
-        self.loop = loop_text(record, BEGIN[self.method])
+        self.loop = loop_text(record, BEGIN[self.method], compiled)
+
+    def _flat(self, free: Reparametrised, terms: int = 0) -> FlatFunctions:
         names, orders = [v.name for v in free.unknowns], [v.order for v in free.unknowns]
         return FlatFunctions(self.kernels, names, orders, terms)
 
@@ -195,7 +207,8 @@ class _File:
             )
             more = [d.name for d in directions.values()]
             self.kernels.add("hvp", products, [*names, *more], "The Hessian times a direction.", tables=False)
-        self.flat = self._optimizer(free)
+        self._optimizer()
+        self.flat = self._flat(free)
         self.flat.value_gradient()
         if "hessian" in needs:
             self.flat.hessian()
@@ -210,13 +223,14 @@ class _File:
                 "method em is for mixture likelihoods: logsumexp over components, with weights on the simplex, means "
                 "and positive definite covariances as the unknowns; leave the choice to the plan"
             )
-        self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
+        self.free = reparametrise(self.posed.minimised, self.posed.unknowns)
+        self._optimizer(compiled=False)
         names = [v.name for v in mixture.unknowns]
         self.kernels.add("mixture", mixture.outputs, names, "The likelihood and its slopes.", tables=False)
         check_step(self.posed, self.problem.declared, self.kernels.rows)
         self.em = LikelihoodFunction(self.kernels, mixture.roles, size_text(mixture.coefficient))
         self.bundle.compiled |= em_functions()
-        self.bundle.add(em.climb, running.maximise_likelihood)
+        self.bundle.add(em.climb, running.maximise_likelihood, points.free_slopes)
 
     def _value_gradient(self, free: Reparametrised) -> tuple[list[str], list[Node]]:
         names = [v.name for v in free.unknowns]
@@ -240,7 +254,8 @@ class _File:
         self.kernels.add("residual", squares.outputs, names, "Residuals and their Jacobians.", tables=False)
         self._hessian(self.free, gradients(self.free.objective, list(self.free.unknowns)))
         terms = squares.terms
-        self.flat = self._optimizer(self.free, len(terms))
+        self._optimizer()
+        self.flat = self._flat(self.free, len(terms))
         self.roots = [f"float({size_text(sympy.sqrt(2 * t.weight))})" for t in terms]
         self.flat.squares([len(t.node.shape) for t in terms])
         self.flat.hessian()
@@ -252,8 +267,10 @@ class _File:
         self.kernels.add(
             "smooth", smooth, names, "The smooth part, its gradient and its Hessian.", tables=False
         )
-        self.kernels.add("limits", composite.limits, names, "Weights of |x|, slopes and offsets of bounds.")
-        self.kernels.add("stated", {VALUE: self.posed.minimised}, names, "The objective as it was stated.")
+        limits = "Weights of |x|, slopes and offsets of bounds."
+        self.kernels.add_plain("limits", composite.limits, names, limits)
+        whole = "The objective as it was stated."
+        self.kernels.add_plain("stated", {VALUE: self.posed.minimised}, names, whole)
         self.bundle.add(
             certify_separable,
             Layout,
@@ -300,18 +317,20 @@ class _File:
         )
         if self._symmetric():
             self.bundle.add(trial.along_symmetric, halves.Halves, halves.blocks_of)
+        texts = [*self.kernels.texts, *self.bundle.parts.values()]
+        if re.search(r"(?<![\w.])empty\(", "\n".join(texts)):
+            self.kernels.used.add("empty")
         parts = [
             HEADER.format(about=about(self.problem, self._name())) + "\n".join(self._imports()),
             title("functions compiled once") + compiling(),
-            title("what kernels call")
-            + library(self.kernels.used | self.bundle.called, self.kernels.checks, self.flat is not None),
+            title("what kernels call") + library(self.kernels.used | self.bundle.called, self.kernels.checks),
             title("kernels") + "\n\n\n".join(self.kernels.texts),
             title(f"optimizer ({self._name()}), certificate, files") + self.bundle.text(),
             title("names") + self._tables(),
             title("the solver") + self._tail(),
             MAIN.rstrip() + "\n",
         ]
-        return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+        return with_ways_in("\n\n\n".join(part.strip("\n") for part in parts) + "\n")
 
     def _name(self) -> str:
         return f"em, then {self.method}" if self.em is not None else self.method
@@ -319,13 +338,13 @@ class _File:
     def _imports(self) -> list[str]:
         lines = self.bundle.imports
         lines |= {"import argparse", "import math", "import sys", "import numpy as np"}
-        lines |= IMPORTS
+        lines |= IMPORTS | self.kernels.imports
         return self.bundle.import_lines()
 
     def _tables(self) -> str:
         more = []
         if self.em is not None:
-            more.append(f"MIXTURE_DATA = {in_tuple(map(repr, self.em.data))}  # of `likelihood`")
+            more.append(f"LOOP_DATA = {in_tuple(map(repr, self.em.data))}  # d0, d1, … of `likelihood`")
             more.append(f"ROLES = {in_tuple(map(repr, self.em.roles))}  # weights, means, covariances")
         if self.flat is not None:
             more.append(
@@ -347,7 +366,7 @@ class _File:
     def _tail(self) -> str:
         if self.tail is CONSTRAINED:
             return constrained_tail(self.posed.constrained, self._compared())
-        assert self.flat is not None
+        texts = [] if self.flat is None else self.flat.texts
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         if self.tail is SEPARABLE:
             composite = self.posed.composite
@@ -359,15 +378,17 @@ class _File:
                 few=100 if composite.quadratic else 1,
                 compared=self._compared(),
             )
-            return "\n\n\n".join([*self.flat.texts, tail.strip("\n")])
-        kinds = [k for k in PAIRS if re.search(rf"^def {k}\(", "\n".join(self.flat.texts), re.M)]
+            return "\n\n\n".join([*texts, tail.strip("\n")])
+        kinds = [k for k in PAIRS if re.search(rf"^def {k}\(", "\n".join(texts), re.M)]
         tail = SMOOTH.format(
             unknowns=unknowns,
-            roots=f", {in_tuple(self.roots)}" if self.roots else "",
+            data=(LOOP_TUPLE if self.em is None else EM_TUPLE).format(
+                roots=f", {in_tuple(self.roots)}" if self.roots else ""
+            ),
             hessian="hessian(x, data)" if "hessian" in kinds else "None",
             pairs="".join(PAIRS[k] for k in kinds),
             compared=self._compared(),
             **(PLAIN_RUN if self.em is None else EM_RUN),
         )
         more = [] if self.em is None else [self.em.text]
-        return "\n\n\n".join([*self.flat.texts, *more, self.loop.strip("\n"), tail.strip("\n")])
+        return "\n\n\n".join([*texts, *more, self.loop.strip("\n"), tail.strip("\n")])

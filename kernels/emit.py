@@ -39,7 +39,7 @@ from derive.kernels.{library} import (
     {imports},
 )
 '''
-_LIBRARY = (
+LIBRARY = (
     "accumulate acos acosh add_rows add_then_dot asin asinh assign atan atanh cholesky clear compiled cos "
     "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
     "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner "
@@ -54,6 +54,14 @@ def source(program: Program, dtype: str = "float64", library: str = "library") -
     return _Module(program, dtype).text(library)
 
 
+def functions_alone(program: Program) -> str:
+    """The functions for a file that has none of our library, with fewer of them: each costs a tenth of a second there.
+
+    There is no `evaluate_into`, and nothing for threads.
+    """
+    return _Module(program, "float64", alone=True).body()
+
+
 def _added_up(counts: Mapping[str, int]) -> str:
     """The text of a sum of texts; SymPy would sort it first, which takes a while for many."""
     number = sum(int(text) * times for text, times in counts.items() if text.isdigit())
@@ -65,8 +73,8 @@ def _added_up(counts: Mapping[str, int]) -> str:
 
 
 class _Module:
-    def __init__(self, program: Program, dtype: str) -> None:
-        self.program, self.dtype = program, dtype
+    def __init__(self, program: Program, dtype: str, alone: bool = False) -> None:
+        self.program, self.dtype, self.alone = program, dtype, alone
         self.names = program.names
         self.functions: list[tuple[Function, str]] = []
         self.driver: list[str] = []
@@ -74,7 +82,15 @@ class _Module:
         self._block = ""
         self._places: dict[tuple[Item, ...], list[tuple[Item, str, str]]] = {}
 
-    def text(self, library: str) -> str:
+    def body(self) -> str:
+        """The functions of `functions_alone`."""
+        self._all()
+        return "\n\n\n".join(
+            [*loops_of(self.program.statements.values()), *(f.text(comment) for f, comment in self.functions)]
+        )
+
+    def _all(self) -> Function:
+        """All functions; returns `evaluate`."""
         program = self.program
         several = sum(step.sweep is not None for step in program.steps) > 1
         pending: list[Item] = []  # sums of the last pass, still inside `acc`
@@ -86,7 +102,10 @@ class _Module:
             if step.sweep is not None:
                 self._pass(step.sweep, suffix)
                 pending = step.sweep.sums
-        evaluate = self._evaluate()
+        return self._evaluate()
+
+    def text(self, library: str) -> str:
+        program, evaluate = self.program, self._all()
         parts = loops_of(program.statements.values())
         parts += [f.text(comment) for f, comment in self.functions]
         in_parts = self._parts(evaluate)
@@ -102,7 +121,7 @@ class _Module:
         parts.append("\n".join(constants))
         body = "\n\n\n".join(parts)
         words = set(re.findall(r"\w+", body))
-        used = [name for name in _LIBRARY if name in words]
+        used = [name for name in LIBRARY if name in words]
         header = _HEADER.format(summary=self._summary(), library=library, imports=",\n    ".join(used))
         return header + "\n\n" + body + "\n"
 
@@ -131,7 +150,8 @@ class _Module:
         for k, name in self._into().items():
             item = self.program.outputs[k]
             if name != self.names[item]:
-                lines.append(f"assign({name}, {self.names[item]})")
+                source = self.names[item]
+                lines.append(f"{name} = {source}.copy()" if self.alone else f"assign({name}, {source})")
         return lines
 
     def _evaluate(self) -> Function:
@@ -142,7 +162,11 @@ class _Module:
         inputs += [program.sizes.names[s] for s in program.size_inputs]
         comment = "Everything: rows in chunks, chunks reduced in a fixed tree"
         body = [*self._prelude(), *self.driver]
-        if into:
+        if self.alone:
+            made = [line for line in self._made() if line[0] != "o"]  # sums are copied where they are known
+            body = [*self._prelude(), *made, *self.driver, *self._copied()]
+            results = [into.get(k, r) for k, r in enumerate(results)]
+        elif into:
             others = [r for k, r in enumerate(results) if k not in into]
             inner = Function("evaluate_into", [*body, *self._copied()], others)
             inner.arguments = [*inputs, *into.values()]
@@ -290,13 +314,13 @@ class _Module:
 
     def _pass(self, sweep: Pass, suffix: str) -> None:
         scope = self._scope("block")
-        text = inside(sweep, scope)
+        text = inside(sweep, scope, fetching=not self.alone)
         self._block = text.rows
         scalars = [i for i in sweep.sums if i.node.order == 0]
         offsets = {item: start for item, start, _ in self._offsets(sweep.sums)}
         lines = [f"{self.names[i]} = 0.0" for i in scalars] + text.lines
         lines += [f"acc[{offsets[i]}] += {self.names[i]}" for i in scalars]
-        body = ["full_width()", *self._unpacked(sweep.sums, whole=False)]
+        body = [*([] if self.alone else ["full_width()"]), *self._unpacked(sweep.sums, whole=False)]
         body += [f"block = {text.rows}", *scope.declarations]
         body += [*text.head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
         body += [f"    {line}" for line in [*lines, *text.tail]]
@@ -327,6 +351,12 @@ class _Module:
         add("    clear(tree[depth])")
         call = function.call(lo="chunk * rows", hi=f"min({n}, (chunk + 1) * rows)", acc="tree[depth]")
         add(f"    {call}")
+        if self.alone:
+            add("    depth = combined(tree, depth + 1, chunk, chunks)")
+            add("acc = tree[0]")
+            for item in sweep.written:
+                add(f"{self.names[item]} = w{self.names[item][1:]}")
+            return
         add("    depth += 1")
         add("    pairs = chunk + 1")
         add("    while depth > 1 and (pairs % 2 == 0 or chunk == chunks - 1):")

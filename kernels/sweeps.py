@@ -42,12 +42,15 @@ class Inside:
     rows: str
 
 
-def inside(sweep: Pass, scope: Scope) -> Inside:
-    """The text of a pass but for its frame; what the lines need declared is in the scope."""
+def inside(sweep: Pass, scope: Scope, fetching: bool = True) -> Inside:
+    """The text of a pass but for its frame; what the lines need declared is in the scope.
+
+    fetching  whether products fetch the rows that come next
+    """
     inner: list[str] = []
     head, tail = _lagged(sweep, scope)
     lag = lag_of(sweep)
-    scope.ahead = _streamed(sweep, scope)
+    scope.ahead = _streamed(sweep, scope) if fetching else []
     read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
     scope.placed = {i for i in sweep.written if i.storage == tuple(range(i.node.order)) and i not in read}
     scope.placed &= {s.target for nest in sweep.nests for s in nest.statements if s.kind == "map"}

@@ -48,6 +48,13 @@ def code(root: Node, target: str = "numpy", name: str = "f") -> str:
     return _Function(root, DIALECTS[target], name).source()
 
 
+def named_code(root: Node, target: str, name: str) -> tuple[str, dict[str, str]]:
+    """The source, and the names of variables and sizes by the identifiers that stand for them in it."""
+    function = _Function(root, DIALECTS[target], name)
+    known = [*(v.name for v in function.arguments), *function.symbols]
+    return function.source(), {function.safe[word]: word for word in known}
+
+
 @final
 class _Function:
     """The work of one call."""

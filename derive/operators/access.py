@@ -155,6 +155,7 @@ class Slice(Operator):
 _ADD = "z[places] = values\n    return z"
 _PLACE = '''def place(x, shape, *entries):
     """x within zeros of that shape: per axis at a position, or at (start, count, step)."""
+    x = 1.0 * {m}.asarray(x)  # it may be a whole number
     picks = [(e, 1, 1) if isinstance(e, int) else e for e in entries]
     places = <grid>(*(start + step * {m}.arange(count) for start, count, step in picks))
     values = x.reshape([count for _, count, _ in picks])

@@ -8,6 +8,7 @@ numba is imported only here, and only when something is compiled.
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, FunctionType
@@ -18,7 +19,7 @@ PACKAGE = __name__.rpartition(".")[0]
 
 def _names(code: CodeType) -> set[str]:
     """The global names that a function mentions, inner functions included."""
-    found = set(code.co_names)
+    found = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             found |= _names(constant)

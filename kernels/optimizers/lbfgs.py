@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .line_search import first_length, wolfe
-from .state import NOT_FINITE, RUNNING, STALLED, ValueGradient, Vector, all_finite
+from .state import NOT_FINITE, RUNNING, STALLED, Matrix, ValueGradient, Vector, all_finite
+from .vectors import along, dot, norm, product, put, scaled, zeros
 
 SIGMA = 0.9
 #: What is left is known up to about this factor where the metric is made of a few pairs.
@@ -45,23 +46,22 @@ def start(x: Vector, f: float, g: Vector, diagonal: Vector, memory: int) -> Lbfg
     return LbfgsState(x, f, g, status, 1, 0.0, pairs, pairs.copy(), np.zeros(memory), 0, -1, diagonal)
 
 
-def direction(state: LbfgsState) -> Vector:
+def direction(g: Vector, s: Matrix, y: Matrix, rho: Vector, used: int, last: int, diagonal: Vector) -> Vector:
     """−H∇f by the two-loop recursion."""
-    m = state.rho.size
-    q = -state.g
-    weights = np.zeros(m)
-    for k in range(state.used):
-        i = (state.last - k) % m
-        weights[i] = state.rho[i] * np.dot(state.s[i], q)
-        q = q - weights[i] * state.y[i]
+    m = rho.size
+    q = scaled(-1.0, g)
+    weights = zeros(m)
+    for k in range(used):
+        i = (last - k) % m
+        weights[i] = rho[i] * dot(s[i], q)
+        q = along(q, -weights[i], y[i])
     gamma = 1.0
-    if state.used > 0:
-        y = state.y[state.last]
-        gamma = 1.0 / (state.rho[state.last] * np.dot(y, state.diagonal * y))
-    q = gamma * state.diagonal * q
-    for k in range(state.used):
-        i = (state.last - state.used + 1 + k) % m
-        q = q + (weights[i] - state.rho[i] * np.dot(state.y[i], q)) * state.s[i]
+    if used > 0:
+        gamma = 1.0 / (rho[last] * dot(y[last], product(diagonal, y[last])))
+    q = scaled(gamma, product(diagonal, q))
+    for k in range(used):
+        i = (last - used + 1 + k) % m
+        q = along(q, weights[i] - rho[i] * dot(y[i], q), s[i])
     return q
 
 
@@ -70,30 +70,31 @@ def step(state: LbfgsState, value_gradient: ValueGradient) -> LbfgsState:
     x, f, g = state.x, state.f, state.g
     used, last = state.used, state.last
     evaluations = state.evaluations
-    d = direction(state)
-    if not np.dot(g, d) < 0.0:
+    steepest = scaled(-1.0, product(state.diagonal, g))
+    d = direction(g, state.s, state.y, state.rho, used, last, state.diagonal)
+    if not dot(g, d) < 0.0:
         used = 0
-        d = -state.diagonal * g
+        d = steepest
     first = 1.0 if used > 0 else first_length(state.diagonal, d)
     x_new, f_new, g_new, _, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
     evaluations += count
     if status != RUNNING and used > 0:
         used = 0
-        d = -state.diagonal * g
+        d = steepest
         first = first_length(state.diagonal, d)
         x_new, f_new, g_new, _, count, status = wolfe(value_gradient, x, f, g, d, first, SIGMA)
         evaluations += count
-    s = x_new - x
-    y = g_new - g
-    curvature = np.dot(s, y)
+    s = along(x_new, -1.0, x)
+    y = along(g_new, -1.0, g)
+    curvature = dot(s, y)
     m = state.rho.size
-    if status == RUNNING and curvature > 1e-14 * np.sqrt(np.dot(s, s) * np.dot(y, y)):
+    if status == RUNNING and curvature > 1e-14 * norm(s) * norm(y):
         last = (last + 1) % m
         used = min(used + 1, m)
-        state.s[last] = s
-        state.y[last] = y
+        put(state.s, last, s)
+        put(state.y, last, y)
         state.rho[last] = 1.0 / curvature
-    length = np.sqrt(np.dot(s, s))
+    length = norm(s)
     return LbfgsState(
         x_new,
         f_new,
@@ -122,7 +123,8 @@ def descend(
     first, small = f, 0
     state = start(x, f, g, np.ones(x.size), memory)
     for k in range(most):
-        promised = -float(np.dot(state.g, direction(state))) / 2.0
+        d = direction(state.g, state.s, state.y, state.rho, state.used, state.last, state.diagonal)
+        promised = -dot(state.g, d) / 2.0
         scale = max(abs(state.f), min(1.0, first - state.f))
         small = small + 1 if state.used > 0 and DOUBT * promised <= tol * scale else 0
         if small == 2 or not promised > 0.0:

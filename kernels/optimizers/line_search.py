@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from .state import NOISE, RUNNING, STALLED, UNBOUNDED, ValueGradient, Vector, all_finite
+from .vectors import along, dot, norm, same
 
 DELTA = 1e-4
 LONGEST = 60  # trials; an interval shrinks at least by half in every two
@@ -27,9 +28,9 @@ def first_length(diagonal: Vector, d: Vector) -> float:
 
     When the diagonal is that of a Hessian (it is not the identity) d is in the units of x and is tried whole.
     """
-    if np.any(diagonal != 1.0):
+    if not same(diagonal, np.ones(diagonal.size)):
         return 1.0
-    return min(1.0, 1.0 / max(float(np.sqrt(np.dot(d, d))), 1e-300))
+    return min(1.0, 1.0 / max(norm(d), 1e-300))
 
 
 def wolfe(
@@ -42,7 +43,7 @@ def wolfe(
     sigma: float,
 ) -> tuple[Vector, float, Vector, float, int, int]:
     """`(x_new, f_new, g_new, α, evaluations, status)`; on STALLED the point is the old one."""
-    slope = np.dot(g, d)
+    slope = dot(g, d)
     noise = NOISE * abs(f)
     # low: φ' < 0 and φ ≤ φ(0) + ε.   high: φ' ≥ 0, or φ > φ(0) + ε, or not finite.
     low, f_low, s_low = 0.0, f, slope
@@ -54,13 +55,13 @@ def wolfe(
     alpha = first
     count = 0
     for trial in range(LONGEST):
-        x_new = x + alpha * d
+        x_new = along(x, alpha, d)
         f_new, g_new = value_gradient(x_new)
         count += 1
         if f_new == -np.inf:
             return x_new, f_new, g_new, alpha, count, UNBOUNDED
         finite = all_finite(f_new, g_new)
-        s_new = np.dot(g_new, d) if finite else 0.0
+        s_new = dot(g_new, d) if finite else 0.0
         if finite:
             enough = f_new <= f + DELTA * alpha * slope
             nearly = f_new <= f + noise and s_new <= (2.0 * DELTA - 1.0) * slope

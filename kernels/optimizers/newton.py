@@ -30,6 +30,20 @@ from .state import (
     all_finite,
 )
 from .trust import believed, indistinct, next_radius
+from .vectors import (
+    along,
+    distance,
+    divided,
+    dot,
+    finite_entries,
+    norm,
+    product,
+    quotient,
+    same,
+    times,
+    turned_times,
+    zeros,
+)
 
 EPS = 2.220446049250313e-16
 
@@ -50,9 +64,9 @@ class NewtonState(NamedTuple):
 
 def start(x: Vector, f: float, g: Vector, h: Matrix) -> NewtonState:
     """The state at the first point."""
-    finite = all_finite(f, g) and np.isfinite(np.sum(h))
+    finite = all_finite(f, g) and finite_entries(h)
     status = RUNNING if finite else NOT_FINITE
-    return NewtonState(x, f, g, status, 1, 0.0, h, widened(np.zeros(x.size), h), 0.0)
+    return NewtonState(x, f, g, status, 1, 0.0, h, widened(zeros(x.size), h), 0.0)
 
 
 def widened(scale: Vector, h: Matrix) -> Vector:
@@ -71,31 +85,38 @@ def secular(values: Vector, a: Vector, radius: float) -> float:
     For a point where even σ = max(0, −λ₁) gives a shorter step (the hard case) this is that σ.
     """
     low = max(0.0, -values[0])
-    norm_a = np.sqrt(np.dot(a, a))
-    high = low + norm_a / radius  # ‖p(high)‖ ≤ ‖a‖/(λ₁ + high) ≤ Δ
+    high = low + norm(a) / radius  # ‖p(high)‖ ≤ ‖a‖/(λ₁ + high) ≤ Δ
     sigma = high
     for _ in range(100):
-        shifted = values + sigma
-        if shifted[0] <= 0.0:
+        if values[0] + sigma <= 0.0:
             sigma = 0.5 * (low + high)
             if sigma <= low or sigma >= high:
                 break
             continue
-        p = a / shifted
-        norm = np.sqrt(np.dot(p, p))
-        if abs(norm - radius) <= 1e-10 * radius:
+        length, rate = shifted_length(values, a, sigma)
+        if abs(length - radius) <= 1e-10 * radius:
             break
-        if norm > radius:
+        if length > radius:
             low = max(low, sigma)
         else:
             high = min(high, sigma)
-        rate = np.dot(p, p / shifted)
-        sigma = sigma + norm * norm / rate * (norm - radius) / radius if rate > 0.0 else low
+        sigma = sigma + length * length / rate * (length - radius) / radius if rate > 0.0 else low
         if not low < sigma < high:
             sigma = 0.5 * (low + high)
             if sigma <= low or sigma >= high:
                 break
     return float(max(sigma, low))
+
+
+def shifted_length(values: Vector, a: Vector, sigma: float) -> tuple[float, float]:
+    """‖p‖ and pᵀ(Λ + σI)⁻¹p for p = (Λ + σI)⁻¹a."""
+    square, rate = 0.0, 0.0
+    for i in range(values.size):
+        shifted = values[i] + sigma
+        p = a[i] / shifted
+        square += p * p
+        rate += p * p / shifted
+    return float(np.sqrt(square)), float(rate)
 
 
 def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> Vector:
@@ -107,25 +128,25 @@ def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> V
     largest = max(abs(values[0]), abs(values[n - 1]))
     tiny = n * EPS * largest
     if values[0] >= -tiny:
-        p = np.zeros(n)
+        p = zeros(n)
         for i in range(n):
             if values[i] > tiny:
                 p[i] = -a[i] / values[i]
             elif tiny > 0.0 and a[i] * a[i] > 2.0 * tiny * negligible:
                 p[i] = -a[i] / tiny
             elif largest == 0.0:  # a linear model: as far as the region goes
-                p[i] = -a[i] * (radius / max(np.sqrt(np.dot(a, a)), 1e-300) if radius > 0.0 else 1.0)
-        if radius == 0.0 or np.sqrt(np.dot(p, p)) <= radius * (1.0 + 1e-12):
+                p[i] = -a[i] * (radius / max(norm(a), 1e-300) if radius > 0.0 else 1.0)
+        if radius == 0.0 or norm(p) <= radius * (1.0 + 1e-12):
             return p
     if radius == 0.0:
-        radius = max(np.sqrt(np.dot(a, a)) / max(largest, 1e-300), 0.1)
+        radius = max(norm(a) / max(largest, 1e-300), 0.1)
     sigma = secular(values, a, radius)
-    p = np.zeros(n)
+    p = zeros(n)
     for i in range(n):
         shifted = values[i] + sigma
         if shifted > tiny:
             p[i] = -a[i] / shifted
-    missing = radius * radius - np.dot(p, p)
+    missing = radius * radius - dot(p, p)
     if values[0] < -tiny and missing > 1e-6 * radius * radius:
         p[0] += np.sqrt(missing) if a[0] <= 0.0 else -np.sqrt(missing)
     return p
@@ -133,7 +154,7 @@ def model_step(values: Vector, a: Vector, radius: float, negligible: float) -> V
 
 def curved_step(values: Vector, a: Vector) -> Vector:
     """Newton's step in the directions whose curvature is positive by more than 10⁻⁷ of the largest."""
-    p = np.zeros(values.size)
+    p = zeros(values.size)
     for i in range(values.size):
         if values[i] > 1e-7 * values[values.size - 1]:
             p[i] = -a[i] / values[i]
@@ -145,19 +166,18 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
     x, f, g, h, scale = state.x, state.f, state.g, state.h, state.scale
     radius = state.radius
     evaluations = state.evaluations
-    values, vectors = np.linalg.eigh(h / scale / scale.reshape(-1, 1))
-    g_scaled = g / scale
-    a = vectors.T @ g_scaled
+    values, vectors = np.linalg.eigh(divided(h, scale))
+    g_scaled = quotient(g, scale)
+    a = turned_times(vectors, g_scaled)
     noise = NOISE * abs(f)
     status = STALLED
     x_new, f_new, g_new = x, f, g
     for _ in range(60):
         q = model_step(values, a, radius, 1e-4 * noise)
-        size = np.sqrt(np.dot(q, q))
-        p = (vectors @ q) / scale
-        gain = -(np.dot(a, q) + 0.5 * np.dot(q, values * q))
-        x_try = x + p
-        if not gain > 0.0 or np.all(x_try == x):
+        size = norm(q)
+        gain = -(dot(a, q) + 0.5 * dot(q, product(values, q)))
+        x_try = along(x, 1.0, quotient(times(vectors, q), scale))
+        if not gain > 0.0 or same(x_try, x):
             break
         f_try, g_try = value_gradient(x_try)
         evaluations += 1
@@ -169,8 +189,8 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
             continue
         if indistinct(f, f_try, gain, noise):
             # Values say nothing here: let the gradient decide, in the norm of the model.
-            before, after = model_norm(values, a), model_norm(values, vectors.T @ (g_try / scale))
-            good = 1.0 if after < 0.9 * before else 0.0
+            after = model_norm(values, turned_times(vectors, quotient(g_try, scale)))
+            good = 1.0 if after < 0.9 * model_norm(values, a) else 0.0
         else:
             good = believed(f, f_try, gain, noise)
         radius = next_radius(radius, good, size)
@@ -180,20 +200,20 @@ def step(state: NewtonState, value_gradient: ValueGradient, hessian: HessianOf) 
         if indistinct(f, f_try, gain, noise):
             # A shorter step would be worse by the same measure. What may have misled is a direction that is
             # all but flat, as along a family of minimisers: leave those directions alone, and try once more.
-            x_try = x + (vectors @ curved_step(values, a)) / scale
+            x_try = along(x, 1.0, quotient(times(vectors, curved_step(values, a)), scale))
             f_try, g_try = value_gradient(x_try)
             evaluations += 1
-            lower = np.sum((g_try / scale) ** 2) < 0.81 * np.sum(g_scaled**2)
+            lower = norm(quotient(g_try, scale)) < 0.9 * norm(g_scaled)
             if all_finite(f_try, g_try) and abs(f_try - f) <= 10.0 * noise and lower:
                 x_new, f_new, g_new, status = x_try, f_try, g_try, RUNNING
             break
     if status == STALLED:
         return NewtonState(x, f, g, STALLED, evaluations, 0.0, h, scale, radius)
-    length = np.sqrt(np.dot(x_new - x, x_new - x))
+    length = distance(x_new, x)
     if status == UNBOUNDED:
         return NewtonState(x_new, f_new, g_new, status, evaluations, length, h, scale, radius)
     h_new = hessian(x_new)
-    if not np.isfinite(np.sum(h_new)):
+    if not finite_entries(h_new):
         return NewtonState(x_new, f_new, g_new, NOT_FINITE, evaluations, length, h, scale, radius)
     return NewtonState(x_new, f_new, g_new, status, evaluations, length, h_new, widened(scale, h_new), radius)
 

@@ -20,19 +20,24 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     """The kernels of a problem with constraints, and the methods that run on them."""
     moving = [v.name for v in derived.problem.unknowns]
     duals = [v.name for v in derived.multipliers]
-    kernels.add("first", derived.first, moving, "The objective, its gradient, and the constraints.")
+    few = (
+        kernels.add_plain if derived.quadratic and not derived.cones else kernels.add
+    )  # as the loop is compiled
+    few("first", derived.first, moving, "The objective, its gradient, and the constraints.")
     if derived.slopes:
-        kernels.add("slopes", derived.slopes, moving, "The Jacobians of the constraints.")
+        add = kernels.add_plain if derived.linear else kernels.add
+        add("slopes", derived.slopes, moving, "The Jacobians of the constraints.")
     if derived.second:
-        kernels.add("second", derived.second, [*moving, *duals], "The Hessian of the Lagrangian, in blocks.")
+        few("second", derived.second, [*moving, *duals], "The Hessian of the Lagrangian, in blocks.")
     wanted = [v.name for v in derived.wanted]
-    kernels.add("stated", {VALUE: derived.original}, wanted, "The objective as it was stated.")
+    kernels.add_plain("stated", {VALUE: derived.original}, wanted, "The objective as it was stated.")
     atoms = {str(k): kink.atom for k, kink in enumerate(derived.problem.kinks)}
     if atoms:
-        kernels.add("atoms", atoms, moving, "What the slack variables stand for.")
+        kernels.add_plain("atoms", atoms, moving, "What the slack variables stand for.")
     signs = {str(k): kink.slope for k, kink in enumerate(derived.problem.kinks) if kink.slope is not None}
     if signs:
-        kernels.add("signs", signs, moving, "How the objective changes with them; must not be negative.")
+        meaning = "How the objective changes with them; must not be negative."
+        kernels.add_plain("signs", signs, moving, meaning)
     bundle.add(functions_of, running.caller, interior_point.Functions)
     if derived.linear:
         bundle.add(contradict)

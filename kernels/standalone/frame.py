@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -28,11 +29,23 @@ IMPORTS = {
     "from typing import Any",
 }
 
-#: The compiled loop keeps NaN and the order of operations; what takes states is not kept on disk by itself.
-LOOP_DECORATORS = [
-    'strict = once(error_model="numpy", nogil=True)',
-    'inside = njit(error_model="numpy", nogil=True, inline="always")  # compiled into what calls it',
-]
+#: How functions are compiled. The loop keeps the order of operations; what takes states is not kept on disk by itself.
+DECORATORS = """
+FAST = dict(fastmath={{"reassoc", "contract", "arcp", "nsz"}}, error_model="numpy"{checks})
+STRICT = dict(error_model="numpy")
+compiled = once(**FAST, nogil=True)  # kernels and their parts; NaN and infinity keep their meaning
+strict = once(**STRICT, nogil=True)  # the optimizer, to the letter
+inner_compiled = once(**FAST, no_cpython_wrapper=True)  # the same for what compiled code alone calls
+inner_strict = once(**STRICT, no_cpython_wrapper=True)
+short = njit(**FAST, no_cfunc_wrapper=True)  # compiled into what calls it
+inside = njit(**STRICT, no_cfunc_wrapper=True, inline="always")
+"""
+
+
+#: Short functions that are compiled once all the same.
+ONCE = ("empty", "combined", "clear")
+#: The decorators among these names.
+MARKS = set(re.findall(r"^(\w+) = (?:once|njit)", DECORATORS, re.M))
 
 
 def about(problem: Problem, method: str) -> str:
@@ -54,23 +67,33 @@ def compiling() -> str:
     return source[source.index("#: The text of this file") :].rstrip().replace("  # type: ignore[misc]", "")
 
 
-def library(used: Collection[str], checks: bool, loop: bool) -> str:
+def library(used: Collection[str], checks: bool) -> str:
     """The decorators, and the functions that kernels call, those that are used.
 
     Short ones are compiled into their callers, where they become vectors; those with loops in loops once.
     """
-    flags = 'fastmath={"reassoc", "contract", "arcp", "nsz"}, error_model="numpy", nogil=True'
-    flags += ", boundscheck=True" if checks else ""
     plain = sorted(n for n in used if n in PLAIN)
-    lines = [f"FAST = dict({flags})", "compiled = once(**FAST)"]
-    lines.append("short = njit(**FAST)  # compiled into what calls it")
+    lines = [DECORATORS.strip("\n").format(checks=", boundscheck=True" if checks else "")]
     lines += [f"{name} = math.{name}" for name in plain]
-    lines += LOOP_DECORATORS if loop else []
     texts = ["\n".join(lines)]
     for name in sorted(set(used) - set(plain) - {"compiled"}):
         text = library_text(name)
-        texts.append(text if _nested(text) else text.replace("@compiled\n", "@short\n", 1))
+        texts.append(text if _nested(text) or name in ONCE else text.replace("@compiled\n", "@short\n", 1))
     return "\n\n\n".join(texts)
+
+
+def with_ways_in(text: str) -> str:
+    """The text of a file, where what Python does not mention by name is compiled without a way in from Python."""
+    tree, lines = ast.parse(text), text.split("\n")
+    marked = {f: d.id for f in tree.body for d in getattr(f, "decorator_list", ()) if isinstance(d, ast.Name)}
+    python = [n for n in tree.body if marked.get(n) not in MARKS]
+    called = {n.id for each in python for n in ast.walk(each) if isinstance(n, ast.Name)}
+    for f, mark in marked.items():
+        if isinstance(f, ast.FunctionDef) and mark in ("compiled", "strict") and f.name not in called:
+            lines[f.lineno - 2] = f"@inner_{mark}"
+    used = {line[1:] for line in lines if line.startswith("@")}
+    made = re.compile(rf"({'|'.join(MARKS - used) or '-'}) = ")
+    return "\n".join(line for line in lines if not made.match(line))
 
 
 def _nested(text: str) -> bool:

@@ -17,8 +17,10 @@ from ..inline import on_data
 from ..optimizers import Method
 from ..optimizers.compiled import closure_of
 from ..optimizers.state import scaled_gradient
+from ..optimizers.vectors import norm
 from ..oracle import VALUE, direction_name, gradient_key, hessian_key, hvp_key
 from .kernel_texts import Kernels
+from .vector_texts import VECTORS
 
 #: What the functions of an oracle are called, in steps and in the file alike.
 FUNCTIONS = ("value_gradient", "hessian", "hvp", "residual_jacobian")
@@ -148,17 +150,25 @@ class FlatFunctions:
         ]
 
 
-def compiled_functions(record: Method) -> dict[str, str]:
+def step_functions(record: Method, compiled: bool = True) -> dict[str, str]:
     """The text of the step and of all that it calls, by name.
 
     What takes or returns a state is compiled into the loop; the rest is kept on disk by itself. A class of states has
     no place in the index on disk, for it is another class when the file is imported than when it is run.
+    compiled  False where the method only finishes what another has done, and takes longer to compile than to run
     """
     found: dict[Any, None] = {}
-    for root in (scaled_gradient, record.step):
+    for root in (scaled_gradient, norm, record.step):
         assert isinstance(root, FunctionType)
         found |= dict.fromkeys(closure_of(root))
-    return {f.__name__: f"@{_decorator(f)}\n{on_data(f, FUNCTIONS)}" for f in found}
+    if not compiled:
+        return {f.__name__: on_data(f, FUNCTIONS) for f in found}
+    return {f.__name__: f"@{_decorator(f)}\n{_text(f)}" for f in found}
+
+
+def _text(function: FunctionType) -> str:
+    loops = VECTORS.get(function.__name__)
+    return on_data(function, FUNCTIONS) if loops is None else loops.strip("\n")
 
 
 def _decorator(function: FunctionType) -> str:
@@ -166,12 +176,13 @@ def _decorator(function: FunctionType) -> str:
     return "inside" if "State" in hints or "ValueGradient" in hints else "strict"
 
 
-def loop_text(record: Method, begin: str) -> str:
+def loop_text(record: Method, begin: str, compiled: bool = True) -> str:
     """`begin(x, data)` and `advance(state, …, data)`, with states as plain tuples between them and Python."""
     start = sys.modules[record.step.__module__].start
     state = start.__annotations__["return"]
     fields = list(sys.modules[record.step.__module__].__dict__[state]._fields)
-    return LOOP.format(
+    loop = LOOP if compiled else LOOP.replace("@strict\n", "")
+    return loop.format(
         begin=begin,
         state=state,
         fields=", ".join(fields),
@@ -207,7 +218,7 @@ def advance(state, aim, first, best, least, most, data):
         gain = first - least
         magnitude = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         measure = scaled_gradient(s.x, s.f, s.g, magnitude)
-        lost = s.f < -1e20 * max(1.0, abs(first)) or np.max(np.abs(s.x)) > 1e60
+        lost = s.f < -1e20 * max(1.0, abs(first)) or norm(s.x) > 1e60
         if taken == most or s.status != RUNNING or measure <= aim or lost:
             break
         s = step(s, data)

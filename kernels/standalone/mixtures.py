@@ -22,6 +22,7 @@ from ..optimizers import em
 from ..oracle import VALUE, gradient_key
 from . import data, trial
 from .kernel_texts import Kernels
+from .vector_texts import VECTORS
 from .writing import stated_shape
 
 
@@ -48,7 +49,7 @@ class LikelihoodFunction:
 def em_functions() -> dict[str, str]:
     """The text of the steps of expectation–maximisation, by name."""
     return {
-        "maximised": f"@strict\n{on_data(em.maximised, ())}",
+        "maximised": "@strict\n" + VECTORS["maximised"].strip("\n"),
         "climb": f"@inside\n{on_data(em.climb, ('likelihood',))}",
     }
 
@@ -77,6 +78,15 @@ def likelihood(weights, means, covariances, data):
     ({data},) = data
     ({results},) = mixture_evaluate({arguments})
     return value, gw, gm, gS
+
+
+def value_gradient(x, data):
+    """f and ∇f in the free unknowns, from the slopes in those as stated."""
+    layout, *mixture = data
+    free = layout.unpack(x)
+    point = stated_point(STATEMENT, free)
+    f, *slopes = likelihood(*(np.ascontiguousarray(point[name]) for name in ROLES), tuple(mixture))
+    return f, layout.pack(free_slopes(STATEMENT, free, dict(zip(ROLES, slopes))))
 
 
 def scale_of(sizes):

@@ -38,7 +38,8 @@ def once(**options: Any) -> Callable[[Any], Any]:
     """numba's `njit(cache=True, …)` for functions that compiled callers reach by a symbol.
 
     numba hands the code of a function to each caller, to be optimised again in there: six times over for a kernel
-    in a solver. Here callers get a name to call, and who is read from the disk first brings what it calls.
+    in a solver. Here callers get a name to call, and who is read from the disk first brings what it calls. With
+    `no_cpython_wrapper=True` there is no way in from Python, which is as much code as a short function.
     """
 
     def decorate(function: Any) -> Any:
@@ -53,10 +54,23 @@ def once(**options: Any) -> Callable[[Any], Any]:
 class Once(CPUDispatcher):  # type: ignore[misc]
     """numba's dispatcher, but what compiled callers get to link with is a declaration."""
 
+    def add_overload(self, result: Any) -> None:
+        """Enter what was compiled; numba looks for a way in from Python, which there may not be."""
+        if self.targetoptions.get("no_cpython_wrapper"):
+            self.overloads[tuple(result.signature.args)] = result
+        else:
+            super().add_overload(result)
+
     def compile(self, sig: Any) -> Any:
         """The machine code for these types, and its symbol."""
         known = set(self.overloads)
-        entry = super().compile(sig)
+        try:
+            entry = super().compile(sig)
+        except (
+            ImportError
+        ):  # what lies on the disk was compiled when this file was imported under another name
+            self._cache.flush()
+            entry = super().compile(sig)
         for key in set(self.overloads) - known:
             result, name = self.overloads[key], self.py_func.__name__
             described, text = copy.copy(result.fndesc), f"{SOURCE} {name} {result.signature}"

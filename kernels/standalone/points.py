@@ -71,3 +71,22 @@ def free_point(statement: Statement, point: dict[str, Any]) -> dict[str, Any]:
 def stated_point(statement: Statement, free: dict[str, Any]) -> dict[str, Any]:
     """All unknowns as stated, by their own names."""
     return {name: bound_again(kind, np.asarray(free[n])) for name, (n, kind) in statement.free.items()}
+
+
+def freed_slope(kind: str, a: Any, g: Any) -> Any:
+    """The slope in the free value, from that in the constrained one: the chain rule of `bound_again`."""
+    if kind == "positive":
+        return g * np.exp(a)
+    if kind == "simplex":
+        p = bound_again(kind, a)
+        return p * (g - np.sum(p * g, axis=-1, keepdims=True))
+    if kind == "pd":
+        scale = np.exp(np.diagonal(a, axis1=-2, axis2=-1))[..., None] * np.eye(a.shape[-1])
+        rate = (g + np.swapaxes(g, -1, -2)) @ (np.tril(a, -1) + scale)
+        return np.tril(rate, -1) + rate * scale
+    return g
+
+
+def free_slopes(statement: Statement, free: dict[str, Any], slopes: dict[str, Any]) -> dict[str, Any]:
+    """Slopes in all free unknowns, by their free names."""
+    return {n: freed_slope(kind, free[n], slopes[name]) for name, (n, kind) in statement.free.items()}

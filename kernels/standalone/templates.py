@@ -26,7 +26,7 @@ SMOOTH = '''
 def on_data(arrays, sizes):
     """Where the unknowns lie in a flat vector, and the data of the compiled loop."""
     layout = Layout.of({unknowns})
-    return layout, loop_data(LOOP_DATA, {{**sizes, **arrays}}, layout{roots})
+    return layout, {data}
 
 
 def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=None, seed=0):
@@ -83,15 +83,17 @@ PAIRS = {
     "hessian": '        ("Hessian", lambda x: value_gradient(x, data)[1], lambda x: hessian(x, data)),\n',
 }
 
+#: The data of a compiled loop, and those of a likelihood, whose unknowns are put together under Python.
+LOOP_TUPLE = "loop_data(LOOP_DATA, {{**sizes, **arrays}}, layout{roots})"
+EM_TUPLE = "(layout, *({{**sizes, **arrays}}[name] for name in LOOP_DATA))"
+
 #: What goes before and after the run of a smooth method: nothing, or expectation–maximisation from the start.
 PLAIN_RUN = {"before": "", "after": "", "taken": ""}
 EM_RUN = {
     "before": """\
-    given = {**sizes, **found}
-    mixture = tuple(given[name] for name in MIXTURE_DATA)
     with np.errstate(all="ignore"):
         point, taken, stopped, max_time = maximise_likelihood(
-            likelihood, ascend, point, mixture, ROLES, scale_of(sizes), max_iterations, max_time
+            likelihood, ascend, point, data[1:], ROLES, scale_of(sizes), max_iterations, max_time
         )
     max_iterations -= taken
 """,

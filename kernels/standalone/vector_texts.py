@@ -1,0 +1,185 @@
+"""Vectors and matrices in the optimizer of a solver file: plain loops that mean what `optimizers.vectors` means.
+
+Each is compiled once and called by its symbol. Whole-array expressions would be compiled anew wherever they stand.
+"""
+
+from __future__ import annotations
+
+VECTORS = {
+    "dot": '''
+def dot(a, b):
+    """aᵀb"""
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+''',
+    "norm": '''
+def norm(a):
+    """‖a‖"""
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * a[i]
+    return math.sqrt(total)
+''',
+    "distance": '''
+def distance(a, b):
+    """‖a − b‖"""
+    total = 0.0
+    for i in range(a.size):
+        total += (a[i] - b[i]) * (a[i] - b[i])
+    return math.sqrt(total)
+''',
+    "along": '''
+def along(x, t, p):
+    """x + tp"""
+    found = empty((x.size,))
+    for i in range(x.size):
+        found[i] = x[i] + t * p[i]
+    return found
+''',
+    "scaled": '''
+def scaled(t, p):
+    """tp"""
+    found = empty((p.size,))
+    for i in range(p.size):
+        found[i] = t * p[i]
+    return found
+''',
+    "put": '''
+def put(rows, i, v):
+    """Row i of a matrix becomes v."""
+    for j in range(v.size):
+        rows[i, j] = v[j]
+''',
+    "zeros": '''
+def zeros(size):
+    """A vector of zeros."""
+    found = empty((size,))
+    for i in range(size):
+        found[i] = 0.0
+    return found
+''',
+    "product": '''
+def product(a, b):
+    """a ∘ b"""
+    found = empty((a.size,))
+    for i in range(a.size):
+        found[i] = a[i] * b[i]
+    return found
+''',
+    "quotient": '''
+def quotient(a, b):
+    """aᵢ / bᵢ"""
+    found = empty((a.size,))
+    for i in range(a.size):
+        found[i] = a[i] / b[i]
+    return found
+''',
+    "times": '''
+def times(m, v):
+    """Mv"""
+    found = zeros(m.shape[0])
+    for j in range(m.shape[1]):
+        for i in range(m.shape[0]):
+            found[i] += m[i, j] * v[j]
+    return found
+''',
+    "turned_times": '''
+def turned_times(m, v):
+    """Mᵀv"""
+    found = empty((m.shape[1],))
+    for j in range(m.shape[1]):
+        total = 0.0
+        for i in range(m.shape[0]):
+            total += m[i, j] * v[i]
+        found[j] = total
+    return found
+''',
+    "divided": '''
+def divided(m, scale):
+    """mᵢⱼ / (dᵢ dⱼ)"""
+    found = empty(m.shape)
+    for i in range(m.shape[0]):
+        for j in range(m.shape[1]):
+            found[i, j] = m[i, j] / scale[j] / scale[i]
+    return found
+''',
+    "same": '''
+def same(a, b):
+    """Whether all entries are equal."""
+    for i in range(a.size):
+        if not a[i] == b[i]:
+            return False
+    return True
+''',
+    "finite_entries": '''
+def finite_entries(m):
+    """Whether all entries of a matrix are finite."""
+    total = 0.0
+    for i in range(m.shape[0]):
+        for j in range(m.shape[1]):
+            total += m[i, j] - m[i, j]
+    return total == 0.0
+''',
+    "all_finite": '''
+def all_finite(f, g):
+    """Whether the value and every entry of the gradient are finite."""
+    total = f - f
+    for i in range(g.size):
+        total += g[i] - g[i]
+    return total == 0.0
+''',
+    "scaled_gradient": '''
+def scaled_gradient(x, f, g, magnitude):
+    """max_i |g_i| max(1, |x_i|) / max(|f|, magnitude), the relative gradient.
+
+    To first order the relative change of f when x_i moves by its own size
+    (Dennis & Schnabel, Numerical Methods for Unconstrained Optimization, 1983, eq. 7.2.5);
+    `magnitude` is the typical size of f.
+    """
+    largest = 0.0
+    for i in range(x.size):
+        size = abs(g[i]) * max(1.0, abs(x[i]))
+        if not size <= largest:
+            largest = size
+    if largest == 0.0:
+        return 0.0
+    return largest / max(abs(f), magnitude, 1e-300)
+''',
+    "maximised": '''
+def maximised(weights, means, covariances, gw, gm, gS, scale):
+    """Whether all components are alive, and the maximiser of the bound: weights, means, covariances.
+
+    With counts c = w ∘ ∂w / s the mean moves by Δ = S ∂m / (s c), and S becomes S + 2 S ∂S S / (s c) − ΔΔᵀ.
+    """
+    d = means.shape[1]
+    counts, new_means, new_covariances = empty((weights.size,)), empty(means.shape), empty(covariances.shape)
+    move, half = empty((d,)), empty((d, d))
+    total = 0.0
+    for k in range(counts.size):
+        counts[k] = weights[k] * gw[k] / scale
+        total += counts[k]
+        if not counts[k] > 0.0:
+            return False, weights, means, covariances
+        for i in range(d):
+            move[i] = 0.0
+            for j in range(d):
+                move[i] += covariances[k, i, j] * gm[k, j] / (scale * counts[k])
+                half[i, j] = 0.0
+                for r in range(d):
+                    half[i, j] += covariances[k, i, r] * gS[k, r, j]
+        for i in range(d):
+            new_means[k, i] = means[k, i] + move[i]
+            for j in range(i + 1):
+                turned = 0.0
+                for r in range(d):
+                    turned += half[i, r] * covariances[k, r, j]
+                entry = covariances[k, i, j] + 2.0 / (scale * counts[k]) * turned - move[i] * move[j]
+                new_covariances[k, i, j] = entry
+                new_covariances[k, j, i] = entry
+    for k in range(counts.size):
+        counts[k] /= total
+    return True, counts, new_means, new_covariances
+''',
+}
