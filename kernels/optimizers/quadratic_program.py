@@ -74,6 +74,15 @@ def product(x: Array, y: Array) -> float:
 
 
 @inner
+def missing(s: Array, rc: Array, lam: Array) -> float:
+    """Σ λₚ |sₚ + rcₚ|, what complementarity lacks at the point itself."""
+    found = 0.0
+    for p in range(s.size):
+        found += lam[p] * abs(s[p] + rc[p])
+    return found
+
+
+@inner
 def longest(x: Array, dx: Array) -> float:
     """The longest step at most 1 that keeps x + t dx ≥ 0."""
     t = 1.0
@@ -382,11 +391,15 @@ def interior(
     e: Array,
     rows: Directions,
     c: Array,
+    rest: float,
     start: Array,
     tol: float,
     most: int,
 ) -> tuple[Array, Array, Array, int, int]:
-    """The same with the slacks last: Hessian H of the others, h of the slacks; see `normal_matrix`."""
+    """z, ν, λ, 0 if they have converged, iterations; with the slacks last: Hessian H of the others, h of the slacks.
+
+    `rest` is the constant of the objective, in units of which the gap is measured; for the rest see `normal_matrix`.
+    """
     base, line = rows[0], rows[5]
     n, m, q, r, k = start.size, c.size, e.size, H.shape[0], h.size
     count = base.shape[0]
@@ -424,7 +437,7 @@ def interior(
         s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
     copied(lam, kept_lam)
     for it in range(most + 1):
-        value = curved(H, h, g, equal, z, nu, push)
+        value = curved(H, h, g, equal, z, nu, push) + rest
         backward(rows, lam, b, rd)
         for i in range(n):
             rd[i] = push[i] - rd[i]
@@ -436,7 +449,8 @@ def interior(
         gap = product(s, lam)
         mu = gap / m
         reach = 1.0 + largest(z)
-        slope, off, share = largest(rd[:n]) / size, largest(rc) + largest(re), gap / (1.0 + abs(value))
+        slope, off = largest(rd[:n]) / size, largest(rc) + largest(re)
+        share = max(gap, missing(s, rc, lam)) / (1.0 + abs(value))
         if not slope + off + share < np.inf:
             return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
         error = max(slope, max(off / reach, share))
@@ -513,7 +527,7 @@ def convex(H: Array) -> bool:
 
 
 def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
-    """The order of the variables, slacks last, and H, h, g, E, e, rows, c of `interior`; None if not for this code."""
+    """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it."""
     v = functions.values(z)
     if not v.finite() or not fits(z.size, v.e.size, v.c.size):
         return None
@@ -524,7 +538,8 @@ def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, 
     order, (core, h, g, equal, rows) = slacks_apart(H, v.g - H @ z, E, C)
     if not convex(core):  # slacks are convex, being slacks
         return None
-    return order, (core, h, g, equal, v.e - E @ z, rows, v.c - C @ z)
+    rest = float(v.f - v.g @ z + 0.5 * (z @ H @ z))
+    return order, (core, h, g, equal, v.e - E @ z, rows, v.c - C @ z, rest)
 
 
 def solve_program(

@@ -41,7 +41,7 @@ def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
 
 
 def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
-    """The order of the variables, slacks last, and H, h, g, E, e, rows, c of `interior`; None if not for this code."""
+    """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it."""
     v = functions.values(z)
     if not v.finite() or not v.c.size:
         return None
@@ -69,5 +69,6 @@ def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] |
         v.e - E @ z,
         directions(np.ascontiguousarray(main.toarray()), own, owner, n - r),
         v.c - C @ z,
+        float(v.f - v.g @ z + 0.5 * (z @ (H @ z))),
     )
     return order, parts

@@ -176,3 +176,13 @@ def test_many_rows_and_few_unknowns():
     answer = problem.solve(X=X, y=y)
     assert answer.success
     assert abs(np.abs(X @ problem.prepare(X=X, y=y)()["w"] - y).max() - answer.fun) <= 1e-8 * answer.fun
+
+
+def test_complementarity_is_that_of_the_point():
+    """Total variation of a walk: the constant of the objective is large, and what rows lack is not in their slacks."""
+    problem = dv.minimize(
+        "sumsq(x - y)/2 + 3*norm(x[1:] - x[:-1], 1)", over="x", variables={"x": ("n",), "y": ("n",)}
+    )
+    for seed, n in ((9, 150), (5, 200), (10, 200)):
+        answer = problem.solve(y=np.cumsum(np.random.default_rng(seed).standard_normal(n)))
+        assert answer.success, answer.message
