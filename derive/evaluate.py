@@ -5,7 +5,9 @@ Slow and plain on purpose; kernels are checked against it. `bind` checks data at
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -237,13 +239,44 @@ def _is_size(value: Any) -> bool:
         return False
 
 
-def as_data(name: str, value: Any, order: int, dtype: Any = np.float64) -> Array:
-    """`value` as a floating array, or a `DataError` naming it. No copy where none is needed."""
+def as_plain(name: str, value: Any) -> Array:
+    """`value` as an ordinary array: no matrix, nothing masked, no objects where these are numbers."""
+    if isinstance(value, np.ma.MaskedArray):
+        hidden = np.ma.getmaskarray(value)
+        if hidden.any():
+            where = tuple(int(i) for i in np.argwhere(hidden)[0])
+            count = int(hidden.sum())
+            entries = "entry" if count == 1 else "entries"
+            raise DataError(f"{name} has {count} masked {entries}, the first at {where}; fill or drop them")
+        value = value.data
     try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        array = (
+            np.asarray(value) if isinstance(value, np.matrix) or not isinstance(value, np.ndarray) else value
+        )
     except (ValueError, TypeError) as error:
         raise DataError(f"{name} is not an array of numbers: {error}") from None
-    if array.dtype == object or array.dtype.kind not in "fiub":
+    if array.dtype != object:
+        return array
+    for where, entry in np.ndenumerate(array):
+        if not isinstance(entry, numbers.Real | np.bool_ | Decimal):
+            spot = f" at {tuple(map(int, where))}" if where else ""
+            raise DataError(f"{name} has {_short(entry)}{spot}, which is no real number")
+    try:
+        return array.astype(np.float64)
+    except (OverflowError, ValueError, TypeError) as error:
+        raise DataError(f"{name} does not hold numbers that fit into double precision: {error}") from None
+
+
+def _short(entry: Any) -> str:
+    """An entry as it is written, if that is short, else its type."""
+    text = repr(entry)
+    return text if len(text) <= 40 else f"an entry of type {type(entry).__name__}"
+
+
+def as_data(name: str, value: Any, order: int, dtype: Any = np.float64) -> Array:
+    """`value` as a floating array, or a `DataError` naming it. No copy where none is needed."""
+    array = as_plain(name, value)
+    if array.dtype.kind not in "fiub":
         raise DataError(f"{name} has entries of type {array.dtype}, not real numbers")
     if array.ndim != order:
         raise SizeError(f"{name} was declared with {order} axes, but the array has shape {array.shape}")

@@ -189,6 +189,9 @@ def certify(
         curvature, condition, flat = _spectrum(hessian, lengths, size)
     elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
         curvature = curvature_by_differences(gradient_at, x, compiled)
+    drift = 0.0 if proved and attained else along_itself(gradient, x, rounding, hessian, gradient_at)
+    if hessian is not None and gradient_at is not None and not attained and parts.max() <= tolerance**0.5:
+        drift = max(drift, along_a_valley(gradient, x, rounding, hessian, size, gradient_at))
     falls = (
         not proved
         and flat is not None
@@ -200,7 +203,7 @@ def certify(
         gradient_norm=float(np.abs(gradient).max()),
         stationarity=float(parts.max()),
         resolution=float((rounding * lengths / size).max()),
-        drift=0.0 if proved and attained else _drift(gradient, x, rounding, hessian, gradient_at),
+        drift=drift,
         curvature=curvature,
         condition=condition,
         falls=falls,
@@ -297,21 +300,23 @@ def _rounding(
     return found
 
 
-def _drift(
+def along_itself(
     gradient: Vector,
     x: Vector,
     rounding: Vector,
     hessian: Matrix | None,
     gradient_at: Callable[[Vector], Vector] | None,
+    way: Vector | None = None,
 ) -> float:
-    """|gᵀx| / |xᵀHx|: Newton's step along x. 0 where both are at rounding level."""
-    along = float(gradient @ x)
-    noise = float((rounding + EPS * np.abs(gradient)) @ np.abs(x))
+    """|gᵀx| / |xᵀHx|: Newton's step along x, or along what of x can move. 0 where both are at rounding level."""
+    way = x if way is None else way
+    along = float(gradient @ way)
+    noise = float((rounding + EPS * np.abs(gradient)) @ np.abs(way))
     if hessian is not None:
-        bend = float(x @ hessian @ x)
+        bend = float(way @ hessian @ way)
     elif gradient_at is not None:
         change = 1e-3
-        slopes = [float(gradient_at(x * (1.0 + s * change)) @ x) for s in (1, -1)]
+        slopes = [float(gradient_at(x + s * change * way) @ way) for s in (1, -1)]
         bend = (slopes[0] - slopes[1]) / (2 * change)
         noise += 1e-10 * max(abs(s) for s in slopes)
     else:
@@ -319,6 +324,45 @@ def _drift(
     if not np.isfinite(bend) or max(abs(along), abs(bend)) <= 1e3 * noise:
         return 0.0
     return abs(along) / max(abs(bend), 1e-300)
+
+
+def along_a_valley(
+    gradient: Vector,
+    x: Vector,
+    rounding: Vector,
+    hessian: Matrix,
+    size: float,
+    gradient_at: Callable[[Vector], Vector],
+    movable: Any = None,
+) -> float:
+    """Newton's step over x along the part of x that hardly bends the objective, if the slope on the way there falls
+    like an exponential and does not come to an end: as of data that are separable but for some rows. Else 0.
+
+    Curvature is that of relative changes of x; `movable` says which entries of x may change. The logarithm of a sum
+    of exponentials is convex; that of a slope that reaches 0, at a minimum or at the edge of a plateau, is concave
+    near it.
+    """
+    lengths = np.maximum(np.abs(x), 1e-8 * float(np.abs(x).max(initial=0.0)))
+    if movable is not None:
+        lengths = np.where(movable, lengths, 0.0)
+    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :])
+    flat = vectors[:, values < 1e-5 * size]
+    way = lengths * (flat @ (flat.T @ np.sign(x)))
+    noise = 10.0 * float((rounding + EPS * np.abs(gradient)) @ np.abs(way)) + EPS * size
+    if not np.abs(way).max(initial=0.0) > 0.0:
+        return 0.0
+    logs: list[float] = []
+    for t in np.linspace(-0.9, 0.0, 19):
+        slope = float(gradient_at(x + t * way) @ way)
+        if not slope < -1e3 * noise:
+            break
+        logs.append(float(np.log(-slope)))
+    last = np.array(logs[-5:])
+    if last.size < 5 or np.diff(last, 2).min() < -0.05 or not last[-1] < last[-2] - 0.1:
+        return 0.0
+    if not float(gradient_at(x + way) @ way) <= 1e3 * noise:
+        return 0.0
+    return 0.05 / float(last[-2] - last[-1])
 
 
 def certify_statement(

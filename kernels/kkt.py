@@ -114,8 +114,11 @@ def functions_of(
             moving = {} if linear else slopes(point)
         except (DataError, np.linalg.LinAlgError, FloatingPointError):
             n = layout.size
-            empty = np.zeros((0, n))
-            return Values(np.nan, np.full(n, np.nan), np.zeros(0), empty, np.zeros(0), empty)
+            E, C = (
+                np.full((sum(int(np.prod(s, dtype=np.int64)) for s in shapes[kind].values()), n), np.nan)
+                for kind in ("equality", "inequality")
+            )
+            return Values(np.nan, np.full(n, np.nan), E[:, 0], E, C[:, 0], C)
         g, (e, c) = (
             flat_gradient(layout, found),
             (rows_of(found, kind, shapes[kind]) for kind in ("equality", "inequality")),

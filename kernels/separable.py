@@ -12,9 +12,11 @@ variables this needs no Jacobians, and is as cheap as one gradient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from .certificate import TOLERANCE
+from .certificate import TOLERANCE, along_a_valley, along_itself
 from .kkt import EPS, NAN, KktCertificate
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
@@ -39,10 +41,12 @@ def certify_separable(
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
     proved: bool = False,
+    gradient_at: Callable[[Vector], Vector] | None = None,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
 
-    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed.
+    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed. With
+    `gradient_at`, that of the smooth part, points that run away are recognised without one as well.
     """
     total = f + float(l1 @ np.abs(x))
     finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
@@ -62,6 +66,17 @@ def certify_separable(
         bends = (np.diagonal(h) * lengths**2)[resting] / max(size, float(np.abs(h).max(initial=0.0)))
         if bends.size and bends.min() < 0.0:
             curvature = min(float(bends.min()), 0.0 if curvature is None else curvature)
+    drift = 0.0
+    if not l1.all() and (h is not None or gradient_at is not None):
+        endless = (low < x) & (x < high) & np.isinf(np.where(x > 0.0, high, low))
+        way = np.where(endless, x, 0.0)
+        rounding = 4.0 * EPS * (np.abs(g) + l1)
+        if h is not None:
+            rounding += EPS / 2 * (np.abs(h) @ np.abs(x))
+        slope = g + l1 * np.sign(x)
+        drift = along_itself(slope, x, rounding, h, gradient_at, way)
+        if h is not None and gradient_at is not None and not l1.any():
+            drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     primal = float((broken / lengths).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return KktCertificate(
@@ -74,6 +89,7 @@ def certify_separable(
         curvature=curvature,
         where=where,
         tolerance=tolerance,
+        drift=drift,
         proved=proved,
     )
 

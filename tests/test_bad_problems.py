@@ -151,9 +151,23 @@ def test_an_interrupt_loses_nothing() -> None:
 
 
 def test_bad_settings() -> None:
-    for wrong in ({"max_time": -1.0}, {"max_iterations": 0}, {"tolerance": 2.0}, {"starts": 0}):
-        with pytest.raises(dv.errors.ArgumentError):
-            solve("sumsq(X @ w - y)", SHAPES, DATA, **wrong)
+    wrong: list[dict[str, Any]] = [
+        *({"max_time": -1.0}, {"max_iterations": 0}, {"max_iterations": 1.5}, {"tolerance": 2.0}),
+        *(
+            {"tolerance": "x"},
+            {"starts": 0},
+            {"seed": "x"},
+            {"callback": 3},
+            {"method": 3},
+            {"options": {"a": 1}},
+        ),
+    ]
+    for each in wrong:
+        (name,) = each
+        with pytest.raises(dv.errors.ArgumentError, match=name):
+            solve("sumsq(X @ w - y)", SHAPES, DATA, **each)
+    with pytest.raises(dv.errors.ArgumentError, match="backend"):
+        dv.minimize("sumsq(w)", over="w", variables={"w": ("d",)}).solve(d=2, backend="jax")
     with pytest.raises(DataError, match="does not hold numbers"):
         solve("sumsq(X @ w - y)", SHAPES, DATA, start={"w": ["a", "b", "c"]})
 
@@ -263,3 +277,31 @@ def test_a_step_into_rounding_is_taken_back() -> None:
     result = problem.solve(R=apart, y=y)
     assert result.success, result.message
     assert result.fun == pytest.approx(-24.4903986814886, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e3])
+@pytest.mark.parametrize(("text", "bounds"), [("X @ w", []), ("X @ w", ["w >= -1"]), ("X @ w + b", [])])
+def test_data_that_are_separable_but_for_some_rows(text: str, bounds: list[str], size: float) -> None:
+    """Rows that overlap hold all but one direction, in which the loss falls for ever: 2 log 2 is not attained."""
+    shapes: dict[str, Any] = {**SHAPES, "b": ()} if "b" in text else SHAPES
+    over = ["w", "b"] if "b" in text else ["w"]
+    problem = dv.minimize(f"sum(softplus(-y*({text})))", over=over, subject_to=bounds, variables=shapes)
+    rows = np.array([[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
+    data = {"X": size * rows[:, : 1 if "b" in text else 2], "y": np.array([-1.0, -1.0, -1.0, 1.0])}
+    result = problem.solve(data) if not bounds else problem.solve({**data, "X": data["X"] * [1, -1]})
+    assert not result.success and "no minimum is attained" in result.message
+    some = np.array([1.0, -1.0, 1.0, -1.0])
+    held = problem.solve({**data, "y": some} if not bounds else {**data, "y": some, "X": data["X"] * [1, -1]})
+    assert held.success, held.message
+
+
+def test_a_maximum_that_is_not_attained_is_called_one() -> None:
+    result = dv.maximize("sumsq(w)", over="w", variables={"w": ("d",)}).solve(d=2)
+    assert not result.success and "unbounded above: it rose to" in result.message
+
+
+def test_a_start_at_which_a_condition_cannot_move() -> None:
+    """‖w‖² ≥ 1 from 0, where its slope vanishes."""
+    problem = dv.minimize("sumsq(w)", over="w", subject_to="sumsq(w) >= 1", variables={"w": ("d",)})
+    result = problem.solve(d=3)
+    assert result.success and result.fun == pytest.approx(1.0)

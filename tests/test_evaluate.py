@@ -68,6 +68,17 @@ def test_a_second_argument_of_the_same_name_is_one_array() -> None:
     assert np.allclose(evaluate(multiply(w, w), {"w": np.array([2.0, 3.0])}), [4, 9])
 
 
+def test_other_kinds_of_arrays() -> None:
+    """Matrices, arrays with nothing masked, and objects that are numbers are arrays of numbers."""
+    wanted = evaluate(inner(residual, residual), good)
+    others = {
+        "X": rows.view(np.matrix),
+        "y": np.ma.array(good["y"]),
+        "w": np.array([*map(float, good["w"])], dtype=object),
+    }
+    assert evaluate(inner(residual, residual), others) == pytest.approx(wanted)
+
+
 # ---------------------------------------------------------------- bad input
 
 
@@ -84,7 +95,12 @@ BAD: dict[str, tuple[dict[str, Any], type[DeriveError], str]] = {
     "empty": (with_(X=np.zeros((0, 2))), SizeError, "X is empty"),
     "text": (with_(y=np.array(["a", "b", "c"])), DataError, "y has entries of type"),
     "complex": (with_(y=np.zeros(3, dtype=complex)), DataError, "y has entries of type complex"),
-    "objects": (with_(y=np.array([1, None, 2], dtype=object)), DataError, "y has entries of type object"),
+    "masked": (
+        with_(y=np.ma.array([1.0, 2, 3], mask=[0, 1, 0])),
+        DataError,
+        "y has 1 masked entry, the first at",
+    ),
+    "objects": (with_(y=np.array([1, None, 2], dtype=object)), DataError, "y has None at"),
     "ragged": (with_(X=[[1.0, 2.0], [3.0]]), DataError, "X is not an array of numbers"),
     "NaN in a matrix": (
         with_(X=np.array([[0.0, 1], [2, np.nan], [3, 4]])),

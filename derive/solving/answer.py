@@ -21,6 +21,8 @@ from .watching import TIME, Watch
 if TYPE_CHECKING:
     from .instance import Instance
 
+#: A step of Newton's method along a point, over the point, by which it runs away; and the status of such a run.
+ENDLESS, NO_MINIMUM = 1e-3, 6
 #: Names for the accelerated proximal gradient.
 FIRST_ORDER = ("fista", "proximal-gradient", "ista")
 
@@ -73,7 +75,16 @@ def solve_composite(
     if found is None:
         return None
     x, proof, slope, steps, evaluations = found
+    if (
+        not proof.ok()
+        and not watch.ended
+        and instance.facts.is_convex
+        and instance.facts.sphere(instance) > 0.0
+    ):
+        return None  # there is a minimum: it only looks as if the point ran away
     result = _result(x, proof, slope, steps, evaluations, watch.close(proof, slope, evaluations))
+    if not proof.ok() and not watch.ended:
+        result.success, result.status, result.message = False, NO_MINIMUM, proof.reason()
     if not proof.ok() and watch.ended:
         result.success, result.status = False, watch.ended[0]
         result.message = f"{watch.ended[1]}; {proof.reason(stopped=watch.ended[0] == TIME)}"
@@ -153,7 +164,8 @@ def _certified(
                 proof, g = _proof(
                     composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
                 )
-                if proof.ok() or watch.ended:
+                away = proof.drift > ENDLESS and proof.stationarity <= 1e-3 * options.tolerance
+                if proof.ok() or watch.ended or away:
                     return x, proof, g, steps, evaluations
     except KeyboardInterrupt:
         watch.interrupted()
@@ -195,7 +207,8 @@ def _proof(
     if composite.structure.is_plain:
         gain = first - f
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
-        near = {"hessian": h} if h is not None else {"gradient_at": lambda point: judge(point)[1]}
+        near: dict[str, Any] = {"hessian": h} if h is not None else {}
+        near["gradient_at"] = lambda point: judge(point)[1]
         if known is not None:
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
@@ -214,6 +227,7 @@ def _proof(
         tolerance=tolerance,
         layout=layout,
         proved=known is not None,
+        gradient_at=None if known is not None and known.attained else lambda point: judge(point)[1],
     )
     return proof, g
 

@@ -99,6 +99,16 @@ class Constrained:
         self._kernels: dict[str, Any] = {}
         self._large: Sparse | None = None
 
+    @property
+    def _bent(self) -> list[tuple[Node, list[Node]]]:
+        """Inequalities that are not linear, with their slopes."""
+        found = []
+        for k, node in enumerate(self.conditions["inequality"]):
+            slopes = [s for key, s in self.slopes.items() if key.startswith(f"jacobian inequality {k} ")]
+            if any(set(self.problem.unknowns) & set(variables(s)) for s in slopes):
+                found.append((node, slopes))
+        return found
+
     def describe(self) -> str:
         """What was recognised, in words."""
         parts = []
@@ -210,7 +220,7 @@ class Constrained:
         if not given:
             steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
             nodes = list(self.first.values())
-            point = defined(self.problem, self.free.unknowns, arrays, point, nodes, steep)
+            point = defined(self.problem, self.free.unknowns, arrays, point, nodes, steep, self._bent)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         amount = sum(int(np.size(a)) for a in data.values())
         chosen = backend or ("numba" if amount >= COMPILE_FROM else "numpy")

@@ -49,8 +49,12 @@ def defined(
     point: dict[str, Any],
     nodes: Sequence[Node],
     steep: Sequence[Node],
+    bent: Sequence[tuple[Node, Sequence[Node]]] = (),
 ) -> dict[str, Any]:
-    """The start, or a few others, whichever first gives a finite gradient and equalities that can move."""
+    """The start, or a few others, whichever first gives a finite gradient and conditions that can move.
+
+    steep  slopes of equalities;  bent  inequalities c ≥ 0 that are not linear, with their slopes
+    """
     rng = np.random.default_rng(0)
     names = [v.name for v in free]
     others: list[dict[str, Any]] = [
@@ -63,11 +67,17 @@ def defined(
         try:
             finite = all(np.isfinite(a).all() for a in numbers(nodes, {**arrays, **found}))
             moves = not steep or all(np.any(a) for a in numbers(steep, {**arrays, **found}))
-            if finite and moves:
+            if finite and moves and not any(_stuck(c, slopes, {**arrays, **found}) for c, slopes in bent):
                 return found
         except ValueError:
             continue
     return point
+
+
+def _stuck(condition: Node, slopes: Sequence[Node], arrays: Mapping[str, Any]) -> bool:
+    """Whether a condition c ≥ 0 is violated where all its slopes vanish, as ‖x‖² ≥ 1 at 0."""
+    value, *found = numbers([condition, *slopes], arrays)
+    return bool(np.any(value < 0.0)) and not any(np.any(a) for a in found)
 
 
 def middle(functions: Any, z: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from ..errors import DataError
-from ..evaluate import bind
+from ..evaluate import as_plain, bind
 from ..sizes import Binding
 from .facts import Constants, Facts
 from .posed import Posed
@@ -31,7 +31,7 @@ class Instance:
         self.posed, self.start = posed, dict(start)
         #: Data given as decimals or fractions, for answers in many digits; elsewhere they are doubles.
         self.exact = {k: a for k, a in data.items() if _is_exact(a)}
-        self.data = {**data, **{k: _as_doubles(k, a) for k, a in self.exact.items()}}
+        self.data = {k: _as_doubles(k, a) if k in self.exact else _as_plain(k, a) for k, a in data.items()}
         self.binding = self._bind()
         self.shapes = {v.name: self.binding.shape(v.shape) for v in posed.unknowns}
         for name, value in start.items():
@@ -116,6 +116,16 @@ def _is_exact(value: Any) -> bool:
     entries = array.reshape(-1).tolist() if isinstance(array, np.ndarray) else [array]
     kinds = {type(entry) for entry in entries}
     return bool(kinds & {Decimal, Fraction, str}) and kinds <= {Decimal, Fraction, str, int, float}
+
+
+def _as_plain(name: str, value: Any) -> Any:
+    """Subclasses of arrays that mean something else by their operators, and arrays of objects, as ordinary arrays."""
+    unusual = isinstance(value, np.matrix | np.ma.MaskedArray)
+    return as_plain(name, value) if unusual or _holds_objects(value) else value
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
 
 
 def _as_doubles(name: str, value: Any) -> Any:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,6 +28,30 @@ class Options:
     checkpoint: str | Path | None = None
     of_method: Mapping[str, Any] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Raise an `ArgumentError` that names the first setting that cannot be."""
+        if self.method is not None and not isinstance(self.method, str):
+            raise ArgumentError(f"method is the name of one, not {self.method!r}")
+        if self.precision not in (None, "double", "high"):
+            raise ArgumentError(f"precision is 'double' or 'high', not {self.precision!r}")
+        if self.backend not in (None, "numba", "numpy"):
+            raise ArgumentError(f"backend is 'numba' or 'numpy', not {self.backend!r}")
+        limit = self.max_time
+        if limit is not None and not (_is_number(limit) and limit > 0):
+            raise ArgumentError(f"max_time is a number of seconds above 0, not {limit!r}")
+        if not (isinstance(self.max_iterations, int | np.integer) and self.max_iterations >= 1):
+            raise ArgumentError(f"max_iterations is a whole number from 1, not {self.max_iterations!r}")
+        if not (_is_number(self.tolerance) and 0.0 < self.tolerance < 1.0):
+            raise ArgumentError(f"tolerance is a number between 0 and 1, not {self.tolerance!r}")
+        if not (isinstance(self.seed, int | np.integer) and self.seed >= 0):
+            raise ArgumentError(f"seed is a whole number from 0, not {self.seed!r}")
+        if self.callback is not None and not callable(self.callback):
+            raise ArgumentError(f"callback is a function of one intermediate result, not {self.callback!r}")
+        if self.of_method and self.method is None:
+            raise ArgumentError(
+                f"options ({', '.join(self.of_method)}) belong to a method: say method=… as well"
+            )
+
     def driver(self) -> Mapping[str, Any]:
         """The part that steps and their driver look at, by the driver's names."""
         return {
@@ -35,3 +63,7 @@ class Options:
             "options": self.of_method,
             "checkpoint": self.checkpoint,
         }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

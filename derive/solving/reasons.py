@@ -8,6 +8,7 @@ Both are linear programs, looked at only where a run has failed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,21 @@ def failure(
     if away or (quadratic and falls_forever(functions, z)):
         return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def of_a_maximum(message: str) -> str:
+    """The words about what is minimised, of a problem that is stated as a maximum."""
+    message = re.sub(r"it fell to -?(\S+)", lambda m: f"it rose to {m[1]}", message)
+    for below, above in (
+        ("unbounded below", "unbounded above"),
+        ("no minimum", "no maximum"),
+        ("keeps falling", "keeps rising"),
+        ("the objective falls", "the objective rises"),
+        ("may fall", "may rise"),
+        ("lower the objective", "raise the objective"),
+    ):
+        message = message.replace(below, above)
+    return message
 
 
 def at_the_edge(found: Mapping[str, Any], unknowns: Sequence[Variable]) -> str:

@@ -66,15 +66,9 @@ def solve(
 
     `guaranteed` attaches what the statement implies beyond the neighbourhood of the answer.
     """
-    if options.precision not in (None, "double", "high"):
-        raise ArgumentError(f"precision is 'double' or 'high', not {options.precision!r}")
-    limit = options.max_time
-    if limit is not None and not (isinstance(limit, int | float | np.number) and limit > 0):
-        raise ArgumentError(f"max_time is a number of seconds above 0, not {limit!r}")
-    if options.max_iterations < 1 or starts < 1:
-        raise ArgumentError("max_iterations and starts are whole numbers from 1")
-    if not 0.0 < options.tolerance < 1.0:
-        raise ArgumentError(f"tolerance is a number between 0 and 1, not {options.tolerance}")
+    options.check()
+    if not (isinstance(starts, int | np.integer) and starts >= 1):
+        raise ArgumentError(f"starts is a whole number from 1, not {starts!r}")
     instance = Instance(posed, data, by_name(posed.names, start))
     with _threads(instance):
         try:

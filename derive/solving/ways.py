@@ -25,7 +25,7 @@ from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
 from .posed import Posed
-from .reasons import at_the_edge
+from .reasons import at_the_edge, of_a_maximum
 
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
@@ -282,6 +282,8 @@ def _named(result: Any, found: Mapping[str, Any], posed: Posed, chosen: Any) -> 
     """The result with the plan, in the statement's sense, its unknowns by name and first."""
     result.fun = posed.sign * result.fun
     result.plan = chosen
+    if posed.sense == "maximize":
+        result.message = of_a_maximum(result.message)
     values = {name: float(found[name]) if found[name].ndim == 0 else found[name] for name in posed.names}
     rest = {k: v for k, v in result.items() if k not in values}
     result.clear()

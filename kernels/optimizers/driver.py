@@ -201,7 +201,7 @@ def _iterate(
                     # What was certified is the answer, not an earlier point whose value is equal to rounding.
                     run.best, run.proof = (x, f, g), proof
                     return SUCCESS, "converged"
-                if proof.runs_away() and aim <= 1e-3 * tol:
+                if proof.runs_away() and min(aim, proof.stationarity) <= 1e-3 * tol:
                     return NO_MINIMUM, proof.reason()
                 if proof.saddle() and run.record.name != "newton":
                     return NO_STEP, proof.reason()
