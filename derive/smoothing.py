@@ -197,6 +197,11 @@ def _replace(
     return Kink(slack, atom, sign, proof, kind), found, list(_conditions(kind, atom, slack))
 
 
+def conditions_of(kink: Kink) -> list[Node]:
+    """What the slack of a kink has to satisfy, each ≥ 0."""
+    return list(_conditions(kink.name, kink.atom, kink.slack))
+
+
 def _conditions(kind: str, atom: Node, t: Node) -> Iterator[Node]:
     """What the slack has to satisfy, each ≥ 0."""
     operands = atom.operands

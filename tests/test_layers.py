@@ -41,7 +41,8 @@ CORE = (
     "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "
     "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
     "kernels.kkt kernels.semidefinite "
-    "kernels.separable kernels.groups kernels.low_rank kernels.inline kernels.flat kernels.whole kernels.precision"
+    "kernels.separable kernels.groups kernels.cones kernels.low_rank "
+    "kernels.inline kernels.flat kernels.whole kernels.precision"
 )
 LAYERS = [
     "errors",

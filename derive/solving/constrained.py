@@ -215,7 +215,7 @@ class Constrained:
                 f"method {method} does not keep {', '.join(sorted(self.cones))} positive semidefinite: "
                 "use interior-point"
             )
-        self._check_slopes(arrays)
+        self.check_slopes(arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), given)
         if not given:
             steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
@@ -273,7 +273,7 @@ class Constrained:
             judge = functions if chosen == "numpy" else functions_by("numpy")
             z = answer.z if blocks else ip.snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
-            value = self._statement_value(arrays, found)
+            value = self.statement_value(arrays, found)
             told = {"statement_value": value, "tolerance": settings["tol"]}
             if blocks:
                 dual = np.zeros(z.size) if cone is None else cone
@@ -367,7 +367,7 @@ class Constrained:
         if self.cones:
             raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
-        self._check_slopes(arrays)
+        self.check_slopes(arrays)
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
         shapes = {
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
@@ -380,7 +380,7 @@ class Constrained:
         functions = self._functions(layout, shapes, arrays, filled, "numpy")
         z = layout.pack(point)
         nu, lam = fitted(functions.values(z))
-        value = self._statement_value(arrays, found)
+        value = self.statement_value(arrays, found)
         proof = certify_kkt(functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance)
         return proof, self._duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
 
@@ -412,7 +412,7 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
-        self._check_slopes(arrays)
+        self.check_slopes(arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), False)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         z = layout.pack(point)
@@ -448,7 +448,7 @@ class Constrained:
             found[kind] = [p.reshape(s) for p, s in zip(parts, shapes[kind].values(), strict=True)]
         return found
 
-    def _statement_value(self, arrays: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+    def statement_value(self, arrays: Mapping[str, Any], found: Mapping[str, Any]) -> float:
         """The objective as stated, at the answer, by the interpreter."""
         (node,) = stabilise([self.original])
         try:
@@ -460,7 +460,7 @@ class Constrained:
         except ValueError:
             return float("nan")
 
-    def _check_slopes(self, arrays: Mapping[str, Any]) -> None:
+    def check_slopes(self, arrays: Mapping[str, Any]) -> None:
         """The epigraph form is exact only where the objective rises with the slack."""
         for kink in self.problem.kinks:
             if kink.slope is not None and float(np.min(numbers([kink.slope], arrays)[0])) < 0:

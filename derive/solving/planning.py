@@ -84,7 +84,7 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
     if posed.grouped is not None:
         return Plan("proximal-gradient", posed.grouped.describe())
     if posed.is_constrained:
-        return Plan("interior-point", posed.constrained.describe())
+        return Plan("interior-point", (posed.cones or posed.constrained).describe())
     if posed.squares is not None and posed.squares.fits(binding):
         return Plan("levenberg-marquardt", posed.squares.describe())
     return choose(_count(shapes), max(v.order for v in posed.unknowns))

@@ -14,6 +14,7 @@ from ..smoothing import has_kinks
 from ..stable import recognise
 from ..statement.arithmetic import binary
 from .composite import Composite
+from .cones import SecondOrder, second_order
 from .constrained import Constrained
 from .facts import Facts
 from .grouped import Grouped, grouped
@@ -150,6 +151,11 @@ class Posed:
     def constrained(self) -> Constrained:
         """The smooth form with its derivatives."""
         return Constrained(self.minimised, self.unknowns, self.equalities, self.inequalities)
+
+    @cached_property
+    def cones(self) -> SecondOrder | None:
+        """The smooth form with its norms as second-order cones, if all else is linear."""
+        return second_order(self.constrained)
 
     @cached_property
     def squares(self) -> LeastSquares | None:

@@ -37,6 +37,7 @@ from .ways import (
     SEPARABLE,
     SQUARES,
     by_closed_form,
+    by_cones,
     by_constraints,
     by_em,
     by_free_unknowns,
@@ -141,7 +142,9 @@ def _once(instance: Instance, options: Options) -> Any:
         return by_em(instance, point, options)
     if for_constraints(method) is not None or (method is None and posed.is_constrained):
         try:
-            found = by_constraints(instance, point, given, options)
+            found = by_cones(instance, options) if method is None and options.backend is None else None
+            if found is None:
+                found = by_constraints(instance, point, given, options)
         except UnsupportedError:
             if posed.relations or method is not None:
                 raise

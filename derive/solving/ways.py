@@ -18,6 +18,7 @@ from .answer import FIRST_ORDER, solve_composite
 from .closed import describe, suits
 from .closed import run as run_closed
 from .composite import LARGEST
+from .cones import solve_cones
 from .free import Free
 from .groups import solve_groups
 from .instance import Instance
@@ -241,6 +242,17 @@ def by_squares(instance: Instance, point: Mapping[str, Any], options: Options) -
     )
     chosen = Plan(result.method, squares.describe() + result.pop("note"))
     return _named(result, found, instance.posed, chosen)
+
+
+def by_cones(instance: Instance, options: Options) -> Any:
+    """Norms as second-order cones; None where the problem has none, or this way does not end certified."""
+    from ..kernels.plan import Plan
+
+    form = instance.posed.cones
+    if form is None or options.callback is not None or options.progress or options.checkpoint is not None:
+        return None
+    made = solve_cones(form, instance, options)
+    return None if made is None else _named(*made, instance.posed, Plan("interior-point", form.describe()))
 
 
 def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, options: Options) -> Any:

@@ -1,0 +1,115 @@
+"""Norms as second-order cones: the algebra of cones, and answers that are known or satisfy known conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.kernels.optimizers.second_order import Cones, Gram, Scaling
+
+RNG = np.random.default_rng(6)
+SHAPES: dict[str, tuple[str, ...]] = {
+    **{"X": ("n", "d"), "y": ("n",), "w": ("d",), "v": ("d",), "A": ("p", "d"), "b": ("p",)},
+    **{"lam": (), "r": (), "W": ("n", "d")},
+}
+
+
+def solved(objective: str, over: str = "w", subject_to: Any = (), **data: Any) -> Any:
+    facts = {v: ("positive",) for v in ("lam", "r") if v in data}
+    shapes = {v: SHAPES[v] for v in (*data, over)}
+    problem = dv.minimize(objective, over=over, subject_to=list(subject_to), variables=shapes, facts=facts)
+    result = problem.solve(data)
+    assert result.success and "second-order cones" in str(result.plan), (result.message, result.plan)
+    return result
+
+
+@pytest.mark.parametrize(("orthant", "sizes"), [(3, [3, 1, 4]), (0, [2]), (2, []), (1, [1])])
+def test_algebra(orthant: int, sizes: list[int]) -> None:
+    """W z = W⁻¹ s, x ∘ (x \\ d) = d, GᵀW⁻²G, and the longest step ends on the boundary."""
+    cones = Cones(orthant, sizes)
+
+    def inside() -> Any:
+        x = RNG.standard_normal(cones.size)
+        return x + (abs(cones.depth(x)) + RNG.random() + 0.1) * cones.unit
+
+    for _ in range(20):
+        s, z, x, d = inside(), inside(), inside(), 3.0 * RNG.standard_normal(cones.size)
+        scaling = Scaling(cones, s, z)
+        assert np.allclose(scaling.times(z), scaling.times(s, inverse=True))
+        assert np.allclose(scaling.times(scaling.times(d), inverse=True), d)
+        assert np.allclose(cones.product(x, cones.quotient(d, x)), d)
+        G = RNG.standard_normal((cones.size, 2))
+        scaled = scaling.times(G, inverse=True)
+        assert np.allclose(Gram(G, cones).scaled(scaling), scaled.T @ scaled)
+        t = cones.longest(x, d)
+        if np.isfinite(t):
+            assert cones.depth(x + 0.9999 * t * d) > -1e-9 and cones.depth(x + 1.001 * t * d) < 1e-9
+        else:
+            assert cones.depth(x + 1e6 * d) > 0.0
+
+
+def test_where_norms_vanish() -> None:
+    """A geometric median that is one of the points; rows of a signal that fuse; a residual that is zero."""
+    X = np.array([[0.0, 0.0], [1.0, 0.2], [-1.0, 0.1], [0.1, 1.0], [0.0, -1.0]])
+    r = solved("sum(sqrt(sum((X - w)**2, axis=1)))", X=X)
+    assert np.allclose(r["w"], 0.0, atol=1e-8)
+    X = np.repeat([[1.0, 2.0], [4.0, -1.0]], 3, axis=0) + 0.01 * RNG.standard_normal((6, 2))
+    r = solved("sumsq(W - X)/2 + lam*sum(sqrt(sum((W[1:] - W[:-1])**2, axis=1)))", over="W", X=X, lam=0.3)
+    assert np.allclose(np.diff(r["W"], axis=0)[[0, 1, 3, 4]], 0.0, atol=1e-8)
+    r = solved("norm(A @ w - b) + lam*norm(w)", A=np.eye(2), b=np.array([3.0, 4.0]), lam=0.5)
+    assert np.allclose(r["w"], [3.0, 4.0], atol=1e-7) and np.isclose(r.fun, 2.5)
+    r = solved("norm(A @ w - b) + lam*norm(w)", A=np.eye(2), b=np.array([3.0, 4.0]), lam=2.0)
+    assert np.allclose(r["w"], 0.0, atol=1e-7) and np.isclose(r.fun, 5.0)
+
+
+def test_conditions_on_norms() -> None:
+    """Linear functions on balls, a ball around an affine function, an equation, and one unknown of size 1."""
+    v = RNG.standard_normal(5)
+    r = solved("dot(v, w)", subject_to=["norm(w) <= r"], v=v, r=2.0)
+    assert np.allclose(r["w"], -2.0 * v / np.linalg.norm(v), atol=1e-7)
+    A, b = RNG.standard_normal((2, 4)), RNG.standard_normal(2)
+    r = solved("norm(w)", subject_to=["A @ w == b"], A=A, b=b)
+    assert np.allclose(r["w"], np.linalg.pinv(A) @ b, atol=1e-7)
+    r = solved(
+        "sumsq(w)/2 - dot(v, w)",
+        subject_to=["norm(A @ w - b) <= r"],
+        v=np.array([3.0]),
+        A=np.ones((1, 1)),
+        b=np.zeros(1),
+        r=1.0,
+    )
+    assert np.isclose(r["w"][0], 1.0, atol=1e-8)
+    rounded, positive = r.multipliers["inequality"][-2:]
+    assert (
+        np.isclose(sum(float(np.sum(a)) for a in r.multipliers["inequality"]), 3.0, atol=1e-6)
+        and not positive.any()
+    )
+    assert np.isclose(float(np.sum(rounded)), 1.0, atol=1e-6)  # half of what presses on the slack
+
+
+def test_square_root_lasso() -> None:
+    """The slope of the norm of the residual against the weights, beside kinks by the dozen."""
+    X, lam = RNG.standard_normal((30, 6)), 0.8
+    y = X @ [2.0, -1.0, 0.0, 0.0, 0.0, 0.0] + 0.2 * RNG.standard_normal(30)
+    w = solved("norm(X @ w - y) + lam*norm(w, 1)", X=X, y=y, lam=lam)["w"]
+    rest = X @ w - y
+    slope = X.T @ rest / np.linalg.norm(rest)
+    assert (np.abs(slope) <= lam * (1 + 1e-7)).all()
+    assert np.allclose(slope[np.abs(w) > 1e-6], -lam * np.sign(w[np.abs(w) > 1e-6]), atol=1e-7)
+
+
+def test_what_it_leaves_to_others() -> None:
+    """Infeasible and unbounded problems, and objectives that are no quadratics, go the other ways and are named."""
+    shapes = {"w": ("d",), "v": ("d",)}
+    problem = dv.minimize("dot(v, w)", over="w", subject_to=["norm(w) <= -1"], variables=shapes)
+    with pytest.warns(dv.errors.NotCertifiedWarning, match="infeasible"):
+        assert not problem.solve(v=np.ones(3)).success
+    problem = dv.minimize("dot(v, w) - norm(w)", over="w", subject_to=["w >= 0"], variables=shapes)
+    with pytest.raises(dv.DeriveError, match="falls with a convex kink"):
+        problem.solve(v=np.ones(3))
+    problem = dv.minimize("sum(exp(w)) + norm(w - v)", over="w", variables=shapes)
+    result = problem.solve(v=np.array([1.0, -2.0]))
+    assert result.success and "cones" not in str(result.plan)
