@@ -411,6 +411,23 @@ def substitute(a: Array, b: Array) -> None:
             b[k] -= row[k] * t
 
 
+@inner
+def extended(rows: Directions, rho: Array, wide: Array, kappa: Array, x: Array, b: Array) -> None:
+    """The slacks of K⁻¹y in place of those of y, where the others are known; b becomes `along` of them."""
+    base, _, _, _, _, line = rows
+    r = base.shape[1]
+    slacks = x[r:]
+    along(rows, x, b)
+    for s in range(line.size):
+        slacks[s] /= kappa[s]
+        if line[s] >= 0:
+            slacks[s] -= rho[s] * b[line[s]]
+    for s in range(wide.shape[0]):
+        for j in range(r):
+            slacks[s] -= wide[s, j] * x[j]
+    slacks[line.size] = 0.0
+
+
 @apart
 def solve_normal(
     M: Array, rows: Directions, rho: Array, wide: Array, kappa: Array, x: Array, u: Array, b: Array
@@ -440,12 +457,4 @@ def solve_normal(
             for j in range(r):
                 x[j] -= wide[s, j] * slacks[s]
     substitute(M, x)
-    along(rows, x, b)
-    for s in range(line.size):
-        slacks[s] /= kappa[s]
-        if line[s] >= 0:
-            slacks[s] -= rho[s] * b[line[s]]
-    for s in range(wide.shape[0]):
-        for j in range(r):
-            slacks[s] -= wide[s, j] * x[j]
-    slacks[line.size] = 0.0
+    extended(rows, rho, wide, kappa, x, b)

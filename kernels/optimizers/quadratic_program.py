@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..apart import apart, inner
-from ..lapack import gemm
+from ..lapack import gemm, potrs
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
@@ -29,9 +29,11 @@ from .normal_matrix import (
     backward,
     directions,
     eliminate_slacks,
+    extended,
     factor,
     gathered,
     solve_normal,
+    squares,
     substitute,
 )
 
@@ -147,6 +149,55 @@ def weights(s: Array, lam: Array, inverse: Array, ratio: Array) -> None:
 
 
 @inner
+def solve_equalities(
+    E: Array,
+    M: Array,
+    rows: Directions,
+    b: Array,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    firm: Array,
+) -> None:
+    """half = E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
+    q, r = E.shape[0], M.shape[0]
+    together = q >= 4 and r >= 16
+    for i in range(q):
+        copied(E[i], half[i])
+        together = together and firm[i] > 0.0
+    if r == 0:
+        for i in range(q):
+            for j in range(kappa.size):
+                half[i, j] /= kappa[j]
+    elif together:
+        core = np.empty((q, r))
+        for i in range(q):
+            copied(E[i], core[i])
+        potrs(M, core)
+        for i in range(q):
+            copied(core[i], half[i, :r])
+            extended(rows, rho, wide, kappa, half[i], b)
+    else:
+        none = b[:0]
+        for i in range(q):
+            solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
+
+
+@inner
+def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
+    """E diag(κ)⁻¹ Eᵀ, the lower triangle, from Eᵀ: programs in standard form have nothing but slacks."""
+    n, q = turned.shape
+    weight = np.empty(n)
+    for j in range(n):
+        weight[j] = 1.0 / kappa[j]
+    for i in range(q):
+        for j in range(q):
+            schur[i, j] = 0.0
+    squares(turned, weight, np.empty((BLOCK, q)), schur)
+
+
+@inner
 def normal(
     H: Array,
     h: Array,
@@ -161,6 +212,8 @@ def normal(
     kappa: Array,
     half: Array,
     schur: Array,
+    firm: Array,
+    turned: Array,
     delta: float,
     dual: float,
 ) -> bool:
@@ -177,11 +230,11 @@ def normal(
             shift *= 30.0
     if not definite or q == 0:
         return definite
-    none = ratio[:0]
-    for i in range(q):
-        copied(E[i], half[i])
-        solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
-    gemm(E, half.T, schur)
+    solve_equalities(E, M, rows, b, rho, wide, kappa, half, firm)
+    if r == 0:
+        diagonal_schur(turned, kappa, schur)
+    else:
+        gemm(E, half.T, schur)
     for i in range(q):
         schur[i, i] += 1e-14 * schur[i, i] + dual
     definite = factor(schur)
@@ -422,6 +475,10 @@ def interior(
     for i in range(q):
         nu[i], kept_nu[i], equal[i, n] = 0.0, 0.0, 0.0
         copied(E[i], equal[i, :n])
+    turned = np.empty((n if r == 0 else 0, q))
+    for i in range(turned.shape[0]):
+        for j in range(q):
+            turned[i, j] = E[j, i]
     size = max(1.0, largest(g))
     top = max(largest(H.reshape(r * r)), largest(h))
     delta = 1e-14 * (1.0 + top)
@@ -468,7 +525,9 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not normal(K, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, delta, dual):
+        if not normal(
+            K, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, firm, turned, delta, dual
+        ):
             return z[:n], nu, lam, end, it
         for i in range(q if it == 0 else 0):
             dual = max(dual, 1e-12 * product(equal[i], half[i]))
