@@ -103,6 +103,16 @@ def test_constraints_and_other_methods() -> None:
         solve("sumsq(X @ w - y)", "w >= 0", method="BFGS")
     for name in ("SLSQP", "trust-constr", "TNC", "alm"):
         assert solve("sumsq(X @ w - y)", "w >= 0", method=name).success
+    with pytest.raises(dv.errors.ArgumentError, match="uses no derivatives"):
+        solve("sumsq(X @ w - y)", "w >= 0", method="COBYLA")
+
+
+def test_l_bfgs_b_keeps_bounds() -> None:
+    """With bounds SciPy's name means the method for bounds, without them the one without."""
+    bounded, wanted = (solve("sumsq(X @ w - y)", "w >= 0.1", method=m) for m in ("L-BFGS-B", None))
+    assert bounded.success and bounded.method == "projected-gradient"
+    assert bounded.fun == pytest.approx(wanted.fun, rel=1e-9)
+    assert solve("sumsq(X @ w - y)", method="l_bfgs_b").method == "lbfgs"
 
 
 def test_least_absolute_deviations_is_a_linear_program() -> None:

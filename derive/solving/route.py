@@ -46,6 +46,7 @@ from .ways import (
     by_separable,
     by_squares,
     for_constraints,
+    spelled,
     steps_before_newton,
     suits_closed_form,
     suits_separable,
@@ -68,6 +69,7 @@ def solve(
     `guaranteed` attaches what the statement implies beyond the neighbourhood of the answer.
     """
     options.check()
+    options = replace(options, method=spelled(options.method, posed))
     if not (isinstance(starts, int | np.integer) and starts >= 1):
         raise ArgumentError(f"starts is a whole number from 1, not {starts!r}")
     instance = Instance(posed, data, by_name(posed.names, start))
@@ -155,7 +157,9 @@ def _once(instance: Instance, options: Options) -> Any:
             return _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
     if posed.relations:
         from ..kernels.optimizers import CONSTRAINED
+        from ..kernels.optimizers import method as known
 
+        known(str(method))  # a name that is none is told first
         fitting = ", ".join(CONSTRAINED)
         raise ArgumentError(
             f"method {method} takes no constraints; those that do: {fitting}; or leave the choice to the plan"

@@ -15,7 +15,7 @@ from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
 from . import costs
 from .answer import FIRST_ORDER, solve_composite
-from .closed import describe, suits
+from .closed import CLOSED_FORM, describe, suits
 from .closed import run as run_closed
 from .composite import LARGEST
 from .cones import solve_cones
@@ -31,7 +31,7 @@ from .reasons import at_the_edge, of_a_maximum
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
 EM = ("em", "expectation-maximisation")
-SQUARES = ("levenberg-marquardt", "lm", "leastsq", "gauss-newton")
+SQUARES = ("levenberg-marquardt", "lm", "leastsq", "trf", "gauss-newton")
 
 
 def suits_closed_form(instance: Instance, options: Options) -> bool:
@@ -280,6 +280,16 @@ def _no_checkpoint(options: Options) -> None:
             "this problem is solved by a method that keeps no checkpoints; those that do are the methods for smooth "
             "problems over free unknowns, such as lbfgs, newton-cg and adam"
         )
+
+
+def spelled(method: str | None, posed: Posed) -> str | None:
+    """The name of a method as it is looked for; of L-BFGS-B, where it is to keep bounds, that of the method for bounds."""
+    if method is None:
+        return None
+    name = method.lower().replace("_", "-")
+    if name == "l-bfgs-b" and (posed.relations or any("nonnegative" in v.facts for v in posed.unknowns)):
+        return "projected-gradient"
+    return name if name in (*SEPARABLE, *EM, *SQUARES, *CLOSED_FORM) else method
 
 
 def for_constraints(method: str | None) -> str | None:

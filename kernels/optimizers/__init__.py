@@ -180,7 +180,7 @@ METHODS: dict[str, Method] = {
             ("residual_jacobian",),
             lambda o, x, f, g, c: levenberg_marquardt.start(x, o.residual_jacobian),
             levenberg_marquardt.step,
-            ("lm", "leastsq"),
+            ("lm", "leastsq", "trf"),
             "Levenberg–Marquardt (trust region)",
             polish=True,
         ),

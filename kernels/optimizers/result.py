@@ -27,12 +27,13 @@ class History:
 class Result(OptimizeResult):
     """SciPy's `OptimizeResult` with `.certificate`, `.history` and `.plot()`."""
 
-    def plot(self, axes: Any = None) -> Any:
+    def plot(self, axes: Any = None, *, ax: Any = None) -> Any:
         """Convergence: the scaled gradient and the distance of the objective from its last value.
 
         Where the run was one call of compiled code only its ends are known, and the picture says how to see all steps.
-        Draws on the given Axes, or on new ones; returns them. Matplotlib is loaded here and nowhere else.
+        Draws on the given Axes (`axes` or `ax`), or on new ones; returns them. Matplotlib is loaded here only.
         """
+        axes = ax if axes is None else axes
         if axes is None:
             import matplotlib.pyplot as plt
 
