@@ -283,7 +283,7 @@ def _no_checkpoint(options: Options) -> None:
 
 
 def spelled(method: str | None, posed: Posed) -> str | None:
-    """The name of a method as it is looked for; of L-BFGS-B, where it is to keep bounds, that of the method for bounds."""
+    """The name of a method as it is looked for; where L-BFGS-B is to keep bounds, that of the method for them."""
     if method is None:
         return None
     name = method.lower().replace("_", "-")
