@@ -286,7 +286,8 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
     size = max(1.0, float(np.abs(v.g).max(initial=0.0)))
     active = lam / size > np.maximum(v.c, 0.0)
     measure = violation(v, nu, lam)
-    if z.size > 1000 and measure <= 1e-9:
+    systems = z.size + nu.size + int(active.sum())
+    if systems > 5000 or (max(z.size, systems - z.size) > 1000 and measure <= 1e-9):
         return answer  # the systems of all active constraints would cost more than the run
     best = answer
     for _ in range(rounds):
