@@ -75,7 +75,7 @@ class Cones:
         """t² − ‖u‖² of each cone of the second part, as (t − ‖u‖)(t + ‖u‖)."""
         head = x[self.starts]
         rest = np.sqrt(np.maximum(self.added(x * x) - head * head, 0.0))
-        return (head - rest) * (head + rest)
+        return np.asarray((head - rest) * (head + rest))
 
     def depth(self, x: Vector) -> float:
         """The largest a for which x − a e lies in the cones; negative outside."""
