@@ -149,10 +149,23 @@ def _defined(objective: Node, found: Counterexample, binding: Binding) -> bool:
     """Whether the function is real around the point: the form of its Hessian may go on where it does not."""
     for t in (-1e-6, 0, 1e-6):
         moved = {k: a + t * found.direction[k] if k in found.direction else a for k, a in found.point.items()}
-        (value,) = evaluate_bound([objective], moved, binding, digits=DIGITS)
-        if not (mpmath.isfinite(value[()]) and mpmath.im(value[()]) == 0):
+        if _value(objective, moved, binding) is None:
             return False
     return True
+
+
+def _value(objective: Node, point: Mapping[str, Array], binding: Binding) -> Any:
+    """The function at a point; None where it is not real, or where twice the digits give another number.
+
+    The logarithm of a determinant that is 0 is some number at each precision.
+    """
+    value, again = (
+        evaluate_bound([objective], dict(point), binding, digits=digits)[0][()]
+        for digits in (DIGITS, 2 * DIGITS)
+    )
+    real = mpmath.isfinite(value) and mpmath.im(value) == 0 and mpmath.isfinite(again)
+    same = real and abs(value - again) <= mpmath.mpf(10) ** (-DIGITS // 2) * (1 + abs(value))
+    return value if same else None
 
 
 def _chord(
@@ -168,8 +181,8 @@ def _chord(
     a, b, m = (float(evaluate_bound(stabilise([objective]), p, binding)[0]) for p in places)
     if not (np.isfinite([a, b, m]).all() and m > (a + b) / 2 + 1e-9 * (1 + abs(a) + abs(b))):
         return None
-    exact = [evaluate_bound([objective], p, binding, digits=DIGITS)[0][()] for p in places]
-    if not all(mpmath.isfinite(e) and mpmath.im(e) == 0 for e in exact):
+    exact = [_value(objective, p, binding) for p in places]
+    if any(e is None for e in exact):
         return None
     gap = (exact[0] + exact[1]) / 2 - exact[2]
     if not gap < -(mpmath.mpf(10) ** -20):

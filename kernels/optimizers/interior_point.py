@@ -21,12 +21,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 
 from ..oracle import Array
+from .saddle_point import by_complement
 
 Vector = Array  # one axis
 Matrix = Array  # two axes
@@ -133,17 +135,14 @@ def _negative(d: Matrix) -> int:
 
 
 def newton_direction(
-    factor: Any, v: Values, s: Vector, nu: Vector, lam: Vector, mu: float
+    solve: Callable[[Vector], Vector], v: Values, s: Vector, nu: Vector, lam: Vector, mu: float
 ) -> tuple[Vector, Vector, Vector, Vector]:
     """Newton's step in z, s, ν and λ towards s ∘ λ = μ."""
     rest = mu / s - lam - (lam / s) * (v.c - s)
     right = np.concatenate([-(v.g - v.C.T @ lam - v.E.T @ nu) + v.C.T @ rest, -v.e])
     n = v.g.size
-    if v.e.size:
-        step = scipy.linalg.lu_solve(factor, right)
-        dz, dnu = step[:n], -step[n:]
-    else:
-        dz, dnu = scipy.linalg.cho_solve(factor, right), np.zeros(0)
+    step = solve(right)
+    dz, dnu = step[:n], -step[n:]
     ds = v.C @ dz + (v.c - s)
     return dz, ds, dnu, mu / s - lam - (lam / s) * ds
 
@@ -220,13 +219,14 @@ def solve(
         ratio = lam / s
         reduced = h + v.C.T @ (ratio[:, None] * v.C)
         try:
-            factor, shift = factorised(reduced, v.E, last, least)
+            direct = by_complement(reduced, v.E) if v.e.size and last == least == 0.0 else None
+            if direct is None:
+                factor, last = factorised(reduced, v.E, last, least)
+                direct = partial(scipy.linalg.lu_solve if v.e.size else scipy.linalg.cho_solve, factor)
         except (np.linalg.LinAlgError, ValueError):
             answer.status = STALLED
             break
-        last = shift
-
-        dz, ds, dnu, dlam = newton_direction(factor, v, s, nu, lam, mu)
+        dz, ds, dnu, dlam = newton_direction(direct, v, s, nu, lam, mu)
         keep = max(0.99, 1.0 - mu)
         alpha, beta = step_within(s, ds, keep), step_within(lam, dlam, keep)
         penalty = max(

@@ -192,6 +192,17 @@ def curvature(
     return h
 
 
+def _turned(
+    step: Vector, cone: Vector, blocks: Sequence[Block], found: Sequence[tuple[Matrix, Matrix, Vector]]
+) -> Vector:
+    """Λ ΔZ Z⁺ + Z⁺ ΔZ Λ: how the face turns with Z."""
+    parts = []
+    for block, (_, kept, values) in zip(blocks, found, strict=True):
+        half = matrix_at(cone, block) @ matrix_at(step, block) @ ((kept / values) @ kept.T)
+        parts.append(half + half.T)
+    return _filled(np.zeros(step.size), blocks, parts)
+
+
 def normals(size: int, blocks: Sequence[Block], found: Sequence[tuple[Matrix, Matrix, Vector]]) -> Matrix:
     """Rows that say VᵀΔZ V = 0 for the directions V in which Z vanishes."""
     rows = []
@@ -233,8 +244,10 @@ def on_face(
         N = normals(z.size, blocks, found)
         A = halves.shut(np.vstack([v.E, v.C[active], N]).T).T
         try:
-            bend = curvature(best_cone, blocks, found)
-            h = halves.square(functions.hessian(z, best.nu, np.where(active, best.lam, 0.0)) + bend)
+            h = halves.square(functions.hessian(z, best.nu, np.where(active, best.lam, 0.0)))
+            for block, (_, kept, values) in zip(blocks, found, strict=True):
+                place, form = halves.kronecker(block, (kept / values) @ kept.T, matrix_at(best_cone, block))
+                h[place, place] += 2.0 * form
             n, m = h.shape[0], A.shape[0]
             k = np.zeros((n + m, n + m))
             k[:n, :n], k[:n, n:], k[n:, :n] = h, -A.T, A
@@ -251,7 +264,7 @@ def on_face(
         moved, rest = z + halves.open(step[:n]), now + step[n:]
         nu, lam = rest[: v.e.size], np.zeros(v.c.size)
         lam[active] = np.maximum(rest[v.e.size : v.e.size + int(active.sum())], 0.0)
-        dual = N.T @ rest[v.e.size + int(active.sum()) :] - bend @ (moved - z)  # the face turns with Z
+        dual = N.T @ rest[v.e.size + int(active.sum()) :] - _turned(moved - z, best_cone, blocks, found)
         parts, pressed = [], []
         for block, (gone, _, _) in zip(blocks, found, strict=True):
             values, vectors = np.linalg.eigh(matrix_at(moved, block))

@@ -98,3 +98,20 @@ def test_graphical_lasso_without_its_diagonal(weight: str) -> None:
     moving = off & (np.abs(found["T"]) > 1e-7)
     np.testing.assert_allclose(gap[moving], -0.1 * np.sign(found["T"][moving]), atol=1e-7)
     assert np.abs(gap[off]).max() <= 0.1 + 1e-7
+
+
+def test_optimal_design() -> None:
+    """Weights on the simplex, most of them zero: by Kiefer and Wolfowitz no variance is above the dimension."""
+    V = np.random.default_rng(3).standard_normal((40, 3))
+    problem = dv.minimize(
+        "-logdet(V.T @ diag(w) @ V)",
+        over="w",
+        variables={"w": ("m",), "V": ("m", "d")},
+        facts={"w": ("simplex",)},
+    )
+    result = problem.solve(V=V)
+    assert result.success and result.method == "interior-point"
+    variances = np.einsum("ia,ab,ib->i", V, np.linalg.inv(V.T @ np.diag(result["w"]) @ V), V)
+    assert variances.max() <= 3 * (1 + 1e-7) and (result["w"] < 1e-9).sum() > 20
+    # a determinant that vanishes whatever the weights is no reason against convexity
+    assert problem.convexity().status != "not convex"
