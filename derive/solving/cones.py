@@ -8,6 +8,7 @@ became slacks in `smoothing`; their conditions are left out, and what is left ha
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -63,13 +64,14 @@ class SecondOrder:
         """What was recognised, in words."""
         return f"{len(self.norms)} array(s) of norms as second-order cones, {self.derived.describe()}"
 
-    def program(self, instance: Instance) -> tuple[Any, Any] | None:
+    def program(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any] | None:
         """The matrices on data and the layout; None where they are large, or the objective is not convex."""
         from ..kernels.optimizers.cone_program import ConeProgram
         from ..kernels.optimizers.second_order import Cones
         from ..kernels.oracle import Layout
 
-        binding, arrays = instance.binding, instance.numbers
+        self.derived.check_slopes(arrays)
+        binding = instance.binding
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.unknowns})
         n = layout.size
         shapes = {(kind, k): binding.shape(node.shape) for kind, k, node in self.stated}
@@ -220,8 +222,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
 
     derived, began = form.derived, time.perf_counter()
     with np.errstate(all="ignore"):
-        derived.check_slopes(instance.numbers)
-        made = form.program(instance)
+        made = form.program(instance, instance.numbers)
         if made is None:
             return None
         program, layout = made

@@ -175,6 +175,38 @@ class PreparedProgram:
         return dict(self._derived.free.forward(self._layout.unpack(z)))
 
 
+@final
+class PreparedCones:
+    """A program over second-order cones whose matrices are evaluated once."""
+
+    def __init__(self, instance: Instance) -> None:
+        form = instance.posed.cones
+        if form is None:
+            raise UnsupportedError(_REMEDY)
+        self._instance, self._form = instance, form
+        self._bind(instance.numbers)
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        with np.errstate(all="ignore"):
+            made = self._form.program(self._instance, arrays)
+        if made is None:
+            raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
+        self._arrays = arrays
+        self._program, self._layout = made
+
+    def __call__(self, mapping: Mapping[str, Any] | None = None, /, **changed: Any) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        from ..kernels.optimizers.cone_program import CONVERGED, solve_cone_program
+
+        if mapping is not None or changed:
+            self._bind(_changed(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        with np.errstate(all="ignore"):
+            answer = _alone(solve_cone_program, self._program)
+        if answer.status != CONVERGED:
+            raise DataError(_FAILED)
+        return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))
+
+
 def _alone(loop: Callable[..., Any], *arguments: Any) -> Any:
     """The loop with BLAS on one thread: for products of a block of rows others cost more than they bring."""
     from ..kernels.threads import single_blas_thread
@@ -188,8 +220,8 @@ BLAS_FROM = 48
 _FAILED = "the prepared solver does not converge here; `solve` finds out why"
 #: What to do where nothing can be compiled whole.
 _REMEDY = (
-    "only smooth objectives with weights on |x| and bounds, quadratic programs and mixture likelihoods (method='em') "
-    "have a solver that is compiled whole; use solve(backend='numba')"
+    "only smooth objectives with weights on |x| and bounds, quadratic programs, programs with norms and mixture "
+    "likelihoods (method='em') can be prepared; use solve(backend='numba')"
 )
 
 
@@ -210,7 +242,7 @@ def _changed(instance: Instance, arrays: Mapping[str, Any], changed: Mapping[str
 
 def prepare(
     posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None, method: str | None
-) -> Prepared | PreparedMixture | PreparedProgram:
+) -> Prepared | PreparedMixture | PreparedProgram | PreparedCones:
     """The prepared solver for a method; by default the one compiled whole."""
     instance = Instance(posed, data, start or {})
     if method == "em":
@@ -221,5 +253,5 @@ def prepare(
     if posed.composite is not None:
         return Prepared(instance, posed.loops)
     if posed.is_constrained:
-        return PreparedProgram(instance)
+        return PreparedProgram(instance) if posed.constrained.quadratic else PreparedCones(instance)
     raise UnsupportedError(_REMEDY)
