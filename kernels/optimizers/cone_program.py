@@ -54,7 +54,7 @@ class ConeAnswer:
 
 
 #: Passes that balance the sizes of rows and columns.
-BALANCED = 4
+BALANCED = 3
 
 
 def solve_cone_program(

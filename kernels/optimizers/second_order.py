@@ -21,8 +21,8 @@ import scipy.sparse
 
 from ..oracle import Array, Matrix, Vector
 
-#: Rows with less than this share of entries that are not zero are kept without the zeros.
-SPARSE = 0.25
+#: Columns with at most so many entries may be slacks of kinks.
+THIN = 4
 
 
 @final
@@ -146,24 +146,40 @@ class Scaling:
 
 @final
 class Gram:
-    """Gᵀ W⁻² G for one G, of cones as a product of W⁻¹G with itself, which does not cancel."""
+    """Gᵀ W⁻² G for one G, of cones as a product of W⁻¹G with itself, which does not cancel.
+
+    Slacks of kinks are columns of which a row of the orthant meets one at most: their part is diagonal, and what they
+    share with the others has an entry for each row.
+    """
 
     def __init__(self, G: Matrix, cones: Cones) -> None:
         self.cones, m = cones, cones.orthant
         self.linear, self.round = G[:m], G[m:]
-        self.sparse: Any = None
-        if np.count_nonzero(self.linear) < SPARSE * self.linear.size:
-            self.sparse = scipy.sparse.csr_array(self.linear)
+        met = self.linear != 0.0
+        thin = met.sum(axis=0) <= THIN
+        self.thin = np.flatnonzero(thin) if met[:, thin].sum(axis=1).max(initial=0) <= 1 else np.zeros(0, int)
+        self.slacks: Any = None
+        if self.thin.size >= 0.5 * G.shape[1]:
+            self.wide = np.setdiff1d(np.arange(G.shape[1]), self.thin)
+            self.slacks = scipy.sparse.csr_array(self.linear[:, self.thin].T)
+            self.squares = self.slacks.power(2)
+            self.dense = np.ascontiguousarray(self.linear[:, self.wide])
 
     def scaled(self, scaling: Scaling) -> Matrix:
         """The matrix for W."""
-        if self.sparse is not None:
-            weighted = scipy.sparse.diags_array(1.0 / scaling.roots) @ self.sparse
-            found = (weighted.T @ weighted).toarray()
+        n, weight = self.linear.shape[1], 1.0 / scaling.roots**2
+        if self.slacks is not None:
+            found = np.zeros((n, n))
+            weighted = weight[:, None] * self.dense
+            beside = self.slacks @ weighted
+            found[np.ix_(self.wide, self.wide)] = self.dense.T @ weighted
+            found[np.ix_(self.thin, self.wide)] = beside
+            found[np.ix_(self.wide, self.thin)] = beside.T
+            found[self.thin, self.thin] = self.squares @ weight
         else:
             scaled = (self.linear.T / scaling.roots).T
-            found = scaled.T @ scaled
+            found = np.asarray(scaled.T @ scaled)
         if self.cones.sizes.size:
             turned = scaling.turned(self.round, inverse=True)
             found += turned.T @ turned
-        return np.asarray(found)
+        return found

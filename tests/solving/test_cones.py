@@ -113,3 +113,21 @@ def test_what_it_leaves_to_others() -> None:
     problem = dv.minimize("sum(exp(w)) + norm(w - v)", over="w", variables=shapes)
     result = problem.solve(v=np.array([1.0, -2.0]))
     assert result.success and "cones" not in str(result.plan)
+
+
+def test_prepared() -> None:
+    """Matrices are evaluated once; other data give other answers; what is not convex is refused."""
+    problem = dv.minimize(
+        "sum(maximum(0, 1 - y*(X @ w))) + lam*norm(w)",
+        over="w",
+        variables={v: SHAPES[v] for v in ("X", "y", "w", "lam")},
+    )
+    X = RNG.standard_normal((25, 4))
+    y = np.where(X[:, 0] + 0.5 * RNG.standard_normal(25) > 0, 1.0, -1.0)
+    prepared = problem.prepare(X=X, y=y, lam=1.0)
+    for lam in (1.0, 4.0):
+        found = prepared(lam=lam)["w"]
+        assert np.allclose(found, problem.solve(X=X, y=y, lam=lam)["w"], atol=1e-6)
+    problem = dv.minimize("norm(w) - sumsq(w)", over="w", subject_to=["norm(w) <= 1"], variables={"w": (3,)})
+    with pytest.raises(dv.DeriveError, match="not convex"):
+        problem.prepare()
