@@ -15,8 +15,7 @@ import copy
 import hashlib
 import sys
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding
 from numba.core import typed_passes as typed
@@ -25,6 +24,7 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
+from .cache import guarded
 from .special import compiled
 from .translate import translated
 
@@ -34,7 +34,7 @@ def apart(function: Callable[..., Any]) -> Any:
     options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True}
     made = _Apart(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
     made.enable_caching()
-    return made
+    return guarded(made)
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -42,7 +42,7 @@ def inner(function: Callable[..., Any]) -> Any:
     options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
     made = _Inner(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
     made.enable_caching()
-    return made
+    return guarded(made)
 
 
 class _Apart(CPUDispatcher):  # type: ignore[misc]
@@ -64,7 +64,7 @@ class _Apart(CPUDispatcher):  # type: ignore[misc]
         address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
         llvmlite.binding.add_symbol(described.mangled_name, address)
         context = self.targetctx
-        again = partial(_again, self.__module__, self.py_func.__name__, result.signature.args)
+        again = _Again(self.__module__, self.py_func.__name__, result.signature.args)
         context.remove_user_function(result.entry_point)
         context.insert_user_function(result.entry_point, described, [_Elsewhere(again)])
 
@@ -104,10 +104,21 @@ class _Pipeline(CompilerBase):  # type: ignore[misc]
         return [passes]
 
 
+class _Again(NamedTuple):
+    """The function is in memory, with its symbol, before code that calls it is."""
+
+    module: str
+    name: str
+    types: Any
+
+    def __call__(self) -> None:
+        getattr(sys.modules[self.module], self.name).compile(self.types)
+
+
 class _Elsewhere:
     """A library without code, to be linked with: all it brings is what happens before its users are loaded."""
 
-    def __init__(self, again: Callable[[], None]) -> None:
+    def __init__(self, again: _Again) -> None:
         self._reload_init = {again}
 
     def _ensure_finalized(self) -> None:
@@ -115,8 +126,3 @@ class _Elsewhere:
 
     def _get_module_for_linking(self) -> Any:
         return llvmlite.binding.parse_assembly("")
-
-
-def _again(module: str, name: str, types: Any) -> None:
-    """The function is in memory, with its symbol, before code that calls it is."""
-    getattr(sys.modules[module], name).compile(types)

@@ -181,29 +181,31 @@ def _import(name: str, path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
-    for function in vars(module).values():
-        _guard(function)
     return module
 
 
-def _guard(function: Any) -> None:
-    """Compiled code that cannot be read back (a full disk, a stroke of bad luck) is compiled again.
+def guarded(function: Any) -> Any:
+    """The function with numba's cache of it made safe.
 
-    numba writes its files in one stroke, but trusts what it finds.
+    numba writes its files in one stroke, but trusts what it finds: code that cannot be read back (a full disk, a
+    stroke of bad luck) is compiled again. And what comes from the cache does not tell those that link with it what has
+    to be in memory before it; they would be kept without that, and crash a later process.
     """
-    kept: Any = getattr(function, "_cache", None)
-    if not hasattr(kept, "load_overload"):
-        return
+    kept: Any = function._cache
     read = kept.load_overload
 
     def load_overload(signature: Any, context: Any) -> Any:
         try:
-            return read(signature, context)
+            found = read(signature, context)
         except Exception:
             kept.flush()
             return None
+        if found is not None:
+            found.library._reload_init.update(found.reload_init)
+        return found
 
     kept.load_overload = load_overload
+    return function
 
 
 def cache_info() -> dict[str, Any]:

@@ -21,13 +21,20 @@ from numba.core import event
 from numba.extending import intrinsic
 
 from . import clock
+from .cache import guarded
 from .translate import Loops
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
-compiled = njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True, pipeline_class=Loops)
 #: For functions that are compiled with each kernel that calls them.
 helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as machine code, kept on disk."""
+    return guarded(
+        njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True, pipeline_class=Loops)(function)
+    )
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]

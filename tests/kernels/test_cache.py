@@ -166,6 +166,41 @@ def test_a_killed_process_leaves_no_corrupt_cache(folder: Path) -> None:
     assert file_of(folder, COMPILED).read_text() == COMPILED
 
 
+LINKED = '''"""Three functions, one of them called by its symbol."""
+
+from derive.kernels.apart import inner
+from derive.kernels.special import compiled
+
+
+@inner
+def base(x):
+    """Twice."""
+    return 2.0 * x
+
+
+@compiled
+def middle(x):
+    """One more than twice."""
+    return base(x) + 1.0
+
+
+@compiled
+def top(x):
+    """Linked with `middle`, which calls `base`."""
+    return middle(x) + 1.0
+'''
+
+
+def test_what_is_linked_with_code_from_the_cache_says_what_it_needs(folder: Path) -> None:
+    """`middle` is compiled by one process, `top` by a second one that reads it: a third finds `base` in memory."""
+    program = f"from derive.kernels.cache import load; print(load({LINKED!r}).{{}}(1.0))"
+    for name, value in (("middle", b"3.0"), ("top", b"4.0"), ("top", b"4.0")):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(name)], capture_output=True, env=dict(os.environ)
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, value), done.stderr
+
+
 def test_loops_are_kept_with_the_optimizers_they_were_compiled_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed optimizer makes new modules of what uses it, and leaves kernels alone."""
     loop, kernel = (
