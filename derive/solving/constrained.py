@@ -356,6 +356,12 @@ class Constrained:
         zeros = layout.unpack(np.zeros(layout.size))
         return self._large if self._large.suits(layout, shapes, arrays, zeros) else None
 
+    def entries(self, binding: Binding) -> int:
+        """How many entries the Hessian and the Jacobians of the smooth form have, slacks included."""
+        nodes = (*self.problem.unknowns, *self.problem.equalities, *self.problem.inequalities)
+        sizes = [int(np.prod(binding.shape(node.shape), dtype=np.int64)) for node in nodes]
+        return sum(sizes[: len(self.problem.unknowns)]) * sum(sizes)
+
     def certified(
         self, data: Mapping[str, Any], binding: Binding, found: Mapping[str, Any], tolerance: float
     ) -> tuple[Any, dict[str, list[Any]]]:

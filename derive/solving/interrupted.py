@@ -5,6 +5,7 @@ Deriving and compiling take seconds at a first call, so that many an interrupt f
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from .starts import default_start
 
 #: The driver's status of a run that was interrupted.
 INTERRUPT = 3
+#: Entries of the matrices of conditions up to which they are looked at: who interrupts a run does not want to wait.
+LARGE = 1_000_000
 
 
 def at_the_start(instance: Instance, options: Options) -> Any:
     """SciPy's result at the start; None where the start cannot be judged."""
     from ..kernels.certificate import certify_statement
+    from ..kernels.kkt import KktCertificate
     from ..kernels.optimizers.result import History, Result
     from ..kernels.oracle import VALUE, gradient_key
     from ..kernels.plan import Plan
@@ -32,9 +36,14 @@ def at_the_start(instance: Instance, options: Options) -> Any:
     try:
         with np.errstate(all="ignore"):
             if posed.is_constrained:
-                proof, _ = posed.constrained.certified(
-                    instance.data, instance.binding, found, options.tolerance
-                )
+                value = posed.constrained.statement_value(instance.arrays, found)
+                proof = KktCertificate(value, nan, nan, nan, nan, tolerance=options.tolerance)
+                dear = max(instance.amount * instance.count, posed.constrained.entries(instance.binding))
+                if dear <= LARGE:
+                    judged, _ = posed.constrained.certified(
+                        instance.data, instance.binding, found, options.tolerance
+                    )
+                    proof = judged if np.isfinite(judged.value) else proof
             else:
                 slopes = gradients(posed.minimised, posed.unknowns)
                 keys = map(gradient_key, posed.names)
@@ -44,6 +53,7 @@ def at_the_start(instance: Instance, options: Options) -> Any:
                 )
     except (DeriveError, ValueError, np.linalg.LinAlgError):
         return None
+    reason = "not judged" if np.isnan(proof.stationarity) else proof.reason()
     value = posed.sign * float(proof.value)
     result: Any = Result()
     result.update({name: float(a) if a.ndim == 0 else a for name, a in found.items()})
@@ -52,7 +62,7 @@ def at_the_start(instance: Instance, options: Options) -> Any:
         fun=value,
         nit=0,
         status=INTERRUPT,
-        message=f"interrupted before the first step: this is the start; {proof.reason()}",
+        message=f"interrupted before the first step: this is the start; {reason}",
         success=False,
         method=options.method or "none",
         certificate=proof,
