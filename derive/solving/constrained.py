@@ -284,6 +284,7 @@ class Constrained:
 
         answer: Any = None
         cone: Any = None
+        proof: Any = None
         first = latest[0]
         groups = [int(np.prod(s, dtype=np.int64)) for each in shapes.values() for s in each.values()]
         far: list[Any] = []  # units that differ so much from 1 that the certificate is given in them
@@ -311,11 +312,11 @@ class Constrained:
                             answer, (z, found, value, proof) = other, found_there
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
-                answer = self._kept(latest[0], shapes)
+                answer = self._kept(latest[0], shapes) if proof is None else answer
             except StopIteration:
                 ended.append("stopped by the callback")
-                answer = self._kept(latest[0], shapes)
-            if ended:
+                answer = self._kept(latest[0], shapes) if proof is None else answer
+            if proof is None:
                 z, found, value, proof = judged(answer)
         success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
         message = (
