@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import KktCertificate, certify_kkt
+from .kkt import CURVED, KktCertificate, certify_kkt
 from .optimizers.halves import Block, matrix_at
 from .optimizers.interior_point import Answer, Functions, Values
 from .optimizers.semidefinite import curvature, faces, normals
@@ -38,6 +38,8 @@ def certify_semidefinite(
     z = answer.z
     found = faces(z, cone, blocks)
     normal, bend = normals(z.size, blocks, found), curvature(cone, blocks, found)
+    if z.size <= CURVED:
+        normal = np.vstack([normal, _symmetry(z.size, blocks)])
     free = np.zeros(normal.shape[0])
 
     def values(point: Vector) -> Values:
@@ -72,6 +74,18 @@ def certify_semidefinite(
         dual = max(dual, -float(np.linalg.eigvalsh(L)[0]) / size)
         slack += abs(float((Z * L).sum())) / size
     return replace(proof, primal=primal, dual=dual, complementarity=slack, where=where)
+
+
+def _symmetry(size: int, blocks: Sequence[Block]) -> Matrix:
+    """Rows that say Zᵢⱼ = Zⱼᵢ: along other directions there is no curvature, and nothing to be gained."""
+    rows = []
+    for start, side in blocks:
+        for i in range(side):
+            for j in range(i):
+                row = np.zeros(size)
+                row[start + i * side + j], row[start + j * side + i] = 1.0, -1.0
+                rows.append(row)
+    return np.array(rows).reshape(len(rows), size)
 
 
 __all__ = ["certify_semidefinite"]

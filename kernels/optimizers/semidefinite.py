@@ -44,6 +44,8 @@ from .semidefinite_step import Point
 
 #: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.
 ROUNDING = 1e-6
+#: The share of the largest entry that makes a matrix definite which rounding has made indefinite.
+ROUNDED = 1e-14
 #: Where the conditions hold to this, another step of `on_face` would move within rounding.
 SETTLED = 1e-14
 
@@ -125,6 +127,9 @@ def solve_semidefinite(
             reduced[place, place] += form
         try:
             solve = by_complement(reduced, E)
+            if solve is None:  # indefinite by rounding, perhaps
+                lift = ROUNDED * np.abs(np.diagonal(reduced)).max()
+                solve = by_complement(reduced + lift * np.eye(len(reduced)), E)
             if solve is None:
                 factor, last = factorised(reduced, E, last, least)
                 solve = partial(scipy.linalg.lu_solve if v.e.size else scipy.linalg.cho_solve, factor)

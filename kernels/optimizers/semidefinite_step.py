@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 
 from ..oracle import Matrix, Vector
 from .halves import Block, Halves, matrix_at
@@ -108,6 +109,7 @@ class Point:
 def _longest(a: Matrix, da: Matrix, keep: float) -> float:
     """The longest step that leaves the given share of a definite matrix."""
     lower = np.linalg.cholesky(a)
-    turned = np.linalg.solve(lower, np.linalg.solve(lower, da).T)
+    half = scipy.linalg.solve_triangular(lower, da, lower=True, check_finite=False)
+    turned = scipy.linalg.solve_triangular(lower, half.T, lower=True, check_finite=False)
     least = float(np.linalg.eigvalsh((turned + turned.T) / 2)[0])
     return min(1.0, -keep / least) if least < 0.0 else 1.0

@@ -115,3 +115,13 @@ def test_optimal_design() -> None:
     assert variances.max() <= 3 * (1 + 1e-7) and (result["w"] < 1e-9).sum() > 20
     # a determinant that vanishes whatever the weights is no reason against convexity
     assert problem.convexity().status != "not convex"
+
+
+def test_zero_matrix_is_certified() -> None:
+    """The projection of a negative definite matrix: directions that are not symmetric promise nothing."""
+    A = np.array([[-17.44246878, -4.9721682], [-4.9721682, -11.97290432]])
+    problem = dv.minimize(
+        "sumsq(S - A)/2", over="S", variables={"S": ("n", "n"), "A": ("n", "n")}, facts={"S": ("psd",)}
+    )
+    result = problem.solve(A=A)
+    assert result.success and np.abs(result["S"]).max() < 1e-12
