@@ -305,3 +305,18 @@ def test_a_start_at_which_a_condition_cannot_move() -> None:
     problem = dv.minimize("sumsq(w)", over="w", subject_to="sumsq(w) >= 1", variables={"w": ("d",)})
     result = problem.solve(d=3)
     assert result.success and result.fun == pytest.approx(1.0)
+
+
+def test_curvature_that_is_rounding() -> None:
+    """RᵀR of few rows is flat but for rounding; where the objective falls along that, nothing far away is certified."""
+    shapes = {"w": ("d",), "P": ("d", "d"), "c": ("d",), "G": ("m", "d"), "A": ("k", "d")}
+    problem = dv.minimize(
+        "dot(w, P @ w)/2 + dot(c, w)", over="w", variables=shapes, facts={"P": ("psd",)},
+        subject_to=["G @ w <= 1", "A @ w == 1"],
+    )  # fmt: skip
+    for seed in (0, 1, 6):
+        rng = np.random.default_rng(seed)
+        R, c = 30 * rng.standard_normal((5, 14)), 3 * rng.standard_normal(14)
+        P, G, A = R.T @ R, rng.standard_normal((3, 14)), rng.standard_normal((2, 14))
+        result = problem.solve(P=(P + P.T) / 2, c=c, G=G, A=A)
+        assert not result.success and "unbounded" in result.message

@@ -308,7 +308,7 @@ class Constrained:
                     if units is not None:
                         other = units.solve(functions, at, solved, watch)
                         found_there = judged(other)
-                        if found_there[3].ok():
+                        if found_there[3].ok() and other.status != ip.UNBOUNDED:
                             answer, (z, found, value, proof) = other, found_there
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
