@@ -133,11 +133,17 @@ def agree(ours: Sequence[Any], theirs: Sequence[Any], what: str) -> None:
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], Any]], seconds: float, clock: Any, share: float = 0.5
+    calls: Mapping[str, Callable[[], Any]],
+    seconds: float,
+    clock: Any,
+    share: float = 0.5,
+    pause: float = 0.0,
 ) -> dict[str, float]:
     """Median seconds per call; the calls take turns, so that all see the same machine.
 
     share  the part of the calls that was quicker, where it is not the half
+    pause  seconds between two turns, after which a call is made that does not count: threads of some libraries look
+           for work a while longer, on the processor of whoever is next
     """
     repeats = {}
     for name, call in calls.items():
@@ -149,6 +155,9 @@ def interleaved(
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline or len(times[next(iter(times))]) < 5:
         for name, call in calls.items():
+            if pause:
+                time.sleep(pause)
+                call()
             began = clock()
             for _ in range(repeats[name]):
                 call()
