@@ -286,15 +286,19 @@ def certify_kkt(
     *,
     statement_value: float | None = None,
     tolerance: float = TOLERANCE,
+    curved: bool = True,
 ) -> KktCertificate:
-    """The certificate of a point; `functions` must be those of the interpreter."""
+    """The certificate of a point; `functions` must be those of the interpreter.
+
+    curved  whether the Hessian is looked at; without, that a stationary point is a minimum has to be proved
+    """
     with np.errstate(all="ignore"):
         v = functions.values(z)
         if not v.finite():
             return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
         size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
-        h = functions.hessian(z, nu, lam) if z.size <= CURVED else None
+        h = functions.hessian(z, nu, lam) if curved and z.size <= CURVED else None
         if not isinstance(h, np.ndarray) or not np.isfinite(h).all():
             h = None  # sparse matrices are those of problems proved to be convex
         noise = 64 * EPS * (np.abs(v.g) + abs(v.E.T) @ np.abs(nu) + abs(v.C.T) @ np.abs(lam))

@@ -91,7 +91,7 @@ def run(instance: Instance, forms: Mapping[Variable, ClosedForm], options: Optio
             proof = certificate(posed.composite, instance, instance.numbers, point, options.tolerance, proved)
         elif posed.is_constrained or any("orthogonal" in v.facts for v in posed.unknowns):
             proof, multipliers = posed.constrained.certified(
-                instance.data, instance.binding, found, options.tolerance
+                instance.data, instance.binding, found, options.tolerance, proved
             )
         else:
             proof = _free(instance, found, options, proved)

@@ -24,6 +24,7 @@ from ..second import second_derivative
 from ..sizes import ONE, Binding
 from ..smoothing import Smooth, smooth
 from ..stable import recognise, stabilise
+from . import costs
 from .conditions import conditions_of_facts, free_form
 from .inside import defined, inside, middle, numbers
 from .reasons import failure, fitted
@@ -364,9 +365,17 @@ class Constrained:
         return sum(sizes[: len(self.problem.unknowns)]) * sum(sizes)
 
     def certified(
-        self, data: Mapping[str, Any], binding: Binding, found: Mapping[str, Any], tolerance: float
+        self,
+        data: Mapping[str, Any],
+        binding: Binding,
+        found: Mapping[str, Any],
+        tolerance: float,
+        proved: bool = False,
     ) -> tuple[Any, dict[str, list[Any]]]:
-        """The certificate of a point that came without multipliers, and the multipliers that fit best."""
+        """The certificate of a point that came without multipliers, and the multipliers that fit best.
+
+        proved  whether it is a minimum if it is stationary: a Hessian that costs much is then left alone
+        """
         from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.oracle import Layout
@@ -388,7 +397,11 @@ class Constrained:
         z = layout.pack(point)
         nu, lam = fitted(functions.values(z))
         value = self.statement_value(arrays, found)
-        proof = certify_kkt(functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance)
+        amount = sum(int(np.size(a)) for a in data.values())
+        curved = not proved or costs.hessian(layout.shapes, amount) < costs.SPARED
+        proof = certify_kkt(
+            functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance, curved=curved
+        )
         return proof, self._duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
 
     def _functions(
