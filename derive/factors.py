@@ -84,6 +84,7 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
             facts.add("symmetric")
             if _is_gram(operands, inputs):
                 facts.add("psd")
+            facts |= _multiple(operands, inputs)
     return frozenset(facts)
 
 
@@ -93,6 +94,19 @@ def _signs(node: Node, labels: Labels) -> frozenset[str]:
     if len(labels) >= 2 and labels[-1] == labels[-2] and "psd" in node.facts:
         found |= {"nonnegative"} | ({"positive", "nonzero"} if "pd" in node.facts else set())
     return found
+
+
+def _multiple(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> set[str]:
+    """What is known of matrices multiplied entry by entry and with numbers: Schur's theorem."""
+    matrices = [n for n, ls in zip(operands, inputs, strict=True) if sorted(ls) == [0, 1]]
+    numbers = [n for n, ls in zip(operands, inputs, strict=True) if not ls]
+    if len(matrices) + len(numbers) < len(operands) or not matrices:
+        return set()
+    if all("pd" in n.facts for n in matrices) and all("positive" in n.facts for n in numbers):
+        return {"pd", "psd", "invertible", "symmetric"}
+    if all("psd" in n.facts for n in matrices) and all("nonnegative" in n.facts for n in numbers):
+        return {"psd", "symmetric"}
+    return set()
 
 
 def _is_gram(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> bool:

@@ -53,7 +53,7 @@ from .ways import (
 )
 
 ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
-SMALL = 1 << 18  # entries of data, and of a Hessian
+SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
 SIMPLEX = 1000  # unknowns with one on a simplex for which the interior point comes first
 
 
@@ -73,7 +73,8 @@ def solve(
     options = replace(options, method=spelled(options.method, posed))
     if not (isinstance(starts, int | np.integer) and starts >= 1):
         raise ArgumentError(f"starts is a whole number from 1, not {starts!r}")
-    instance = Instance(posed, data, by_name(posed.names, start))
+    with _one_thread():  # matrices are looked at, whether they are as declared
+        instance = Instance(posed, data, by_name(posed.names, start))
     with _threads(instance):
         try:
             result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
@@ -81,13 +82,7 @@ def solve(
             result = at_the_start(instance, options)
             if result is None:
                 raise
-    more = None
-    if guaranteed and result.success:
-        found = {name: result[name] for name in posed.names}
-        closed = ""
-        if result.method == "closed-form" and (forms := posed.facts.closed_forms) is not None:
-            closed = "; ".join(dict.fromkeys(form.kind for form in forms.values()))
-        more = Guarantee(instance, found, posed.sign * result.fun, result.get("multipliers"), closed)
+        more = _guarantee(instance, result) if guaranteed and result.success else None
     if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
         result.certificate = replace(
             result.certificate, guarantee=more, value=posed.sign * result.certificate.value
@@ -95,13 +90,28 @@ def solve(
     return result
 
 
+def _guarantee(instance: Instance, result: Any) -> Guarantee:
+    """What the statement implies at the answer."""
+    posed = instance.posed
+    found = {name: result[name] for name in posed.names}
+    closed = ""
+    if result.method == "closed-form" and (forms := posed.facts.closed_forms) is not None:
+        closed = "; ".join(dict.fromkeys(form.kind for form in forms.values()))
+    return Guarantee(instance, found, posed.sign * result.fun, result.get("multipliers"), closed)
+
+
 def _threads(instance: Instance) -> AbstractContextManager[None]:
     """One thread for the linear algebra of small problems: several wait for one another longer than they compute."""
-    from ..kernels.threads import single_blas_thread
-
     entries = sum(int(np.size(a)) for a in instance.data.values())
     unknowns = instance.count if instance.posed.nuclear is not None else instance.count**2
-    return single_blas_thread() if max(entries, unknowns) <= SMALL else nullcontext()
+    return _one_thread() if max(entries, unknowns) <= SMALL else nullcontext()
+
+
+def _one_thread() -> AbstractContextManager[None]:
+    """BLAS on one thread."""
+    from ..kernels.threads import single_blas_thread
+
+    return single_blas_thread()
 
 
 def _once(instance: Instance, options: Options) -> Any:
