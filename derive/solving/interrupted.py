@@ -33,6 +33,7 @@ def at_the_start(instance: Instance, options: Options) -> Any:
     posed = instance.posed
     point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
     found = {name: np.asarray(point[name], dtype=np.float64) for name in posed.names}
+    proof: Any
     try:
         with np.errstate(all="ignore"):
             if posed.is_constrained:
