@@ -105,6 +105,12 @@ class _File:
 
     def __init__(self, problem: Problem, wanted: str | None) -> None:
         self.problem, self.posed = problem, problem.posed
+        if self.posed.nuclear is not None and wanted is None:
+            names = ", ".join(v.name for v in self.posed.nuclear.weights)
+            raise UnsupportedError(
+                f"no solver file finds matrices of low rank, which a weight on the nuclear norm of {names} asks for: "
+                "use solve; or name a method, such as lbfgs, for optima of full rank"
+            )
         self.kernels = Kernels()
         errors = {
             name: inspect.getsource(getattr(data, name)).rstrip() for name in ("DataError", "SizeError")

@@ -107,3 +107,10 @@ def test_what_it_ends_with() -> None:
     with pytest.warns(NotCertifiedWarning, match="stopped by the callback"):
         r = p.solve(data, callback=enough)
     assert not r.success and r.nit == 4 and len(r.history.objective) >= 4
+
+
+def test_no_solver_file() -> None:
+    """A file's smooth methods end nowhere near an optimum of low rank."""
+    p = problem("sumsq(M*(T - X))/2 + lam*nuclear_norm(X)", "X")
+    with pytest.raises(dv.DeriveError, match="nuclear norm of X"):
+        dv.codegen(p)
