@@ -13,16 +13,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import sympy
 
 from ..build import add, inner
 from ..differentiate import gradients, jacobian
 from ..errors import ArgumentError, UnsupportedError
-from ..node import Node, variable
+from ..node import Node, size_symbols, variable, variables
 from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from ..solving.conditions import free_form
+from ..solving.inside import numbers
 from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
@@ -36,7 +38,7 @@ from .optimizers import (
     quadratic,
 )
 from .optimizers.state import scaled_gradient
-from .optimizers.vectors import norm
+from .optimizers.vectors import dot, norm, turned_times
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
@@ -127,7 +129,8 @@ class _File:
             self._separable(self.posed.composite)
             return
         constrained = ("interior-point", "trust-constr", "slsqp")
-        if (wanted or "").lower() in constrained or (wanted is None and self._on_the_boundary()):
+        inside = wanted is None and self._on_the_boundary() and not self._falls_with_kinks()
+        if (wanted or "").lower() in constrained or inside:
             self.method, self.tail = "interior-point", CONSTRAINED
             self._constrained()
             return
@@ -146,7 +149,8 @@ class _File:
             self._squares(squares)
         else:
             order = max(v.order for v in self.posed.unknowns)
-            self.method, self.tail = name or ("newton" if order <= 1 else "lbfgs"), SMOOTH
+            few = order <= 1 and not self.posed.is_constrained  # kinks have no second derivative to go by
+            self.method, self.tail = name or ("newton" if few else "lbfgs"), SMOOTH
             self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
 
     def _suits_separable(self, wanted: str | None) -> bool:
@@ -169,6 +173,17 @@ class _File:
             return True
         inward = any(v.facts & {"simplex", "positive"} for v in self.posed.unknowns)
         return inward and self.problem.convexity().status == "convex"
+
+    def _falls_with_kinks(self) -> bool:
+        """Whether the objective falls with a kink whatever the data: then slack variables do not stand for it."""
+        if self.posed.relations or not self.posed.is_constrained:
+            return False
+        for kink in self.posed.constrained.problem.kinks:
+            if kink.slope is not None and not variables(kink.slope):
+                sizes = {s.name: 2 for s in size_symbols(kink.slope)}
+                if float(np.min(numbers([kink.slope], sizes)[0])) < 0.0:
+                    return True
+        return False
 
     # ---------------------------------------------------------------- the three ways
 
@@ -261,6 +276,7 @@ class _File:
         self._hessian(self.free, gradients(self.free.objective, list(self.free.unknowns)))
         terms = squares.terms
         self._optimizer()
+        self.bundle.add(dot, turned_times)
         self.flat = self._flat(self.free, len(terms))
         self.roots = [f"float({size_text(sympy.sqrt(2 * t.weight))})" for t in terms]
         self.flat.squares([len(t.node.shape) for t in terms])
@@ -312,6 +328,7 @@ class _File:
             data.Statement,
             data.Solution,
             data.checked,
+            data.check_options,
             points.starting_point,
             points.free_point,
             points.stated_point,

@@ -339,7 +339,7 @@ def eliminate(matrix: Any, work: Any, right: Any, columns: int) -> Any:
             work[k, j] /= head
         for j in range(columns):
             right[k, j] /= head
-        for i in range(0 if columns else k + 1, size):
+        for i in range(0 if columns > 0 else k + 1, size):
             if i != k:
                 factor = work[i, k]
                 for j in range(k + 1, size):

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..apart import apart
 from ..oracle import Array
 from ..special import compiled
 
@@ -27,7 +28,7 @@ OPTIMAL, UNFINISHED, NO_MINIMUM = 0, 1, 2
 EPS = 2.220446049250313e-16
 
 
-@compiled
+@apart
 def cholesky_solve(a: Array, b: Array, n: int) -> bool:
     """Overwrite b with A⁻¹b; False where A is not definite.
 
@@ -137,7 +138,7 @@ def residual(g: Array, c: Array, x: Array, q: Array) -> None:
                 q[k] -= t * row[k]
 
 
-@compiled
+@apart
 def exact(
     g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array, free: Array, a: Array, b: Array
 ) -> int:
@@ -189,7 +190,7 @@ def exact(
     return 0
 
 
-@compiled
+@apart
 def box_quadratic(
     g: Array, c: Array, l1: Array, low: Array, high: Array, x: Array, tol: float, most: int
 ) -> tuple[int, int]:

@@ -20,6 +20,19 @@ from typing import NamedTuple
 import numpy as np
 
 from .state import NOISE, NOT_FINITE, RUNNING, STALLED, Matrix, Vector, all_finite
+from .vectors import (
+    along,
+    columns_divided,
+    distance,
+    dot,
+    finite_entries,
+    greater,
+    norm,
+    product,
+    quotient,
+    same,
+    turned_times,
+)
 
 ResidualJacobian = Callable[[Vector], tuple[Vector, Matrix]]
 EPS = 2.220446049250313e-16
@@ -43,10 +56,10 @@ class LevenbergMarquardtState(NamedTuple):
 def start(x: Vector, residual_jacobian: ResidualJacobian) -> LevenbergMarquardtState:
     """The state at the first point."""
     r, J = residual_jacobian(x)
-    f = 0.5 * np.dot(r, r)
-    finite = all_finite(f, np.sum(J, axis=0))
+    f = 0.5 * dot(r, r)
+    finite = all_finite(f, r) and finite_entries(J)
     scale = lengths(J)
-    g = J.T @ r
+    g = turned_times(J, r)
     return LevenbergMarquardtState(x, f, g, RUNNING if finite else NOT_FINITE, 1, 0.0, r, J, scale, 0.0)
 
 
@@ -90,35 +103,43 @@ def damping(s: Vector, a: Vector, radius: float) -> float:
     return float(mu)
 
 
+def undamped(s: Vector, a: Vector, tiny: float) -> Vector:
+    """−a / s where s is above `tiny`, else 0."""
+    kept = s > tiny
+    return -np.where(kept, a / np.where(kept, s, 1.0), 0.0)
+
+
+def damped(s: Vector, a: Vector, mu: float) -> Vector:
+    """−s a / (s² + μ)"""
+    return -s * a / (s * s + mu)
+
+
 def step(state: LevenbergMarquardtState, residual_jacobian: ResidualJacobian) -> LevenbergMarquardtState:
     """One accepted step; the radius shrinks inside until the model is believed."""
     x, f, r, J = state.x, state.f, state.r, state.J
-    scale = np.maximum(state.scale, lengths(J))
-    u, s, vt = np.linalg.svd(J / scale, full_matrices=False)
-    a = u.T @ r
+    scale = greater(state.scale, lengths(J))
+    u, s, vt = np.linalg.svd(columns_divided(J, scale), full_matrices=False)
+    a = turned_times(u, r)
     tiny = EPS * s[0] * max(s.size, 10)
     radius, evaluations = state.radius, state.evaluations
     for _ in range(60):
         mu = damping(s, a, radius) if radius > 0.0 else 0.0
-        kept = s > tiny
-        if mu > 0.0:
-            q = -s * a / (s * s + mu)
-        else:
-            q = -np.where(kept, a / np.where(kept, s, 1.0), 0.0)
+        q = damped(s, a, mu) if mu > 0.0 else undamped(s, a, tiny)
+        size = norm(q)
         if radius == 0.0:
-            reach = max(np.sqrt(np.sum((scale * x) ** 2)), 1e-3)
-            if np.sqrt(np.dot(q, q)) > 10.0 * reach:
+            reach = max(norm(product(scale, x)), 1e-3)
+            if size > 10.0 * reach:
                 radius = 10.0 * reach
                 continue
-        size = np.sqrt(np.dot(q, q))
-        gain = -(np.dot(s * q, a) + 0.5 * np.dot(s * q, s * q))
-        x_try = x + (vt.T @ q) / scale
-        if not gain > 0.0 or np.all(x_try == x):
+        along_s = product(s, q)
+        gain = -(dot(along_s, a) + 0.5 * dot(along_s, along_s))
+        x_try = along(x, 1.0, quotient(turned_times(vt, q), scale))
+        if not gain > 0.0 or same(x_try, x):
             break
         r_try, J_try = residual_jacobian(x_try)
         evaluations += 1
-        f_try = 0.5 * np.dot(r_try, r_try)
-        if not all_finite(f_try, np.sum(J_try, axis=0)):
+        f_try = 0.5 * dot(r_try, r_try)
+        if not (all_finite(f_try, r_try) and finite_entries(J_try)):
             radius = 0.1 * size
             continue
         if gain <= NOISE * f:
@@ -132,8 +153,8 @@ def step(state: LevenbergMarquardtState, residual_jacobian: ResidualJacobian) ->
         elif good > 0.75:
             radius = max(radius, 2.0 * size)
         if good > 1e-4:
-            length = np.sqrt(np.dot(x_try - x, x_try - x))
-            g = J_try.T @ r_try
+            length = distance(x_try, x)
+            g = turned_times(J_try, r_try)
             return LevenbergMarquardtState(
                 x_try, f_try, g, RUNNING, evaluations, length, r_try, J_try, scale, max(radius, size)
             )

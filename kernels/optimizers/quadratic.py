@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..apart import apart
 from ..oracle import Array
 from ..special import compiled
 from .box import NO_MINIMUM, OPTIMAL, UNFINISHED, box_quadratic, cholesky_solve
@@ -34,7 +35,7 @@ def solve_quadratic(
     return found
 
 
-@compiled
+@apart
 def minimum(h: Array, g: Array, l1: Array, low: Array, high: Array, x: Array, tol: float, most: int) -> int:
     """The status; `x` holds the start and then the minimiser."""
     n = x.size

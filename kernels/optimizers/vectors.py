@@ -75,6 +75,17 @@ def divided(m: Matrix, scale: Vector) -> Matrix:
     return found
 
 
+def columns_divided(m: Matrix, scale: Vector) -> Matrix:
+    """mᵢⱼ / dⱼ"""
+    found: Matrix = m / scale
+    return found
+
+
+def greater(a: Vector, b: Vector) -> Vector:
+    """The larger of aᵢ and bᵢ."""
+    return np.maximum(a, b)
+
+
 def same(a: Vector, b: Vector) -> bool:
     """Whether all entries are equal."""
     return bool(np.all(a == b))

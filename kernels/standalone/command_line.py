@@ -41,14 +41,14 @@ def check():
 
 def main(words=None):
     """The command line."""
-    parser = argparse.ArgumentParser(description="Solve the problem stated at the top of this file.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FILE.npz", help="arrays by name")
     parser.add_argument("--start", metavar="FILE.npz", help="arrays of unknowns to begin from")
     parser.add_argument("--set", metavar="NAME=NUMBER", action="append", default=[], help="a number or a size")
     parser.add_argument("--out", metavar="FILE.npz", help="where the unknowns go")
-    parser.add_argument("--max-time", type=float, metavar="SECONDS")
-    parser.add_argument("--max-iterations", type=int)
-    parser.add_argument("--tolerance", type=float, default=1e-8)
+    parser.add_argument("--max-time", type=float, metavar="SECONDS", help="the best point so far after that time")
+    parser.add_argument("--max-iterations", type=int, metavar="NUMBER")
+    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="NUMBER", help="of the certificate, 1e-8")
     parser.add_argument("--check", action="store_true", help="test this file on random data")
     options = parser.parse_args(words)
     if options.check:
@@ -56,6 +56,8 @@ def main(words=None):
     try:
         data = load_arrays(options.data) if options.data else {}
         data.update(numbers(options.set))
+        if not data and STATEMENT.data:
+            raise DataError(f"no data: --data FILE.npz with {', '.join(STATEMENT.data)}; --help shows the statement")
         start = load_arrays(options.start) if options.start else {}
         limits = {} if options.max_iterations is None else {"max_iterations": options.max_iterations}
         found = solve(data, start, tolerance=options.tolerance, max_time=options.max_time, **limits)

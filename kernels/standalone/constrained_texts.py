@@ -89,7 +89,7 @@ def _run(derived: Any) -> str:
     if derived.cones:
         return (
             f"blocks = blocks_of(layout, {in_tuple(map(repr, sorted(derived.cones)))})\n"
-            "        answer, cone, ended = inside_cones(functions, blocks, z, max_time)"
+            "        answer, cone, ended = inside_cones(functions, blocks, z, max_iterations, max_time)"
         )
     ways = in_tuple(["solve_program"] * derived.quadratic + ["interior_point"])
-    return f"answer, ended = inside(functions, {ways}, z, max_time)"
+    return f"answer, ended = inside(functions, {ways}, z, max_iterations, max_time)"

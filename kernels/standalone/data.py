@@ -39,12 +39,16 @@ class Solution(NamedTuple):
 
 def learn_sizes(name: str, shape: tuple[Any, ...], actual: tuple[int, ...], sizes: dict[str, int]) -> None:
     """Enter what an array tells about the sizes; raise where two arrays disagree."""
+    stated = f"({', '.join(map(str, shape))})" if shape else "a number"
     if len(actual) != len(shape):
-        raise SizeError(f"{name} has {len(actual)} axes, not {len(shape)}: {actual} for sizes {shape}")
+        raise SizeError(f"{name} has the shape {actual}; it is stated to be {stated}")
     for axis, (size, number) in enumerate(zip(shape, actual, strict=True)):
+        if number < 1:
+            raise SizeError(f"{name} is empty: its shape is {actual}")
         wanted = sizes.setdefault(size, number) if isinstance(size, str) else size
-        if wanted != number or number < 1:
-            raise SizeError(f"axis {axis} of {name} has length {number}, but {size} is {wanted}")
+        if wanted != number:
+            known = f"{size} is {wanted}" if isinstance(size, str) else f"it is stated to be {wanted}"
+            raise SizeError(f"axis {axis} of {name} has length {number}, but {known}")
 
 
 def check_facts(name: str, array: Any, facts: tuple[str, ...]) -> None:
@@ -69,6 +73,8 @@ def check_facts(name: str, array: Any, facts: tuple[str, ...]) -> None:
 
 def as_numbers(name: str, value: Any, facts: tuple[str, ...]) -> Any:
     """A float64 array in row-major order, checked."""
+    if np.iscomplexobj(value):
+        raise DataError(f"{name} holds complex numbers; real ones are meant")
     try:
         array = np.require(np.asarray(value, dtype=np.float64), np.float64, ["C", "A"])
     except (TypeError, ValueError) as error:
@@ -78,6 +84,27 @@ def as_numbers(name: str, value: Any, facts: tuple[str, ...]) -> Any:
         raise DataError(f"{name}[{where}] is not finite" if where else f"{name} is not finite")
     check_facts(name, array, facts)
     return array
+
+
+def as_size(name: str, value: Any) -> int:
+    """A whole number from 1 on."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if number < 1 or number != value:
+        raise SizeError(f"{name} is a size, a whole number from 1 on, not {value}")
+    return number
+
+
+def check_options(tolerance: float, max_iterations: int, max_time: float | None) -> None:
+    """Raise where a run could not be limited so."""
+    if not tolerance > 0.0:
+        raise DataError(f"the tolerance is a positive number, not {tolerance}")
+    if max_iterations < 0:
+        raise DataError(f"max_iterations is a number from 0 on, not {max_iterations}")
+    if max_time is not None and not max_time >= 0.0:
+        raise DataError(f"max_time is a number of seconds from 0 on, not {max_time}")
 
 
 def checked(
@@ -90,12 +117,13 @@ def checked(
     sizes: dict[str, int] = {}
     for name, value in given.items():
         if name in known and name not in statement.data and np.ndim(value) == 0:
-            sizes[name] = int(value)
+            sizes[name] = as_size(name, value)
         elif name not in statement.data:
             raise DataError(f"{name} is not among the data: {', '.join(statement.data) or 'there are none'}")
     for name, shape in statement.data.items():
         if name not in given:
-            raise DataError(f"no array was given for {name}")
+            missing = "array was given for" if shape else "number was given for"
+            raise DataError(f"no {missing} {name}")
         found[name] = as_numbers(name, given[name], statement.facts.get(name, ()))
         learn_sizes(name, shape, found[name].shape, sizes)
     for name, value in start.items():

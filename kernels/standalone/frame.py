@@ -34,11 +34,11 @@ DECORATORS = """
 FAST = dict(fastmath={{"reassoc", "contract", "arcp", "nsz"}}, error_model="numpy"{checks})
 STRICT = dict(error_model="numpy")
 compiled = once(**FAST, nogil=True)  # kernels and their parts; NaN and infinity keep their meaning
-strict = once(**STRICT, nogil=True)  # the optimizer, to the letter
-inner_compiled = once(**FAST, no_cpython_wrapper=True)  # the same for what compiled code alone calls
-inner_strict = once(**STRICT, no_cpython_wrapper=True)
+strict = once(**STRICT, nogil=True)  # the optimizer: every operation in its order
+inner_compiled = once(**FAST, no_cpython_wrapper=True)  # parts of kernels, called by compiled code alone
+inner_strict = once(**STRICT, no_cpython_wrapper=True)  # parts of the optimizer, called by compiled code alone
 short = njit(**FAST, no_cfunc_wrapper=True)  # compiled into what calls it
-inside = njit(**STRICT, no_cfunc_wrapper=True, inline="always")
+inside = njit(**STRICT, no_cfunc_wrapper=True, inline="always")  # put into what calls it, states and all
 """
 
 

@@ -17,7 +17,7 @@ from ..inline import on_data
 from ..optimizers import Method
 from ..optimizers.compiled import closure_of
 from ..optimizers.state import scaled_gradient
-from ..optimizers.vectors import norm
+from ..optimizers.vectors import dot, norm, turned_times
 from ..oracle import VALUE, direction_name, gradient_key, hessian_key, hvp_key
 from .kernel_texts import Kernels
 from .vector_texts import VECTORS
@@ -133,7 +133,7 @@ class FlatFunctions:
                 "def value_gradient(x, data):",
                 '    """½‖r(x)‖² and its gradient."""',
                 "    r, J = residual_jacobian(x, data)",
-                "    return 0.5 * np.dot(r, r), J.T @ r",
+                "    return 0.5 * dot(r, r), turned_times(J, r)",
             ]
         )
 
@@ -158,9 +158,11 @@ def step_functions(record: Method, compiled: bool = True) -> dict[str, str]:
     compiled  False where the method only finishes what another has done, and takes longer to compile than to run
     """
     found: dict[Any, None] = {}
-    for root in (scaled_gradient, norm, record.step):
+    for root in (scaled_gradient, norm, dot, turned_times, record.step):
         assert isinstance(root, FunctionType)
         found |= dict.fromkeys(closure_of(root))
+    start = sys.modules[record.step.__module__].start
+    found |= dict.fromkeys(f for f in closure_of(start) if f.__name__ in VECTORS)
     if not compiled:
         return {f.__name__: on_data(f, FUNCTIONS) for f in found}
     return {f.__name__: f"@{_decorator(f)}\n{_text(f)}" for f in found}
@@ -173,7 +175,7 @@ def _text(function: FunctionType) -> str:
 
 def _decorator(function: FunctionType) -> str:
     hints = " ".join(map(str, function.__annotations__.values()))
-    return "inside" if "State" in hints or "ValueGradient" in hints else "strict"
+    return "inside" if "State" in hints else "strict"
 
 
 def loop_text(record: Method, begin: str, compiled: bool = True) -> str:

@@ -162,13 +162,17 @@ def polished(
 
 
 def inside(
-    functions: Functions, ways: tuple[Callable[..., Answer], ...], z: Any, max_time: float | None
+    functions: Functions,
+    ways: tuple[Callable[..., Answer], ...],
+    z: Any,
+    max_iterations: int,
+    max_time: float | None,
 ) -> Any:
     """The answer of the first of these methods that converges, and what ended the run early, if anything did."""
     watch, latest, ended = watched(z, max_time)
     try:
         for solve in ways:
-            answer = solve(functions, z, watch=watch)
+            answer = solve(functions, z, max_iterations=max_iterations, watch=watch)
             if answer.status == CONVERGED or ended[0]:
                 break
         answer = polish(functions, answer)
@@ -178,11 +182,13 @@ def inside(
     return answer, ended[0]
 
 
-def inside_cones(functions: Functions, blocks: list[Any], z: Any, max_time: float | None) -> Any:
+def inside_cones(
+    functions: Functions, blocks: list[Any], z: Any, max_iterations: int, max_time: float | None
+) -> Any:
     """The same with positive semidefinite matrices in z: the answer, their multipliers, what ended the run early."""
     watch, latest, ended = watched(z, max_time)
     try:
-        answer, cone = solve_semidefinite(functions, z, blocks, watch=watch)
+        answer, cone = solve_semidefinite(functions, z, blocks, max_iterations=max_iterations, watch=watch)
         answer, cone = on_face(functions, answer, cone, blocks)
     except KeyboardInterrupt:
         answer, cone = kept(functions, latest, ended), np.zeros(z.size)

@@ -31,6 +31,7 @@ def on_data(arrays, sizes):
 
 def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=None, seed=0):
     """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
+    check_options(tolerance, max_iterations, max_time)
     found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
     layout, data = on_data(found, sizes)
     point = starting_point(STATEMENT, sizes, found, seed)
@@ -108,6 +109,7 @@ def loop_on(l1, low, high, data):
 
 def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=None, seed=0):
     """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
+    check_options(tolerance, max_iterations, max_time)
     found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
     given = {{**sizes, **found}}
     layout, data = on_data(found, sizes)
@@ -221,6 +223,7 @@ def first_point(layout, arrays, sizes, free):
 
 def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None, seed=0):
     """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
+    check_options(tolerance, max_iterations, max_time)
     found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
     functions, layout = functions_on(found, sizes)
     given = {{**sizes, **found}}
@@ -247,7 +250,9 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None
         message = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     elif not success and not ended and proof.primal > tolerance:
         message = f"no feasible point was found: the constraints may be infeasible ({{proof.reason()}})"
-{contradiction}    value = -value if STATEMENT.maximize else value
+{contradiction}    elif not success and not ended and answer.iterations >= max_iterations:
+        message = f"not converged after {{answer.iterations}} iterations; {{proof.reason()}}"
+    value = -value if STATEMENT.maximize else value
     return Solution(stated, value, success, message, proof, answer.iterations)
 
 

@@ -79,10 +79,12 @@ def quotient(a, b):
     "times": '''
 def times(m, v):
     """Mv"""
-    found = zeros(m.shape[0])
-    for j in range(m.shape[1]):
-        for i in range(m.shape[0]):
-            found[i] += m[i, j] * v[j]
+    found = empty((m.shape[0],))
+    for i in range(m.shape[0]):
+        total = 0.0
+        for j in range(m.shape[1]):
+            total += m[i, j] * v[j]
+        found[i] = total
     return found
 ''',
     "turned_times": '''
@@ -103,6 +105,99 @@ def divided(m, scale):
     for i in range(m.shape[0]):
         for j in range(m.shape[1]):
             found[i, j] = m[i, j] / scale[j] / scale[i]
+    return found
+''',
+    "columns_divided": '''
+def columns_divided(m, scale):
+    """mᵢⱼ / dⱼ"""
+    found = empty(m.shape)
+    for i in range(m.shape[0]):
+        for j in range(m.shape[1]):
+            found[i, j] = m[i, j] / scale[j]
+    return found
+''',
+    "greater": '''
+def greater(a, b):
+    """The larger of aᵢ and bᵢ."""
+    found = empty((a.size,))
+    for i in range(a.size):
+        found[i] = a[i] if a[i] > b[i] or a[i] != a[i] else b[i]
+    return found
+''',
+    "lengths": '''
+def lengths(J):
+    """The lengths of the columns, 1 for a column of zeros."""
+    found = empty((J.shape[1],))
+    for j in range(found.size):
+        total = 0.0
+        for i in range(J.shape[0]):
+            total += J[i, j] * J[i, j]
+        found[j] = math.sqrt(total) if total > 0.0 else 1.0
+    return found
+''',
+    "angle": '''
+def angle(r, J):
+    """The largest cosine between the residual and a column of the Jacobian: 0 at a stationary point."""
+    size, largest = 0.0, 0.0
+    for i in range(r.size):
+        size += r[i] * r[i]
+    if size == 0.0:
+        return 0.0
+    for j in range(J.shape[1]):
+        slope, length = 0.0, 0.0
+        for i in range(r.size):
+            slope += J[i, j] * r[i]
+            length += J[i, j] * J[i, j]
+        if length > 0.0:
+            largest = max(largest, abs(slope) / math.sqrt(length))
+    return largest / math.sqrt(size)
+''',
+    "damping": '''
+def damping(s, a, radius):
+    """μ ≥ 0 with ‖s a / (s² + μ)‖ = Δ, by Newton's method on 1/Δ − 1/‖·‖."""
+    tiny = EPS * s[0] * s.size
+    size, most = 0.0, 0.0
+    for i in range(s.size):
+        if s[i] > tiny:
+            size += (a[i] / s[i]) * (a[i] / s[i])
+        most += (s[i] * a[i]) * (s[i] * a[i])
+    if math.sqrt(size) <= radius:
+        return 0.0
+    low, high = 0.0, math.sqrt(most) / radius
+    mu = 1e-3 * high
+    for _ in range(60):
+        square, slope = 0.0, 0.0
+        for i in range(s.size):
+            weight = s[i] * s[i] + mu
+            p = s[i] * a[i] / weight
+            square += p * p
+            slope -= p * p / weight
+        length = math.sqrt(square)
+        if abs(length - radius) <= 0.05 * radius:
+            break
+        if length > radius:
+            low = mu
+        else:
+            high = mu
+        mu = mu - (length / radius) * (length - radius) / (slope / length)
+        if not low < mu < high:
+            mu = max(1e-3 * high, math.sqrt(low * high))
+    return mu
+''',
+    "undamped": '''
+def undamped(s, a, tiny):
+    """−a / s where s is above `tiny`, else 0."""
+    found = empty((s.size,))
+    for i in range(s.size):
+        found[i] = -a[i] / s[i] if s[i] > tiny else 0.0
+    return found
+''',
+    "damped": '''
+def damped(s, a, mu):
+    """−s a / (s² + μ)"""
+    found = empty((s.size,))
+    for i in range(s.size):
+        found[i] = -s[i] * a[i] / (s[i] * s[i] + mu)
     return found
 ''',
     "same": '''

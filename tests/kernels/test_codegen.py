@@ -19,7 +19,7 @@ from derive.errors import ArgumentError, UnsupportedError
 from derive.kernels import emit
 from derive.kernels.bundle import Bundle
 from derive.kernels.codegen import BEGIN
-from derive.kernels.optimizers import METHODS, em, state, vectors
+from derive.kernels.optimizers import METHODS, em, levenberg_marquardt, state, vectors
 from derive.kernels.standalone.library import PLAIN, library_text
 from derive.kernels.standalone.vector_texts import VECTORS
 from derive.models.gaussian_mixture import MODEL
@@ -182,6 +182,16 @@ def test_bad_input_is_named() -> None:
         solve({**DATA, "z": 1.0})
     with pytest.raises(error, match="axis 0 of w has length 4"):
         solve(DATA, {"w": np.zeros(4)})
+    with pytest.raises(error, match="X holds complex numbers"):
+        solve({**DATA, "X": X * 1j})
+    with pytest.raises(error, match=r"X is empty: its shape is \(0, 3\)"):
+        solve({**DATA, "X": X[:0]})
+    with pytest.raises(error, match=r"y has the shape \(16, 1\); it is stated to be \(n\)"):
+        solve({**DATA, "y": DATA["y"].reshape(-1, 1)})
+    with pytest.raises(error, match=r"d is a size, a whole number from 1 on, not 2\.5"):
+        solve({**DATA, "d": 2.5})
+    with pytest.raises(error, match="the tolerance is a positive number"):
+        solve(DATA, tolerance=-1.0)
     with pytest.raises(error, match="which is no unknown"):
         solve(DATA, {"v": np.zeros(3)})
 
@@ -247,11 +257,20 @@ def test_every_function_of_kernels_has_a_text() -> None:
     assert np.isnan(broken[0, 0])
 
 
+HOMES = (vectors, state, em, levenberg_marquardt)
+
+
 def test_loops_mean_what_numpy_means() -> None:
     """Every function of vectors that a file holds as plain loops, against the one that runs here."""
-    space: dict[str, Any] = {"math": math, "np": np, "empty": np.empty}
+    space: dict[str, Any] = {"math": math, "np": np, "empty": np.empty, "EPS": levenberg_marquardt.EPS}
     for text in VECTORS.values():
         exec(text, space)  # our own text
+        called = {
+            n.func.id
+            for n in ast.walk(ast.parse(text))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
+        assert not called & (set(VECTORS) - {"empty"}), text  # a text is there without the others
     v, u, m = RNG.standard_normal(4), RNG.standard_normal(4), RNG.standard_normal((4, 3))
     square, d = m @ m.T, np.exp(v)
     spread = np.stack([square + np.eye(4), np.eye(4)])
@@ -261,14 +280,16 @@ def test_loops_mean_what_numpy_means() -> None:
         "norm": [(v,)], "zeros": [(3,)], "along": [(v, 0.5, u)], "scaled": [(0.5, v)],
         "times": [(m, v[:3])], "turned_times": [(m, v)], "divided": [(square, d)],
         "finite_entries": [(m,), (m * math.inf,)],
-        "same": [(v, v), (v, u)], "all_finite": [(1.0, v), (1.0, v * math.inf), (math.nan, v)],
+        "columns_divided": [(m, d[:3])], "lengths": [(m,), (0.0 * m,)], "angle": [(v, m), (0.0 * v, m)],
+        "damping": [(np.sort(d)[::-1], u, 0.1), (np.sort(d)[::-1], u, 1e3)], "undamped": [(d, u, d[1])],
+        "damped": [(d, u, 0.3)], "same": [(v, v), (v, u)], "all_finite": [(1.0, v), (1.0, v * math.inf), (math.nan, v)],
         "scaled_gradient": [(v, 2.0, u, 1.0), (v, 0.0, 0.0 * u, 1.0), (v, 0.0, math.nan * u, 1.0)],
         "maximised": [em_point, (em_point[0] * [1.0, -1.0], *em_point[1:])],
     }  # fmt: skip
     with np.errstate(all="ignore"):
         for name in set(VECTORS) - {"put"}:
             for arguments in given.get(name, [(v, u)]):
-                here = next(getattr(home, name) for home in (vectors, state, em) if hasattr(home, name))
+                here = next(getattr(home, name) for home in HOMES if hasattr(home, name))
                 expected, found = here(*arguments), space[name](*arguments)
                 pairs = (
                     zip(expected, found, strict=True) if isinstance(expected, tuple) else [(expected, found)]
@@ -285,7 +306,7 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     text = dv.codegen(CASES["equality"])
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
         assert f"compiled\ndef {name}(" in text, name
-    assert "inside(functions, (solve_program, interior_point), z" in text
+    assert "inside(functions, (solve_program, interior_point), z, max_iterations" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
 
@@ -322,6 +343,19 @@ def test_matrices_in_their_cone_have_files() -> None:
     assert abs(np.linalg.eigvalsh(found.unknowns["Z"])[0]) < 1e-12
     size, pairs = solver["derivatives"]({"Q": Q})
     assert size == 6 and all(solver["difference_error"](f, g, np.full(6, 0.3)) < 1e-9 for _, f, g in pairs)
+
+
+def test_falling_kinks_have_files_of_a_smooth_method() -> None:
+    """k-means, whose objective falls with its kinks: no slack variables, as in `solve`."""
+    shapes = {"X": ("n", "d"), "C": ("k", "d")}
+    squares = "sum((X[:, None, :] - C[None, :, :])**2, axis=2)"
+    problem = dv.minimize(f"sum(min({squares}, axis=1))", over="C", variables=shapes)
+    rows = np.concatenate([RNG.standard_normal((20, 2)) + 9 * k for k in range(2)])
+    found = loaded(dv.codegen(problem))["solve"]({"X": rows}, {"C": rows[[0, 30]]})
+    assert found.success, found.message
+    np.testing.assert_allclose(
+        found.unknowns["C"], [rows[:20].mean(axis=0), rows[20:].mean(axis=0)], rtol=1e-7
+    )
 
 
 def test_what_has_no_file_is_refused() -> None:
