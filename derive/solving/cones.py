@@ -21,6 +21,7 @@ from ..smoothing import Kink, conditions_of
 from .constrained import Constrained
 from .inside import numbers
 from .options import Options
+from .stated import check_slopes, statement_value
 from .watching import Watch
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class SecondOrder:
         from ..kernels.optimizers.second_order import Cones
         from ..kernels.oracle import Layout
 
-        self.derived.check_slopes(arrays)
+        check_slopes(self.derived.problem, arrays)
         binding = instance.binding
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.unknowns})
         n = layout.size
@@ -230,7 +231,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         watch.begin()
         answer = solve_cone_program(program, watch)
         found = derived.free.forward(layout.unpack(answer.x))
-        value = derived.statement_value(instance.numbers, found)
+        value = statement_value(derived.original, instance.numbers, found)
         proof = certify_cones(program, answer, statement_value=value, tolerance=options.tolerance)
     if not proof.ok():
         return None

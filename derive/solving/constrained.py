@@ -18,17 +18,18 @@ import sympy
 from ..build import add, inner, is_zero
 from ..differentiate import gradients, jacobian, substitute
 from ..errors import UnsupportedError
-from ..evaluate import bind, check_access, evaluate_bound
-from ..node import Node, Variable, size_symbols, variable, variables
+from ..node import Node, Variable, variable, variables
 from ..second import second_derivative
 from ..sizes import ONE, Binding
 from ..smoothing import Smooth, smooth
-from ..stable import recognise, stabilise
+from ..stable import recognise
 from . import costs
 from .conditions import conditions_of_facts, free_form
 from .inside import defined, inside, middle, numbers
+from .multipliers import cone_duals, duals, kept
 from .reasons import failure, fitted
 from .sparse import DENSE, Sparse, dense
+from .stated import check_slopes, statement_value
 
 MINUS = sympy.S.NegativeOne
 #: Above this many numbers in the data the kernels are compiled; below, compiling costs more than it saves.
@@ -216,7 +217,7 @@ class Constrained:
                 f"method {method} does not keep {', '.join(sorted(self.cones))} positive semidefinite: "
                 "use interior-point"
             )
-        self.check_slopes(arrays)
+        check_slopes(self.problem, arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), given)
         if not given:
             steep = [node for key, node in self.slopes.items() if key.startswith("jacobian equality")]
@@ -274,7 +275,7 @@ class Constrained:
             judge = functions if chosen == "numpy" else functions_by("numpy")
             z = answer.z if blocks else ip.snapped(judge, answer)
             found = self.free.forward(layout.unpack(z))
-            value = self.statement_value(arrays, found)
+            value = statement_value(self.original, arrays, found)
             told = {"statement_value": value, "tolerance": settings["tol"]}
             if blocks:
                 dual = np.zeros(z.size) if cone is None else cone
@@ -313,10 +314,10 @@ class Constrained:
                             answer, (z, found, value, proof) = other, found_there
             except KeyboardInterrupt:
                 ended.append("interrupted; the latest point is kept")
-                answer = self._kept(latest[0], shapes) if proof is None else answer
+                answer = kept(latest[0], shapes) if proof is None else answer
             except StopIteration:
                 ended.append("stopped by the callback")
-                answer = self._kept(latest[0], shapes) if proof is None else answer
+                answer = kept(latest[0], shapes) if proof is None else answer
             if proof is None:
                 z, found, value, proof = judged(answer)
         success = proof.ok() and not (ended and answer.status == ip.STOPPED and not late)
@@ -343,7 +344,7 @@ class Constrained:
             success=success,
             method=method,
             certificate=proof,
-            multipliers={**self._duals(answer, shapes), **self._cone_duals(layout, cone)},
+            multipliers={**duals(answer, shapes), **cone_duals(layout, cone, self.cones)},
             history=history,
             time=time.perf_counter() - began,
         )
@@ -383,7 +384,7 @@ class Constrained:
         if self.cones:
             raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
         arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
-        self.check_slopes(arrays)
+        check_slopes(self.problem, arrays)
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.problem.unknowns})
         shapes = {
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
@@ -396,13 +397,13 @@ class Constrained:
         functions = self._functions(layout, shapes, arrays, filled, "numpy")
         z = layout.pack(point)
         nu, lam = fitted(functions.values(z))
-        value = self.statement_value(arrays, found)
+        value = statement_value(self.original, arrays, found)
         amount = sum(int(np.size(a)) for a in data.values())
         curved = not proved or costs.hessian(layout.shapes, amount) < costs.SPARED
         proof = certify_kkt(
             functions, layout, z, nu, lam, statement_value=value, tolerance=tolerance, curved=curved
         )
-        return proof, self._duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
+        return proof, duals(ip.Answer(z, nu, lam, ip.CONVERGED, 0), shapes)
 
     def _functions(
         self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
@@ -432,7 +433,7 @@ class Constrained:
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in self.conditions.items()
         }
-        self.check_slopes(arrays)
+        check_slopes(self.problem, arrays)
         point = inside(self.problem, self.free.unknowns, arrays, self.free.backward(start), False)
         filled = {**point, **{v.name: np.zeros(binding.shape(v.shape)) for v in self.multipliers}}
         z = layout.pack(point)
@@ -448,43 +449,3 @@ class Constrained:
             )
         order, parts = made
         return layout, z, order, parts
-
-    def _cone_duals(self, layout: Any, cone: Any) -> dict[str, list[Any]]:
-        return {} if cone is None else {"psd": [layout.unpack(cone)[name] for name in sorted(self.cones)]}
-
-    def _kept(self, z: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> Any:
-        from ..kernels.optimizers import interior_point as ip
-
-        count = {k: sum(int(np.prod(s)) for s in v.values()) for k, v in shapes.items()}
-        return ip.Answer(z, np.zeros(count["equality"]), np.zeros(count["inequality"]), ip.STOPPED, 0)
-
-    def _duals(
-        self, answer: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]
-    ) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = {}
-        for kind, flat in (("equality", answer.nu), ("inequality", answer.lam)):
-            ends = np.cumsum([int(np.prod(s)) for s in shapes[kind].values()])[:-1]
-            parts = np.split(flat, ends) if shapes[kind] else []
-            found[kind] = [p.reshape(s) for p, s in zip(parts, shapes[kind].values(), strict=True)]
-        return found
-
-    def statement_value(self, arrays: Mapping[str, Any], found: Mapping[str, Any]) -> float:
-        """The objective as stated, at the answer, by the interpreter."""
-        (node,) = stabilise([self.original])
-        try:
-            values, binding = bind(
-                variables(node), {**arrays, **found}, sizes=size_symbols(node), extra=True, check_facts=False
-            )
-            check_access([node], values, binding)
-            return float(evaluate_bound([node], values, binding)[0])
-        except ValueError:
-            return float("nan")
-
-    def check_slopes(self, arrays: Mapping[str, Any]) -> None:
-        """The epigraph form is exact only where the objective rises with the slack."""
-        for kink in self.problem.kinks:
-            if kink.slope is not None and float(np.min(numbers([kink.slope], arrays)[0])) < 0:
-                raise UnsupportedError(
-                    f"the objective falls with a convex kink ({kink.name}), so that it is neither convex nor "
-                    "smooth; no method here certifies such a minimum"
-                )

@@ -15,6 +15,7 @@ from ..errors import DeriveError
 from .instance import Instance
 from .options import Options
 from .starts import default_start
+from .stated import statement_value
 
 #: The driver's status of a run that was interrupted.
 INTERRUPT = 3
@@ -37,7 +38,7 @@ def at_the_start(instance: Instance, options: Options) -> Any:
     try:
         with np.errstate(all="ignore"):
             if posed.is_constrained:
-                value = posed.constrained.statement_value(instance.arrays, found)
+                value = statement_value(posed.constrained.original, instance.arrays, found)
                 proof = KktCertificate(value, nan, nan, nan, nan, tolerance=options.tolerance)
                 dear = max(instance.amount * instance.count, posed.constrained.entries(instance.binding))
                 if dear <= LARGE:
