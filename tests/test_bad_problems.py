@@ -320,3 +320,17 @@ def test_curvature_that_is_rounding() -> None:
         P, G, A = R.T @ R, rng.standard_normal((3, 14)), rng.standard_normal((2, 14))
         result = problem.solve(P=(P + P.T) / 2, c=c, G=G, A=A)
         assert not result.success and "unbounded" in result.message
+
+
+def test_an_interrupt_of_a_large_problem_is_not_followed_by_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before the first step: matrices of all slacks would take longer than the run, and much memory."""
+
+    def interrupted(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("derive.solving.route._once", interrupted)
+    rows = np.random.default_rng(0).standard_normal((30_000, 2))
+    problem = dv.minimize("sum(abs(X @ w - y))", over="w", variables=SHAPES)
+    with pytest.warns(NotCertifiedWarning, match="not judged"):
+        result = problem.solve(X=rows, y=rows[:, 0])
+    assert not result.success and result.fun == pytest.approx(np.abs(rows[:, 0]).sum())
