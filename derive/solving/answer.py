@@ -13,7 +13,8 @@ import numpy as np
 
 from . import costs
 from .composite import LARGEST, Composite
-from .loops import AIM, COMPILE_FROM, STEPS, SWEEPS, UNFINISHED, Loops
+from .costs import COMPILE_FROM
+from .loops import AIM, STEPS, SWEEPS, UNFINISHED, Loops
 from .options import Options
 from .reduced import Reduced
 from .watching import TIME, Watch

@@ -22,6 +22,7 @@ from ..reparametrise import reparametrise
 from ..second import second_derivative
 from .answer import certificate
 from .options import Options
+from .placed import Placed
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -90,9 +91,8 @@ def run(instance: Instance, forms: Mapping[Variable, ClosedForm], options: Optio
             point = layout.pack(found)
             proof = certificate(posed.composite, instance, instance.numbers, point, options.tolerance, proved)
         elif posed.is_constrained or any("orthogonal" in v.facts for v in posed.unknowns):
-            proof, multipliers = posed.constrained.certified(
-                instance.data, instance.binding, found, options.tolerance, proved
-            )
+            placed = Placed(posed.constrained, instance.data, instance.binding)
+            proof, multipliers = placed.certified(found, options.tolerance, proved)
         else:
             proof = _free(instance, found, options, proved)
     history = History()

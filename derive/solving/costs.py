@@ -18,6 +18,8 @@ from collections.abc import Sequence
 
 from .composite import LARGEST
 
+#: Above this many numbers in the data kernels are compiled; below, compiling costs more than it saves.
+COMPILE_FROM = 200_000
 #: Hessians that Newton's method takes; how much faster products of matrices run than passes over data.
 NEWTON_STEPS, FASTER = 8, 5.0
 #: Gradients that a quasi-Newton method takes where the condition is middling.

@@ -12,8 +12,9 @@ import numpy as np
 
 from . import costs
 from .composite import LARGEST
+from .costs import COMPILE_FROM
 from .grouped import Grouped
-from .loops import AIM, COMPILE_FROM, EIGENVALUES_UP_TO, ITERATIONS
+from .loops import AIM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
 from .reduced import Reduced
 from .sampled import Sampled

@@ -14,6 +14,7 @@ from ..differentiate import gradients
 from ..errors import DeriveError
 from .instance import Instance
 from .options import Options
+from .placed import Placed
 from .starts import default_start
 from .stated import statement_value
 
@@ -42,9 +43,8 @@ def at_the_start(instance: Instance, options: Options) -> Any:
                 proof = KktCertificate(value, nan, nan, nan, nan, tolerance=options.tolerance)
                 dear = max(instance.amount * instance.count, posed.constrained.entries(instance.binding))
                 if dear <= LARGE:
-                    judged, _ = posed.constrained.certified(
-                        instance.data, instance.binding, found, options.tolerance
-                    )
+                    placed = Placed(posed.constrained, instance.data, instance.binding)
+                    judged, _ = placed.certified(found, options.tolerance)
                     proof = judged if np.isfinite(judged.value) else proof
             else:
                 slopes = gradients(posed.minimised, posed.unknowns)

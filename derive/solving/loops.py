@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .reduced import Reduced
     from .watching import Watch
 
-#: Above this many numbers in the data kernels are compiled.
-COMPILE_FROM = 200_000
 #: With more unknowns the eigenvalues that give L cost more than the trials they save.
 EIGENVALUES_UP_TO = 300
 #: A loop stops where its next step would gain less than this share of the objective.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .loops import AIM, COMPILE_FROM, ITERATIONS
+from .costs import COMPILE_FROM
+from .loops import AIM, ITERATIONS
 from .nuclear import Nuclear
 from .options import Options
 from .sampled import Sampled

@@ -19,6 +19,7 @@ from .instance import Instance
 from .loops import AIM, STEPS, SWEEPS, Loops
 from .many import loop_for_many
 from .mixture import PreparedMixture
+from .placed import Placed
 from .posed import Posed
 from .starts import default_start
 
@@ -154,8 +155,9 @@ class PreparedProgram:
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
-            made = self._derived.program(arrays, instance.binding, start)
-        self._layout, first, self._order, self._parts = made
+            placed = Placed(self._derived, arrays, instance.binding)
+            first, self._order, self._parts = placed.program(start)
+        self._layout = placed.layout
         self._start = first[self._order]
 
     def __call__(

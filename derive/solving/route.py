@@ -5,7 +5,7 @@
     weights on norms of groups              proximal gradient, Newton on the rest   `groups`
     weights on nuclear norms                proximal gradient, Newton on the rank   `low_rank`
     smooth, a Hessian costs much            quasi-Newton for as long, then Newton   `free`, `costs`
-    constraints, kinks                      interior point on the smooth form       `constrained`
+    constraints, kinks                      interior point on the smooth form       `constrained`, `constrained_run`
     a sum of squares of moderate size       Levenberg–Marquardt, direct if linear   `squares`
     anything else                           a smooth method over free unknowns      `free`
 

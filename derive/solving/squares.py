@@ -24,6 +24,7 @@ from ..reparametrise import Reparametrised, reparametrise
 from ..second import second_derivative
 from ..sizes import ONE, Binding, Coefficient
 from ..stable import recognise
+from .costs import COMPILE_FROM
 
 #: Levenberg–Marquardt is chosen up to this many unknowns and entries of the Jacobian.
 UNKNOWNS, ENTRIES = 100, 200_000
@@ -31,7 +32,6 @@ UNKNOWNS, ENTRIES = 100, 200_000
 #: others where the scaled gradient stays above this.
 CONDITION, SETTLED = 30.0, 1e-12
 SMALL, REFINED = 200_000, 30
-COMPILE_FROM = 200_000
 INTERRUPT, STOPPED = 3, 4  # the driver's status
 
 

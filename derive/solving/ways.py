@@ -13,7 +13,7 @@ from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
 from ..node import Variable
 from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
-from . import costs
+from . import constrained_run, costs
 from .answer import FIRST_ORDER, solve_composite
 from .closed import CLOSED_FORM, describe, suits
 from .closed import run as run_closed
@@ -25,6 +25,7 @@ from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
+from .placed import Placed
 from .posed import Posed
 from .reasons import at_the_edge, of_a_maximum
 
@@ -261,9 +262,8 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     _no_checkpoint(options)
     derived = instance.posed.constrained
     name = for_constraints(options.method) or "interior-point"
-    result, found = derived.run(
-        instance.data,
-        instance.binding,
+    result, found = constrained_run.run(
+        Placed(derived, instance.data, instance.binding),
         point,
         given,
         options.driver(),

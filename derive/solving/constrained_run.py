@@ -1,0 +1,231 @@
+"""One run for a problem with constraints: watched, judged by the interpreter, tried again in other units.
+
+The methods are in `kernels.optimizers`; whatever ends one, the latest point is judged and kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from .costs import COMPILE_FROM
+from .inside import middle
+from .multipliers import kept
+from .placed import Placed
+from .reasons import failure
+from .sparse import DENSE, dense
+
+#: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
+LARGEST = 4000
+
+
+class Judged(NamedTuple):
+    """A point of the smooth form, the unknowns there, the objective as stated, and the certificate."""
+
+    z: Any
+    found: Mapping[str, Any]
+    value: float
+    proof: Any
+
+
+def run(
+    placed: Placed,
+    start: Mapping[str, Any],
+    given: bool,
+    settings: Mapping[str, Any],
+    backend: str | None,
+    method: str = "interior-point",
+    convex: Callable[[], bool] | None = None,
+) -> Any:
+    """SciPy's result over the statement's unknowns, certified, and the arrays of these.
+
+    convex  whether the problem is proved to be; asked where much depends on it
+    """
+    suited = method == "interior-point" and placed.layout.size > DENSE and convex is not None and convex()
+    if suited:
+        placed.look_for_zeros()
+    return _Run(placed, settings, backend, method).result(start, given)
+
+
+@final
+class _Run:
+    def __init__(self, placed: Placed, settings: Mapping[str, Any], backend: str | None, method: str) -> None:
+        from ..kernels.optimizers import CONSTRAINED
+        from ..kernels.optimizers.halves import blocks_of
+        from ..kernels.optimizers.progress import Progress
+        from ..kernels.optimizers.result import History
+
+        self.placed, self.derived, self.settings, self.method = placed, placed.derived, settings, method
+        self.began = time.perf_counter()
+        self.record = CONSTRAINED[method]
+        self.blocks = blocks_of(placed.layout, self.derived.cones)
+        self._check()
+        self.backend = backend or ("numba" if placed.amount >= COMPILE_FROM else "numpy")
+        self.most = min(settings["max_iterations"], self.record.most)
+        self.watched = bool(settings.get("progress")) or settings.get("callback") is not None
+        self.history = History()
+        self.bar = Progress(method, bool(settings.get("progress")), settings["tol"])
+        self.ended: list[str] = []
+        self.late = False  # time ran out: a point that is certified all the same is the answer
+        self.units: Any = None  # that differ so much from 1 that the certificate is given in them
+        self.cone: Any = None
+        self.reached: tuple[Any, Judged] | None = None
+
+    def _check(self) -> None:
+        """Raise `UnsupportedError` for what the method cannot do, or what is too large for it."""
+        size, rows = self.placed.layout.size, sum(self.placed.rows)
+        if self.placed.sparse is None and (size > LARGEST or rows * size > 2 * LARGEST**2):
+            raise UnsupportedError(
+                f"the interior point would need dense matrices for {size} unknowns (slacks included) and "
+                f"{rows} constraints; its limit is {LARGEST} unknowns"
+            )
+        if self.method == "projected-gradient" and not self.derived.linear:
+            raise UnsupportedError("projected-gradient takes bounds and simplexes alone: use interior-point")
+        if self.blocks and self.method != "interior-point":
+            raise UnsupportedError(
+                f"method {self.method} does not keep {', '.join(sorted(self.derived.cones))} positive "
+                "semidefinite: use interior-point"
+            )
+
+    def result(self, start: Mapping[str, Any], given: bool) -> Any:
+        """The run from a start."""
+        from ..kernels.clock import now
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.result import Result
+
+        self.point = self.placed.start(start, given)
+        self.functions = self.placed.functions(self.point, self.backend)
+        self.entered = now()  # what is derived and loaded is not counted
+        first = self.placed.layout.pack(self.point)
+        if self.derived.linear and not given:
+            first = middle(self.functions, first)
+        self.latest = first
+        with np.errstate(all="ignore"), self.bar:
+            try:
+                self._run(first, given)
+            except KeyboardInterrupt:
+                self.ended.append("interrupted; the latest point is kept")
+            except StopIteration:
+                self.ended.append("stopped by the callback")
+            if self.reached is None:
+                self._reach(kept(self.latest, self.placed.shapes))
+        assert self.reached is not None
+        answer, at = self.reached
+        success = at.proof.ok() and not (self.ended and answer.status == ip.STOPPED and not self.late)
+        message = f"certified: {at.proof.reason()}" if success else self._failure(answer, at)
+        result: Any = Result()
+        result.update(
+            x=np.concatenate([np.ravel(at.found[v.name]) for v in self.derived.wanted]),
+            fun=at.value,
+            nit=answer.iterations,
+            status=0 if success else 1 + answer.status,
+            message=message,
+            success=success,
+            method=self.method,
+            certificate=at.proof,
+            multipliers=self.placed.multipliers(answer, self.cone),
+            history=self.history,
+            time=time.perf_counter() - self.began,
+        )
+        return result, at.found
+
+    def _failure(self, answer: Any, at: Judged) -> str:
+        functions = dense(self.placed.functions(self.point, "numpy"))
+        quadratic = self.derived.quadratic and not self.blocks
+        return failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+
+    def _reach(self, answer: Any) -> Judged:
+        """The answer is the one to be given, unless a better one is found."""
+        at = self.judged(answer)
+        self.reached = answer, at
+        return at
+
+    def _run(self, first: Any, given: bool) -> None:
+        """The method; where its answer is not certified, once more in units of the problem's own."""
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers import semidefinite
+        from ..kernels.optimizers.units import Units, unusual
+
+        functions = self.functions
+        if self.blocks:
+            answer, cone = semidefinite.solve_semidefinite(
+                functions, first, self.blocks, max_iterations=self.most, watch=self.watch
+            )
+            answer, self.cone = semidefinite.on_face(functions, answer, cone, self.blocks)
+        else:
+            answer = self.solved(functions, first, self.watch)
+        measured = self.method == "interior-point" and not self.blocks and self.placed.sparse is None
+        groups = self.placed.rows
+        if measured and not given and unusual(functions, answer.z):
+            units = Units.at(functions, first, groups)
+            self.units = units if units is not None and units.are_strange() else None
+        at = self._reach(answer)
+        for place in (first, answer.z) if measured else ():
+            units = None if at.proof.ok() or self.ended else Units.at(functions, place, groups)
+            if units is not None:
+                other = units.solve(functions, place, self.solved, self.watch)
+                there = self.judged(other)
+                if there.proof.ok() and other.status != ip.UNBOUNDED:
+                    at = there
+                    self.reached = other, at
+
+    def solved(self, functions: Any, z: Any, watch: Any) -> Any:
+        """The answer of the method, which may be given functions in other units."""
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.quadratic_program import solve_program
+
+        if self.placed.sparse is not None:
+            return self.placed.sparse.solve(functions, z, self.most, watch, self.watched)
+        found = None
+        if self.method == "interior-point" and self.derived.quadratic and not self.watched:
+            found = solve_program(functions, z, watch=watch)
+        if found is None or found.status != ip.CONVERGED:
+            found = self.record.solve(functions, z, max_iterations=self.most, watch=watch)
+        return ip.polish(functions, found)
+
+    def judged(self, answer: Any) -> Judged:
+        """The answer with its certificate, by the interpreter."""
+        from ..kernels.kkt import certify_kkt
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.semidefinite import certify_semidefinite
+
+        layout = self.placed.layout
+        judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
+        z = answer.z if self.blocks else ip.snapped(judge, answer)
+        found = self.derived.free.forward(layout.unpack(z))
+        value = self.placed.value(found)
+        told = {"statement_value": value, "tolerance": self.settings["tol"]}
+        if self.blocks:
+            dual = np.zeros(z.size) if self.cone is None else self.cone
+            proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
+        elif self.units is not None:
+            proof = self.units.certify(judge, layout, replace(answer, z=z), **told)
+        else:
+            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
+        return Judged(z, found, value, proof)
+
+    def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:
+        """An iteration is noted, shown and told; whether the run is to end."""
+        from ..kernels.clock import now
+        from ..kernels.optimizers.result import Result
+
+        self.history.objective.append(value)
+        self.history.scaled_gradient.append(error)
+        self.history.time.append(time.perf_counter() - self.began)
+        self.latest = z
+        self.bar.update(iteration, value, error)
+        limit, callback = self.settings.get("max_time"), self.settings.get("callback")
+        if limit is not None and now() - self.entered >= limit:
+            self.late = True
+            self.ended.append(f"not converged within max_time = {limit:g} s ({iteration} iterations)")
+            return True
+        if callback is not None and iteration:
+            seen: Any = Result()
+            seen.update(x=z, fun=value, nit=iteration)
+            callback(seen)
+        return False

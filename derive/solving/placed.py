@@ -1,0 +1,126 @@
+"""A problem with constraints on data: sizes and functions, where a run begins, what a point and multipliers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..sizes import Binding
+from . import costs
+from .inside import defined, inside, numbers
+from .multipliers import cone_duals, duals
+from .reasons import fitted
+from .sparse import DENSE, Sparse
+from .stated import check_slopes, statement_value
+
+if TYPE_CHECKING:
+    from .constrained import Constrained
+
+
+@final
+class Placed:
+    """The derived functions on data.
+
+    layout  the unknowns of the smooth form, slacks included, as one vector
+    shapes  those of the conditions, by kind and number
+    sparse  the form without zeros, once it was looked for and suits
+    """
+
+    def __init__(self, derived: Constrained, data: Mapping[str, Any], binding: Binding) -> None:
+        from ..kernels.oracle import Layout
+
+        self.derived, self.binding = derived, binding
+        self.arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
+        self.amount = sum(int(np.size(a)) for a in data.values())
+        self.layout = Layout.of({v.name: binding.shape(v.shape) for v in derived.problem.unknowns})
+        self.shapes = {
+            kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
+            for kind, nodes in derived.conditions.items()
+        }
+        self.sparse: Sparse | None = None
+        check_slopes(derived.problem, self.arrays)
+
+    @property
+    def rows(self) -> list[int]:
+        """How many rows each condition has."""
+        return [int(np.prod(s, dtype=np.int64)) for each in self.shapes.values() for s in each.values()]
+
+    def look_for_zeros(self) -> None:
+        """The sparse form is taken if the problem is large and most entries of its matrices vanish."""
+        if self.derived.cones or self.layout.size <= DENSE:
+            return
+        zeros = self.layout.unpack(np.zeros(self.layout.size))
+        if self.derived.sparse.suits(self.layout, self.shapes, self.arrays, zeros):
+            self.sparse = self.derived.sparse
+
+    def start(self, start: Mapping[str, Any], given: bool) -> dict[str, Any]:
+        """Where a run begins: inside the constraints as far as that is easy, and where everything has a value."""
+        derived, free = self.derived, self.derived.free
+        point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), given)
+        if given:
+            return point
+        steep = [node for key, node in derived.slopes.items() if key.startswith("jacobian equality")]
+        nodes = list(derived.first.values())
+        return defined(derived.problem, free.unknowns, self.arrays, point, nodes, steep, derived.bent)
+
+    def functions(self, point: Mapping[str, Any], backend: str) -> Any:
+        """The solver's view; the point has the unknowns' shapes."""
+        zeros = {v.name: np.zeros(self.binding.shape(v.shape)) for v in self.derived.multipliers}
+        form: Any = self.derived if self.sparse is None else self.sparse
+        return form.functions(self.layout, self.shapes, self.arrays, {**point, **zeros}, backend)
+
+    def program(self, start: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Of a quadratic program: a start, the order of the variables with slacks last, and the rest of what
+        `quadratic_program.interior` takes before the start; from sparse matrices where those are smaller."""
+        from ..kernels.optimizers.quadratic_program import arranged_program
+        from ..kernels.optimizers.sparse_program import condensed
+
+        derived, free = self.derived, self.derived.free
+        point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), False)
+        z = self.layout.pack(point)
+        self.look_for_zeros()  # whether it is convex, the numbers tell
+        arrange = arranged_program if self.sparse is None else condensed
+        made = arrange(self.functions(point, "numpy"), z)
+        if made is None:
+            raise UnsupportedError(
+                f"a program of {self.layout.size} unknowns (slacks included) that is not convex, or is too large to be "
+                "prepared: use solve"
+            )
+        order, parts = made
+        return z, order, parts
+
+    def certified(
+        self, found: Mapping[str, Any], tolerance: float, proved: bool = False
+    ) -> tuple[Any, dict[str, list[Any]]]:
+        """The certificate of a point that came without multipliers, and the multipliers that fit best.
+
+        proved  whether it is a minimum if it is stationary: a Hessian that costs much is then left alone
+        """
+        from ..kernels.kkt import certify_kkt
+        from ..kernels.optimizers import interior_point as ip
+
+        if self.derived.cones:
+            raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
+        point = {k: np.asarray(a, dtype=np.float64) for k, a in self.derived.free.backward(found).items()}
+        for kink in self.derived.problem.kinks:
+            point[kink.slack.name] = np.asarray(numbers([kink.atom], {**self.arrays, **point})[0])
+        functions = self.functions(point, "numpy")
+        z = self.layout.pack(point)
+        nu, lam = fitted(functions.values(z))
+        curved = not proved or costs.hessian(self.layout.shapes, self.amount) < costs.SPARED
+        value = self.value(found)
+        proof = certify_kkt(
+            functions, self.layout, z, nu, lam, statement_value=value, tolerance=tolerance, curved=curved
+        )
+        return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+
+    def value(self, found: Mapping[str, Any]) -> float:
+        """The objective as stated, at an answer, by the interpreter."""
+        return statement_value(self.derived.original, self.arrays, found)
+
+    def multipliers(self, answer: Any, cone: Any = None) -> dict[str, list[Any]]:
+        """The multipliers in the shapes of the conditions, those of the cone too."""
+        return {**duals(answer, self.shapes), **cone_duals(self.layout, cone, self.derived.cones)}
