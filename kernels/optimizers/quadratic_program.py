@@ -17,25 +17,25 @@ from typing import Any
 import numpy as np
 
 from ..apart import apart, inner
-from ..lapack import gemm, potrs
 from ..oracle import Array
-from ..rowwise import add_rows, dot_rows
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
-from .normal_matrix import (
-    BLOCK,
-    Directions,
-    along,
-    arranged,
-    backward,
-    directions,
-    eliminate_slacks,
-    extended,
-    factor,
-    gathered,
-    solve_normal,
-    squares,
-    substitute,
+from .normal_matrix import BLOCK
+from .program_system import curved, direction, equalities, held, normal, refined
+from .program_vectors import (
+    ahead,
+    centred,
+    copied,
+    corrected,
+    largest,
+    lifted,
+    longest,
+    missing,
+    moved,
+    product,
+    steps,
+    weights,
 )
+from .slacks import Directions, along, arranged, backward, directions, gathered
 
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
 LARGEST, ENTRIES = 2500, 20_000_000
@@ -47,306 +47,6 @@ SHORT = 0.1
 FINE = 1e-4
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
-
-
-@inner
-def largest(x: Array) -> float:
-    """max |xᵢ|, 0 of nothing; NaN where one is not finite. Four at a time: each waits for the one before it."""
-    a, b, c, d, finite = 0.0, 0.0, 0.0, 0.0, 0.0
-    whole = x.size - x.size % 4
-    for i in range(0, whole, 4):
-        a = abs(x[i]) if abs(x[i]) > a else a
-        b = abs(x[i + 1]) if abs(x[i + 1]) > b else b
-        c = abs(x[i + 2]) if abs(x[i + 2]) > c else c
-        d = abs(x[i + 3]) if abs(x[i + 3]) > d else d
-    for i in range(whole, x.size):
-        a = abs(x[i]) if abs(x[i]) > a else a
-    for i in range(x.size):
-        finite += 0.0 * x[i]
-    return max(max(a, b), max(c, d)) + finite
-
-
-@inner
-def product(x: Array, y: Array) -> float:
-    """xᵀy"""
-    found = 0.0
-    for i in range(x.size):
-        found += x[i] * y[i]
-    return found
-
-
-@inner
-def missing(s: Array, rc: Array, lam: Array) -> float:
-    """Σ λₚ |sₚ + rcₚ|, what complementarity lacks at the point itself."""
-    found = 0.0
-    for p in range(s.size):
-        found += lam[p] * abs(s[p] + rc[p])
-    return found
-
-
-@inner
-def longest(x: Array, dx: Array) -> float:
-    """The longest step at most 1 that keeps x + t dx ≥ 0."""
-    t = 1.0
-    for i in range(x.size):
-        if x[i] + t * dx[i] < 0.0:  # rarely: a division for each would take longer
-            t = -x[i] / dx[i]
-    return t
-
-
-@inner
-def moved(x: Array, t: float, dx: Array) -> None:
-    """x += t dx, as far as dx goes."""
-    for i in range(dx.size):
-        x[i] += t * dx[i]
-
-
-@inner
-def copied(x: Array, to: Array) -> None:
-    """The entries of x in another array."""
-    for i in range(to.size):
-        to[i] = x[i]
-
-
-@inner
-def bent(H: Array, h: Array, z: Array, found: Array) -> None:
-    """found = Hz"""
-    r = H.shape[0]
-    dot_rows(H, z[:r], found[:r])
-    for i in range(h.size):
-        found[r + i] = h[i] * z[r + i]
-    found[r + h.size] = 0.0
-
-
-@inner
-def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
-    """found = Hz + g − Eᵀν; the objective."""
-    n = g.size
-    bent(H, h, z, found)
-    value = 0.0
-    for i in range(n):
-        value += z[i] * (0.5 * found[i] + g[i])
-        found[i] += g[i]
-    for i in range(nu.size):
-        moved(found, -nu[i], E[i])
-    return value
-
-
-@inner
-def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
-    """found = Ez + e"""
-    dot_rows(E, z, found)
-    for i in range(e.size):
-        found[i] += e[i]
-
-
-@inner
-def weights(s: Array, lam: Array, inverse: Array, ratio: Array) -> None:
-    """1/s and λ/s"""
-    for p in range(s.size):
-        inverse[p] = 1.0 / s[p]
-        ratio[p] = lam[p] * inverse[p]
-
-
-@inner
-def solve_equalities(
-    E: Array,
-    M: Array,
-    rows: Directions,
-    b: Array,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    firm: Array,
-) -> None:
-    """half = E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
-    q, r = E.shape[0], M.shape[0]
-    together = q >= 4 and r >= 16
-    for i in range(q):
-        copied(E[i], half[i])
-        together = together and firm[i] > 0.0
-    if r == 0:
-        for i in range(q):
-            for j in range(kappa.size):
-                half[i, j] /= kappa[j]
-    elif together:
-        core = np.empty((q, r))
-        for i in range(q):
-            copied(E[i], core[i])
-        potrs(M, core)
-        for i in range(q):
-            copied(core[i], half[i, :r])
-            extended(rows, rho, wide, kappa, half[i], b)
-    else:
-        none = b[:0]
-        for i in range(q):
-            solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
-
-
-@inner
-def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
-    """E diag(κ)⁻¹ Eᵀ, the lower triangle, from Eᵀ: programs in standard form have nothing but slacks."""
-    n, q = turned.shape
-    weight = np.empty(n)
-    for j in range(n):
-        weight[j] = 1.0 / kappa[j]
-    for i in range(q):
-        for j in range(q):
-            schur[i, j] = 0.0
-    squares(turned, weight, np.empty((BLOCK, q)), schur)
-
-
-@inner
-def normal(
-    H: Array,
-    h: Array,
-    rows: Directions,
-    ratio: Array,
-    E: Array,
-    M: Array,
-    W: Array,
-    b: Array,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
-    firm: Array,
-    turned: Array,
-    delta: float,
-    dual: float,
-) -> bool:
-    """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
-    r, q = M.shape[0], E.shape[0]
-    shift = 1e-15
-    definite: bool = False
-    for _ in range(4):  # rounding makes K indefinite where λ/s is huge
-        if not definite:
-            eliminate_slacks(H, h, rows, ratio, M, W, b, rho, wide, kappa)
-            for i in range(r):
-                M[i, i] += delta + shift * M[i, i]
-            definite = factor(M)
-            shift *= 30.0
-    if not definite or q == 0:
-        return definite
-    solve_equalities(E, M, rows, b, rho, wide, kappa, half, firm)
-    if r == 0:
-        diagonal_schur(turned, kappa, schur)
-    else:
-        gemm(E, half.T, schur)
-    for i in range(q):
-        schur[i, i] += 1e-14 * schur[i, i] + dual
-    definite = factor(schur)
-    return definite
-
-
-@inner
-def direction(
-    M: Array,
-    rows: Directions,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
-    E: Array,
-    push: Array,
-    u: Array,
-    re: Array,
-    b: Array,
-    dz: Array,
-    dnu: Array,
-) -> None:
-    """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
-    n = push.size - 1
-    for i in range(n):
-        dz[i] = -push[i]
-    dz[n] = 0.0
-    solve_normal(M, rows, rho, wide, kappa, dz, u, b)
-    if re.size > 0:
-        dot_rows(E, dz, dnu)
-        for i in range(re.size):
-            dnu[i] = -re[i] - dnu[i]
-        substitute(schur, dnu)
-        add_rows(half, dnu, dz)
-        along(rows, dz, b)
-
-
-@inner
-def refined(
-    H: Array,
-    h: Array,
-    M: Array,
-    rows: Directions,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
-    E: Array,
-    firm: Array,
-    push: Array,
-    ratio: Array,
-    u: Array,
-    re: Array,
-    b: Array,
-    dz: Array,
-    dnu: Array,
-    enough: float,
-    of_rows: Array,
-    left: Array,
-    more: Array,
-) -> None:
-    """The same direction once more for what is left of its equations, three times at most; the last three are work.
-
-    `push` holds what the weights `firm` of equalities add. Where λ/s is of very different sizes, factors of K are
-    right to few digits in some directions, and each turn gains some.
-    """
-    q, n = re.size, push.size - 1
-    before = np.inf
-    missed, change = np.empty(q), np.empty(q)
-    none = u[:0]
-    for _ in range(3):
-        gathered(rows, b, dz, of_rows)
-        for p in range(u.size):
-            of_rows[p] = u[p] + ratio[p] * of_rows[p]
-        backward(rows, of_rows, b, left)
-        bent(H, h, dz, more)
-        for i in range(n):
-            left[i] += push[i] + more[i]
-        equalities(E, re, dz, missed)
-        for i in range(q):
-            moved(left, -dnu[i] - firm[i] * re[i], E[i])
-        size = largest(left[:n])
-        if size <= enough or not size < 0.5 * before:
-            break
-        before = size
-        for i in range(q):
-            moved(left, firm[i] * missed[i], E[i])
-        direction(M, rows, rho, wide, kappa, half, schur, E, left, none, missed, b, more, change)
-        moved(dz, 1.0, more)
-        moved(dnu, 1.0, change)
-        along(rows, dz, b)
-    along(rows, dz, b)
-
-
-@inner
-def steps(ratio: Array, u: Array, lam: Array, rc: Array, ds: Array, dlam: Array) -> None:
-    """From Cdz in ds: ds = C dz + rc,  dλ = −λ − u − (λ/s) C dz, where u has (λ/s) rc."""
-    for p in range(ds.size):
-        dlam[p] = -lam[p] - u[p] - ratio[p] * ds[p]
-    for p in range(ds.size):
-        ds[p] += rc[p]
-
-
-@inner
-def ahead(s: Array, lam: Array, ds: Array, dlam: Array, a: float, b: float) -> float:
-    """(s + a ds)ᵀ(λ + b dλ)"""
-    found = 0.0
-    for p in range(s.size):
-        found += (s[p] + a * ds[p]) * (lam[p] + b * dlam[p])
-    return found
 
 
 @inner
@@ -362,49 +62,6 @@ def measures(rows: Directions, b: Array, found: Array) -> None:
         found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
         if not found[p] > 0.0:
             found[p] = 1.0
-
-
-@inner
-def held(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
-    """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack. Where Ez is given solutions are the same."""
-    r = H.shape[0]
-    for i in range(r):
-        for j in range(r):
-            M[i, j] = H[i, j]
-    for k in range(E.shape[0]):
-        row = E[k]
-        length = product(row, row)
-        firm[k] = 0.0
-        if largest(row[r:n]) == 0.0 and length > 0.0:
-            firm[k] = size / length
-            for i in range(r):
-                if row[i] != 0.0:
-                    moved(M[i], firm[k] * row[i], row[:r])
-
-
-@inner
-def lifted(s: Array, lam: Array, least: float) -> None:
-    """No product sₚλₚ is left far behind by the others: the less of the two is made larger."""
-    for p in range(s.size):
-        if s[p] * lam[p] < least:
-            if s[p] < lam[p]:
-                s[p] = least / lam[p]
-            else:
-                lam[p] = least / s[p]
-
-
-@inner
-def corrected(ratio: Array, rc: Array, inverse: Array, ds: Array, dlam: Array, goal: float, u: Array) -> None:
-    """u = (λ/s) rc + (ds ∘ dλ − goal)/s"""
-    for p in range(u.size):
-        u[p] = ratio[p] * rc[p] + (ds[p] * dlam[p] - goal) * inverse[p]
-
-
-@inner
-def centred(ratio: Array, rc: Array, inverse: Array, goal: float, u: Array) -> None:
-    """u = (λ/s) rc − goal/s"""
-    for p in range(u.size):
-        u[p] = ratio[p] * rc[p] - goal * inverse[p]
 
 
 @apart

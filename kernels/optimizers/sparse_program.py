@@ -12,8 +12,8 @@ import numpy as np
 
 from ..oracle import Array
 from .interior_point import Functions
-from .normal_matrix import SLACK_ROWS, directions
 from .quadratic_program import ENTRIES, LARGEST, convex
+from .slacks import SLACK_ROWS, directions
 
 #: Below this share of entries, sparse factors of many unknowns are the better way.
 FULL = 0.1
@@ -21,7 +21,7 @@ MANY = 200
 
 
 def slacks_last(H: Any, C: Any) -> tuple[Array, int, Array]:
-    """`(order, r, owner)` as of `normal_matrix.arranged`, of sparse matrices."""
+    """`(order, r, owner)` as of `slacks.arranged`, of sparse matrices."""
     n, m = H.shape[0], C.shape[0]
     coupled = (H != 0).astype(np.int64)
     coupled.setdiag(0)

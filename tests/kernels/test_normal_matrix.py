@@ -8,16 +8,8 @@ from scipy.optimize import linprog
 
 import derive as dv
 from derive.errors import UnsupportedError
-from derive.kernels.optimizers.normal_matrix import (
-    BLOCK,
-    arranged,
-    backward,
-    directions,
-    eliminate_slacks,
-    factor,
-    gathered,
-    solve_normal,
-)
+from derive.kernels.optimizers.normal_matrix import BLOCK, eliminate_slacks, factor, solve_normal
+from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
 
 
 def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,249 @@
+"""The linear system of one step of a quadratic program: factored once, solved for each right-hand side.
+
+K = H + Cᵀ diag(λ/s) C + δI without its slacks (`normal_matrix`), and the Schur complement E K⁻¹ Eᵀ of the equalities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..apart import inner
+from ..lapack import gemm, potrs
+from ..oracle import Array
+from ..rowwise import add_rows, dot_rows
+from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, solve_normal, squares, substitute
+from .program_vectors import copied, largest, moved, product
+from .slacks import Directions, along, backward, gathered
+
+
+@inner
+def bent(H: Array, h: Array, z: Array, found: Array) -> None:
+    """found = Hz"""
+    r = H.shape[0]
+    dot_rows(H, z[:r], found[:r])
+    for i in range(h.size):
+        found[r + i] = h[i] * z[r + i]
+    found[r + h.size] = 0.0
+
+
+@inner
+def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
+    """found = Hz + g − Eᵀν; the objective."""
+    n = g.size
+    bent(H, h, z, found)
+    value = 0.0
+    for i in range(n):
+        value += z[i] * (0.5 * found[i] + g[i])
+        found[i] += g[i]
+    for i in range(nu.size):
+        moved(found, -nu[i], E[i])
+    return value
+
+
+@inner
+def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
+    """found = Ez + e"""
+    dot_rows(E, z, found)
+    for i in range(e.size):
+        found[i] += e[i]
+
+
+@inner
+def solve_equalities(
+    E: Array,
+    M: Array,
+    rows: Directions,
+    b: Array,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    firm: Array,
+) -> None:
+    """half = E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
+    q, r = E.shape[0], M.shape[0]
+    together = q >= 4 and r >= 16
+    for i in range(q):
+        copied(E[i], half[i])
+        together = together and firm[i] > 0.0
+    if r == 0:
+        for i in range(q):
+            for j in range(kappa.size):
+                half[i, j] /= kappa[j]
+    elif together:
+        core = np.empty((q, r))
+        for i in range(q):
+            copied(E[i], core[i])
+        potrs(M, core)
+        for i in range(q):
+            copied(core[i], half[i, :r])
+            extended(rows, rho, wide, kappa, half[i], b)
+    else:
+        none = b[:0]
+        for i in range(q):
+            solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
+
+
+@inner
+def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
+    """E diag(κ)⁻¹ Eᵀ, the lower triangle, from Eᵀ: programs in standard form have nothing but slacks."""
+    n, q = turned.shape
+    weight = np.empty(n)
+    for j in range(n):
+        weight[j] = 1.0 / kappa[j]
+    for i in range(q):
+        for j in range(q):
+            schur[i, j] = 0.0
+    squares(turned, weight, np.empty((BLOCK, q)), schur)
+
+
+@inner
+def normal(
+    H: Array,
+    h: Array,
+    rows: Directions,
+    ratio: Array,
+    E: Array,
+    M: Array,
+    W: Array,
+    b: Array,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    firm: Array,
+    turned: Array,
+    delta: float,
+    dual: float,
+) -> bool:
+    """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
+    r, q = M.shape[0], E.shape[0]
+    shift = 1e-15
+    definite: bool = False
+    for _ in range(4):  # rounding makes K indefinite where λ/s is huge
+        if not definite:
+            eliminate_slacks(H, h, rows, ratio, M, W, b, rho, wide, kappa)
+            for i in range(r):
+                M[i, i] += delta + shift * M[i, i]
+            definite = factor(M)
+            shift *= 30.0
+    if not definite or q == 0:
+        return definite
+    solve_equalities(E, M, rows, b, rho, wide, kappa, half, firm)
+    if r == 0:
+        diagonal_schur(turned, kappa, schur)
+    else:
+        gemm(E, half.T, schur)
+    for i in range(q):
+        schur[i, i] += 1e-14 * schur[i, i] + dual
+    definite = factor(schur)
+    return definite
+
+
+@inner
+def direction(
+    M: Array,
+    rows: Directions,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    E: Array,
+    push: Array,
+    u: Array,
+    re: Array,
+    b: Array,
+    dz: Array,
+    dnu: Array,
+) -> None:
+    """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
+    n = push.size - 1
+    for i in range(n):
+        dz[i] = -push[i]
+    dz[n] = 0.0
+    solve_normal(M, rows, rho, wide, kappa, dz, u, b)
+    if re.size > 0:
+        dot_rows(E, dz, dnu)
+        for i in range(re.size):
+            dnu[i] = -re[i] - dnu[i]
+        substitute(schur, dnu)
+        add_rows(half, dnu, dz)
+        along(rows, dz, b)
+
+
+@inner
+def refined(
+    H: Array,
+    h: Array,
+    M: Array,
+    rows: Directions,
+    rho: Array,
+    wide: Array,
+    kappa: Array,
+    half: Array,
+    schur: Array,
+    E: Array,
+    firm: Array,
+    push: Array,
+    ratio: Array,
+    u: Array,
+    re: Array,
+    b: Array,
+    dz: Array,
+    dnu: Array,
+    enough: float,
+    of_rows: Array,
+    left: Array,
+    more: Array,
+) -> None:
+    """The same direction once more for what is left of its equations, three times at most; the last three are work.
+
+    `push` holds what the weights `firm` of equalities add. Where λ/s is of very different sizes, factors of K are
+    right to few digits in some directions, and each turn gains some.
+    """
+    q, n = re.size, push.size - 1
+    before = np.inf
+    missed, change = np.empty(q), np.empty(q)
+    none = u[:0]
+    for _ in range(3):
+        gathered(rows, b, dz, of_rows)
+        for p in range(u.size):
+            of_rows[p] = u[p] + ratio[p] * of_rows[p]
+        backward(rows, of_rows, b, left)
+        bent(H, h, dz, more)
+        for i in range(n):
+            left[i] += push[i] + more[i]
+        equalities(E, re, dz, missed)
+        for i in range(q):
+            moved(left, -dnu[i] - firm[i] * re[i], E[i])
+        size = largest(left[:n])
+        if size <= enough or not size < 0.5 * before:
+            break
+        before = size
+        for i in range(q):
+            moved(left, firm[i] * missed[i], E[i])
+        direction(M, rows, rho, wide, kappa, half, schur, E, left, none, missed, b, more, change)
+        moved(dz, 1.0, more)
+        moved(dnu, 1.0, change)
+        along(rows, dz, b)
+    along(rows, dz, b)
+
+
+@inner
+def held(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
+    """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack. Where Ez is given solutions are the same."""
+    r = H.shape[0]
+    for i in range(r):
+        for j in range(r):
+            M[i, j] = H[i, j]
+    for k in range(E.shape[0]):
+        row = E[k]
+        length = product(row, row)
+        firm[k] = 0.0
+        if largest(row[r:n]) == 0.0 and length > 0.0:
+            firm[k] = size / length
+            for i in range(r):
+                if row[i] != 0.0:
+                    moved(M[i], firm[k] * row[i], row[:r])

@@ -1,0 +1,226 @@
+"""Which variables of a program are slacks, and the rows of its conditions as multiples of directions.
+
+Those that are alone in H and of which every row of C has at most one are slacks: those of |u|, max(u, 0) and the like.
+Rows come as multiples of directions (`Directions`): rₚ = βₚ b with b of a table, or a unit vector. The rows of a slack
+are mostly multiples of one direction, as t − u ≥ 0 and t + u ≥ 0 are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..apart import apart, inner
+from ..oracle import Array
+from ..rowwise import add_rows, dot_rows
+
+#: A variable in more rows than that is no slack: eliminating one costs more than it saves.
+SLACK_ROWS = 32
+
+
+#: The rows of C: βₚ times a direction b_q, and an entry aₚ in the column of at most one slack.
+#:
+#: base   (Q, r)  directions; those from Q on are the r unit vectors, the last, Q + r, is zero
+#: place  (m,)    q of each row; Q + r where only the slack has an entry
+#: share  (m,)    βₚ
+#: own    (m,)    aₚ; 0 where there is no slack
+#: owner  (m,)    the slack, counted from 0; their number where there is none
+#: line   (k,)    of each slack the direction of all its rows; −1 where they have several
+#:
+#: What has no direction or no slack meets a zero there, so that loops over rows have no branches.
+Directions = tuple[Array, Array, Array, Array, Array, Array]
+
+
+@inner
+def alone(H: Array) -> Array:
+    """1 for each variable that meets no other in H, 0 for the others."""
+    n = H.shape[0]
+    fits = np.empty(n, np.int64)
+    for i in range(n):
+        fits[i] = 1
+    for i in range(n):
+        for j in range(n):
+            if i != j and H[i, j] != 0.0:
+                fits[i] = fits[j] = 0
+    return fits
+
+
+@inner
+def by_columns(C: Array) -> tuple[Array, Array]:
+    """Where each column starts in a list of the rows of its entries, and that list."""
+    m, n = C.shape
+    ends, last = np.empty(n + 1, np.int64), np.empty(n, np.int64)
+    for j in range(n + 1):
+        ends[j] = 0
+    for p in range(m):
+        for j in range(n):
+            if C[p, j] != 0.0:
+                ends[j + 1] += 1
+    for j in range(n):
+        ends[j + 1] += ends[j]
+        last[j] = ends[j]
+    found = np.empty(ends[n], np.int64)
+    for p in range(m):
+        for j in range(n):
+            if C[p, j] != 0.0:
+                found[last[j]] = p
+                last[j] += 1
+    return ends, found
+
+
+@apart
+def arranged(H: Array, C: Array) -> tuple[Array, int, Array]:
+    """`(order, r, owner)`: variables, slacks last; how many are none; each row's slack by its place, −1 for none."""
+    m, n = C.shape
+    owner, order, taken = np.empty(m, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    for p in range(m):
+        owner[p] = -1
+    fits = alone(H)
+    ends, found = by_columns(C)
+    slacks = 0
+    for j in range(n - 1, -1, -1):  # slacks come last in the smooth form
+        taken[j] = 0
+        rows = found[ends[j] : ends[j + 1]]
+        free = fits[j] == 1 and H[j, j] >= 0.0 and rows.size > 0 and rows.size <= SLACK_ROWS
+        for i in range(rows.size):
+            free = free and owner[rows[i]] < 0
+        if free:
+            for i in range(rows.size):
+                owner[rows[i]] = n - 1 - slacks
+            order[n - 1 - slacks] = j
+            slacks += 1
+            taken[j] = 1
+    rest = 0
+    for j in range(n):
+        if taken[j] == 0:
+            order[rest] = j
+            rest += 1
+    return order, rest, owner
+
+
+@inner
+def multiple(row: Array, of: Array) -> float:
+    """β with row = β · of, to rounding; 0 where there is none."""
+    top = 0
+    for j in range(of.size):
+        if abs(of[j]) > abs(of[top]):
+            top = j
+    beta: float = row[top] / of[top]
+    for j in range(of.size):
+        if abs(row[j] - beta * of[j]) > 1e-15 * abs(row[j]):
+            return 0.0
+    return beta
+
+
+@apart
+def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
+    """The rows by their directions, from the columns that are no slacks; owners are columns."""
+    m, r = C.shape
+    place, share, mine, theirs = (
+        np.empty(m, np.int64),
+        np.empty(m),
+        np.empty(m, np.int64),
+        np.empty(m),
+    )
+    line, kept = np.empty(slacks, np.int64), np.empty(m, np.int64)
+    for s in range(slacks):
+        line[s] = -2
+    count = 0
+    for p in range(m):
+        entries, at = 0, -1
+        for j in range(r):
+            if C[p, j] != 0.0:
+                entries += 1
+                at = j
+        s = slacks
+        if owner[p] >= 0:
+            s = owner[p] - r
+        mine[p], theirs[p] = s, own[p]
+        if s == slacks:
+            theirs[p] = 0.0
+        place[p], share[p] = -1, 0.0
+        if entries == 1:
+            place[p], share[p] = m + at, C[p, at]  # until the number of directions is known
+        elif entries > 1:
+            if s < slacks and line[s] >= 0 and line[s] < m:
+                share[p] = multiple(C[p], C[kept[line[s]]])
+                place[p] = line[s]
+            if share[p] == 0.0:
+                kept[count] = p
+                place[p], share[p] = count, 1.0
+                count += 1
+        if s < slacks and entries > 0:
+            line[s] = place[p] if line[s] == -2 or line[s] == place[p] else -1
+    base = np.empty((count, r))
+    for q in range(count):
+        for j in range(r):
+            base[q, j] = C[kept[q], j]
+    for s in range(slacks):
+        if line[s] >= m:
+            line[s] += count - m
+        if line[s] == -2:  # bounds of the slack alone
+            line[s] = count + r
+    for p in range(m):
+        if place[p] >= m:
+            place[p] += count - m
+        if place[p] < 0:  # of a slack alone: 0 times the direction of the others, if they have one
+            place[p] = count + r
+            if mine[p] < slacks and line[mine[p]] >= 0:
+                place[p] = line[mine[p]]
+    return base, place, share, theirs, mine, line
+
+
+@inner
+def along(rows: Directions, x: Array, b: Array) -> None:
+    """b becomes bᵀx for each direction; x may be longer."""
+    base = rows[0]
+    count, r = base.shape
+    dot_rows(base, x[:r], b[:count])
+    for j in range(r):
+        b[count + j] = x[j]
+    b[count + r] = 0.0
+
+
+@inner
+def across(rows: Directions, b: Array, x: Array) -> None:
+    """x becomes Σ b_q times its direction, in its first entries."""
+    base = rows[0]
+    count, r = base.shape
+    for j in range(r):
+        x[j] = b[count + j]
+    add_rows(base, b[:count], x[:r])
+
+
+@apart
+def gathered(rows: Directions, b: Array, z: Array, found: Array) -> None:
+    """found = Cz where the products b with the directions are known; z has a zero behind its last slack."""
+    _, place, share, own, owner, line = rows
+    slacks = z[z.size - 1 - line.size :]
+    if line.size > 0:
+        for p in range(found.size):
+            found[p] = share[p] * b[place[p]] + own[p] * slacks[owner[p]]
+    else:
+        for p in range(found.size):
+            found[p] = share[p] * b[place[p]]
+
+
+@inner
+def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
+    """The parts of Cᵀy: b of each direction, and of the slacks, of which one more than there are is added to."""
+    _, place, share, own, owner, line = rows
+    for q in range(b.size):
+        b[q] = 0.0
+    for p in range(y.size):
+        b[place[p]] += share[p] * y[p]
+    if line.size > 0:
+        for p in range(y.size):
+            slacks[owner[p]] += own[p] * y[p]
+
+
+@apart
+def backward(rows: Directions, y: Array, b: Array, found: Array) -> None:
+    """found = Cᵀy, with a number more behind the slacks; b is work."""
+    r = rows[0].shape[1]
+    for j in range(r, found.size):
+        found[j] = 0.0
+    scattered(rows, y, b, found[r:])
+    across(rows, b, found)
