@@ -17,6 +17,8 @@ from .corpus import Case, cases
 
 CATEGORIES = ("syntax", "names", "shape", "injection", "bomb", "unicode")
 CASES = [c for c in cases("hostile") if c["category"] in CATEGORIES]
+#: Seconds: what would take hours is told from what takes two in a process of its own, and twice that beside others.
+AT_ONCE = 10
 #: Cases that may be accepted, by what the case itself says, or whose fault lies later than in the text.
 ACCEPTED = {"syn32", "nam10", "bmb16", "uni15", "shp42"}
 
@@ -118,12 +120,12 @@ def test_bad_input_is_refused(case: Case) -> None:
     ids=lambda text: text[:20],
 )
 def test_bombs(text: str) -> None:
-    """Short texts that stand for something enormous are refused within two seconds."""
+    """Short texts that stand for something enormous are refused at once: within two seconds in a process of its own."""
     variables = declare({"X": ["n", "d"], "t": []})
     began = time.process_time()
     with pytest.raises(DeriveError):
         parse_node(text, variables)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_bombs_in_latex(text: str) -> None:
     began = time.process_time()
     with pytest.raises(DeriveError):
         parse_latex_node(text, variables)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < AT_ONCE
 
 
 def test_bombs_in_sympy() -> None:
