@@ -345,11 +345,15 @@ def along_a_valley(
     lengths = np.maximum(np.abs(x), 1e-8 * float(np.abs(x).max(initial=0.0)))
     if movable is not None:
         lengths = np.where(movable, lengths, 0.0)
+    if not lengths.any():
+        return 0.0
     values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :])
     flat = vectors[:, values < 1e-5 * size]
     way = lengths * (flat @ (flat.T @ np.sign(x)))
     noise = 10.0 * float((rounding + EPS * np.abs(gradient)) @ np.abs(way)) + EPS * size
     if not np.abs(way).max(initial=0.0) > 0.0:
+        return 0.0
+    if not float(gradient_at(x + way) @ way) <= 1e3 * noise:  # it rises behind the point, as mostly
         return 0.0
     logs: list[float] = []
     for t in np.linspace(-0.9, 0.0, 19):
@@ -359,8 +363,6 @@ def along_a_valley(
         logs.append(float(np.log(-slope)))
     last = np.array(logs[-5:])
     if last.size < 5 or np.diff(last, 2).min() < -0.05 or not last[-1] < last[-2] - 0.1:
-        return 0.0
-    if not float(gradient_at(x + way) @ way) <= 1e3 * noise:
         return 0.0
     return 0.05 / float(last[-2] - last[-1])
 
