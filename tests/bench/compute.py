@@ -684,7 +684,7 @@ def table(quick: bool, only: str = "") -> Table:
         floor = case.floor
         if floor is not None:
             everybody["floor"] = lambda f=floor, a=arrays: f(**a)  # type: ignore[misc]
-        found = interleaved({"ours": mine, **everybody}, 0.3 if quick else 2.0, time.process_time)
+        found = interleaved({"ours": mine, **everybody}, 0.3 if quick else 4.0, time.process_time)
         ratios = [
             f"{found[c] / found['ours']:.2f}" if c in found else "–" for c in [*columns, "by hand", "floor"]
         ]
