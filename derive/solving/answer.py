@@ -150,7 +150,7 @@ def _certified(
     few = 1 if watch.is_wanted and not itself and not composite.quadratic else most
     steps, evaluations, first = 0, 0, np.inf
     watch.begin()
-    try:
+    with watch:
         for aim in (AIM, AIM**2):
             status = UNFINISHED
             while status == UNFINISHED and steps < most and not watch.ended:
@@ -168,14 +168,10 @@ def _certified(
                 away = proof.drift > ENDLESS and proof.stationarity <= 1e-3 * options.tolerance
                 if proof.ok() or watch.ended or away:
                     return x, proof, g, steps, evaluations
-    except KeyboardInterrupt:
-        watch.interrupted()
-    except StopIteration:
-        watch.stopped()
     if not watch.ended:
         return None
-    if itself and watch.x is not None:
-        x, steps = watch.x, watch.steps
+    if itself:
+        x, steps = watch.reached(x, steps)
     proof, g = _proof(composite, judges[0], x, limits, first, options.tolerance, layout, known, True)
     return x, proof, g, steps, evaluations
 

@@ -95,15 +95,10 @@ def solve_groups(
             return x, steps, evaluations
 
         for aim in (AIM, AIM**2):
-            try:
+            with watch:
                 x, count, tried = towards(aim, x)
                 steps, evaluations = steps + count, evaluations + tried
-            except KeyboardInterrupt:
-                watch.interrupted()
-            except StopIteration:
-                watch.stopped()
-            if watch.ended and watch.x is not None:
-                x, steps = watch.x, watch.steps
+            x, steps = watch.reached(x, steps)
             f, g, h, stated = judge_last(x)
             proof = certify_groups(
                 f,

@@ -49,17 +49,12 @@ def solve_low_rank(
         proved = bool(instance.facts.is_convex)
         for aim in (AIM, AIM**2):
             most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
-            try:
+            with watch:
                 x, _, count, tried = solve(
                     value_gradient, *limits, x, tol=aim, most=most, quadratic=composite.quadratic, watch=watch
                 )
                 steps, evaluations = steps + count, evaluations + tried
-            except KeyboardInterrupt:
-                watch.interrupted()
-            except StopIteration:
-                watch.stopped()
-            if watch.ended and watch.x is not None:
-                x, steps = watch.x, watch.steps
+            x, steps = watch.reached(x, steps)
             _, g, _, stated = judge(x)
             proof = certify_low_rank(
                 interpreted, *limits, x, statement_value=stated, tolerance=options.tolerance, proved=proved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -19,8 +20,8 @@ TIME, INTERRUPT, STOPPED = 2, 3, 4  # as the driver says
 class Watch:
     """Called after every iteration as `watch(iteration, x, F, error)`; true ends the run.
 
-    `error` is the largest optimality distance, entry by entry times max(1, |xᵢ|). `x` keeps the last point, for
-    runs that are stopped from outside.
+    `error` is the largest optimality distance, entry by entry times max(1, |xᵢ|). Inside `with watch:`, Ctrl-C and the
+    callback's StopIteration end the run as time does; `reached` is the point it had come to.
     """
 
     def __init__(self, options: Options) -> None:
@@ -61,14 +62,24 @@ class Watch:
             self.ended = (TIME, words)
         return self.ended is not None
 
-    def interrupted(self) -> None:
-        """Ctrl-C."""
-        words = f"interrupted after {self.steps} iterations; the best point so far is kept"
-        self.ended = (INTERRUPT, words)
+    def __enter__(self) -> Watch:
+        return self
 
-    def stopped(self) -> None:
-        """The callback has raised StopIteration."""
-        self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, KeyboardInterrupt | StopIteration):
+            return False
+        if issubclass(kind, KeyboardInterrupt):
+            words = f"interrupted after {self.steps} iterations; the best point so far is kept"
+            self.ended = (INTERRUPT, words)
+        else:
+            self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
+        return True
+
+    def reached(self, x: Any, steps: int) -> tuple[Any, int]:
+        """The last point seen and its step where the run was ended; else `x` and `steps`, as a loop returned them."""
+        return (x, steps) if self.ended is None or self.x is None else (self.x, self.steps)
 
     def close(self, proof: Any, slope: Any, evaluations: int) -> History:
         """The history with the certified end."""
