@@ -17,7 +17,7 @@ from .costs import COMPILE_FROM
 from .loops import AIM, STEPS, SWEEPS, UNFINISHED, Loops
 from .options import Options
 from .reduced import Reduced
-from .watching import TIME, Watch
+from .watching import Watch, outcome
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -83,13 +83,11 @@ def solve_composite(
         and instance.facts.sphere(instance) > 0.0
     ):
         return None  # there is a minimum: it only looks as if the point ran away
-    result = _result(x, proof, slope, steps, evaluations, watch.close(proof, slope, evaluations))
+    method = "fista" if first_order and reduced is None else composite.method
+    result = outcome(watch, x, slope, proof, steps, evaluations, method)
     if not proof.ok() and not watch.ended:
-        result.success, result.status, result.message = False, NO_MINIMUM, proof.reason()
-    if not proof.ok() and watch.ended:
-        result.success, result.status = False, watch.ended[0]
-        result.message = f"{watch.ended[1]}; {proof.reason(stopped=watch.ended[0] == TIME)}"
-    result.method = "fista" if first_order and reduced is None else composite.method
+        result.status, result.message = NO_MINIMUM, proof.reason()
+    result.nhev = evaluations
     result.reduced = reduced is not None
     if not composite.structure.is_plain:
         result.multipliers = _multipliers(composite, layout, slope, l1, x, each)
@@ -244,25 +242,3 @@ def _multipliers(
         with np.errstate(all="ignore"):
             found.append(np.where(x[place] == edge, slope / np.abs(rate), 0.0).reshape(shape))
     return {"equality": [], "inequality": found}
-
-
-def _result(x: Any, proof: Any, slope: Any, steps: int, evaluations: int, history: Any) -> Any:
-    from ..kernels.optimizers.result import Result
-
-    result: Any = Result()
-    result.update(
-        x=x,
-        fun=proof.value,
-        jac=slope,
-        nit=steps,
-        nfev=evaluations,
-        njev=evaluations,
-        nhev=evaluations,
-        status=0,
-        message=f"certified: {proof.reason()}",
-        success=True,
-        certificate=proof,
-        history=history,
-        time=history.time[-1],
-    )
-    return result

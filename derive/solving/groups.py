@@ -114,7 +114,7 @@ def solve_groups(
                 break
     if not proof.ok() and not watch.ended:
         return None
-    return outcome(watch, x, g, proof, steps, evaluations), layout.unpack(x)
+    return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)
 
 
 def _functions(

@@ -47,11 +47,17 @@ def solve_low_rank(
         watch.begin()
         x, steps, evaluations = layout.pack(point), 0, 0
         proved = bool(instance.facts.is_convex)
+        most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
         for aim in (AIM, AIM**2):
-            most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
             with watch:
                 x, _, count, tried = solve(
-                    value_gradient, *limits, x, tol=aim, most=most, quadratic=composite.quadratic, watch=watch
+                    value_gradient,
+                    *limits,
+                    x,
+                    tol=aim,
+                    most=most - steps,
+                    quadratic=composite.quadratic,
+                    watch=watch,
                 )
                 steps, evaluations = steps + count, evaluations + tried
             x, steps = watch.reached(x, steps)
@@ -63,4 +69,4 @@ def solve_low_rank(
                 break
     if not proof.ok() and not watch.ended and options.max_iterations >= 10_000:
         return None
-    return outcome(watch, x, g, proof, steps, evaluations), layout.unpack(x)
+    return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)

@@ -13,7 +13,7 @@ from .options import Options
 if TYPE_CHECKING:
     from ..kernels.optimizers.result import History
 
-TIME, INTERRUPT, STOPPED = 2, 3, 4  # as the driver says
+LIMIT, TIME, INTERRUPT, STOPPED = 1, 2, 3, 4  # as the driver says
 
 
 @final
@@ -95,15 +95,15 @@ class Watch:
         h.evaluations.append(evaluations)
 
 
-def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluations: int) -> Any:
-    """SciPy's result of a run by proximal gradients, with why it ended."""
+def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluations: int, method: str) -> Any:
+    """SciPy's result of a run, with why it ended: certified, ended from outside, or out of iterations."""
     from ..kernels.optimizers.result import Result
 
     history = watch.close(proof, slope, evaluations)
-    ended = watch.ended
-    status, words = (0, f"certified: {proof.reason()}") if proof.ok() or ended is None else ended
+    status, words = 0, f"certified: {proof.reason()}"
     if not proof.ok():
-        words = f"{words}; {proof.reason()}"
+        status, words = watch.ended or (LIMIT, f"not converged after {steps} iterations")
+        words = f"{words}; {proof.reason(stopped=status == TIME)}"
     result: Any = Result()
     result.update(
         x=x,
@@ -118,6 +118,6 @@ def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluation
         certificate=proof,
         history=history,
         time=history.time[-1],
-        method="proximal-gradient",
+        method=method,
     )
     return result

@@ -96,9 +96,9 @@ def test_what_it_ends_with() -> None:
     """Too few steps and a callback that stops are named; the point so far is kept."""
     p = problem("sumsq(M*(T - X))/2 + lam*nuclear_norm(X)", "X")
     data = {"T": RNG.standard_normal((9, 7)), "M": (RNG.random((9, 7)) < 0.5) * 1.0, "lam": 0.05}
-    with pytest.warns(NotCertifiedWarning):
+    with pytest.warns(NotCertifiedWarning, match="not converged after 3 iterations; the gradient"):
         r = p.solve(data, max_iterations=3)
-    assert not r.success and np.isfinite(r["X"]).all()
+    assert not r.success and r.status == 1 and r.nit == 3 and np.isfinite(r["X"]).all()
 
     def enough(step: Any) -> None:
         if step.nit >= 4:
