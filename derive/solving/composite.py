@@ -18,6 +18,7 @@ from ..evaluate import planned
 from ..node import Node, Variable, variables
 from ..second import second_derivative
 from ..stable import recognise, stabilise
+from .sampled import Sampled
 from .separable import Separable
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Composite:
         self._ready = dict(zip(judged, stabilise(list(judged.values())), strict=True))
         self._limits = dict(zip(limits, stabilise(list(limits.values())), strict=True))
         self.limit_names = {v.name for v in variables(*limits.values())}
+        self._sampled: Sampled | None = None
 
     @property
     def method(self) -> str:
@@ -171,6 +173,12 @@ class Composite:
             return float(found[VALUE]), self._gradient(layout, found)
 
         return at
+
+    def sampled(self, instance: Instance) -> Sampled:
+        """The kernels of the smooth part alone, without Hessians or with those of samples, made once."""
+        if self._sampled is None:
+            self._sampled = Sampled(self.structure.smooth, self.unknowns, instance.posed.given)
+        return self._sampled
 
     def kernel(
         self, instance: Instance, arrays: Mapping[str, Any]

@@ -17,7 +17,6 @@ from .grouped import Grouped
 from .loops import AIM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
 from .reduced import Reduced
-from .sampled import Sampled
 from .watching import Watch, outcome
 
 if TYPE_CHECKING:
@@ -137,11 +136,7 @@ def _functions(
 
         return quadratic, lambda x: h0
     if _compiled(instance, options):
-        smooth: Sampled = instance.posed.remembered(
-            "smooth part of groups",
-            lambda: Sampled(composite.structure.smooth, composite.unknowns, instance.posed.given),
-        )
-        value_gradient = smooth.bind_first(instance, arrays, layout)
+        value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
     else:
 
         def value_gradient(x: Any) -> tuple[float, Any]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from .composite import Composite
-from .sampled import Sampled
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -42,7 +41,6 @@ class Loops:
     def __init__(self, composite: Composite) -> None:
         self.composite = composite
         self._wholes: dict[Any, Any] = {}
-        self._sampled: Sampled | None = None
 
     def compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
         """The loop compiled whole, on data: λ, low, high, x, tolerance, most steps to what the loop returns.
@@ -96,11 +94,7 @@ class Loops:
         """
         if self.composite.quadratic or not self.composite.structure.is_plain:
             return None
-        if self._sampled is None:
-            self._sampled = Sampled(
-                self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
-            )
-        bound = self._sampled.bind(instance, arrays, self.composite.layout(instance))
+        bound = self.composite.sampled(instance).bind(instance, arrays, self.composite.layout(instance))
         if bound is None:
             return None
         from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
@@ -197,11 +191,8 @@ class Loops:
 
     def value_gradient(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
         """`value_gradient(x)` of the smooth part, compiled."""
-        if self._sampled is None:
-            self._sampled = Sampled(
-                self.composite.structure.smooth, self.composite.unknowns, instance.posed.given
-            )
-        return self._sampled.bind_first(instance, arrays, self.composite.layout(instance))
+        sampled = self.composite.sampled(instance)
+        return sampled.bind_first(instance, arrays, self.composite.layout(instance))
 
     def _smooth(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
         """The same, by the interpreter unless it is to be compiled."""

@@ -14,7 +14,6 @@ from .costs import COMPILE_FROM
 from .loops import AIM, ITERATIONS
 from .nuclear import Nuclear
 from .options import Options
-from .sampled import Sampled
 from .watching import Watch, outcome
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ def solve_low_rank(
         value_gradient = interpreted
         large = options.backend is None and instance.amount >= COMPILE_FROM
         if large or options.backend == "numba":
-            smooth: Sampled = instance.posed.remembered(
-                "smooth part of nuclear norms",
-                lambda: Sampled(composite.structure.smooth, composite.unknowns, instance.posed.given),
-            )
-            value_gradient = smooth.bind_first(instance, arrays, layout)
+            value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
         watch = Watch(options)
         watch.begin()
         x, steps, evaluations = layout.pack(point), 0, 0
