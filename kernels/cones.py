@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import NAN, KktCertificate
+from .kkt import KktCertificate, nowhere
 from .optimizers.cone_program import ConeAnswer, ConeProgram
 
 
@@ -24,7 +24,7 @@ def certify_cones(
     x, nu, z = answer.x, answer.nu, answer.z
     f = program.value(x)
     if not all(np.isfinite(v).all() for v in (x, nu, z)) or not np.isfinite([f, statement_value]).all():
-        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
+        return nowhere(tolerance)
     size = max(1.0, abs(f))
     slope = program.Q @ x + program.c - program.E.T @ nu - program.G.T @ z
     s = program.G @ x + program.g

@@ -13,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import EPS, NAN, KktCertificate
+from .kkt import EPS, KktCertificate, nowhere
 from .optimizers.active_groups import curved
 from .optimizers.penalties import PENALTIES, lengths
 from .oracle import Matrix, Vector
+from .penalised import certificate_of, size_of
 
 
 def certify_groups(
@@ -38,10 +39,9 @@ def certify_groups(
     """
     penalty = PENALTIES["groups"].of(l1, group, weights)
     total = f + penalty.value(x)
-    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
-    if not finite or bool((l1 < 0.0).any()) or bool((weights < 0.0).any()):
-        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
-    size, reach = max(abs(total), 1.0), np.maximum(1.0, np.abs(x))
+    size, reach = size_of(total, g, statement_value, l1, weights), np.maximum(1.0, np.abs(x))
+    if np.isnan(size):
+        return nowhere(tolerance)
     gaps = penalty.distance(g, x)
     curvature = None
     if h is not None:
@@ -53,13 +53,11 @@ def certify_groups(
             _, bent = curved(g, h, l1, group, weights, x, free)
             scaled = bent * np.multiply.outer(reach[free], reach[free]) / size
             curvature = float(np.linalg.eigvalsh(scaled)[0]) / max(1.0, float(np.abs(scaled).max()))
-    return KktCertificate(
-        value=statement_value,
-        stationarity=float((gaps * reach).max(initial=0.0)) / size,
-        primal=0.0,
-        dual=0.0,
-        complementarity=0.0,
-        mismatch=abs(statement_value - total) / size,
+    return certificate_of(
+        gaps,
+        x,
+        total,
+        statement_value=statement_value,
         curvature=curvature,
         tolerance=tolerance,
         proved=proved,

@@ -255,6 +255,11 @@ class KktCertificate:
         return "\n".join(lines)
 
 
+def nowhere(tolerance: float) -> KktCertificate:
+    """The certificate of a point where something is not finite: no condition holds."""
+    return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
+
+
 def interpreter(nodes: Mapping[str, Node], data: Mapping[str, Any], point: Mapping[str, Any]) -> Evaluate:
     """The named nodes by the reference interpreter, on checked data."""
     names = list(nodes)
@@ -295,7 +300,7 @@ def certify_kkt(
     with np.errstate(all="ignore"):
         v = functions.values(z)
         if not v.finite():
-            return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
+            return nowhere(tolerance)
         size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
         h = functions.hessian(z, nu, lam) if curved and z.size <= CURVED else None

@@ -14,15 +14,17 @@ Source: Watson, Linear Algebra Appl. 170 (1992).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from .certificate import TOLERANCE, curvature_by_differences
-from .kkt import NAN, KktCertificate
+from .kkt import KktCertificate, nowhere
 from .optimizers.low_rank import Factors
 from .optimizers.matrices import Matrices
 from .optimizers.penalties import PENALTIES
 from .oracle import Vector
+from .penalised import certificate_of, size_of
 
 
 def certify_low_rank(
@@ -44,26 +46,20 @@ def certify_low_rank(
     f, g = value_gradient(x)
     penalty = PENALTIES["nuclear"].of(matrices, l1, low, high)
     total = f + penalty.value(x)
-    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
-    if not finite or bool((l1 < 0.0).any()) or any(w < 0.0 for *_, w in matrices.parts):
-        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
-    size = max(abs(total), 1.0)
-    stationarity = float((penalty.distance(g, x) * np.maximum(1.0, np.abs(x))).max(initial=0.0)) / size
-    curvature = None
-    if not proved and stationarity <= tolerance**0.5:
+    if np.isnan(size_of(total, g, statement_value, l1, [w for *_, w in matrices.parts])):
+        return nowhere(tolerance)
+    found = certificate_of(
+        penalty.distance(g, x),
+        x,
+        total,
+        statement_value=statement_value,
+        tolerance=tolerance,
+        proved=proved,
+    )
+    if not proved and found.stationarity <= tolerance**0.5:
         factors = Factors.of(x, matrices, l1, low, high)
         value, _ = factors.smooth(value_gradient)
         p = factors.point()
         if p.size:
-            curvature = curvature_by_differences(lambda q: value(q)[1], p)
-    return KktCertificate(
-        value=statement_value,
-        stationarity=stationarity,
-        primal=0.0,
-        dual=0.0,
-        complementarity=0.0,
-        mismatch=abs(statement_value - total) / size,
-        curvature=curvature,
-        tolerance=tolerance,
-        proved=proved,
-    )
+            return replace(found, curvature=curvature_by_differences(lambda q: value(q)[1], p))
+    return found

@@ -17,9 +17,10 @@ from collections.abc import Callable
 import numpy as np
 
 from .certificate import TOLERANCE, along_a_valley, along_itself
-from .kkt import EPS, NAN, KktCertificate
+from .kkt import EPS, KktCertificate, nowhere
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
+from .penalised import certificate_of, size_of
 
 
 def slopes(g: Vector, l1: Vector, x: Vector) -> tuple[Vector, Vector]:
@@ -49,10 +50,9 @@ def certify_separable(
     `gradient_at`, that of the smooth part, points that run away are recognised without one as well.
     """
     total = f + float(l1 @ np.abs(x))
-    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
-    if not finite or bool((l1 < 0.0).any()):
-        return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
-    size = max(abs(total), 1.0)
+    size = size_of(total, g, statement_value, l1)
+    if np.isnan(size):
+        return nowhere(tolerance)
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
     lengths = np.maximum(1.0, np.abs(x))
@@ -79,13 +79,12 @@ def certify_separable(
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     primal = float((broken / lengths).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
-    return KktCertificate(
-        value=statement_value,
-        stationarity=float((gaps * lengths).max(initial=0.0)) / size,
+    return certificate_of(
+        gaps,
+        x,
+        total,
+        statement_value=statement_value,
         primal=primal,
-        dual=0.0,
-        complementarity=0.0,
-        mismatch=abs(statement_value - total) / size,
         curvature=curvature,
         where=where,
         tolerance=tolerance,
