@@ -18,6 +18,7 @@ slopes; Higham, Functions of Matrices (2008), problem 8.20, for the polar factor
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import final
 
@@ -42,10 +43,25 @@ from .sylvester import sylvester
 
 MINUS = sympy.S.NegativeOne
 
-_SINGULAR = """
+#: The loop of a kernel over the matrices of a batch.
+_EACH = """
+def loops(x, out):
     m, n = x.shape[-2], x.shape[-1]
-    given = x.reshape((-1, m, n))
+    given, found = x.reshape((-1, m, n)), out.reshape({shape})
+    for k in range(given.shape[0]):
+        found[k] = math.nan
+        if np.isfinite(given[k]).all():
+            {body}
 """
+#: U Vᵀ over some of the singular values.
+_PRODUCT = """u, s, v = np.linalg.svd(given[k].copy(), False)
+            count = 0
+            for i in range(s.size):
+                if {kept}:
+                    count += 1
+                else:
+                    u[:, i] = 0.0
+            found[k] = np.dot(np.ascontiguousarray(u), np.ascontiguousarray(v))"""
 _POLAR = '''def polar(x):
     """U Vᵀ of the singular values that are not zero."""
     u, s, v = {m}.linalg.svd(x, full_matrices=False)
@@ -93,6 +109,21 @@ class _Norm(Operator):
     def facts(self, operands: Sequence[Node], params: Params) -> Iterable[str]:
         return ("nonnegative",)
 
+    def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
+        """‖cX‖ → |c| ‖X‖, ‖Xᵀ‖ → ‖X‖, ‖I‖ → a number."""
+        c, core = split_scale(operands[0])
+        if is_zero(operands[0]):
+            return zero(operands[0].shape[:-2])
+        if c != 1 and c.is_number:
+            return scale(tidy(abs(c)), apply(self.name, core))
+        if (x := _turned(core)) is not None and c == 1:
+            return apply(self.name, x)
+        return self.of_identity(core) if c == 1 and _identity(core) is not None else None
+
+    @abstractmethod
+    def of_identity(self, node: Node) -> Node:
+        """The norm of the identity."""
+
     def apart(self, node: Apply, axis: int) -> bool:
         return True
 
@@ -114,28 +145,10 @@ class NuclearNorm(_Norm):
     source = spelled(
         "{m}.linalg.norm({0}, 'nuc', axis=(-2, -1))", torch="torch.linalg.matrix_norm({0}, 'nuc')"
     )
-    loops = (
-        "\ndef loops(x, out):"
-        + _SINGULAR
-        + """
-    found = out.reshape(-1)
-    for k in range(given.shape[0]):
-        found[k] = math.nan
-        if np.isfinite(given[k]).all():
-            found[k] = np.linalg.svd(given[k].copy())[1].sum()
-"""
-    )
+    loops = _EACH.format(shape=-1, body="found[k] = np.linalg.svd(given[k].copy())[1].sum()")
 
-    def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """‖cX‖ → |c| ‖X‖, ‖Xᵀ‖ → ‖X‖, ‖I‖ → n."""
-        c, core = split_scale(operands[0])
-        if is_zero(operands[0]):
-            return zero(operands[0].shape[:-2])
-        if c != 1 and c.is_number:
-            return scale(tidy(abs(c)), apply("nuclear_norm", core))
-        if (x := _turned(core)) is not None and c == 1:
-            return apply("nuclear_norm", x)
-        return number(core.shape[0]) if c == 1 and _identity(core) is not None else None
+    def of_identity(self, node: Node) -> Node:
+        return number(node.shape[0])
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         return each(arrays[0], domain, lambda u, s, v: s.sum(), exact_nuclear, 2)
@@ -149,28 +162,10 @@ class SpectralNorm(_Norm):
     latex = "\\lVert {0} \\rVert_{\\mathrm{op}}"
     subgradient = "u v' of the largest singular value, the mean of those that are equal"
     source = spelled("{m}.linalg.norm({0}, 2, axis=(-2, -1))", torch="torch.linalg.matrix_norm({0}, 2)")
-    loops = (
-        "\ndef loops(x, out):"
-        + _SINGULAR
-        + """
-    found = out.reshape(-1)
-    for k in range(given.shape[0]):
-        found[k] = math.nan
-        if np.isfinite(given[k]).all():
-            found[k] = np.linalg.svd(given[k].copy())[1][0]
-"""
-    )
+    loops = _EACH.format(shape=-1, body="found[k] = np.linalg.svd(given[k].copy())[1][0]")
 
-    def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """σ(cX) → |c| σ(X), σ(Xᵀ) → σ(X), σ(I) → 1."""
-        c, core = split_scale(operands[0])
-        if is_zero(operands[0]):
-            return zero(operands[0].shape[:-2])
-        if c != 1 and c.is_number:
-            return scale(tidy(abs(c)), apply("spectral_norm", core))
-        if (x := _turned(core)) is not None and c == 1:
-            return apply("spectral_norm", x)
-        return number(ONE) if c == 1 and _identity(core) is not None else None
+    def of_identity(self, node: Node) -> Node:
+        return number(ONE)
 
     def value(self, arrays: list[Array], params: Params, domain: Domain) -> Array:
         return each(arrays[0], domain, lambda u, s, v: s[0], exact_spectral, 2)
@@ -210,21 +205,7 @@ class Polar(_Factor):
     name = "polar"
     source = "polar({0})"
     helper = _POLAR
-    loops = (
-        "\ndef loops(x, out):"
-        + _SINGULAR
-        + """
-    found = out.reshape((-1, m, n))
-    for k in range(given.shape[0]):
-        found[k] = math.nan
-        if np.isfinite(given[k]).all():
-            u, s, v = np.linalg.svd(given[k].copy(), False)
-            for i in range(s.size):
-                if s[i] <= s[0] * (max(m, n) * 2.2e-16):
-                    u[:, i] = 0.0
-            found[k] = np.dot(np.ascontiguousarray(u), np.ascontiguousarray(v))
-"""
-    )
+    loops = _EACH.format(shape="(-1, m, n)", body=_PRODUCT.format(kept="s[i] > s[0] * (max(m, n) * 2.2e-16)"))
 
     def facts(self, operands: Sequence[Node], params: Params) -> Iterable[str]:
         return operands[0].facts & {"symmetric", "diagonal"}
@@ -253,23 +234,9 @@ class LeadingDyad(_Factor):
     latex = "\\operatorname{dyad}"
     source = "leading_dyad({0})"
     helper = _DYAD
-    loops = (
-        "\ndef loops(x, out):"
-        + _SINGULAR
-        + """
-    found = out.reshape((-1, m, n))
-    for k in range(given.shape[0]):
-        found[k] = math.nan
-        if np.isfinite(given[k]).all():
-            u, s, v = np.linalg.svd(given[k].copy(), False)
-            count = 0
-            for i in range(s.size):
-                if s[i] >= s[0] * (1.0 - 1e-12) and s[i] > 0.0:
-                    count += 1
-                else:
-                    u[:, i] = 0.0
-            found[k] = np.dot(np.ascontiguousarray(u), np.ascontiguousarray(v)) / max(count, 1)
-"""
+    loops = _EACH.format(
+        shape="(-1, m, n)",
+        body=_PRODUCT.format(kept="s[i] >= s[0] * (1.0 - 1e-12) and s[i] > 0.0") + " / max(count, 1)",
     )
 
     def of_identity(self, node: Node) -> Node:
