@@ -39,7 +39,7 @@ class Expressions(Calls):
     slots    the numbers that have a name: their type, and where they are kept
     arrays   the arrays that have a name in this block of the text
     carried  arrays whose name is given anew in one block and used in another: their type, and where they are kept
-    groups   parameters that are tuples
+    groups   tuples: parameters, and names given once outside of all blocks
     seen     all names that arrays have had
     stores   how often the text assigns each name
     """

@@ -96,7 +96,7 @@ class Walk(Expressions):
             else:
                 self.arrays[name] = value
             return
-        if isinstance(value, Items) and name in self.described.args and not self.stores[name]:
+        if isinstance(value, Items) and self._is_lasting(name):
             self.groups[name] = value
             return
         if not isinstance(value, Number) or name in self.seen:
@@ -115,6 +115,12 @@ class Walk(Expressions):
         self.b.store(self.values.cast(value, kind), slot)
         if value.nonnegative and self.stores[name] == 1 and name not in self.described.args:
             self.nonnegative.add(name)
+
+    def _is_lasting(self, name: str) -> bool:
+        """Whether a name stands for the same tuple to the end, whose arrays nobody gives back before."""
+        if name in self.described.args:
+            return not self.stores[name]
+        return self.stores[name] == 1 and len(self.owned) == 1 and not self.carried
 
     def _carry(self, name: str, value: Array) -> None:
         """An array that outlives its block: with a reference of its own, given back when another takes its place."""

@@ -27,6 +27,8 @@ from .slacks import Directions, across, along, scattered
 SMALL = 128
 #: Rows that are scaled before they are added to a sum of squares: they stay in the first cache.
 BLOCK = 64
+#: K without its slacks: M, or its factor; the rows; and of the slacks ρ, `wide` and κ, as of `eliminate_slacks`.
+Normal = tuple[Array, Directions, Array, Array, Array]
 
 
 @inner
@@ -117,22 +119,12 @@ def squares(base: Array, weight: Array, W: Array, M: Array) -> None:
 
 
 @apart
-def eliminate_slacks(
-    H: Array,
-    h: Array,
-    rows: Directions,
-    D: Array,
-    M: Array,
-    W: Array,
-    weight: Array,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-) -> None:
+def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, weight: Array) -> None:
     """M and κ for these weights D, and ρ: a number for each slack, a row of `wide` for those of several directions.
 
     `W` is room for `BLOCK` rows, `weight` for a number per direction; κ and ρ are longer by one.
     """
+    M, rows, rho, wide, kappa = normal
     base, place, share, own, owner, line = rows
     count, r = base.shape
     k = line.size
@@ -200,8 +192,9 @@ def substitute(a: Array, b: Array) -> None:
 
 
 @inner
-def extended(rows: Directions, rho: Array, wide: Array, kappa: Array, x: Array, b: Array) -> None:
+def extended(normal: Normal, x: Array, b: Array) -> None:
     """The slacks of K⁻¹y in place of those of y, where the others are known; b becomes `along` of them."""
+    _, rows, rho, wide, kappa = normal
     base, _, _, _, _, line = rows
     r = base.shape[1]
     slacks = x[r:]
@@ -217,13 +210,12 @@ def extended(rows: Directions, rho: Array, wide: Array, kappa: Array, x: Array, 
 
 
 @apart
-def solve_normal(
-    M: Array, rows: Directions, rho: Array, wide: Array, kappa: Array, x: Array, u: Array, b: Array
-) -> None:
+def solve_normal(normal: Normal, x: Array, u: Array, b: Array) -> None:
     """x becomes K⁻¹(x − Cᵀu), from the factor of M and the slacks' part; b becomes `along` of it.
 
     u may be empty. One product with the directions each way serves rows and slacks alike.
     """
+    M, rows, rho, wide, _ = normal
     base, _, _, _, _, line = rows
     r = base.shape[1]
     pull = np.empty(r)
@@ -245,4 +237,4 @@ def solve_normal(
             for j in range(r):
                 x[j] -= wide[s, j] * slacks[s]
     substitute(M, x)
-    extended(rows, rho, wide, kappa, x, b)
+    extended(normal, x, b)

@@ -11,9 +11,21 @@ from ..apart import inner
 from ..lapack import gemm, potrs
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
-from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, solve_normal, squares, substitute
+from .normal_matrix import (
+    BLOCK,
+    Normal,
+    eliminate_slacks,
+    extended,
+    factor,
+    solve_normal,
+    squares,
+    substitute,
+)
 from .program_vectors import copied, largest, moved, product
-from .slacks import Directions, along, backward, gathered
+from .slacks import along, backward, gathered
+
+#: K, the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
+System = tuple[Normal, Array, Array, Array]
 
 
 @inner
@@ -49,18 +61,10 @@ def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
 
 
 @inner
-def solve_equalities(
-    E: Array,
-    M: Array,
-    rows: Directions,
-    b: Array,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    firm: Array,
-) -> None:
-    """half = E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
+def solve_equalities(system: System, b: Array, firm: Array) -> None:
+    """E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
+    normal, E, half, _ = system
+    M, kappa = normal[0], normal[4]
     q, r = E.shape[0], M.shape[0]
     together = q >= 4 and r >= 16
     for i in range(q):
@@ -77,11 +81,11 @@ def solve_equalities(
         potrs(M, core)
         for i in range(q):
             copied(core[i], half[i, :r])
-            extended(rows, rho, wide, kappa, half[i], b)
+            extended(normal, half[i], b)
     else:
         none = b[:0]
         for i in range(q):
-            solve_normal(M, rows, rho, wide, kappa, half[i], none, b)
+            solve_normal(normal, half[i], none, b)
 
 
 @inner
@@ -98,39 +102,34 @@ def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
 
 
 @inner
-def normal(
+def factored(
     H: Array,
     h: Array,
-    rows: Directions,
+    system: System,
     ratio: Array,
-    E: Array,
-    M: Array,
     W: Array,
     b: Array,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
     firm: Array,
     turned: Array,
     delta: float,
     dual: float,
 ) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
+    normal, E, half, schur = system
+    M, kappa = normal[0], normal[4]
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
     definite: bool = False
     for _ in range(4):  # rounding makes K indefinite where λ/s is huge
         if not definite:
-            eliminate_slacks(H, h, rows, ratio, M, W, b, rho, wide, kappa)
+            eliminate_slacks(H, h, normal, ratio, W, b)
             for i in range(r):
                 M[i, i] += delta + shift * M[i, i]
             definite = factor(M)
             shift *= 30.0
     if not definite or q == 0:
         return definite
-    solve_equalities(E, M, rows, b, rho, wide, kappa, half, firm)
+    solve_equalities(system, b, firm)
     if r == 0:
         diagonal_schur(turned, kappa, schur)
     else:
@@ -142,49 +141,28 @@ def normal(
 
 
 @inner
-def direction(
-    M: Array,
-    rows: Directions,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
-    E: Array,
-    push: Array,
-    u: Array,
-    re: Array,
-    b: Array,
-    dz: Array,
-    dnu: Array,
-) -> None:
+def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Array, dnu: Array) -> None:
     """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
+    normal, E, half, schur = system
     n = push.size - 1
     for i in range(n):
         dz[i] = -push[i]
     dz[n] = 0.0
-    solve_normal(M, rows, rho, wide, kappa, dz, u, b)
+    solve_normal(normal, dz, u, b)
     if re.size > 0:
         dot_rows(E, dz, dnu)
         for i in range(re.size):
             dnu[i] = -re[i] - dnu[i]
         substitute(schur, dnu)
         add_rows(half, dnu, dz)
-        along(rows, dz, b)
+        along(normal[1], dz, b)
 
 
 @inner
 def refined(
     H: Array,
     h: Array,
-    M: Array,
-    rows: Directions,
-    rho: Array,
-    wide: Array,
-    kappa: Array,
-    half: Array,
-    schur: Array,
-    E: Array,
+    system: System,
     firm: Array,
     push: Array,
     ratio: Array,
@@ -203,6 +181,7 @@ def refined(
     `push` holds what the weights `firm` of equalities add. Where λ/s is of very different sizes, factors of K are
     right to few digits in some directions, and each turn gains some.
     """
+    rows, E = system[0][1], system[1]
     q, n = re.size, push.size - 1
     before = np.inf
     missed, change = np.empty(q), np.empty(q)
@@ -224,7 +203,7 @@ def refined(
         before = size
         for i in range(q):
             moved(left, firm[i] * missed[i], E[i])
-        direction(M, rows, rho, wide, kappa, half, schur, E, left, none, missed, b, more, change)
+        direction(system, left, none, missed, b, more, change)
         moved(dz, 1.0, more)
         moved(dnu, 1.0, change)
         along(rows, dz, b)

@@ -20,7 +20,7 @@ from ..apart import apart, inner
 from ..oracle import Array
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import BLOCK
-from .program_system import curved, direction, equalities, held, normal, refined
+from .program_system import curved, direction, equalities, factored, held, refined
 from .program_vectors import (
     ahead,
     centred,
@@ -116,9 +116,10 @@ def interior(
     wide_rows = 0
     for i in range(k):
         wide_rows = k if line[i] < 0 else wide_rows
-    wide, M, W = np.empty((wide_rows, r)), np.empty((r, r)), np.empty((BLOCK, r))
+    M, wide, W = np.empty((r, r)), np.empty((wide_rows, r)), np.empty((BLOCK, r))
     rho, kappa, b = np.empty(k + 1), np.empty(k + 1), np.empty(count + r + 1)
-    half, schur, equal = np.empty((q, n + 1)), np.empty((q, q)), np.empty((q, n + 1))
+    equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
+    system = (M, rows, rho, wide, kappa), equal, half, schur
     z, dz, push, rd, more = (
         np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1),
     )  # fmt: skip
@@ -182,9 +183,7 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not normal(
-            K, h, rows, ratio, equal, M, W, b, rho, wide, kappa, half, schur, firm, turned, delta, dual
-        ):
+        if not factored(K, h, system, ratio, W, b, firm, turned, delta, dual):
             return z[:n], nu, lam, end, it
         for i in range(q if it == 0 else 0):
             dual = max(dual, 1e-12 * product(equal[i], half[i]))
@@ -192,17 +191,16 @@ def interior(
             moved(push, firm[i] * re[i], equal[i])
         for p in range(m):
             u[p] = ratio[p] * rc[p]
-        direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
+        direction(system, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
         sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
         goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
         corrected(ratio, rc, inverse, ds, dlam, goal, u)
-        direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
+        direction(system, push, u, re, b, dz, dnu)
         if share < FINE:
             refined(
-                H, h, M, rows, rho, wide, kappa, half, schur, equal, firm,
-                push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
+                H, h, system, firm, push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
             )  # fmt: skip
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
@@ -210,7 +208,7 @@ def interior(
         ahead_s, ahead_lam = keep * longest(s, ds), keep * longest(lam, dlam)
         if min(ahead_s, ahead_lam) < SHORT:  # what was seen ahead is out of reach: back to the middle
             centred(ratio, rc, inverse, 0.5 * mu, u)
-            direction(M, rows, rho, wide, kappa, half, schur, equal, push, u, re, b, dz, dnu)
+            direction(system, push, u, re, b, dz, dnu)
             gathered(rows, b, dz, ds)
             steps(ratio, u, lam, rc, ds, dlam)
             ahead_s, ahead_lam = keep * longest(s, ds), keep * longest(lam, dlam)

@@ -53,12 +53,13 @@ def test_solutions_are_those_of_the_whole_matrix():
         assert (line < 0).sum() == (n if d > 1 else 0)  # with one unknown all directions are the same
         M, W, products = np.empty((r, r)), np.empty((BLOCK, r)), np.empty(len(rows[0]) + r + 1)
         rho, wide, kappa = np.empty(h.size + 1), np.empty((h.size, r)), np.empty(h.size + 1)
-        eliminate_slacks(core.copy(), h, rows, D, M, W, products, rho, wide, kappa)
+        normal = M, rows, rho, wide, kappa
+        eliminate_slacks(core.copy(), h, normal, D, W, products)
         assert factor(M)
         K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
         for u in (np.zeros(0), rng.standard_normal(len(C))):
             found, right = np.r_[b, 0.0], b - C[: u.size, order].T @ u
-            solve_normal(M, rows, rho, wide, kappa, found, u, products)
+            solve_normal(normal, found, u, products)
             np.testing.assert_allclose(K @ found[:-1], right, rtol=1e-8, atol=1e-6)
             got = np.empty(len(C))
             gathered(rows, products, found, got)

@@ -42,6 +42,10 @@ PLAIN = {
     "an array that changes places": (
         "z = y[1:]\ns = 0.0\nfor i in range(k):\n    s += z[0]\n    if z[1] > -9.0:\n        z = z[1:]\nreturn s, z"
     ),
+    "tuples with a name": (
+        "z = np.empty(2)\nz[0] = t\nboth = (z, y[1:]), k\nfor i in range(k):\n    z[0] += both[0][1][i]\n"
+        "pair, n = both\na, b = pair\nreturn a[0] + n, b"
+    ),
     "numbers in an array": "z = np.empty(2)\nz[0] = k\nz[1] = t\nz[1] += 1\nreturn z[0] + z[1]",
     "library": "return math.exp(t) + abs(-t) + abs(-k) + np.sqrt(t) + int(-2.7) + float(k) + math.pi",
 }
@@ -49,6 +53,11 @@ PLAIN = {
 OTHERWISE = {
     "a type that changes": "s = 0\nfor i in range(k):\n    s += 0.5\nreturn s",
     "whole arrays": "return y + y",
+    "a tuple of an array that changes places": (
+        "z = y[1:]\npair = z, t\nfor i in range(k):\n    if z[1] > -9.0:\n        z = np.empty(3)\n        z[1] = i\n"
+        "return pair[0][0] + z[1]"
+    ),
+    "a tuple named in a block": "if t > 0.0:\n    pair = y, t\nelse:\n    pair = y, t\nreturn pair[0][1]",
     "an array of another kind": "z = y\nif t > 0.0:\n    z = x[:, 1]\nreturn z[0]",
 }
 
