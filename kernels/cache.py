@@ -5,6 +5,9 @@ there can run code. So the folder belongs to the user alone (0700, ownership che
 else. A module file is named by the hash of everything its compiled code depends on, read back and compared
 before it is used, and written to a temporary name first, so that neither a killed process nor two at once
 leave half a file. `DERIVE_CACHE` names another folder.
+
+Beyond `DERIVE_CACHE_LIMIT` (1 GB unless it says otherwise; 0: no limit) entries that were used least recently leave
+(`eviction`). Whoever writes looks after that, once in ten minutes, so that the folder may be larger for a while.
 """
 
 from __future__ import annotations
@@ -13,18 +16,20 @@ import hashlib
 import importlib.util
 import os
 import platform
-import shutil
+import re
 import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..errors import DeriveError
+from . import eviction
 
 _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
@@ -34,10 +39,13 @@ LIBRARY = (
 ).split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
+_TRIES = 20  # of reading what others remove
+_LIMIT = "1 GB"
+_UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 class CacheError(DeriveError):
-    """A cache folder that cannot be trusted."""
+    """A cache folder that cannot be trusted, or a limit of it that cannot be read."""
 
 
 def cache_folder() -> Path:
@@ -47,6 +55,21 @@ def cache_folder() -> Path:
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     _check_private(base)
     return base
+
+
+def cache_limit() -> int | None:
+    """How many bytes the folder may hold before entries leave; None for any number."""
+    text = os.environ.get("DERIVE_CACHE_LIMIT") or _LIMIT
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]B)?\s*", text, re.IGNORECASE)
+    size = None if found is None else float(found[1])
+    if size == 0.0:
+        return None
+    unit = "" if found is None or found[2] is None else found[2][0].upper().replace("K", "k") + "B"
+    if size is None or not unit:
+        raise CacheError(
+            f"DERIVE_CACHE_LIMIT is {text!r}: give a size with its unit, as 500 MB or 2 GB, or 0 for no limit"
+        )
+    return int(size * _UNITS[unit])
 
 
 def _default() -> Path:
@@ -113,11 +136,19 @@ def load(source: str) -> ModuleType:
         found = sys.modules.get(name)
         if found is not None:
             return found
-        path = cache_folder() / f"{name}.py"
-        if not _is_ours(path, source):
-            _forget(path)
-            _write(path, source.encode())
-        return _import(name, path)
+        folder = cache_folder()
+        path = folder / f"{name}.py"
+        for _ in range(_TRIES):
+            if not _is_ours(path, source):
+                _forget(path)
+                _write(path, source.encode())
+                _keep_limit(folder)
+            try:
+                return _import(name, path)
+            except Exception:
+                if path.exists():
+                    raise  # else another process has removed it since it was looked at
+        raise CacheError(f"{path} vanishes as soon as it is written; set DERIVE_CACHE to another place")
 
 
 def machine_code(name: str, make: Callable[[], bytes], kind: str = "") -> bytes:
@@ -126,42 +157,47 @@ def machine_code(name: str, make: Callable[[], bytes], kind: str = "") -> bytes:
     kind  tells apart what has one name
     """
     with _lock:
-        path = cache_folder() / f"{_PREFIX}{name}_{key_of(name + kind)}.o"
-        if path.is_file() and _owned(os.lstat(path)):
-            kept = path.read_bytes()
-            if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
-                return kept[_DIGEST:]
+        folder = cache_folder()
+        path = folder / f"{_PREFIX}{name}_{key_of(name + kind)}.o"
+        kept = _read(path) or b""
+        if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
+            return kept[_DIGEST:]
         made = make()
         _write(path, hashlib.sha256(made).digest() + made)
+        _keep_limit(folder)
         return made
 
 
-def _owned(found: os.stat_result) -> bool:
-    """A plain file of this user."""
-    return stat.S_ISREG(found.st_mode) and (sys.platform == "win32" or found.st_uid == os.getuid())
+def _read(path: Path) -> bytes | None:
+    """What is in a plain file of this user, now in use; None where there is none."""
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.getuid()):
+            return None
+        eviction.used(path, found)
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _is_ours(path: Path, source: str) -> bool:
     """Whether the file holds exactly this source and is a plain file of this user."""
-    try:
-        return _owned(os.lstat(path)) and path.read_bytes() == source.encode()
-    except OSError:
-        return False
+    return _read(path) == source.encode()
 
 
 def _forget(path: Path) -> None:
     """Remove a file and whatever was compiled from it."""
-    for each in [path, *_compiled(path)]:
-        each.unlink(missing_ok=True)
+    eviction.remove(map(str, [path, *(path.parent / "__pycache__").glob(f"{path.stem}.*")]))
 
 
-def _compiled(path: Path) -> list[Path]:
-    folder = path.parent / "__pycache__"
-    return sorted(folder.glob(f"{path.stem}.*")) if folder.is_dir() else []
+def _keep_limit(folder: Path) -> None:
+    limit = cache_limit()
+    if limit is not None and eviction.is_due(folder):
+        eviction.trim(folder, _PREFIX, limit)
 
 
 def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -188,15 +224,21 @@ def guarded(function: Any) -> Any:
     """The function with numba's cache of it made safe.
 
     numba writes its files in one stroke, but trusts what it finds: code that cannot be read back (a full disk, a
-    stroke of bad luck) is compiled again. And what comes from the cache does not tell those that link with it what has
-    to be in memory before it; they would be kept without that, and crash a later process.
+    stroke of bad luck) is compiled again, and so is code for other types, to which an index leads whose data were
+    removed and written anew by others. Code that cannot be written is not kept. And what comes from the cache does not
+    tell those that link with it what has to be in memory before it; they would be kept without that, and crash a later
+    process.
     """
+    from numba.core.sigutils import normalize_signature
+
     kept: Any = function._cache
-    read = kept.load_overload
+    read, write = kept.load_overload, kept.save_overload
 
     def load_overload(signature: Any, context: Any) -> Any:
         try:
             found = read(signature, context)
+            if found is not None and found.signature.args != normalize_signature(signature)[0]:
+                raise CacheError("code for other types")
         except Exception:
             kept.flush()
             return None
@@ -204,25 +246,30 @@ def guarded(function: Any) -> Any:
             found.library._reload_init.update(found.reload_init)
         return found
 
-    kept.load_overload = load_overload
+    def save_overload(signature: Any, result: Any) -> None:
+        with suppress(OSError):
+            write(signature, result)
+
+    kept.load_overload, kept.save_overload = load_overload, save_overload
     return function
 
 
 def cache_info() -> dict[str, Any]:
-    """Where the cache is, how many kernels it holds and how many bytes."""
+    """Where the cache is, how many kernels it holds, how many bytes, and how many it may hold (None: any number)."""
     folder = cache_folder()
-    files = [f for f in folder.rglob("*") if f.is_file()]
-    kernels = [f for f in files if f.suffix == ".py" and f.name.startswith(_PREFIX)]
-    return {"folder": str(folder), "kernels": len(kernels), "bytes": sum(f.stat().st_size for f in files)}
+    found = eviction.entries(folder, _PREFIX).values()
+    return {
+        "folder": str(folder),
+        "kernels": sum(e.is_kernel for e in found),
+        "bytes": sum(e.bytes for e in found),
+        "limit": cache_limit(),
+    }
 
 
 def cache_clear() -> int:
     """Remove every kernel of ours from the folder; returns how many there were."""
     folder = cache_folder()
-    kernels = sorted(folder.glob(f"{_PREFIX}*.py"))
-    for path in kernels:
-        _forget(path)
-    for path in folder.glob(f"{_PREFIX}*.o"):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-    return len(kernels)
+    found = eviction.entries(folder, _PREFIX).values()
+    for each in found:
+        eviction.remove([*each.files, *each.unfinished])
+    return sum(each.is_kernel for each in found)

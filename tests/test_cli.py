@@ -301,7 +301,12 @@ def test_steps_end_with_the_gradient() -> None:
 def test_cache_is_counted_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`derive cache info` names the folder; `clear` removes only kernels."""
     monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "kernels"))
-    assert "0 kernels" in run("cache", "info").stdout
+    assert "0 kernels, 0.0 MB (limit 1000 MB; " in run("cache", "info").stdout
+    monkeypatch.setenv("DERIVE_CACHE_LIMIT", "0")
+    assert "(no limit; DERIVE_CACHE_LIMIT sets it)" in run("cache", "info").stdout
+    monkeypatch.setenv("DERIVE_CACHE_LIMIT", "lots")
+    refused = run("cache", "info")
+    assert refused.exit_code == 2 and "give a size with its unit" in refused.stderr
     assert run("cache", "clear").stdout == "0 kernels removed\n"
 
 

@@ -14,11 +14,15 @@ def cache() -> None:
 
 @cache.command()
 def info() -> None:
-    """Print where the cache is, and how much it holds."""
+    """Print where the cache is, and how much it holds and may hold."""
     from ..kernels.cache import cache_info
 
     found = cache_info()
-    click.echo(f"{found['folder']}: {found['kernels']} kernels, {found['bytes'] / 1e6:.1f} MB")
+    limit = "no limit" if found["limit"] is None else f"limit {found['limit'] / 1e6:g} MB"
+    click.echo(
+        f"{found['folder']}: {found['kernels']} kernels, {found['bytes'] / 1e6:.1f} MB "
+        f"({limit}; DERIVE_CACHE_LIMIT sets it)"
+    )
 
 
 @cache.command()
