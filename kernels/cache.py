@@ -193,7 +193,7 @@ def _forget(path: Path) -> None:
 def _keep_limit(folder: Path) -> None:
     limit = cache_limit()
     if limit is not None and eviction.is_due(folder):
-        eviction.trim(folder, _PREFIX, limit)
+        eviction.trim(folder, _PREFIX, limit, eviction.LONGEST)
 
 
 def _write(path: Path, content: bytes) -> None:

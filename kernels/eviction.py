@@ -25,6 +25,8 @@ RECENT = 600.0
 PAUSE = 600.0
 #: What the entries are brought down to, as a share of the limit.
 SHARE = 0.9
+#: Seconds that whoever writes spends on removing: a first look at an old folder may find tens of thousands of files.
+LONGEST = 1.0
 #: Seconds after which a half-written file is the rest of a killed process.
 ABANDONED = 86_400.0
 #: The order in which the files of an entry are removed; all others, numba's data among them, go first.
@@ -106,8 +108,12 @@ def is_due(folder: Path) -> bool:
     return True
 
 
-def trim(folder: Path, prefix: str, limit: int) -> int:
-    """Remove what was used least recently where there is more than the limit; the number of entries removed."""
+def trim(folder: Path, prefix: str, limit: int, seconds: float = float("inf")) -> int:
+    """Remove what was used least recently where there is more than the limit; the number of entries removed.
+
+    After so many seconds it stops, and the next to write goes on.
+    """
+    end = time.monotonic() + seconds
     now, found = time.time(), entries(folder, prefix)
     for place in (f for e in found.values() for f in e.unfinished):
         with suppress(OSError):
@@ -118,6 +124,9 @@ def trim(folder: Path, prefix: str, limit: int) -> int:
         return 0
     for entry in sorted(found.values(), key=lambda e: e.used):
         if total <= SHARE * limit or now - entry.used < RECENT:
+            break
+        if time.monotonic() > end:
+            (folder / _LOOKED).unlink(missing_ok=True)
             break
         if not entry.is_used_since(now - RECENT) and remove(entry.files):
             total, count = total - entry.bytes, count + 1

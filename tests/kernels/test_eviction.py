@@ -78,6 +78,19 @@ def test_whoever_writes_looks_now_and_then(folder: Path, monkeypatch: pytest.Mon
     assert cache_info()["kernels"] == 2, "looked at a moment ago"
 
 
+def test_what_takes_long_is_left_to_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that removes for too long stops, and whoever writes next goes on at once."""
+    monkeypatch.setenv("DERIVE_CACHE_LIMIT", "0.1 kB")
+    monkeypatch.setattr(eviction, "LONGEST", -1.0)
+    for number in range(2):
+        load(SOURCE.format(number=number))
+        age_all(folder)
+    assert cache_info()["kernels"] == 2
+    monkeypatch.setattr(eviction, "LONGEST", 60.0)
+    load(SOURCE.format(number=2))
+    assert cache_info()["kernels"] == 1
+
+
 def test_what_others_call_is_made_again(folder: Path) -> None:
     """Code in the cache that calls removed code by its symbol: the next process makes what is not there."""
     module = load(INNER)
