@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 #: Rows per unknown that are wanted, rows in all at least, and at most this share of the rows. Where the share has fewer
 #: rows per unknown than the last number, whole Hessians are taken.
 ROWS_PER_UNKNOWN, LEAST, SHARE, FEWEST = 40, 1000, 1 / 3, 8
+#: The first of two samples is so many times smaller.
+FIRST = 4
 #: Data of fewer numbers are read so fast that the whole Hessian is taken, unless it takes so many products.
 WORTH, DEAR = 200_000, 20_000_000
 
 
 @final
 class Sampled:
-    """Kernels for value and gradient on all rows and on some, and for the Hessian on some."""
+    """Kernels for value and gradient on all rows and on some, and for these with the Hessian on some."""
 
     def __init__(self, objective: Node, unknowns: tuple[Variable, ...], given: tuple[Variable, ...]) -> None:
         self.unknowns = unknowns
@@ -57,16 +59,16 @@ class Sampled:
         self.mean = kinds.pop()
         return add(found)
 
-    def counts(self, instance: Instance) -> list[tuple[int, int]]:
-        """Rows for value and gradient and rows for the Hessian, of each sample; none where sampling does not pay."""
+    def counts(self, instance: Instance) -> list[int]:
+        """The rows of each sample; none where sampling does not pay."""
         if self.scaled is None or (instance.amount < WORTH and instance.amount * instance.count < DEAR):
             return []
         n = int(instance.binding.values[self.rows])
         m = max(LEAST, min(ROWS_PER_UNKNOWN * instance.count, int(SHARE * n)), n // 10)
         if m > SHARE * n or m < FEWEST * instance.count:
             return []
-        few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // 4)
-        return [(few, few // 2), (m, m)] if 2 * few <= m else [(m, m)]
+        few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // FIRST)
+        return [few, m] if 2 * few <= m else [m]
 
     def bind(
         self, instance: Instance, arrays: Mapping[str, Any], layout: Any
@@ -78,7 +80,7 @@ class Sampled:
         if not counts:
             return None
         n = int(instance.binding.values[self.rows])
-        rows = _spread(n, counts[-1][0])
+        rows = _spread(n, counts[-1])
         chosen = {v.name: _taken(arrays[v.name], v, self.rows, rows) for v in instance.posed.given}
         first, second = self._first_kernel(), self._second_kernel()
         sizes = {k: size for k, size in instance.sizes.items() if k != str(self.rows)}
@@ -91,29 +93,30 @@ class Sampled:
             return kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)})
 
         samples = [
-            Sample(_flat(part(first, m), layout), self._matrix(part(second, k), layout), m, k)
-            for m, k in counts
+            Sample(_flat(part(first, m), layout), self._model(part(second, m), layout), m) for m in counts
         ]
         return self.bind_first(instance, arrays, layout), samples
 
-    def _matrix(self, blocks: Any, layout: Any) -> Any:
-        """The Hessian as a function of the flat vector."""
+    def _model(self, all_three: Any, layout: Any) -> Any:
+        """Value, gradient and Hessian as functions of the flat vector."""
         from ..kernels.oracle import assemble, hessian_key
 
         names, sizes = layout.names, dict(zip(layout.names, layout.sizes, strict=True))
         whole = hessian_key(names[0], names[0])
+        first = _parts(layout)
 
-        def hessian(x: Any) -> Any:
-            found = dict(blocks(layout.unpack(x)))
+        def model(x: Any) -> tuple[float, Any, Any]:
+            found = dict(all_three(layout.unpack(x)))
+            value, slope = first(found)
             if len(names) == 1 and whole in found and found[whole].ndim == 2:
-                return found[whole]
+                return value, slope, found[whole]
             for i, a in enumerate(names):
                 for b in names[i:]:
                     if hessian_key(a, b) not in found:
                         found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
-            return assemble(layout, found)
+            return value, slope, assemble(layout, found)
 
-        return hessian
+        return model
 
     def bind_first(self, instance: Instance, arrays: Mapping[str, Any], layout: Any) -> Any:
         """`value_gradient(x)` on all rows."""
@@ -123,16 +126,17 @@ class Sampled:
 
     def _first_kernel(self) -> Any:
         from ..kernels.compile import compile_nodes
-        from ..kernels.oracle import VALUE, gradient_key
 
         if self._first is None:
-            names = [v.name for v in self.unknowns]
-            stated = self.objective if self.scaled is None else self.scaled
-            slopes = gradients(stated, self.unknowns)
-            outputs = {VALUE: stated}
-            outputs |= {gradient_key(a): g for a, g in zip(names, slopes, strict=True)}
-            self._first = compile_nodes(outputs, unknowns=names)
+            self._first = compile_nodes(self._first_outputs(), unknowns=[v.name for v in self.unknowns])
         return self._first
+
+    def _first_outputs(self) -> dict[str, Node]:
+        from ..kernels.oracle import VALUE, gradient_key
+
+        stated = self.objective if self.scaled is None else self.scaled
+        slopes = zip(self.unknowns, gradients(stated, self.unknowns), strict=True)
+        return {VALUE: stated, **{gradient_key(v.name): g for v, g in slopes}}
 
     def _second_kernel(self) -> Any:
         from ..kernels.compile import compile_nodes
@@ -140,33 +144,33 @@ class Sampled:
 
         if self._second is None:
             assert self.scaled is not None
-            blocks = {}
+            outputs = self._first_outputs()
             rates = gradients(self.scaled, self.unknowns)
             for i, v in enumerate(self.unknowns):
                 for u in self.unknowns[i:]:
                     block = second_derivative(rates[i], v, u)
                     if not is_zero(block):
-                        blocks[hessian_key(v.name, u.name)] = block
-            self._second = compile_nodes(blocks, unknowns=[v.name for v in self.unknowns])
+                        outputs[hessian_key(v.name, u.name)] = block
+            self._second = compile_nodes(outputs, unknowns=[v.name for v in self.unknowns])
         return self._second
 
 
 def _flat(value_gradient: Any, layout: Any) -> Any:
     """Value and gradient as a function of the flat vector."""
+    parts, names = _parts(layout), layout.names
+    if len(names) == 1 and len(layout.shapes[0]) == 1:
+        return lambda x: parts(value_gradient({names[0]: x}))
+    return lambda x: parts(value_gradient(layout.unpack(x)))
+
+
+def _parts(layout: Any) -> Any:
+    """Of what a kernel returns: the value, and the gradient as a flat vector."""
     from ..kernels.oracle import VALUE, gradient_key
 
-    names = layout.names
-    first = names[0]
-    single = len(names) == 1 and len(layout.shapes[0]) == 1
-
-    def both(x: Any) -> tuple[float, Any]:
-        if single:
-            out = value_gradient({first: x})
-            return float(out[VALUE]), out[gradient_key(first)]
-        out = value_gradient(layout.unpack(x))
-        return float(out[VALUE]), np.concatenate([np.ravel(out[gradient_key(a)]) for a in names])
-
-    return both
+    keys = [gradient_key(a) for a in layout.names]
+    if len(keys) == 1 and len(layout.shapes[0]) == 1:
+        return lambda out: (float(out[VALUE]), out[keys[0]])
+    return lambda out: (float(out[VALUE]), np.concatenate([np.ravel(out[k]) for k in keys]))
 
 
 def _terms(node: Node) -> list[tuple[Coefficient, Node]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,17 +40,21 @@ RENEWALS = 8
 WORTH, ENOUGH = 3.0, 0.5
 
 
-class Sample(NamedTuple):
-    """Estimates from some of the rows: `value_gradient(x)`, `hessian(x)`, and the numbers of rows behind the two."""
+#: Value and gradient at a point, and these with a Hessian or an estimate of it.
+First = Callable[[Vector], tuple[float, Vector]]
+Second = Callable[[Vector], tuple[float, Vector, Matrix]]
 
-    value_gradient: Callable[[Vector], tuple[float, Vector]]
-    hessian: Callable[[Vector], Matrix]
+
+class Sample(NamedTuple):
+    """Estimates from some of the rows: value and gradient, the two with the Hessian in one read, and how many rows."""
+
+    value_gradient: First
+    model: Second
     rows: int
-    curved: int
 
 
 def sampled_newton(
-    value_gradient: Callable[[Vector], tuple[float, Vector]],
+    value_gradient: First,
     samples: Sequence[Sample],
     x: Vector,
     tol: float,
@@ -62,15 +66,19 @@ def sampled_newton(
     for sample in samples:
         metric.lower = None
         share = x.size / sample.rows
-        found = _descent(sample.value_gradient, sample.hessian, metric, x, ENOUGH * share, WORTH * share, 20)
+        found = _descent(sample.value_gradient, sample.model, metric, x, ENOUGH * share, WORTH * share, 20)
         first = found[2] if first is None else first
         if found[3] == CONVERGED:
             x = found[0]
         else:
             metric.lower = None
-    metric.least = x.size / samples[-1].curved  # a step that shrank by more was lucky
+    metric.least = x.size / samples[-1].rows  # a step that shrank by more was lucky
     metric.rate = min(1.0, 4.0 * metric.least)
-    found = _descent(value_gradient, samples[-1].hessian, metric, x, 2.0 * tol, 0.0, most)
+
+    def model(x: Vector) -> tuple[float, Vector, Matrix]:
+        return *value_gradient(x), samples[-1].model(x)[2]
+
+    found = _descent(value_gradient, model, metric, x, 2.0 * tol, 0.0, most)
     return found if first is None else (*found[:2], first, *found[3:])
 
 
@@ -92,8 +100,8 @@ class Metric:
 
 
 def _descent(
-    value_gradient: Callable[[Vector], tuple[float, Vector]],
-    hessian: Callable[[Vector], Matrix],
+    value_gradient: First,
+    model: Second,
     metric: Metric,
     x: Vector,
     enough: float,
@@ -108,9 +116,10 @@ def _descent(
     work = metric.work
     trial, here, p = work[TRIAL], work[HERE], work[STEP]
     trial[:] = x
-    f, g = value_gradient(trial)
-    first, evaluations, before = f, 1, 0.0
     long, pair, renewals = metric.lower is None, False, 0
+    evaluate: Any = model if long else value_gradient
+    f, g, *hessian = evaluate(trial)
+    first, evaluations, before = f, 1, 0.0
     for step in range(most):
         if long:
             renewals += 1
@@ -118,7 +127,7 @@ def _descent(
                 return trial.copy(), f, first, STEPS, step, evaluations
             if not math.isfinite(f):
                 return trial.copy(), f, first, NOT_FINITE, step, evaluations
-            if not metric.renew(hessian(trial)):
+            if not metric.renew(*hessian):
                 return trial.copy(), f, first, NO_MODEL, step, evaluations
         metric.count, decrement = advance(metric.lower, work, metric.count, g, pair and not long)
         if not (math.isfinite(f) and math.isfinite(decrement)):
@@ -132,9 +141,12 @@ def _descent(
             metric.rate = min(1.0, max(metric.least, decrement / before))
         if decrement * metric.rate <= enough * scale:
             return trial.copy(), f - decrement / 2, first, CONVERGED, step + 1, evaluations
-        t = 1.0
+        # Third derivatives matter while a step promises more than a small share of the objective.
+        stale = not long and metric.rate > STALE and decrement * metric.rate > MUCH * enough * scale
+        long, before, t = stale or decrement > REFRESH * scale, decrement, 1.0
+        evaluate = model if long else value_gradient
         for _ in range(30):
-            f_new, g = value_gradient(trial)
+            f_new, g, *hessian = evaluate(trial)
             evaluations += 1
             if f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
                 break
@@ -142,9 +154,7 @@ def _descent(
             trial[:] = here + t * p
         else:
             return here.copy(), f, first, NO_DESCENT, step, evaluations
-        # Third derivatives matter while a step promises more than a small share of the objective.
-        stale = not long and metric.rate > STALE and decrement * metric.rate > MUCH * enough * scale
-        long, before, pair, f = stale or decrement > REFRESH * scale, decrement, True, f_new
+        pair, f = True, f_new
     return trial.copy(), f, first, STEPS, most, evaluations
 
 
