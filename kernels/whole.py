@@ -1,13 +1,13 @@
 """A solver compiled whole: a loop with its kernels built in, so that no Python runs between iterations.
 
-The generated module names the kernel's `evaluate`, wraps it as a function of a flat vector and the data, and holds the
-loop with the data as its first arguments (`inline`), so that `partial` binds them. It lives in the same cache on disk
-as the kernels.
+The generated module names the kernels' `evaluate`, wraps each as a function of a flat vector and the data, and holds
+the loop with the data as its first arguments (`inline`), so that `partial` binds them. It lives in the same cache on
+disk as the kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
@@ -20,107 +20,139 @@ from .cache import load
 from .compile import Kernel, entry_of
 from .flat import Flat, identifier
 from .inline import inlined
-from .optimizers import descent, proximal_newton, quadratic
+from .optimizers import descent, proximal_newton, quadratic, sampled_newton
 from .oracle import Array, Layout
+
+#: Arrays by name, and the sizes that they imply.
+Data = tuple[Mapping[str, Array], Binding]
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop to be compiled with a kernel.
+    """A loop to be compiled with its kernels.
 
-    function   the loop; its first parameter `oracle` is the kernel, the last ones are x, tolerance, most steps
-    oracle     the name of that parameter
-    moving     whether the kernel takes the point x
-    limits     whether λ, low and high, before the point, are the rows of one array, rather than three vectors
-    second     whether the kernel gives the Hessian
+    function   the loop; its first parameters are the kernels, the last ones are x, tolerance, most steps
+    oracles    the names of those parameters, and whether the kernel gives the Hessian
+    moving     whether the kernels take the point x
+    leading    how many axes the arrays have that stand before x
     imports    what the loop uses, as import statements
+    sets       of how many sets of data the kernels take one, by its number behind x; 1: there is no number
     """
 
     function: Callable[..., Any]
-    oracle: str
+    oracles: tuple[tuple[str, bool], ...]
     moving: bool
-    limits: bool
-    second: bool
+    leading: tuple[int, ...]
     imports: str
+    sets: int = 1
 
 
 NEWTON = Loop(
     proximal_newton.proximal_newton,
-    "oracle",
+    (("oracle", True),),
     True,
-    False,
-    True,
+    (1, 1, 1),
     "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
     "from derive.kernels.optimizers.proximal_newton import CONVERGED, NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS\n",
 )
 QUADRATIC = Loop(
     quadratic.solve_quadratic,
-    "moments",
+    (("moments", True),),
     False,
-    True,
-    True,
+    (2,),
     "from derive.kernels.optimizers.quadratic import minimum\n",
 )
 DESCENT = Loop(
     descent.descent,
-    "value_gradient",
+    (("value_gradient", False),),
     True,
-    False,
-    False,
+    (1, 1, 1),
     "from derive.kernels.optimizers.descent import CONVERGED, NO_DESCENT, NOT_FINITE, ROUNDING, STEPS\n",
+)
+SAMPLED = Loop(
+    sampled_newton.sampled_newton,
+    (("estimate", False), ("model", True)),
+    True,
+    (1,),
+    "import math\n"
+    "from derive.kernels.optimizers.sampled_newton import (\n"
+    "    CONVERGED, ENOUGH, HERE, MEMORY, MUCH, NO_DESCENT, NO_MODEL, NOT_FINITE, PAIRS, REFRESH, RENEWALS, STALE,\n"
+    "    STEP, STEPS, TRIAL, WORTH, advance, definite,\n"
+    ")\n",
+    3,
 )
 
 
 @final
 class Whole:
-    """The compiled loop for one kernel with the outputs value, gradients and, if wanted, blocks of the Hessian."""
+    """The compiled loop for kernels with the outputs value, gradients and, if wanted, blocks of the Hessian."""
 
-    def __init__(self, kernel: Kernel, layout: Layout, loop: Loop) -> None:
-        self.kernel, self.layout, self.loop = kernel, layout, loop
-        program = kernel.program
-        moving = set(kernel.unknowns)
-        self.data = [v.name for v in program.inputs if v.name not in moving]
+    def __init__(self, kernels: Sequence[Kernel], layout: Layout, loop: Loop) -> None:
+        self.kernels, self.layout, self.loop = tuple(kernels), layout, loop
+        programs = [kernel.program for kernel in self.kernels]
+        moving = set(self.kernels[0].unknowns)
+        inputs = dict.fromkeys(v.name for p in programs for v in p.inputs)
+        self.data = [name for name in inputs if name not in moving]
+        self.sizes = list(dict.fromkeys(s for p in programs for s in p.size_inputs))
         self.single = tuple(len(s) for s in layout.shapes) == (1,)
-        given = {name: f"d{k}" for k, name in enumerate(self.data)}
-        sizes = [f"n{k}" for k in range(len(program.size_inputs))]
         flat = Flat(layout.names, [len(s) for s in layout.shapes])
         lengths = [] if self.single else flat.lengths
+        chosen = [*(f"d{k}" for k in range(len(self.data))), *(f"n{k}" for k in range(len(self.sizes)))]
+        given = dict(zip([*self.data, *self.sizes], chosen, strict=True))
         for i, name in enumerate(layout.names):
             given[name] = "x" if self.single else flat.part(i)
-        inputs = [given[v.name] for v in program.inputs] + sizes
-        results = ", ".join(identifier(k) for k in kernel.names)
-        extra = [*(f"d{k}" for k in range(len(self.data))), *sizes, *lengths]
-        body = [
-            f"({results},) = evaluate({', '.join(inputs)})",
-            *flat.gathered(kernel.names, self.single, loop.second),
-        ]
-        parameters = ["x", *extra] if loop.moving else extra
+        several = (
+            [[f"{name}_{k}" for name in chosen] for k in range(loop.sets)] if loop.sets > 1 else [chosen]
+        )
+        extra = [*(name for each in several for name in each), *lengths]
         parts = [
-            '"""Generated solver: a loop with its kernel."""\n\nimport numpy as np\n\n',
+            '"""Generated solver: a loop with its kernels."""\n\nimport numpy as np\n\n',
             loop.imports,
-            f"from derive.kernels.special import compiled\nfrom {kernel.module.__name__} import evaluate\n\n\n",
-            f"@compiled\ndef {loop.oracle}({', '.join(parameters)}):\n",
-            "\n".join(f"    {line}" for line in body),
-            "\n\n\n" + inlined(loop.function, {loop.oracle}, extra) + "\n",
+            "from derive.kernels.special import compiled\n",
+            *(
+                f"from {kernel.module.__name__} import evaluate as evaluate{k}\n"
+                for k, kernel in enumerate(self.kernels)
+            ),
         ]
+        point = ["x"] if loop.moving else []
+        for k, (kernel, (name, second)) in enumerate(zip(self.kernels, loop.oracles, strict=True)):
+            results = ", ".join(identifier(key) for key in kernel.names)
+            arguments = [given[v.name] for v in kernel.program.inputs]
+            arguments += [given[s] for s in kernel.program.size_inputs]
+            body = [f"({results},) = evaluate{k}({', '.join(arguments)})"]
+            body += flat.gathered(kernel.names, self.single, second)
+            wrapped = name if loop.sets == 1 else f"{name}_on_set"
+            parts.append(_function(wrapped, [*point, *chosen, *lengths], body))
+            if loop.sets > 1:
+                calls = [f"return {wrapped}({', '.join([*point, *each, *lengths])})" for each in several]
+                choice = [f"if k == {k}:\n        {call}" for k, call in enumerate(calls[:-1])]
+                parts.append(_function(name, [*point, "k", *extra], [*choice, calls[-1]]))
+        parts.append("\n\n" + inlined(loop.function, {name for name, _ in loop.oracles}, extra) + "\n")
         self.source = "".join(parts)
         self.module = load(self.source)
 
-    def moments(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Any:
+    def moments(self, data: Data, layout: Layout) -> Any:
         """What the wrapped kernel of a quadratic gives."""
-        return getattr(self.module, self.loop.oracle)(*self._fixed(arrays, binding, layout))
+        return getattr(self.module, self.loop.oracles[0][0])(*self._fixed([data], layout))
 
-    def _fixed(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> list[Any]:
-        fixed: list[Any] = [as_argument(np.asarray(arrays[name]), self.kernel.dtype) for name in self.data]
-        fixed += [int(binding.number(s) or 0) for s in self.kernel.program.size_inputs]
+    def _fixed(self, sets: Sequence[Data], layout: Layout) -> list[Any]:
+        fixed: list[Any] = []
+        for arrays, binding in sets:
+            fixed += [as_argument(np.asarray(arrays[name]), self.kernels[0].dtype) for name in self.data]
+            fixed += [int(binding.number(s) or 0) for s in self.sizes]
         if not self.single:
             fixed += [k for shape in layout.shapes for k in shape]
         return fixed
 
-    def bind(self, arrays: Mapping[str, Array], binding: Binding, layout: Layout) -> Callable[..., Any]:
-        """The loop on data: a function of `(l1, low, high, x, tol, most)`, the limits as one array or three."""
-        fixed = self._fixed(arrays, binding, layout)
+    def bind(self, sets: Sequence[Data], layout: Layout) -> Callable[..., Any]:
+        """The loop on data: a function of the leading arrays, x, tolerance and most steps."""
+        fixed = self._fixed(sets, layout)
         x = np.empty(layout.size)
-        limits = [np.empty((3, layout.size))] if self.loop.limits else [x, x, x]
-        entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, *limits, x, 0.5, 1])
+        leading = [np.empty((1,) * axes) for axes in self.loop.leading]
+        entry = entry_of(getattr(self.module, self.loop.function.__name__), [*fixed, *leading, x, 0.5, 1])
         return partial(entry, *fixed)
+
+
+def _function(name: str, parameters: Sequence[str], body: Sequence[str]) -> str:
+    text = "\n".join(f"    {line}" for line in body)
+    return f"\n\n@compiled\ndef {name}({', '.join(parameters)}):\n{text}\n"

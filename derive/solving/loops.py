@@ -9,6 +9,7 @@ compiling a kernel takes longer than solving.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -53,8 +54,8 @@ class Loops:
         orders = tuple(len(s) for s in layout.shapes)
         if orders not in self._wholes:
             loop = QUADRATIC if self.composite.quadratic else NEWTON
-            self._wholes[orders] = Whole(self._compiled_kernel(), layout, loop)
-        return self._wholes[orders].bind(arrays, instance.binding, layout)
+            self._wholes[orders] = Whole([self._compiled_kernel()], layout, loop)
+        return self._wholes[orders].bind([(arrays, instance.binding)], layout)
 
     def descending(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
         """L-BFGS compiled whole, on data, in the form above; without Hessians."""
@@ -65,15 +66,17 @@ class Loops:
         key = ("descent", *(len(s) for s in layout.shapes))
         if key not in self._wholes:
             names = [v.name for v in self.composite.unknowns]
-            self._wholes[key] = Whole(compile_nodes(self.composite.outputs, unknowns=names), layout, DESCENT)
-        return self._wholes[key].bind(arrays, instance.binding, layout)
+            self._wholes[key] = Whole(
+                [compile_nodes(self.composite.outputs, unknowns=names)], layout, DESCENT
+            )
+        return self._wholes[key].bind([(arrays, instance.binding)], layout)
 
     def moments_compiled(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
         """Gradient at 0 and Hessian of a quadratic, by the compiled kernel."""
         self.compiled(instance, arrays)
         layout = self.composite.layout(instance)
         whole = self._wholes[tuple(len(s) for s in layout.shapes)]
-        found: tuple[Any, Any] = whole.moments(arrays, instance.binding, layout)
+        found: tuple[Any, Any] = whole.moments((arrays, instance.binding), layout)
         return found
 
     def _compiled_kernel(self) -> Any:
@@ -87,33 +90,50 @@ class Loops:
             )
         return compile_nodes(self.composite.at_zero())
 
-    def sampling(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+    def sampling(self, instance: Instance, arrays: Mapping[str, Any], whole: bool = False) -> Any:
         """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None.
 
         Where few rows decide, as with classes that are nearly separable, samples are no guide: whole Hessians go on.
+
+        whole  whether the loop itself is to be compiled, not the kernels alone
         """
         if self.composite.quadratic or not self.composite.structure.is_plain:
             return None
-        bound = self.composite.sampled(instance).bind(instance, arrays, self.composite.layout(instance))
-        if bound is None:
+        sampled, layout = self.composite.sampled(instance), self.composite.layout(instance)
+        sets = sampled.sets(instance, arrays)
+        if sets is None:
             return None
         from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
         from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
 
-        value_gradient, samples = bound
+        rows = np.array([binding.values[sampled.rows] for _, binding in sets[:-1]], dtype=np.float64)
+        if whole and all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values()):
+            descend = self._sampled_whole(sampled.kernels(), sets, layout)
+        else:
+            descend = partial(sampled_newton, *sampled.estimates(sets, layout))
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-            point, f, first, status, *counts = sampled_newton(
-                value_gradient, samples, x, tol, min(most, READS)
-            )
-            if f <= first:
-                x[:] = point
+            begin = x.copy()
+            f, first, status, *counts = descend(rows, x, tol, min(most, READS))
+            if not f <= first:
+                x[:] = begin
             asked = status == STEPS_MADE and most <= READS
             if status == CONVERGED or asked or not instance.facts.is_convex:
                 return first, status, *counts
             return first, *self.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
 
         return loop
+
+    def _sampled_whole(self, kernels: tuple[Any, Any], sets: list[Any], layout: Any) -> Any:
+        """That loop compiled with its kernels, for up to two samples."""
+        from ..kernels.whole import SAMPLED, Whole
+
+        key = ("sampled", *(len(s) for s in layout.shapes))
+        if key not in self._wholes:
+            for kernel, (_, binding) in zip(kernels, (sets[-1], sets[-2]), strict=True):
+                kernel.expect(binding)
+            self._wholes[key] = Whole(kernels, layout, SAMPLED)
+        return self._wholes[key].bind([*sets, sets[-1]][: SAMPLED.sets], layout)
 
     def second_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
         """The loop in the form above."""

@@ -45,7 +45,7 @@ class Prepared:
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
         many = loop_for_many(self._loops, self._instance, arrays) or self._loops.sampling(
-            self._instance, arrays
+            self._instance, arrays, whole=True
         )
         loop = many or self._loops.compiled(self._instance, arrays)
         self._status = 1 if many is not None else 2

@@ -7,7 +7,7 @@ nothing has to be proved about the terms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..build import add, is_zero, multiply
 from ..differentiate import gradients
 from ..node import Node, Sum, Variable, topological, variable
 from ..second import second_derivative
-from ..sizes import ONE, Coefficient, tidy
+from ..sizes import ONE, Binding, Coefficient, tidy
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -70,32 +70,39 @@ class Sampled:
         few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // FIRST)
         return [few, m] if 2 * few <= m else [m]
 
-    def bind(
-        self, instance: Instance, arrays: Mapping[str, Any], layout: Any
-    ) -> tuple[Any, list[Any]] | None:
-        """`value_gradient(x)` on all rows, and the samples; None where sampling does not pay."""
-        from ..kernels.optimizers.sampled_newton import Sample
-
+    def sets(
+        self, instance: Instance, arrays: Mapping[str, Any]
+    ) -> list[tuple[dict[str, Any], Binding]] | None:
+        """The data of the samples, from small to large, and then all rows; None where sampling does not pay."""
         counts = self.counts(instance)
         if not counts:
             return None
-        n = int(instance.binding.values[self.rows])
-        rows = _spread(n, counts[-1])
-        chosen = {v.name: _taken(arrays[v.name], v, self.rows, rows) for v in instance.posed.given}
-        first, second = self._first_kernel(), self._second_kernel()
-        sizes = {k: size for k, size in instance.sizes.items() if k != str(self.rows)}
+        n, given = int(instance.binding.values[self.rows]), instance.posed.given
+        spread = _spread(n, counts[-1])
+        chosen = {v.name: _taken(arrays[v.name], v, self.rows, spread) for v in given}
+        found = []
+        for m in counts:
+            share = np.asarray(1.0 if self.mean else n / m)
+            part = {v.name: _taken(chosen[v.name], v, self.rows, slice(m)) for v in given}
+            binding = Binding({**instance.binding.values, self.rows: m})
+            found.append(({**part, self.share.name: share}, binding))
+        return [*found, ({**arrays, self.share.name: np.asarray(1.0)}, instance.binding)]
 
-        def part(kernel: Any, m: int) -> Any:
-            given: dict[str, Any] = {
-                v.name: _taken(chosen[v.name], v, self.rows, slice(m)) for v in instance.posed.given
-            }
-            given |= {**sizes, self.share.name: np.asarray(1.0 if self.mean else n / m)}
-            return kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)})
+    def estimates(self, sets: Sequence[tuple[Mapping[str, Any], Binding]], layout: Any) -> tuple[Any, Any]:
+        """Of set k at the flat vector x: value and gradient, and these with the Hessian, as functions of (x, k)."""
 
-        samples = [
-            Sample(_flat(part(first, m), layout), self._model(part(second, m), layout), m) for m in counts
-        ]
-        return self.bind_first(instance, arrays, layout), samples
+        def bound(kernel: Any, data: Mapping[str, Any], binding: Binding) -> Any:
+            sizes = {s.name: number for s, number in binding.values.items()}
+            return kernel.bind({k: a for k, a in {**sizes, **data}.items() if k in _wanted(kernel)})
+
+        first, second = self.kernels()
+        firsts = [_flat(bound(first, *each), layout) for each in sets]
+        seconds = [self._model(bound(second, *each), layout) for each in sets[:-1]]
+        return lambda x, k: firsts[k](x), lambda x, k: seconds[k](x)
+
+    def kernels(self) -> tuple[Any, Any]:
+        """Value and gradient of the objective with shares, and these with the Hessian."""
+        return self._first_kernel(), self._second_kernel()
 
     def _model(self, all_three: Any, layout: Any) -> Any:
         """Value, gradient and Hessian as functions of the flat vector."""

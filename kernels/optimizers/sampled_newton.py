@@ -16,18 +16,18 @@ Optimization (2nd ed.), algorithm 7.4, with H₀ that of the sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
-from ..oracle import Array, Matrix, Vector
-from ..special import compiled
+from ..apart import apart, inner
+from ..oracle import Array
 from .normal_matrix import factor, substitute
+from .program_vectors import product
 
 CONVERGED, STEPS, NO_MODEL, NOT_FINITE, NO_DESCENT = 0, 1, 2, 3, 4
 MEMORY = 12
-#: The rows of `Metric.work`; the moves and then the changes of the pairs are behind them.
+#: The rows of `work`; the moves and then the changes of the pairs are behind them.
 TRIAL, HERE, SLOPE, STEP, PAIRS = range(5)
 #: The Hessian is computed again as long as steps promise more than this share of the objective.
 REFRESH = 0.3
@@ -40,169 +40,158 @@ RENEWALS = 8
 WORTH, ENOUGH = 3.0, 0.5
 
 
-#: Value and gradient at a point, and these with a Hessian or an estimate of it.
-First = Callable[[Vector], tuple[float, Vector]]
-Second = Callable[[Vector], tuple[float, Vector, Matrix]]
-
-
-class Sample(NamedTuple):
-    """Estimates from some of the rows: value and gradient, the two with the Hessian in one read, and how many rows."""
-
-    value_gradient: First
-    model: Second
-    rows: int
-
-
 def sampled_newton(
-    value_gradient: First,
-    samples: Sequence[Sample],
-    x: Vector,
+    estimate: Callable[[Array, int], tuple[float, Array]],
+    model: Callable[[Array, int], tuple[float, Array, Array]],
+    rows: Array,
+    x: Array,
     tol: float,
     most: int,
-) -> tuple[Vector, float, float, int, int, int]:
-    """`(x, f, f at the start, status, steps, evaluations)`; samples from small to large."""
-    metric = Metric(x.size)
-    first: float | None = None
-    for sample in samples:
-        metric.lower = None
-        share = x.size / sample.rows
-        found = _descent(sample.value_gradient, sample.model, metric, x, ENOUGH * share, WORTH * share, 20)
-        first = found[2] if first is None else first
-        if found[3] == CONVERGED:
-            x = found[0]
-        else:
-            metric.lower = None
-    metric.least = x.size / samples[-1].rows  # a step that shrank by more was lucky
-    metric.rate = min(1.0, 4.0 * metric.least)
+) -> tuple[float, float, int, int, int]:
+    """`(f, f at the start, status, steps, evaluations)`; `x` holds the start and then the best point.
 
-    def model(x: Vector) -> tuple[float, Vector, Matrix]:
-        return *value_gradient(x), samples[-1].model(x)[2]
-
-    found = _descent(value_gradient, model, metric, x, 2.0 * tol, 0.0, most)
-    return found if first is None else (*found[:2], first, *found[3:])
-
-
-class Metric:
-    """The factor of a Hessian, the pairs that correct it, and how decrements shrink, at least and from step to step.
-
-    The rows of `work` are points and slopes (`TRIAL`, `HERE`, `SLOPE`, `STEP`), then the pairs.
+    estimate  value and gradient from sample k, of `rows[k]` rows, from small to large; behind the last, from all rows
+    model     these with the Hessian, from a sample
     """
-
-    def __init__(self, size: int) -> None:
-        self.lower: Matrix | None = None
-        self.work, self.count = np.zeros((PAIRS + 2 * MEMORY, size)), 0
-        self.rate, self.least = 1.0, 0.0
-
-    def renew(self, hessian: Matrix) -> bool:
-        """Whether the matrix is positive definite."""
-        self.lower, self.count, self.rate = hessian, 0, 1.0
-        return bool(definite(hessian))
-
-
-def _descent(
-    value_gradient: First,
-    model: Second,
-    metric: Metric,
-    x: Vector,
-    enough: float,
-    worth: float,
-    most: int,
-) -> tuple[Vector, float, float, int, int, int]:
-    """`(x, f, f at the start, status, steps, evaluations)`.
-
-    Ends where a step leaves less than `enough` of the objective, without any step where it promises less than `worth`.
-    Behind a read of all data the caches hold nothing of Python's, so between two reads there is one call.
-    """
-    work = metric.work
+    n, last = x.size, rows.size
+    work, lower = np.empty((PAIRS + 2 * MEMORY, n)), np.empty((n, n))
     trial, here, p = work[TRIAL], work[HERE], work[STEP]
-    trial[:] = x
-    long, pair, renewals = metric.lower is None, False, 0
-    evaluate: Any = model if long else value_gradient
-    f, g, *hessian = evaluate(trial)
-    first, evaluations, before = f, 1, 0.0
-    for step in range(most):
-        if long:
-            renewals += 1
-            if renewals > RENEWALS:
-                return trial.copy(), f, first, STEPS, step, evaluations
-            if not math.isfinite(f):
-                return trial.copy(), f, first, NOT_FINITE, step, evaluations
-            if not metric.renew(*hessian):
-                return trial.copy(), f, first, NO_MODEL, step, evaluations
-        metric.count, decrement = advance(metric.lower, work, metric.count, g, pair and not long)
-        if not (math.isfinite(f) and math.isfinite(decrement)):
-            return here.copy(), f, first, NOT_FINITE, step, evaluations
-        if not decrement > 0.0:
-            return here.copy(), f, first, CONVERGED if decrement == 0.0 else NO_DESCENT, step, evaluations
-        scale = max(abs(f), min(1.0, max(first - f, 0.0)))
-        if step == 0 and decrement <= worth * scale:
-            return here.copy(), f, first, CONVERGED, step, evaluations
-        if before > 0.0 and not long:
-            metric.rate = min(1.0, max(metric.least, decrement / before))
-        if decrement * metric.rate <= enough * scale:
-            return trial.copy(), f - decrement / 2, first, CONVERGED, step + 1, evaluations
-        # Third derivatives matter while a step promises more than a small share of the objective.
-        stale = not long and metric.rate > STALE and decrement * metric.rate > MUCH * enough * scale
-        long, before, t = stale or decrement > REFRESH * scale, decrement, 1.0
-        evaluate = model if long else value_gradient
-        for _ in range(30):
-            f_new, g, *hessian = evaluate(trial)
-            evaluations += 1
-            if f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
-                break
-            t *= 0.5
-            trial[:] = here + t * p
+    known, count, rate = False, 0, 1.0
+    least = n / rows[last - 1]  # a step that shrank by more was lucky
+    f, first, status, step, evaluations = 0.0, 0.0, STEPS, 0, 0
+    for k in range(last + 1):
+        if k < last:
+            share = n / rows[k]
+            enough, worth, limit, known = ENOUGH * share, WORTH * share, 20, False
         else:
-            return here.copy(), f, first, NO_DESCENT, step, evaluations
-        pair, f = True, f_new
-    return trial.copy(), f, first, STEPS, most, evaluations
+            enough, worth, limit, rate = 2.0 * tol, 0.0, most, min(1.0, 4.0 * least)
+        for i in range(n):
+            trial[i] = x[i]
+        begun, long = False, not known
+        start, before, decrement, scale, t = 0.0, 0.0, 0.0, 1.0, 1.0
+        end, status, step, halvings, renewals, evaluations = TRIAL, STEPS, 0, 0, 0, 0
+        while True:
+            h = lower
+            if long and k < last:
+                f_new, g, h = model(trial, k)
+            else:
+                f_new, g = estimate(trial, k)
+                if long:
+                    h = model(trial, last - 1)[2]
+            evaluations += 1
+            if begun and not f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
+                halvings += 1
+                if halvings == 30:
+                    end, status = HERE, NO_DESCENT
+                    break
+                t *= 0.5
+                for i in range(n):
+                    trial[i] = here[i] + t * p[i]
+                continue
+            f, halvings, t = f_new, 0, 1.0
+            if not begun:
+                start = f
+            if step == limit:
+                break
+            if long:
+                renewals += 1
+                if renewals > RENEWALS:
+                    break
+                if not math.isfinite(f):
+                    status = NOT_FINITE
+                    break
+                lower, known, count, rate = h, True, 0, 1.0
+                if not definite(lower):
+                    status, known = NO_MODEL, False
+                    break
+            count, decrement = advance(lower, work, count, g, begun and not long)
+            if not math.isfinite(f + decrement):
+                end, status = HERE, NOT_FINITE
+                break
+            if not decrement > 0.0:
+                end, status = HERE, CONVERGED if decrement == 0.0 else NO_DESCENT
+                break
+            scale = max(abs(f), min(1.0, max(start - f, 0.0)))
+            if not begun and decrement <= worth * scale:
+                end, status = HERE, CONVERGED
+                break
+            if begun and not long:
+                rate = min(1.0, max(least, decrement / before))
+            step += 1
+            if decrement * rate <= enough * scale:
+                f, status = f - decrement / 2.0, CONVERGED
+                break
+            # Third derivatives matter while a step promises more than a small share of the objective.
+            stale = not long and rate > STALE and decrement * rate > MUCH * enough * scale
+            long, before, begun = stale or decrement > REFRESH * scale, decrement, True
+        if k == 0:
+            first = start
+        if k == last or status == CONVERGED:
+            for i in range(n):
+                x[i] = work[end, i]
+        else:
+            known = False
+    return f, first, status, step, evaluations
 
 
-@compiled
+@apart
 def definite(matrix: Array) -> bool:
     """The lower triangle becomes its Cholesky factor; False where the matrix is not finite or not definite."""
-    total = 0.0
-    for row in matrix:
-        for entry in row:
-            total += entry
+    n, total = matrix.shape[0], 0.0
+    for i in range(n):
+        for k in range(n):
+            total += matrix[i, k]
     return abs(total) < np.inf and factor(matrix)
 
 
-@compiled
+@apart
 def advance(lower: Array, work: Array, count: int, g: Array, pair: bool) -> tuple[int, float]:
     """From the trial point, where the slope is g, to the next: how many pairs there are, and gᵀH⁻¹g.
 
     pair  whether the move to the point and the change of the slope on the way are a pair
     """
+    n = g.size
     trial, here, slope, p = work[TRIAL], work[HERE], work[SLOPE], work[STEP]
     moves, changes = work[PAIRS : PAIRS + MEMORY], work[PAIRS + MEMORY :]
     if pair:
-        count = remember(moves, changes, count, trial - here, g - slope)
-    here[:] = trial
-    slope[:] = g
-    p[:] = -g
-    weights = np.empty(MEMORY)
-    for i in range(count):
-        k = count - 1 - i
-        weights[k] = np.dot(moves[k], p) / np.dot(moves[k], changes[k])
-        p -= weights[k] * changes[k]
+        count = remember(moves, changes, count, trial, here, g, slope)
+    for i in range(n):
+        here[i] = trial[i]
+        slope[i] = g[i]
+        p[i] = -g[i]
+    weights, curved = np.empty(MEMORY), np.empty(MEMORY)
+    for k in range(count - 1, -1, -1):
+        curved[k] = product(moves[k], changes[k])
+        weights[k] = product(moves[k], p) / curved[k]
+        for i in range(n):
+            p[i] -= weights[k] * changes[k, i]
     substitute(lower, p)
     for k in range(count):
-        p += (weights[k] - np.dot(changes[k], p) / np.dot(moves[k], changes[k])) * moves[k]
-    trial += p
-    return count, -np.dot(g, p)
+        weight = weights[k] - product(changes[k], p) / curved[k]
+        for i in range(n):
+            p[i] += weight * moves[k, i]
+    for i in range(n):
+        trial[i] += p[i]
+    return count, -product(g, p)
 
 
-@compiled
-def remember(moves: Array, changes: Array, count: int, move: Array, change: Array) -> int:
+@inner
+def remember(
+    moves: Array, changes: Array, count: int, point: Array, before: Array, g: Array, slope: Array
+) -> int:
     """The pair put behind the others, of which the oldest goes where there is no room: how many there are."""
-    if not np.dot(move, change) > 0.0:
+    n, along = g.size, 0.0
+    for i in range(n):
+        along += (point[i] - before[i]) * (g[i] - slope[i])
+    if not along > 0.0:
         return count
-    if count == moves.shape[0]:
-        for k in range(1, count):
-            moves[k - 1] = moves[k]
-            changes[k - 1] = changes[k]
+    if count == MEMORY:
         count -= 1
-    moves[count] = move
-    changes[count] = change
+        for k in range(count):
+            for i in range(n):
+                moves[k, i] = moves[k + 1, i]
+                changes[k, i] = changes[k + 1, i]
+    for i in range(n):
+        moves[count, i] = point[i] - before[i]
+        changes[count, i] = g[i] - slope[i]
     return count + 1

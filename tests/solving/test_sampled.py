@@ -9,7 +9,8 @@ import pytest
 
 import derive as dv
 from derive.expression import Expression
-from derive.kernels.optimizers.sampled_newton import CONVERGED, Sample, sampled_newton
+from derive.kernels.optimizers.sampled_newton import CONVERGED, NO_MODEL, sampled_newton
+from derive.solving.instance import Instance
 from derive.solving.sampled import Sampled, _spread
 
 RNG = np.random.default_rng(3)
@@ -71,30 +72,59 @@ def _logistic(rows: Any, counts: list[int]) -> tuple[Any, Any]:
 def test_few_reads_of_all_rows() -> None:
     """At condition 10⁶ of the Hessian the optimum takes a handful of reads, and from it none but one."""
     counts: list[int] = []
-    first, _ = _logistic(slice(None), counts)
-    samples = [Sample(*_logistic(_spread(N, m), counts), m) for m in (200, 800)]
-    x, f, _, status, _, _ = sampled_newton(first, samples, np.zeros(D), 1e-12, 50)
+    made = [_logistic(_spread(N, m), counts) for m in (200, 800)] + [_logistic(slice(None), counts)]
+
+    def run(x: Any, tol: float) -> Any:
+        return sampled_newton(
+            lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), np.array([200.0, 800.0]), x, tol, 50
+        )
+
+    x = np.zeros(D)
+    f, _, status, _, evaluations = run(x, 1e-12)
     assert status == CONVERGED
-    assert counts.count(N) <= 7
-    value, slope = first(x)
+    assert counts.count(N) == evaluations <= 7
+    value, slope = made[-1][0](x)
     assert value == pytest.approx(f, rel=1e-11)
     assert np.abs(slope).max() < 1e-3
     counts.clear()
-    again = sampled_newton(first, samples, x, 1e-9, 50)
-    assert again[3] == CONVERGED
-    assert np.abs(again[0] - x).max() <= 1e-4
+    again = x.copy()
+    assert run(again, 1e-9)[2] == CONVERGED
+    assert np.abs(again - x).max() <= 1e-4
     assert counts.count(N) == 1
 
 
 def test_no_metric() -> None:
     """Where the Hessian is not positive definite, the status says so."""
 
-    def concave(x: Any) -> Any:
+    def concave(x: Any, k: int) -> Any:
         return float(-x @ x), -2 * x
 
-    samples = [Sample(concave, lambda x: (*concave(x), -2 * np.eye(2)), 10)]
-    found = sampled_newton(concave, samples, np.ones(2), 1e-9, 10)
-    assert found[3] != CONVERGED
+    def model(x: Any, k: int) -> Any:
+        return *concave(x, k), -2 * np.eye(2)
+
+    assert sampled_newton(concave, model, np.array([10.0]), np.ones(2), 1e-9, 10)[2] == NO_MODEL
+
+
+def test_compiled_with_its_kernels() -> None:
+    """The same steps as under Python, for unknowns of several shapes."""
+    problem = dv.minimize(
+        "mean(softplus(-t*(X @ w + b))) + lam/2*sumsq(w) + (b - 1)**2",
+        over=["w", "b"],
+        variables={**SHAPES, "b": ()},
+    )
+    n = 34_000
+    t = np.where(RNG.random(n) < 0.1, -1.0, 1.0) * T[np.arange(n) % N]
+    instance = Instance(problem.posed, {"X": X[np.arange(n) % N], "t": t, "lam": 0.3}, {})
+    size = problem.posed.composite.layout(instance).size
+    answers = []
+    for whole in (False, True):
+        x, nothing = np.zeros(size), np.zeros(size)
+        loop = problem.posed.loops.sampling(instance, instance.numbers, whole)
+        answers.append((x, *loop(nothing, nothing, nothing, x, 1e-12, 50)))
+    (slow, _, status, *counts), (fast, *others) = answers
+    assert status == CONVERGED
+    assert counts == others[2:]
+    assert fast == pytest.approx(slow, rel=1e-9)
 
 
 def test_samples_may_be_few_rows_per_unknown() -> None:
