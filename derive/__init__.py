@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .checking import check, check_equal
+    from .compiled import compile
     from .constraint import Constraint
     from .declaring import from_sympy, matrix, parse, parse_latex, scalar, tensor, vector
     from .errors import DeriveError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .kernels.estimator import estimator
     from .operations import (
         code,
-        compile,
         derivation,
         gradient,
         hessian,
@@ -46,6 +46,7 @@ _HOME = {
     "Problem": "problem",
     "check": "checking",
     "check_equal": "checking",
+    "compile": "compiled",
     "assert_gradient": "verify.functions",
     "check_gradient": "verify.functions",
     "minimize": "problem",
@@ -57,7 +58,7 @@ _HOME = {
     "Expression": "expression",
     **dict.fromkeys("from_sympy matrix parse parse_latex scalar tensor vector".split(), "declaring"),
     **dict.fromkeys(
-        "code compile derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
+        "code derivation gradient hessian hvp jacobian jvp state taylor vjp".split(),
         "operations",
     ),
 }

@@ -77,7 +77,7 @@ LAYERS = [
     "expression",
     "together",
     "declaring",
-    "operations",
+    "operations compiled",
     "checking",
     "solving",
     "problem",
@@ -109,7 +109,7 @@ NUMERIC_FACES = ("estimators",)
 # Functions in these may import from any floor: the faces reach the kernels, the fronts name everything.
 LAZY_DOORS = {
     "expression": "kernels",
-    "operations": "kernels",
+    "compiled": "kernels",
     "solving": "kernels",
     "problem": "kernels",
     "kernels": "kernels",
