@@ -18,8 +18,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .certificate import TOLERANCE, curvature_by_differences
+from .certificate import TOLERANCE
 from .kkt import KktCertificate, nowhere
+from .neighbourhood import curvature_by_differences
 from .optimizers.low_rank import Factors
 from .optimizers.matrices import Matrices
 from .optimizers.penalties import PENALTIES

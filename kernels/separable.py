@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .certificate import TOLERANCE, along_a_valley, along_itself
+from .certificate import TOLERANCE
 from .kkt import EPS, KktCertificate, nowhere
+from .neighbourhood import along_a_valley, along_itself
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, size_of

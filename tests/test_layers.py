@@ -39,7 +39,7 @@ CORE = (
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.entrance_code "
     "kernels.entrance kernels.bound "
     "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "
-    "kernels.oracle kernels.batches kernels.optimizers kernels.certificate "
+    "kernels.oracle kernels.batches kernels.optimizers kernels.neighbourhood kernels.certificate "
     "kernels.kkt kernels.semidefinite kernels.penalised "
     "kernels.separable kernels.groups kernels.cones kernels.low_rank "
     "kernels.inline kernels.flat kernels.whole kernels.precision"

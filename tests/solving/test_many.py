@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.kernels.certificate import curvature_by_differences
+from derive.kernels.neighbourhood import curvature_by_differences
 from derive.kernels.optimizers.lbfgs import descend
 from derive.solving import costs
 

@@ -1,0 +1,167 @@
+"""What a certificate looks for around a point: curvature, rounding, and ways along which the objective falls for ever.
+
+All of it comes from gradients and Hessians that the caller has recomputed by the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .oracle import Matrix, Vector
+
+EPS = float(np.finfo(np.float64).eps)
+#: Steps of Lanczos' method; as many unknowns or fewer, and the whole spectrum is found.
+LANCZOS = 20
+
+
+def spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float, Vector | None]:
+    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j), and a direction without
+    curvature, if there is one."""
+    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :] / size)
+    largest = float(np.abs(values).max())
+    smallest = float(np.abs(values).min())
+    flat = vectors[:, int(np.abs(values).argmin())] if smallest <= 1e-13 * max(largest, 1e-3) else None
+    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf"), flat
+
+
+def falls_along(gradient_at: Callable[[Vector], Vector], x: Vector, direction: Vector, size: float) -> bool:
+    """Whether slopes along a direction without curvature point downhill away from x."""
+    for t in (1e-2, 1e-1):
+        ahead, behind = (float(gradient_at(x + s * t * direction) @ direction) for s in (1.0, -1.0))
+        if ahead < -1e-7 * size or behind > 1e-7 * size:
+            return True
+    return False
+
+
+def curvature_by_differences(
+    gradient_at: Callable[[Vector], Vector], x: Vector, compiled: Callable[[Vector], Vector] | None = None
+) -> float | None:
+    """The smallest eigenvalue of the Hessian over the largest, in units of max(1, |x_i|); None if not finite.
+
+    Lanczos' method from a random vector, products by central differences of the gradient. What is negative by less
+    than the differences can tell is 0. The first product is that of `gradient_at`; where `compiled` gives the
+    same, the others are left to it.
+    """
+    lengths = np.maximum(1.0, np.abs(x))
+
+    def product(gradient: Callable[[Vector], Vector], v: Vector, h: float) -> Vector:
+        return (gradient(x + h * lengths * v) - gradient(x - h * lengths * v)) * lengths / (2.0 * h)
+
+    v = np.random.default_rng(0).standard_normal(x.size)
+    basis = [v / np.sqrt(v @ v)]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    for _ in range(min(x.size, LANCZOS)):
+        v = basis[-1]
+        h = 1e-4 / float(np.abs(v).max())
+        w = product(gradient_at, v, h)
+        if not np.isfinite(w).all():
+            return None
+        if compiled is not None:
+            if float(np.abs(product(compiled, v, h) - w).max()) <= 1e-6 * float(np.abs(w).max()):
+                gradient_at = compiled
+            compiled = None
+        diagonal.append(float(w @ v))
+        for u in [*basis, *basis]:  # orthogonal to all, twice: rounding would bring them back
+            w = w - (w @ u) * u
+        norm = float(np.sqrt(w @ w))
+        if norm <= 1e-10 * max(abs(d) for d in [*diagonal, 1e-300]):
+            break
+        beside.append(norm)
+        basis.append(w / norm)
+    m = len(diagonal)
+    off = np.array(beside[: m - 1])
+    values = np.linalg.eigvalsh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    largest = float(np.abs(values).max())
+    found = float(values[0]) / largest if largest > 0.0 else 0.0
+    return found if found < -1e-5 or found > 0.0 else 0.0
+
+
+def rounding_of(
+    gradient: Vector,
+    x: Vector,
+    hessian: Matrix | None,
+    gradient_at: Callable[[Vector], Vector] | None,
+) -> Vector:
+    """How much each entry of the gradient changes over changes of x by half a unit in the last place."""
+    if hessian is not None:
+        return np.asarray(EPS / 2 * (np.abs(hessian) @ np.abs(x)))
+    found = np.zeros(x.size)
+    if gradient_at is None:
+        return found
+    random = np.random.default_rng(0)
+    for _ in range(2):
+        changed = gradient_at(x * (1.0 + EPS * random.choice([-1.0, 1.0], size=x.size)))
+        if np.isfinite(changed).all():
+            found = np.maximum(found, np.abs(changed - gradient) / 2)
+    return found
+
+
+def along_itself(
+    gradient: Vector,
+    x: Vector,
+    rounding: Vector,
+    hessian: Matrix | None,
+    gradient_at: Callable[[Vector], Vector] | None,
+    way: Vector | None = None,
+) -> float:
+    """|gᵀx| / |xᵀHx|: Newton's step along x, or along what of x can move. 0 where both are at rounding level."""
+    way = x if way is None else way
+    along = float(gradient @ way)
+    noise = float((rounding + EPS * np.abs(gradient)) @ np.abs(way))
+    if hessian is not None:
+        bend = float(way @ hessian @ way)
+    elif gradient_at is not None:
+        change = 1e-3
+        slopes = [float(gradient_at(x + s * change * way) @ way) for s in (1, -1)]
+        bend = (slopes[0] - slopes[1]) / (2 * change)
+        noise += 1e-10 * max(abs(s) for s in slopes)
+    else:
+        return 0.0
+    if not np.isfinite(bend) or max(abs(along), abs(bend)) <= 1e3 * noise:
+        return 0.0
+    return abs(along) / max(abs(bend), 1e-300)
+
+
+def along_a_valley(
+    gradient: Vector,
+    x: Vector,
+    rounding: Vector,
+    hessian: Matrix,
+    size: float,
+    gradient_at: Callable[[Vector], Vector],
+    movable: Any = None,
+) -> float:
+    """Newton's step over x along the part of x that hardly bends the objective, if the slope on the way there falls
+    like an exponential and does not come to an end: as of data that are separable but for some rows. Else 0.
+
+    Curvature is that of relative changes of x; `movable` says which entries of x may change. The logarithm of a sum
+    of exponentials is convex; that of a slope that reaches 0, at a minimum or at the edge of a plateau, is concave
+    near it.
+    """
+    lengths = np.maximum(np.abs(x), 1e-8 * float(np.abs(x).max(initial=0.0)))
+    if movable is not None:
+        lengths = np.where(movable, lengths, 0.0)
+    if not lengths.any():
+        return 0.0
+    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :])
+    flat = vectors[:, values < 1e-5 * size]
+    way = lengths * (flat @ (flat.T @ np.sign(x)))
+    noise = 10.0 * float((rounding + EPS * np.abs(gradient)) @ np.abs(way)) + EPS * size
+    if not np.abs(way).max(initial=0.0) > 0.0:
+        return 0.0
+    if not float(gradient_at(x + way) @ way) <= 1e3 * noise:  # it rises behind the point, as mostly
+        return 0.0
+    logs: list[float] = []
+    for t in np.linspace(-0.9, 0.0, 19):
+        slope = float(gradient_at(x + t * way) @ way)
+        if not slope < -1e3 * noise:
+            break
+        logs.append(float(np.log(-slope)))
+    last = np.array(logs[-5:])
+    if last.size < 5 or np.diff(last, 2).min() < -0.05 or not last[-1] < last[-2] - 0.1:
+        return 0.0
+    return 0.05 / float(last[-2] - last[-1])
