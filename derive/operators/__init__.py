@@ -25,6 +25,7 @@ from .base import (
     on_register,
     rebuild,
     register,
+    rewritten,
     spelled_out,
 )
 from .elementwise import Elementwise
@@ -41,5 +42,6 @@ __all__ = [
     "on_register",
     "rebuild",
     "register",
+    "rewritten",
     "spelled_out",
 ]

@@ -214,6 +214,21 @@ def spelled_out(roots: Sequence[Node], has_form: Callable[[Operator], bool]) -> 
     return transform(roots, rule)
 
 
+def rewritten(root: Node, rule: Callable[[Node], Node | None]) -> Node:
+    """The expression with a rule applied from its leaves up, to each node for as long as the rule gives another."""
+
+    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
+        current = rebuild(node, operands)
+        for _ in range(20):
+            better = rule(current)
+            if better is None:
+                return current
+            current = better
+        return current
+
+    return transform([root], rewrite)[0]
+
+
 def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
     """The node over new operands, in normal form."""
     if operands == node.operands:

@@ -20,7 +20,6 @@ import sympy
 from .. import notation
 from ..build import (
     add,
-    einsum,
     inner,
     is_zero,
     multiply,
@@ -37,8 +36,6 @@ from ..differentiate import gradient, jvp, substitute
 from ..errors import ArgumentError, DeclarationError, UnsupportedError
 from ..node import (
     Apply,
-    Einsum,
-    Labels,
     Node,
     Variable,
     depends_on,
@@ -53,12 +50,12 @@ from ..sizes import ONE, check_name
 from ..stable import recognise
 from ..statement.arithmetic import sub
 from ..sums import flat_terms
-from .affine import MINUS, factors_of
+from .affine import MINUS
 from .closed_form import closed_form, minimised
+from .gram import kernelised
 from .inner import Inner, Terms, inner_minimum, narrow, parts
 from .lagrangian import Lagrangian, Relation
 from .partition import at_best, exponents_opened, shifted
-from .spectral import squares_multiplied_out
 
 
 @final
@@ -305,7 +302,7 @@ class _Attempt:
             if kernel in self.taken:
                 raise DeclarationError(f"the Gram matrix cannot be called {kernel}: the name is taken")
             gram = variable(kernel, (data.shape[0], data.shape[0]), ["psd"])
-            value = simplify(_kernelised(value, data, gram))
+            value = simplify(kernelised(value, data, gram))
             if depends_on(value, data) or any(depends_on(side, data) for side in sides):
                 raise UnsupportedError(f"the dual holds {name} other than through {name} @ {name}.T")
             self.steps.append(f"{kernel} = {name} @ {name}.T, or any positive semidefinite kernel matrix")
@@ -364,38 +361,6 @@ def _turned(residual: Node, r: Relation) -> Relation:
     left = simplify(add([(-c, t) for c, t in negative], residual.shape))
     right = simplify(add(positive, residual.shape))
     return Relation(left, "<=" if r.sign == ">=" else ">=", narrow(right))
-
-
-def _kernelised(root: Node, data: Variable, gram: Variable) -> Node:
-    """X Xᵀ -> K in every product."""
-
-    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
-        current = rebuild(node, operands)
-        for _ in range(20):
-            better = _gram_inside(current, data, gram)
-            if better is None:
-                return current
-            current = better
-        return current
-
-    return transform([expand(squares_multiplied_out(expand(root)))], rewrite)[0]
-
-
-def _gram_inside(node: Node, data: Variable, gram: Variable) -> Node | None:
-    if not isinstance(node, Einsum):
-        return None
-    factors = factors_of(node)
-    places = [k for k, (n, _) in enumerate(factors) if n is data]
-    for a in places:
-        for b in places:
-            la, lb = factors[a][1], factors[b][1]
-            if a < b and la[1] == lb[1] and la[1] not in node.output:
-                uses = sum(ls.count(la[1]) for _, ls in factors)
-                if uses == 2:
-                    rest = [f for k, f in enumerate(factors) if k not in (a, b)]
-                    labels: Labels = (la[0], lb[0])
-                    return einsum([*rest, (gram, labels)], node.output)
-    return None
 
 
 __all__ = ["Dual", "dual"]

@@ -32,7 +32,7 @@ from ..convexity.signs import components
 from ..differentiate import gradient, substitute
 from ..errors import UnsupportedError
 from ..node import Delta, Einsum, Labels, Node, Ones, Sum, Variable, delta, depends_on, ones, transform
-from ..operators import rebuild
+from ..operators import rebuild, rewritten
 from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..sums import flat_terms
@@ -135,21 +135,10 @@ def _metric(case: Case) -> Node | None:
 
 def _reduced(objective: Node, unknown: Variable, square: bool) -> Node:
     """The objective with WᵀW -> I wherever it stands."""
-
-    def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
-        current = rebuild(node, operands)
-        for _ in range(10):
-            better = orthonormal(current, unknown, square)
-            if better is None:
-                return current
-            current = better
-        return current
-
     squares = power(unknown, sympy.Integer(2)) if unknown.order == 1 else None
     root = expand(squares_multiplied_out(expand(objective)))
     for _ in range(6):
-        (better,) = transform([root], rewrite)
-        better = expand(better)
+        better = expand(rewritten(root, lambda node: orthonormal(node, unknown, square)))
         if squares is not None:
             total = einsum([(squares, (0,))], ())
             better = expand(substitute(better, {total: ones(())}))
