@@ -106,8 +106,9 @@ def proximal_newton(
             return x, False, evaluations
         if -model <= 1e-6 * size:  # near enough for Newton's method
             enough = 0.1 * tol * size
-            x, count = newton(lambda u: oracle(u)[:2], lambda u: oracle(u)[2], l1, group, weights, x, enough)
-            f, g, h = oracle(x)
+            once = _Once(oracle)
+            x, count = newton(once.value_gradient, once.hessian, l1, group, weights, x, enough)
+            f, g, h = once(x)
             evaluations += count + 1
             reach = penalty.distance(g, x) * np.maximum(1.0, np.abs(x))
             if float(reach.max(initial=0.0)) <= tol * size:
