@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import sympy
 
 from ..build import einsum, power
-from ..node import Apply, Einsum, Node, delta
+from ..node import Apply, Einsum, Labels, Node, delta
 from ..operators import apply
+
+
+def _inverses(factors: Sequence[tuple[Node, Labels]]) -> Iterator[tuple[int, Labels, Node]]:
+    """Which factors are inverses of matrices: their place, labels and the matrix."""
+    for k, (node, labels) in enumerate(factors):
+        if isinstance(node, Apply) and node.op == "inv" and node.order == 2:
+            yield k, labels, node.operands[0]
 
 
 def inverse_times_matrix(node: Node) -> Node | None:
@@ -15,10 +24,7 @@ def inverse_times_matrix(node: Node) -> Node | None:
         return None
     factors = list(node.factors)
     uses = node.uses
-    for a, (inverse, la) in enumerate(factors):
-        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
-            continue
-        matrix = inverse.operands[0]
+    for a, la, matrix in _inverses(factors):
         for b, (other, lb) in enumerate(factors):
             if other is not matrix or a == b:
                 continue
@@ -40,10 +46,7 @@ def inverse_of_product(node: Node) -> Node | None:
         return None
     factors = list(node.factors)
     uses = node.uses
-    for a, (inverse, la) in enumerate(factors):
-        if not isinstance(inverse, Apply) or inverse.op != "inv" or inverse.order != 2:
-            continue
-        product = inverse.operands[0]
+    for a, la, product in _inverses(factors):
         if not isinstance(product, Einsum) or any(len(ls) != 2 for ls in product.inputs):
             continue
         for end in (0, 1):

@@ -8,21 +8,15 @@ from functools import lru_cache, reduce
 import sympy
 
 from ..errors import UnsupportedError
+from ..operators.scalar import ENTRYWISE
 from ..sizes import is_negative
 from .names import latex_name
 
 _TOKEN = re.compile(r"\.T\b|\*\*|[A-Za-z_]\w*|\d+\.?\d*(?:e-?\d+)?|\S")
 #: What the language calls the functions of SymPy that coefficients can hold.
 _FUNCTIONS = {
-    **dict.fromkeys("exp log sin cos tan sinh cosh tanh erf erfc digamma sign ceiling floor arctan".split()),
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "asinh": "arcsinh",
-    "acosh": "arccosh",
-    "atanh": "arctanh",
-    "loggamma": "lgamma",
-    "Abs": "abs",
+    **{function.__name__: name for function, name in ENTRYWISE.items()},
+    **{name: name for name in "digamma ceiling floor arctan".split()},
 }
 
 
@@ -90,15 +84,13 @@ def number_text(value: sympy.Expr) -> str:
         if is_negative(value.exp):
             return f"1 / {divisor(1 / value)}"
         return f"{in_power(value.base)} ** {in_power(value.exp)}"
+    if isinstance(value, sympy.Max | sympy.Min):
+        texts = sorted(number_text(a) for a in value.args)
+        return reduce(lambda a, b: f"{ENTRYWISE[value.func]}({a}, {b})", texts)
     if isinstance(value, sympy.Function) and type(value).__name__ in _FUNCTIONS:
-        name = type(value).__name__
-        return f"{_FUNCTIONS[name] or name}({', '.join(number_text(a) for a in value.args)})"
+        return f"{_FUNCTIONS[type(value).__name__]}({', '.join(number_text(a) for a in value.args)})"
     if isinstance(value, sympy.polygamma):
         return f"polygamma({', '.join(number_text(a) for a in value.args)})"
-    if isinstance(value, sympy.Max | sympy.Min):
-        name = "maximum" if isinstance(value, sympy.Max) else "minimum"
-        texts = sorted(number_text(a) for a in value.args)
-        return reduce(lambda a, b: f"{name}({a}, {b})", texts)
     raise UnsupportedError(f"the constant {value} has no form in the text language")
 
 

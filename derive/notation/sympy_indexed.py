@@ -13,9 +13,8 @@ import sympy
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, Variable, size_symbols, variables
 from ..operators import Elementwise, lookup
-from ..operators.scalar import _FUNCTIONS as KNOWN
+from ..operators.scalar import SYMPY_FUNCTIONS
 
-_BY_NAME = {name: function for function, name in KNOWN.items()}
 Entry = tuple[sympy.Expr, ...]
 
 
@@ -91,8 +90,8 @@ class _Writer:
             return self.entry(node.operands[0], at) ** node.param("exponent")
         if isinstance(operator, Elementwise):
             words = [self.entry(o, at) for o in node.operands]
-            if node.op in _BY_NAME and not node.params:
-                return _BY_NAME[node.op](*words)
+            if node.op in SYMPY_FUNCTIONS and not node.params:
+                return SYMPY_FUNCTIONS[node.op](*words)
             return operator.scalar(node.params)(*words)
         operand = node.operands[0]
         if node.op in ("logsumexp", "softmax"):

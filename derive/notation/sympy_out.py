@@ -15,13 +15,12 @@ from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
 from ..errors import UnsupportedError
 from ..node import Node, Variable, variables
 from ..operators import REGISTRY, Elementwise
-from ..operators.scalar import _FUNCTIONS as KNOWN
+from ..operators.scalar import SYMPY_FUNCTIONS
 from .matrix import to_tree
 from .sympy_indexed import indexed, symbol
 from .tree import Tree, parts
 
 _ENTRY = sympy.Symbol("u", real=True)
-_BY_NAME = {name: function for function, name in KNOWN.items()}
 
 
 class NoMatrixForm(Exception):
@@ -48,8 +47,8 @@ def _matrix_form(node: Node) -> sympy.MatrixExpr:
 
 def scalar_function(name: str, *arguments: sympy.Expr) -> sympy.Expr:
     """An elementwise operator of one entry: SymPy's own function, or the operator's statement."""
-    if name in _BY_NAME:
-        return _BY_NAME[name](*arguments)
+    if name in SYMPY_FUNCTIONS:
+        return SYMPY_FUNCTIONS[name](*arguments)
     operator = REGISTRY[name]
     assert isinstance(operator, Elementwise)
     return operator.statement(*arguments)

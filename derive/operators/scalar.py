@@ -178,7 +178,8 @@ def _case_at(cases: sympy.Expr, subject: sympy.Expr, sign: int) -> sympy.Expr | 
     return None
 
 
-_FUNCTIONS: dict[Any, str] = {
+#: SymPy's functions of numbers, and what they are called here.
+ENTRYWISE: dict[Any, str] = {
     sympy.exp: "exp",
     sympy.log: "log",
     sympy.sin: "sin",
@@ -201,6 +202,7 @@ _FUNCTIONS: dict[Any, str] = {
     sympy.Max: "maximum",
     sympy.Min: "minimum",
 }
+SYMPY_FUNCTIONS = {name: function for function, name in ENTRYWISE.items()}
 
 
 def to_node(expression: sympy.Expr, bindings: Mapping[sympy.Symbol, Node], shape: Shape) -> Node:
@@ -228,7 +230,7 @@ def to_node(expression: sympy.Expr, bindings: Mapping[sympy.Symbol, Node], shape
         if order < 2:
             return apply(("digamma", "trigamma")[int(order)], argument)
         return apply("polygamma", argument, order=order)
-    name = _FUNCTIONS.get(expression.func)
+    name = ENTRYWISE.get(expression.func)
     if name is None and isinstance(expression, sympy.core.function.AppliedUndef):
         name = expression.func.__name__
     if name is not None and name in REGISTRY:

@@ -214,6 +214,16 @@ def sum_last(node: Node) -> Node | None:
     return add(found, node.shape[:-1])
 
 
+def constant_over(node: Node, count: int) -> Node | None:
+    """The node over so many leading axes alone, where it is the same along the others; else None."""
+    while node.order > count:
+        reduced = sum_last(node)
+        if reduced is None:
+            return None
+        node = reduced
+    return node
+
+
 def _piece(node: Node, step: Variable, side: str) -> Node | None:
     """The factor of `step` in one term, in the shape that the side asks for."""
     order = step.order
@@ -276,4 +286,4 @@ def _diagonal(rest: list[Factor], step: Variable) -> Node:
     return einsum([*rest, *fill, (delta(step.shape[last]), (last, 99))], (*range(last), last, 99))
 
 
-__all__ = ["MINUS", "Affine", "affine", "bare", "definite", "factors_of", "sum_last"]
+__all__ = ["MINUS", "Affine", "affine", "bare", "constant_over", "definite", "factors_of", "sum_last"]

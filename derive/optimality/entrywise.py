@@ -34,7 +34,7 @@ from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..stable import recognise
 from ..sums import flat_terms
-from .affine import MINUS, bare, factors_of, sum_last
+from .affine import MINUS, bare, constant_over, factors_of
 from .case import Case
 from .common import without_common_factor
 from .lagrangian import Condition
@@ -267,7 +267,7 @@ def _under_equation(unknown: Variable, system: Entries, equation: Condition) -> 
     if function == sympy.log(z):
         # a log v + b + ν g = 0  =>  v = exp(−b/a) exp(−ν g/a), g/a the same for all entries of one equation
         _confirm((a * sympy.log(z) + b + nu * k).subs(z, sympy.exp(-b / a) * sympy.exp(-nu * k / a)), unknown)
-        rate = _constant_over(_divided(g, weight), over)
+        rate = constant_over(_divided(g, weight), len(over))
         if rate is None:
             raise UnsupportedError(
                 "the weights differ from entry to entry: the multiplier has no closed form"
@@ -287,7 +287,7 @@ def _unshifted(exponent: Node, over: Labels) -> tuple[Node, Node]:
     varying: list[tuple[sympy.Expr, Node]] = []
     same: list[tuple[sympy.Expr, Node]] = []
     for c, term in flat_terms(expand(exponent)):
-        constant = _constant_over(term, over)
+        constant = constant_over(term, len(over))
         if constant is None:
             varying.append((c, term))
         else:
@@ -303,16 +303,6 @@ def _scaled_to(base: Node, g: Node, r: Node, plain: Labels, over: Labels) -> Nod
     """r / Σ g u."""
     total = einsum([(g, plain), (base, plain)], over)
     return einsum([(r, over), (power(total, MINUS), over)], over)
-
-
-def _constant_over(node: Node, over: Labels) -> Node | None:
-    """The node over the leading axes alone, where it is the same along the last ones."""
-    while node.order > len(over):
-        reduced = sum_last(node)
-        if reduced is None:
-            return None
-        node = reduced
-    return node
 
 
 def _gradient_of(condition: Condition, unknown: Variable) -> Node:

@@ -43,7 +43,7 @@ from ..operators.scalar import to_node
 from ..simplify import simplify
 from ..sizes import ONE
 from ..verify.canonical import canonical
-from .affine import MINUS, factors_of, sum_last
+from .affine import MINUS, constant_over, factors_of
 from .closed_form import closed_form
 from .conjugate import U, conjugate
 from .entrywise import entry, scalar_function
@@ -143,13 +143,8 @@ def _entries(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
 
 def narrow(bound: Node) -> Node:
     """The number that an array repeats, so that it prints as a number; the array itself otherwise."""
-    found = bound
-    while found.order:
-        reduced = sum_last(found)
-        if reduced is None:
-            return bound
-        found = reduced
-    return found
+    found = constant_over(bound, 0)
+    return bound if found is None else found
 
 
 def _called(weight: Node, count: int) -> str:

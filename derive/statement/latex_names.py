@@ -9,14 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-import sympy
-
 from ..errors import AmbiguityError, DeclarationError, UnknownNameError
 from ..node import Node
-from ..sizes import size_symbol
 from .functions import FUNCTIONS
 from .latex_tokens import Token, tokenize
-from .text import suggestion
+from .text import size_names, suggestion
 
 GREEK = frozenset(
     """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu nu xi omicron
@@ -106,11 +103,7 @@ class Names:
         symbols: Mapping[str, str] | None = None,
     ) -> None:
         self.variables = variables
-        self.sizes: dict[str, sympy.Symbol] = {str(s): size_symbol(str(s)) for s in sizes}
-        for node in variables.values():
-            for size in node.shape:
-                for symbol in size.free_symbols:
-                    self.sizes.setdefault(symbol.name, symbol)
+        self.sizes = size_names(variables, sizes)
         self.letters: set[str] = set()  # Latin letters that the formula itself uses
         self.symbols: dict[str, str] = {}  # renamed single names, without backslash
         self.patterns: list[tuple[list[tuple[str, str]], str]] = []  # renamed longer ones, such as \sigma^2

@@ -14,7 +14,7 @@ from ..build import number, scale
 from ..errors import SizeError, UnsupportedError
 from ..node import Node, Variable, variable
 from ..operators import apply
-from ..operators.scalar import _FUNCTIONS as ENTRYWISE
+from ..operators.scalar import ENTRYWISE
 from ..sizes import (
     ONE,
     Shape,

@@ -92,17 +92,23 @@ def parse_size(text: str) -> Size:
     return as_size(value)
 
 
+def size_names(variables: Mapping[str, Node], more: Iterable[str]) -> dict[str, sympy.Symbol]:
+    """The sizes that variables have, and more, by their names."""
+    found = {str(s): size_symbol(str(s)) for s in more}
+    for node in variables.values():
+        for size in node.shape:
+            for symbol in size.free_symbols:
+                found.setdefault(symbol.name, symbol)
+    return found
+
+
 @final
 class _Scope:
     """What names mean."""
 
     def __init__(self, variables: Mapping[str, Node], sizes: Iterable[str]) -> None:
         self.variables = variables
-        self.sizes: dict[str, sympy.Symbol] = {str(s): size_symbol(str(s)) for s in sizes}
-        for node in variables.values():
-            for size in node.shape:
-                for symbol in size.free_symbols:
-                    self.sizes.setdefault(symbol.name, symbol)
+        self.sizes = size_names(variables, sizes)
 
     def value(self, name: str) -> Value:
         """The node of that name; raises `KeyError`."""
