@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
 
-from .arrays import _LINE, empty, shaped
+from .arrays import _LINE, clear, empty, shaped
 from .values import BOOL, INT, REAL, SINGLE, Array, Beyond, Items, Number, Thing, Values, whole
 
 _I = ir.IntType(64)
@@ -140,6 +140,11 @@ class Calls:
         self.owned[-1].append(made)
         return made
 
+    def _zeros(self, shape: Any, dtype: Any = None) -> Array:
+        made = self._empty(shape, dtype)
+        self._called(clear, [made])
+        return made
+
     def _integer(self, number: Number) -> Number:
         if number.kind in (INT, BOOL):
             return Number(INT, self.values.cast(number, INT), number.nonnegative)
@@ -185,6 +190,7 @@ _OWN: dict[Any, Callable[..., Any]] = {
     shaped: Calls._shaped,
     empty: Calls._empty,
     np.empty: Calls._empty,
+    np.zeros: Calls._zeros,
     int: Calls._integer,
     float: Calls._float,
     min: Calls._least,

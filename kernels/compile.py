@@ -73,6 +73,8 @@ def entry_of(function: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
     def kind(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return types.Array(typeof(value).dtype, value.ndim, "C")
+        if isinstance(value, tuple):
+            return types.Tuple([kind(part) for part in value])
         return typeof(value)
 
     signature = tuple(kind(a) for a in arguments)

@@ -20,10 +20,16 @@ class Flat:
     """Source text for the parts of a flat vector; `named` gives the identifiers of outputs."""
 
     def __init__(
-        self, names: Sequence[str], orders: Sequence[int], named: Callable[[str], str] = identifier
+        self,
+        names: Sequence[str],
+        orders: Sequence[int],
+        named: Callable[[str], str] = identifier,
+        vector: str = "x",
+        lengths: str = "k",
     ) -> None:
         self.names, self.orders, self.named = tuple(names), list(orders), named
-        self.lengths = [f"k{i}_{j}" for i, order in enumerate(self.orders) for j in range(order)]
+        self.vector, self._length = vector, lengths
+        self.lengths = [f"{lengths}{i}_{j}" for i, order in enumerate(self.orders) for j in range(order)]
         self.starts = ["0"]
         for i in range(len(self.orders)):
             before = "" if self.starts[-1] == "0" else self.starts[-1] + " + "
@@ -31,7 +37,10 @@ class Flat:
 
     def count(self, i: int) -> str:
         """The number of entries of an unknown."""
-        return "*".join(f"k{i}_{j}" for j in range(self.orders[i])) or "1"
+        return "*".join(self._lengths_of(i)) or "1"
+
+    def _lengths_of(self, i: int) -> list[str]:
+        return [f"{self._length}{i}_{j}" for j in range(self.orders[i])]
 
     def place(self, i: int) -> str:
         """Its index or slice."""
@@ -39,10 +48,10 @@ class Flat:
 
     def part(self, i: int) -> str:
         """The unknown itself, in its shape."""
-        view = f"x[{self.place(i)}]"
+        view = f"{self.vector}[{self.place(i)}]"
         if self.orders[i] < 2:
             return view
-        return f"{view}.reshape(({', '.join(f'k{i}_{j}' for j in range(self.orders[i]))}))"
+        return f"{view}.reshape(({', '.join(self._lengths_of(i))}))"
 
     def gathered(self, outputs: tuple[str, ...], single: bool, second: bool = True) -> list[str]:
         """Lines that put gradient and, if `second`, Hessian into flat arrays and return them."""
@@ -68,16 +77,19 @@ class Flat:
             return [f"{vector} = {self.named(key(self.names[0]))}"]
         lines = [f"{vector} = np.empty(size)"]
         for i, a in enumerate(self.names):
-            if not self.orders[i]:
-                lines.append(f"{vector}[{self.starts[i]}] = {self.named(key(a))}")
-                continue
-            place = f"{self.starts[i]} + i" if self.starts[i] != "0" else "i"
-            lines += [
-                f"part{i} = {self._flat(key(a), [i])}",
-                f"for i in range(part{i}.size):",
-                f"    {vector}[{place}] = part{i}[i]",
-            ]
+            lines += self.put(vector, key(a), i)
         return lines
+
+    def put(self, vector: str, key: str, i: int) -> list[str]:
+        """Lines that put an output in the shape of an unknown where that lies in a vector."""
+        if not self.orders[i]:
+            return [f"{vector}[{self.starts[i]}] = {self.named(key)}"]
+        part = f"{vector}_part{i}"
+        return [
+            f"{part} = {self._flat(key, [self.count(i)] if self.orders[i] > 1 else [])}",
+            f"for i in range({part}.size):",
+            f"    {vector}[{self._sum(self.starts[i], 'i')}] = {part}[i]",
+        ]
 
     def hessian(self, outputs: Collection[str]) -> list[str]:
         """Lines that put the blocks of the Hessian into one matrix; one that is missing is mirrored or zero."""
@@ -87,36 +99,34 @@ class Flat:
         for i, a in enumerate(self.names):
             for j, b in enumerate(self.names):
                 if hessian_key(a, b) in outputs:
-                    lines += self._block(i, j)
+                    lines += self.put_block("h", hessian_key(a, b), i, self, j, mirrored=i != j)
         return lines
 
-    def _block(self, i: int, j: int) -> list[str]:
-        """Lines that put one block of the Hessian where it belongs, and its mirror image."""
-        key = hessian_key(self.names[i], self.names[j])
-        kept = [k for k in (i, j) if self.orders[k]]
-        entry = self.named(key)
-        if not kept:
-            lines = []
-        else:
-            entry, lines = f"block{i}_{j}", [f"block{i}_{j} = {self._flat(key, [i, j])}"]
+    def put_block(
+        self, matrix: str, key: str, i: int, columns: Flat, j: int, mirrored: bool = False
+    ) -> list[str]:
+        """Lines that put an output with the axes of one unknown, then those of another of `columns`, into a matrix."""
+        sides = [(flat, k, axis) for flat, k, axis in ((self, i, "i"), (columns, j, "j")) if flat.orders[k]]
+        entry, lines = self.named(key), []
+        if sides:
+            entry = f"{matrix}_block{i}_{j}"
+            several = any(flat.orders[k] > 1 for flat, k, _ in sides)
+            lines.append(f"{entry} = {self._flat(key, [f.count(k) for f, k, _ in sides] if several else [])}")
+            entry += f"[{', '.join(axis for _, _, axis in sides)}]"
         pad = ""
-        for k, axis in zip((i, j), "ij", strict=True):
-            if self.orders[k]:
-                lines.append(f"{pad}for {axis} in range({self.count(k)}):")
-                pad += "    "
-        row, column = (
-            " + ".join(t for t in (self.starts[k], axis if self.orders[k] else "") if t and t != "0") or "0"
-            for k, axis in ((i, "i"), (j, "j"))
-        )
-        if kept:
-            entry += f"[{', '.join(axis for k, axis in ((i, 'i'), (j, 'j')) if self.orders[k])}]"
-        lines.append(f"{pad}h[{row}, {column}] = {entry}")
-        if i != j:
-            lines.append(f"{pad}h[{column}, {row}] = {entry}")
+        for flat, k, axis in sides:
+            lines.append(f"{pad}for {axis} in range({flat.count(k)}):")
+            pad += "    "
+        row = self._sum(self.starts[i], "i" if self.orders[i] else "")
+        column = self._sum(columns.starts[j], "j" if columns.orders[j] else "")
+        lines.append(f"{pad}{matrix}[{row}, {column}] = {entry}")
+        if mirrored:
+            lines.append(f"{pad}{matrix}[{column}, {row}] = {entry}")
         return lines
 
-    def _flat(self, key: str, unknowns: list[int]) -> str:
-        kept = [i for i in unknowns if self.orders[i]]
-        if all(self.orders[i] == 1 for i in kept):
-            return self.named(key)
-        return f"{self.named(key)}.reshape(({', '.join(self.count(i) for i in kept)},))"
+    def _flat(self, key: str, shape: Sequence[str]) -> str:
+        return f"{self.named(key)}.reshape(({', '.join(shape)},))" if shape else self.named(key)
+
+    @staticmethod
+    def _sum(start: str, axis: str) -> str:
+        return " + ".join(t for t in (start, axis) if t and t != "0") or "0"

@@ -58,9 +58,19 @@ def translated(state: Any) -> bool:
             except Carried as found:
                 if found.name in carried:
                     return False
-                carried.add(found.name)
+                carried |= _with(node, found.name)
     except Beyond:
         return False
+
+
+def _with(node: ast.FunctionDef, name: str) -> set[str]:
+    """The name and those that are given together with it."""
+    found = {name}
+    for target in ast.walk(node):
+        if isinstance(target, ast.Tuple) and isinstance(target.ctx, ast.Store):
+            names = {e.id for e in target.elts if isinstance(e, ast.Name)}
+            found |= names if name in names else set()
+    return found
 
 
 def _walked(state: Any, node: ast.FunctionDef, carried: set[str]) -> Walk:

@@ -172,6 +172,24 @@ class Constrained:
             layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic
         )
 
+    def joined(self, layout: Any) -> Any:
+        """The interior point compiled with the kernels of this problem, for few unknowns; `bind` gives it data."""
+        from ..kernels.compile import compile_nodes
+        from ..kernels.joined import Joined
+
+        if "joined" not in self._kernels:
+            moving = [v.name for v in (*self.problem.unknowns, *self.multipliers)]
+
+            def kernel(nodes: Mapping[str, Node]) -> Any:
+                occurring = {v.name for v in variables(*nodes.values())}
+                return compile_nodes(nodes, unknowns=[name for name in moving if name in occurring])
+
+            orders = {kind: [len(node.shape) for node in nodes] for kind, nodes in self.conditions.items()}
+            first = kernel({**self.first, **self.slopes})
+            second = kernel(self.second) if self.second else None
+            self._kernels["joined"] = Joined(first, second, layout, orders)
+        return self._kernels["joined"]
+
     def entries(self, binding: Binding) -> int:
         """How many entries the Hessian and the Jacobians of the smooth form have, slacks included."""
         nodes = (*self.problem.unknowns, *self.problem.equalities, *self.problem.inequalities)

@@ -66,6 +66,7 @@ class _Run:
         self.blocks = blocks_of(placed.layout, self.derived.cones)
         self._check()
         self.backend = backend or ("numba" if placed.amount >= COMPILE_FROM else "numpy")
+        self.loop: Any = None  # compiled with its kernels, of few unknowns and data if kernels were asked for
         self.most = min(settings["max_iterations"], self.record.most)
         self.watched = bool(settings.get("progress")) or settings.get("callback") is not None
         self.history = History()
@@ -99,6 +100,8 @@ class _Run:
         from ..kernels.optimizers.result import Result
 
         self.point = self.placed.start(start, given)
+        if self._is_joined():
+            self.loop, self.backend = self.placed.joined(), "numpy"
         self.functions = self.placed.functions(self.point, self.backend)
         self.entered = now()  # what is derived and loaded is not counted
         first = self.placed.layout.pack(self.point)
@@ -133,6 +136,17 @@ class _Run:
             time=time.perf_counter() - self.began,
         )
         return result, at.found
+
+    def _is_joined(self) -> bool:
+        """Whether the loop is compiled whole: of large data the kernels are, and Python around them costs nothing."""
+        if (
+            self.backend != "numba"
+            or self.method != "interior-point"
+            or self.blocks
+            or self.derived.quadratic
+        ):
+            return False
+        return self.placed.sparse is None and self.placed.amount < COMPILE_FROM and self.placed.is_small
 
     def _failure(self, answer: Any, at: Judged) -> str:
         functions = dense(self.placed.functions(self.point, "numpy"))
@@ -177,6 +191,7 @@ class _Run:
     def solved(self, functions: Any, z: Any, watch: Any) -> Any:
         """The answer of the method, which may be given functions in other units."""
         from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.polish import polish
         from ..kernels.optimizers.quadratic_program import solve_program
 
         if self.placed.sparse is not None:
@@ -184,19 +199,23 @@ class _Run:
         found = None
         if self.method == "interior-point" and self.derived.quadratic and not self.watched:
             found = solve_program(functions, z, watch=watch)
-        if found is None or found.status != ip.CONVERGED:
+        if self.loop is not None and functions is self.functions:
+            v = functions.values(z)
+            seen = watch if self.watched or self.settings.get("max_time") is not None else None
+            found = ip.run(self.loop, z, v.e.size, v.c.size, most=self.most, watch=seen)
+        if found is None or (self.loop is None and found.status != ip.CONVERGED):
             found = self.record.solve(functions, z, max_iterations=self.most, watch=watch)
-        return ip.polish(functions, found)
+        return polish(functions, found)
 
     def judged(self, answer: Any) -> Judged:
         """The answer with its certificate, by the interpreter."""
         from ..kernels.kkt import certify_kkt
-        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.polish import snapped
         from ..kernels.semidefinite import certify_semidefinite
 
         layout = self.placed.layout
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
-        z = answer.z if self.blocks else ip.snapped(judge, answer)
+        z = answer.z if self.blocks else snapped(judge, answer)
         found = self.derived.free.forward(layout.unpack(z))
         value = self.placed.value(found)
         told = {"statement_value": value, "tolerance": self.settings["tol"]}

@@ -18,6 +18,8 @@ from .posed import Posed
 
 #: Facts that tell the sign of a number.
 SIGNED = {"positive", "nonnegative"}
+#: Unknowns with one on a simplex up to which the interior point comes first.
+SIMPLEX = 1000
 
 
 @final
@@ -106,6 +108,15 @@ class Instance:
     def count(self) -> int:
         """The number of scalar unknowns."""
         return sum(int(np.prod(s, dtype=np.int64)) for s in self.shapes.values())
+
+    @property
+    def on_simplexes(self) -> bool:
+        """Whether all unknowns are on simplexes, where optima often have zeros that free unknowns only approach, or one
+        is and the problem is convex; and it is small enough for constraints."""
+        inside = ["simplex" in v.facts for v in self.posed.unknowns]
+        if not any(inside) or self.count > SIMPLEX:
+            return False
+        return all(inside) or self.facts.is_convex
 
 
 def _is_exact(value: Any) -> bool:

@@ -48,6 +48,21 @@ class Placed:
         """How many rows each condition has."""
         return [int(np.prod(s, dtype=np.int64)) for each in self.shapes.values() for s in each.values()]
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the interior point may be compiled whole."""
+        from ..kernels.joined import fits
+
+        counts = [
+            sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in self.shapes.values()
+        ]
+        return not self.derived.cones and fits(self.layout.size, *counts)
+
+    def joined(self) -> Any:
+        """The interior point compiled whole, on these data."""
+        made = self.derived.joined(self.layout)
+        return made.bind(self.arrays, self.binding, self.layout, self.shapes)
+
     def look_for_zeros(self) -> None:
         """The sparse form is taken if the problem is large and most entries of its matrices vanish."""
         if self.derived.cones or self.layout.size <= DENSE:

@@ -54,7 +54,6 @@ from .ways import (
 
 ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
 SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
-SIMPLEX = 1000  # unknowns with one on a simplex for which the interior point comes first
 
 
 def solve(
@@ -175,7 +174,7 @@ def _once(instance: Instance, options: Options) -> Any:
         raise ArgumentError(
             f"method {method} takes no constraints; those that do: {fitting}; or leave the choice to the plan"
         )
-    if method is None and _on_simplexes(instance):
+    if method is None and instance.on_simplexes:
         found = by_constraints(instance, point, given, options)
         if found.success or found.status == INTERRUPT:
             return found
@@ -202,15 +201,6 @@ def _once(instance: Instance, options: Options) -> Any:
         result = _away_from_saddle(result, instance, options, by_free_unknowns)
         result = _with_shorter_steps(result, instance, point, options)
     return result if method is not None else _or_constrained(result, instance, point, options)
-
-
-def _on_simplexes(instance: Instance) -> bool:
-    """Whether all unknowns are on simplexes, where optima often have zeros that free unknowns only approach, or one is
-    and the problem is convex; and it is small enough for constraints."""
-    inside = ["simplex" in v.facts for v in instance.posed.unknowns]
-    if not any(inside) or instance.count > SIMPLEX:
-        return False
-    return all(inside) or instance.facts.is_convex
 
 
 def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Callable[..., Any]) -> Any:

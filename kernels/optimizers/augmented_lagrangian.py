@@ -26,8 +26,8 @@ from .interior_point import (
     Answer,
     Functions,
     Vector,
-    violation,
 )
+from .polish import violation
 from .state import RUNNING
 
 INNER = 200

@@ -37,9 +37,8 @@ from .interior_point import (
     Answer,
     Functions,
     Values,
-    factorised,
 )
-from .saddle_point import by_complement
+from .saddle_point import by_complement, factorised
 from .semidefinite_step import Point
 
 #: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.

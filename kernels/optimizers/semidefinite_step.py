@@ -19,7 +19,8 @@ import scipy.linalg
 
 from ..oracle import Matrix, Vector
 from .halves import Block, Halves, matrix_at
-from .interior_point import Values, step_within
+from .interior_point import Values
+from .interior_vectors import step_within
 
 #: The share of the way to the boundary that is taken; below the second, the predictor's error is no guide.
 KEEP, SHORT = 0.95, 0.1

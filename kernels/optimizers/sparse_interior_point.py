@@ -36,10 +36,8 @@ from .interior_point import (
     Answer,
     Functions,
     Values,
-    error,
-    merit,
-    step_within,
 )
+from .interior_vectors import error, lagrangian_slope, merit, step_within
 
 Vector = Array
 
@@ -167,7 +165,7 @@ def advanced(
         longest = min(step_within(s, ds, keep), step_within(lam, dlam, keep))
         largest = np.abs(np.concatenate([nu + dnu, lam + dlam, np.zeros(1)])).max()
         penalty = min(max(penalty, 2.0 * float(largest)), 1e8)
-        now, before = merit(v, s, mu, penalty), error(v, s, nu, lam, mu)
+        now, before = _merit(v, s, mu, penalty), _error(v, s, nu, lam, mu)
         for halving in range(30 if goal is aims[-1][0] else 4):
             t = longest * 0.5**halving  # one step for all: curvature couples them
             w = functions.values(z + t * dz)
@@ -175,10 +173,20 @@ def advanced(
                 continue
             w = scaled(w, scale)
             s_next, nu_next, lam_next = s + t * ds, nu + t * dnu, lam + t * dlam
-            gains = merit(w, s_next, mu, penalty) < now + 1e-12 * max(1.0, abs(now))
-            if gains or error(w, s_next, nu_next, lam_next, mu) < before:
+            gains = _merit(w, s_next, mu, penalty) < now + 1e-12 * max(1.0, abs(now))
+            if gains or _error(w, s_next, nu_next, lam_next, mu) < before:
                 return w, z + t * dz, s_next, nu_next, lam_next, penalty
     return None
+
+
+def _error(v: Values, s: Vector, nu: Vector, lam: Vector, mu: float) -> float:
+    dual = np.empty(v.g.size)
+    lagrangian_slope(1.0, v.g, v.E, nu, v.C, lam, dual)
+    return error(dual, v.e, v.c, s, nu, lam, mu)
+
+
+def _merit(v: Values, s: Vector, mu: float, penalty: float) -> float:
+    return merit(v.f, v.e, v.c, s, mu, penalty)
 
 
 def scaled(v: Values, scale: float) -> Values:
@@ -211,7 +219,7 @@ def solve(
     shift, stall, penalty, order, barrier = 0.0, 0, 1.0, ORDERS[0], 0.1
     answer.status = LIMIT
     for iteration in range(max_iterations + 1):
-        total = error(v, s, nu, lam, 0.0)
+        total = _error(v, s, nu, lam, 0.0)
         answer.errors.append(total)
         answer.objective.append(v.f / scale)
         answer.iterations = iteration
@@ -245,7 +253,7 @@ def solve(
         if not s.size:
             aims = [(np.zeros(0), 0.0)]
         elif careful:
-            while barrier > least and error(v, s, nu, lam, barrier) <= 10.0 * barrier:
+            while barrier > least and _error(v, s, nu, lam, barrier) <= 10.0 * barrier:
                 barrier = max(least, min(0.2 * barrier, barrier**1.5))
             aims = [(np.full(s.size, barrier), barrier)]
         else:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..certificate import Certificate
-from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, polish, snapped
+from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions
+from ..optimizers.polish import polish, snapped
 from ..optimizers.semidefinite import on_face, solve_semidefinite
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
 from ..oracle import Layout

@@ -1,0 +1,163 @@
+"""Problems with constraints prepared once: programs as matrices, all else as one loop compiled with its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+
+from ..errors import DataError, UnsupportedError
+from .inside import middle
+from .instance import Instance
+from .placed import Placed
+from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
+from .starts import default_start
+
+#: Where a run ends; and what is accepted where rounding ends it before.
+TOLERANCE, NEAR = 1e-10, 1e-9
+
+
+@final
+class PreparedProgram:
+    """A quadratic program whose matrices are evaluated once; each call solves it in compiled code."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance, self._derived = instance, instance.posed.constrained
+        self._bind(instance.numbers)
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        instance = self._instance
+        self._arrays = arrays
+        start = default_start(instance.posed.unknowns, instance.shapes, 0)
+        with np.errstate(all="ignore"):
+            placed = Placed(self._derived, arrays, instance.binding)
+            first, self._order, self._parts = placed.program(start)
+        self._layout = placed.layout
+        self._start = first[self._order]
+
+    def __call__(
+        self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
+    ) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        from ..kernels.optimizers.quadratic_program import interior
+
+        if mapping is not None or changed:
+            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        solve = interior if self._layout.size <= BLAS_FROM else partial(alone, interior)
+        x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
+        if status != 0:
+            raise DataError(FAILED)
+        z = np.empty(x.size)
+        z[self._order] = x
+        return dict(self._derived.free.forward(self._layout.unpack(z)))
+
+
+@final
+class PreparedCones:
+    """A program over second-order cones whose matrices are evaluated once."""
+
+    def __init__(self, instance: Instance) -> None:
+        form = instance.posed.cones
+        if form is None:
+            raise UnsupportedError(REMEDY)
+        self._instance, self._form = instance, form
+        self._bind(instance.numbers)
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        with np.errstate(all="ignore"):
+            made = self._form.program(self._instance, arrays)
+        if made is None:
+            raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
+        self._arrays = arrays
+        self._program, self._layout = made
+
+    def __call__(self, mapping: Mapping[str, Any] | None = None, /, **changed: Any) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        from ..kernels.optimizers.cone_program import CONVERGED, solve_cone_program
+
+        if mapping is not None or changed:
+            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        with np.errstate(all="ignore"):
+            answer = alone(solve_cone_program, self._program)
+        if answer.status != CONVERGED:
+            raise DataError(FAILED)
+        return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))
+
+
+@final
+class PreparedConstraints:
+    """A problem with constraints of few unknowns, its interior point compiled with its kernels."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance, self._derived = instance, instance.posed.constrained
+        self._bind(instance.numbers)
+        counts = self._placed.shapes.values()
+        self._rows = tuple(sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
+        self._start = self._fresh({})
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        self._arrays = arrays
+        self._placed = Placed(self._derived, arrays, self._instance.binding)
+        self._layout = self._placed.layout
+        if not self._placed.is_small:
+            raise UnsupportedError(REMEDY)
+        self._loop = self._placed.joined()
+
+    def _fresh(self, start: Mapping[str, Any]) -> Any:
+        """Where `solve` would begin on these data."""
+        instance, given = self._instance, bool(start or self._instance.start)
+        first = default_start(instance.posed.unknowns, instance.shapes, 0)
+        with np.errstate(all="ignore"):
+            point = self._placed.start({**first, **instance.start, **start}, given)
+            z = self._layout.pack(point)
+            return (
+                middle(self._placed.functions(point, "numpy"), z) if self._derived.linear and not given else z
+            )
+
+    def __call__(
+        self,
+        mapping: Mapping[str, Any] | None = None,
+        /,
+        *,
+        start: Mapping[str, Any] | None = None,
+        tolerance: float = TOLERANCE,
+        **changed: Any,
+    ) -> dict[str, Any]:
+        """The minimiser by name. Data that have changed may be given; they replace those given before.
+
+        Where the run fails from the point at which that of the first data began, it begins where `solve` would.
+        """
+        if mapping is not None or changed:
+            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        z = self._run(self._start if start is None else self._fresh(start), tolerance)
+        if z is None and start is None:
+            z = self._run(self._fresh({}), tolerance)
+        if z is None:
+            raise DataError(FAILED)
+        return dict(self._derived.free.forward(self._layout.unpack(z)))
+
+    def _run(self, z: Any, tolerance: float) -> Any:
+        from ..kernels.optimizers.interior_point import CONVERGED, STALLED, run
+
+        loop = self._loop if self._layout.size <= BLAS_FROM else partial(alone, self._loop)
+        answer = run(loop, z, *self._rows, tolerance)
+        reached = answer.errors and min(answer.errors) <= NEAR
+        return answer.z if answer.status == CONVERGED or (answer.status == STALLED and reached) else None
+
+    def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
+        """The certificate of a point, recomputed from the statement by the interpreter."""
+        with np.errstate(all="ignore"):
+            return self._placed.certified(answer, tolerance)[0]
+
+
+def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones | PreparedConstraints:
+    """A convex quadratic program, a program over second-order cones, or else the interior point on the smooth form."""
+    derived = instance.posed.constrained
+    if derived.quadratic:
+        try:
+            return PreparedProgram(instance)
+        except UnsupportedError:  # not convex, or large
+            return PreparedConstraints(instance)
+    return PreparedConstraints(instance) if instance.posed.cones is None else PreparedCones(instance)

@@ -1,0 +1,43 @@
+"""What prepared solvers share: data that change, linear algebra on one thread, and what to do where nothing helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import DataError
+from ..evaluate import as_data, check_finite
+from .instance import Instance
+
+
+def alone(loop: Callable[..., Any], *arguments: Any) -> Any:
+    """The loop with BLAS on one thread: for products of a block of rows others cost more than they bring."""
+    from ..kernels.threads import single_blas_thread
+
+    with single_blas_thread():
+        return loop(*arguments)
+
+
+#: Up to so many unknowns nothing is left to BLAS.
+BLAS_FROM = 48
+FAILED = "the prepared solver does not converge here; `solve` finds out why"
+#: What to do where nothing can be compiled whole.
+REMEDY = (
+    "only smooth objectives with weights on |x| and bounds, problems with constraints of few unknowns and mixture "
+    "likelihoods (method='em') can be prepared; use solve(backend='numba')"
+)
+
+
+def changed_data(instance: Instance, arrays: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with some arrays replaced by others of the same shape, checked."""
+    found = dict(arrays)
+    known = {v.name: v for v in instance.posed.given}
+    for name, value in changed.items():
+        if name not in known:
+            raise DataError(f"{name} is no data of this problem: {', '.join(known)}")
+        array = as_data(name, value, known[name].order)
+        check_finite(name, array)
+        if array.shape != found[name].shape:
+            raise DataError(f"{name} has shape {array.shape}, not {found[name].shape} as when prepared")
+        found[name] = array
+    return found

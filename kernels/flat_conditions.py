@@ -1,0 +1,109 @@
+"""A problem with constraints as functions of flat vectors and a tuple of data, as source text.
+
+    conditions(x, data)          f, ∇f, e, E, c, C: the objective and its slope, conditions and their Jacobians
+    curvature(x, nu, lam, data)  the Hessian of the Lagrangian
+
+The entries of `data` are arrays, numbers and sizes by name, then the lengths of the unknowns and of the conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, final
+
+from .flat import Flat
+from .kkt import condition_key, jacobian_key, multiplier_name
+from .oracle import VALUE, gradient_key, hessian_key
+
+#: The multipliers of each kind of condition, and the letters of its values and Jacobian.
+KINDS = {"equality": ("nu", "e", "E"), "inequality": ("lam", "c", "C")}
+
+
+@final
+class FlatConditions:
+    """The two functions as text.
+
+    orders  how many axes the unknowns have, and by kind the conditions
+    data    the names of arrays and sizes, in order
+    """
+
+    def __init__(
+        self,
+        unknowns: Sequence[str],
+        orders: Sequence[int],
+        conditions: Mapping[str, Sequence[int]],
+        data: Sequence[str],
+    ) -> None:
+        numbered = list(enumerate(unknowns))
+        known = {VALUE: "value"}
+        known |= {gradient_key(a): f"g{i}" for i, a in numbered}
+        known |= {hessian_key(a, b): f"h{i}_{j}" for i, a in numbered for j, b in numbered}
+        for kind, (_, vector, matrix) in KINDS.items():
+            for k in range(len(conditions[kind])):
+                known[condition_key(kind, k)] = f"{vector}{k}"
+                known |= {jacobian_key(kind, k, a): f"{matrix}{k}_{i}" for i, a in numbered}
+        self._known, self.data = known, list(data)
+        self.flat = Flat(unknowns, orders, known.__getitem__)
+        self.rows = {
+            kind: Flat(
+                [multiplier_name(kind, k) for k in range(len(conditions[kind]))],
+                conditions[kind],
+                known.__getitem__,
+                vector=multipliers,
+                lengths=f"{letter}k",
+            )
+            for kind, (multipliers, letter, _) in KINDS.items()
+        }
+        lengths = [*self.flat.lengths, *(name for flat in self.rows.values() for name in flat.lengths)]
+        self._entries = ", ".join([*(f"d{k}" for k in range(len(self.data))), *lengths])
+        self._given = {name: f"d{k}" for k, name in enumerate(self.data)}
+        for flat in (self.flat, *self.rows.values()):
+            self._given |= {name: flat.part(i) for i, name in enumerate(flat.names)}
+
+    def _head(
+        self, signature: str, meaning: str, call: str, inputs: Sequence[str], outputs: Any
+    ) -> list[str]:
+        lines = [f"def {signature}:", f'    """{meaning}"""', f"    ({self._entries},) = data"]
+        arguments = ", ".join(self._given[name] for name in inputs)
+        results = ", ".join(self._known[key] for key in outputs)
+        return [*lines, f"    ({results},) = {call}({arguments})", f"    size = {self.flat.starts[-1]}"]
+
+    def conditions(self, call: str, inputs: Sequence[str], outputs: Collection[str]) -> str:
+        """The text around a kernel `call` with these inputs and outputs."""
+        meaning = "The objective and its slope, equalities and their Jacobian, inequalities and theirs."
+        lines = self._head("conditions(x, data)", meaning, call, inputs, outputs)
+        made = ["g = np.zeros(size)"]
+        for i, a in enumerate(self.flat.names):
+            if gradient_key(a) in outputs:
+                made += self.flat.put("g", gradient_key(a), i)
+        for kind, (_, vector, matrix) in KINDS.items():
+            flat = self.rows[kind]
+            made += [
+                f"{vector} = np.zeros({flat.starts[-1]})",
+                f"{matrix} = np.zeros(({flat.starts[-1]}, size))",
+            ]
+            for k in range(len(flat.names)):
+                made += flat.put(vector, condition_key(kind, k), k)
+                for i, a in enumerate(self.flat.names):
+                    if jacobian_key(kind, k, a) in outputs:
+                        made += flat.put_block(matrix, jacobian_key(kind, k, a), k, self.flat, i)
+        return "\n".join([*lines, *(f"    {line}" for line in made), "    return value, g, e, E, c, C"])
+
+    def curvature(self, call: str, inputs: Sequence[str], outputs: Collection[str]) -> str:
+        """The text around a kernel `call` with these inputs and outputs; symmetric to the last bit."""
+        signature, meaning = "curvature(x, nu, lam, data)", "The Hessian of the Lagrangian."
+        if outputs:
+            lines = self._head(signature, meaning, call, inputs, outputs)
+        else:
+            lines = [f"def {signature}:", f'    """{meaning}"""', "    size = x.size"]
+        made = self.flat.hessian(outputs)
+        return "\n".join([*lines, *(f"    {line}" for line in made), EVEN.strip("\n")])
+
+
+EVEN = """
+    for i in range(size):
+        for j in range(i):
+            h[i, j] = 0.5 * (h[i, j] + h[j, i])
+            h[j, i] = h[i, j]
+    return h
+"""
