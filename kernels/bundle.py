@@ -81,7 +81,7 @@ class Bundle:
         tree = ast.parse(source).body[0]
         if isinstance(tree, ast.FunctionDef | ast.ClassDef):
             tree.decorator_list = [d for d in tree.decorator_list if _mentions(d) & {"dataclass"}]
-        space = vars(sys.modules[value.__module__])
+        space = getattr(value, "__globals__", None) or vars(sys.modules[value.__module__])
         local = _own_names(tree)
         for mentioned in _names(tree):
             if mentioned in space and mentioned not in local and mentioned != name:
@@ -125,7 +125,7 @@ class Bundle:
             self.imports.add("from typing import Any")
             return
         calls = "Callable" in text
-        meaning = "Callable[..., Any]" if calls else "np.ndarray"
+        meaning = "Callable[..., Any]" if calls else "tuple" if text.startswith("tuple[") else "np.ndarray"
         if self._claim(name, meaning):
             self.constants[name] = meaning
             more = ("from collections.abc import Callable", "from typing import Any")

@@ -28,6 +28,7 @@ from ..solving.inside import numbers
 from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
+from .flat_conditions import FlatConditions
 from .inline import on_data
 from .optimizers import (
     METHODS,
@@ -43,7 +44,7 @@ from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hv
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.command_line import MAIN
-from .standalone.constrained_texts import add_constrained, constrained_tail
+from .standalone.constrained_texts import add_constrained, constrained_tail, flat_functions, joined_text
 from .standalone.frame import IMPORTS, about, compiling, library, tables, with_ways_in
 from .standalone.kernel_texts import Kernels
 from .standalone.library import LIBRARY
@@ -123,6 +124,7 @@ class _File:
         self.loop = ""
         self.flat: FlatFunctions | None = None
         self.em: LikelihoodFunction | None = None
+        self.joined: FlatConditions | None = None
         if self._suits_separable(wanted):
             assert self.posed.composite is not None
             self.method, self.tail = self.posed.composite.method, SEPARABLE
@@ -319,6 +321,7 @@ class _File:
         derived = self.posed.constrained
         self.free = derived.free
         add_constrained(derived, self.kernels, self.bundle)
+        self.joined = joined_text(derived, self.kernels)
 
     # ---------------------------------------------------------------- the text
 
@@ -369,10 +372,9 @@ class _File:
         if self.em is not None:
             more.append(f"LOOP_DATA = {in_tuple(map(repr, self.em.data))}  # d0, d1, … of `likelihood`")
             more.append(f"ROLES = {in_tuple(map(repr, self.em.roles))}  # weights, means, covariances")
-        if self.flat is not None:
-            more.append(
-                f"LOOP_DATA = {in_tuple(map(repr, self.flat.data))}  # d0, d1, … of the compiled loop"
-            )
+        loop = self.flat or self.joined
+        if loop is not None:
+            more.append(f"LOOP_DATA = {in_tuple(map(repr, loop.data))}  # d0, d1, … of the compiled loop")
         return tables(self.problem, self.free, self.kernels, more)
 
     def _symmetric(self) -> list[str]:
@@ -388,7 +390,9 @@ class _File:
 
     def _tail(self) -> str:
         if self.tail is CONSTRAINED:
-            return constrained_tail(self.posed.constrained, self._compared())
+            texts = [] if self.joined is None else flat_functions(self.joined, self.kernels)
+            tail = constrained_tail(self.posed.constrained, self._compared())
+            return "\n\n\n".join([*texts, tail.strip("\n")])
         texts = [] if self.flat is None else self.flat.texts
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         if self.tail is SEPARABLE:

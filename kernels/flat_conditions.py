@@ -8,8 +8,8 @@ The entries of `data` are arrays, numbers and sizes by name, then the lengths of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Mapping, Sequence
+from typing import final
 
 from .flat import Flat
 from .kkt import condition_key, jacobian_key, multiplier_name
@@ -17,6 +17,9 @@ from .oracle import VALUE, gradient_key, hessian_key
 
 #: The multipliers of each kind of condition, and the letters of its values and Jacobian.
 KINDS = {"equality": ("nu", "e", "E"), "inequality": ("lam", "c", "C")}
+
+#: The name of a kernel, and those of its inputs and outputs.
+Call = tuple[str, Sequence[str], Sequence[str]]
 
 
 @final
@@ -60,18 +63,21 @@ class FlatConditions:
         for flat in (self.flat, *self.rows.values()):
             self._given |= {name: flat.part(i) for i, name in enumerate(flat.names)}
 
-    def _head(
-        self, signature: str, meaning: str, call: str, inputs: Sequence[str], outputs: Any
-    ) -> list[str]:
-        lines = [f"def {signature}:", f'    """{meaning}"""', f"    ({self._entries},) = data"]
-        arguments = ", ".join(self._given[name] for name in inputs)
-        results = ", ".join(self._known[key] for key in outputs)
-        return [*lines, f"    ({results},) = {call}({arguments})", f"    size = {self.flat.starts[-1]}"]
+    def _head(self, signature: str, meaning: str, calls: Sequence[Call]) -> list[str]:
+        lines = [f"def {signature}:", f'    """{meaning}"""']
+        if calls:
+            lines.append(f"    ({self._entries},) = data")
+        for kernel, inputs, outputs in calls:
+            arguments = ", ".join(self._given[name] for name in inputs)
+            results = ", ".join(self._known[key] for key in outputs)
+            lines.append(f"    ({results},) = {kernel}({arguments})")
+        return [*lines, f"    size = {self.flat.starts[-1] if calls else 'x.size'}"]
 
-    def conditions(self, call: str, inputs: Sequence[str], outputs: Collection[str]) -> str:
-        """The text around a kernel `call` with these inputs and outputs."""
+    def conditions(self, *calls: Call) -> str:
+        """The text around kernels of objective, conditions and slopes."""
         meaning = "The objective and its slope, equalities and their Jacobian, inequalities and theirs."
-        lines = self._head("conditions(x, data)", meaning, call, inputs, outputs)
+        lines = self._head("conditions(x, data)", meaning, calls)
+        outputs = {key for _, _, keys in calls for key in keys}
         made = ["g = np.zeros(size)"]
         for i, a in enumerate(self.flat.names):
             if gradient_key(a) in outputs:
@@ -89,14 +95,10 @@ class FlatConditions:
                         made += flat.put_block(matrix, jacobian_key(kind, k, a), k, self.flat, i)
         return "\n".join([*lines, *(f"    {line}" for line in made), "    return value, g, e, E, c, C"])
 
-    def curvature(self, call: str, inputs: Sequence[str], outputs: Collection[str]) -> str:
-        """The text around a kernel `call` with these inputs and outputs; symmetric to the last bit."""
-        signature, meaning = "curvature(x, nu, lam, data)", "The Hessian of the Lagrangian."
-        if outputs:
-            lines = self._head(signature, meaning, call, inputs, outputs)
-        else:
-            lines = [f"def {signature}:", f'    """{meaning}"""', "    size = x.size"]
-        made = self.flat.hessian(outputs)
+    def curvature(self, *calls: Call) -> str:
+        """The text around the kernel of second derivatives, if there is one; symmetric to the last bit."""
+        lines = self._head("curvature(x, nu, lam, data)", "The Hessian of the Lagrangian.", calls)
+        made = self.flat.hessian({key for _, _, keys in calls for key in keys})
         return "\n".join([*lines, *(f"    {line}" for line in made), EVEN.strip("\n")])
 
 

@@ -17,7 +17,7 @@ from ..sizes import Binding
 from .bound import as_argument
 from .cache import load
 from .compile import Kernel, entry_of
-from .flat_conditions import FlatConditions
+from .flat_conditions import Call, FlatConditions
 from .inline import on_data
 from .optimizers.interior_point import interior_point
 from .oracle import Array, Layout
@@ -63,19 +63,19 @@ class Joined:
         data = [*self.arrays, *(s.name for s in self.sizes)]
         text = FlatConditions(layout.names, [len(s) for s in layout.shapes], conditions, data)
 
-        def inputs(kernel: Kernel) -> list[str]:
+        def call(name: str, kernel: Kernel) -> Call:
             program = kernel.program
-            return [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
+            inputs = [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
+            return name, inputs, kernel.names
 
         names = [f"from {first.module.__name__} import evaluate as first_evaluate\n"]
+        calls = []
         if second is not None:
             names.append(f"from {second.module.__name__} import evaluate as second_evaluate\n")
+            calls.append(call("second_evaluate", second))
         functions = [
-            "@inner\n" + text.conditions("first_evaluate", inputs(first), first.names),
-            "@inner\n"
-            + text.curvature(
-                "second_evaluate", inputs(second) if second else [], second.names if second else []
-            ),
+            "@inner\n" + text.conditions(call("first_evaluate", first)),
+            "@inner\n" + text.curvature(*calls),
             "@apart\n" + on_data(interior_point, ("conditions", "curvature")),
         ]
         self.source = HEAD + "".join(names) + "\n\n" + "\n\n\n".join(functions) + "\n"

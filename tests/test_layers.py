@@ -42,7 +42,7 @@ CORE = (
     "kernels.oracle kernels.batches kernels.optimizers kernels.neighbourhood kernels.certificate "
     "kernels.kkt kernels.semidefinite kernels.penalised "
     "kernels.separable kernels.groups kernels.cones kernels.low_rank "
-    "kernels.inline kernels.flat kernels.whole kernels.precision"
+    "kernels.inline kernels.flat kernels.flat_conditions kernels.whole kernels.joined kernels.precision"
 )
 LAYERS = [
     "errors",

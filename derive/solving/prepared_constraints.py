@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, final
 
@@ -13,10 +13,12 @@ from .inside import middle
 from .instance import Instance
 from .placed import Placed
 from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
-from .starts import default_start
+from .starts import default_start, random_start
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
+#: Random points that are tried where a run ends at no optimum: of what is not convex, it may have ended in a corner.
+STARTS = 4
 
 
 @final
@@ -131,25 +133,35 @@ class PreparedConstraints:
         """
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        z = self._run(self._start if start is None else self._fresh(start), tolerance)
-        if z is None and start is None:
-            z = self._run(self._fresh({}), tolerance)
-        if z is None:
+        found = self._run(self._start if start is None else self._fresh(start), tolerance)
+        if not found and start is None:
+            found = any(self._run(z, tolerance) for z in self._others())
+        if not found:
             raise DataError(FAILED)
-        return dict(self._derived.free.forward(self._layout.unpack(z)))
+        return dict(self._derived.free.forward(self._layout.unpack(self._answer.z)))
 
-    def _run(self, z: Any, tolerance: float) -> Any:
+    def _others(self) -> Iterator[Any]:
+        """Where else to begin: where `solve` would on these data, and at random."""
+        yield self._fresh({})
+        unknowns, shapes = self._instance.posed.unknowns, self._instance.shapes
+        for k in range(STARTS):
+            yield self._fresh(random_start(unknowns, shapes, np.random.default_rng(k)))
+
+    def _run(self, z: Any, tolerance: float) -> bool:
         from ..kernels.optimizers.interior_point import CONVERGED, STALLED, run
 
         loop = self._loop if self._layout.size <= BLAS_FROM else partial(alone, self._loop)
-        answer = run(loop, z, *self._rows, tolerance)
-        reached = answer.errors and min(answer.errors) <= NEAR
-        return answer.z if answer.status == CONVERGED or (answer.status == STALLED and reached) else None
+        self._answer = answer = run(loop, z, *self._rows, tolerance)
+        reached = bool(answer.errors) and answer.errors[-1] <= NEAR
+        return answer.status == CONVERGED or (answer.status == STALLED and reached)
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
-        """The certificate of a point, recomputed from the statement by the interpreter."""
+        """The certificate of a point, recomputed from the statement by the interpreter.
+
+        The multipliers are those of the last call, if the point is its answer.
+        """
         with np.errstate(all="ignore"):
-            return self._placed.certified(answer, tolerance)[0]
+            return self._placed.certified(answer, tolerance, given=self._answer)[0]
 
 
 def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones | PreparedConstraints:

@@ -54,7 +54,7 @@ CONVERGED, STALLED, STOPPED, UNBOUNDED, NOT_FINITE, LIMIT = range(6)
 #: What a run keeps in numbers: the factor of the objective, 0 before it begins; μ; the shift of the Hessian in the last
 #: step, and the least one for the next; ρ; steps without gain; the objective at the best point and the error there;
 #: both at this point; how many steps were made.
-SCALE, MU, LAST, LEAST, PENALTY, STALL, LOWEST, BEST, VALUE, TOTAL, COUNT = range(11)
+SCALE, MU, LAST, LEAST, PENALTY, STALL, LOWEST, BEST, HERE, TOTAL, COUNT = range(11)
 #: And of the step: how long it may be, for z, s, ν and for λ; the merit and the error before it; the largest entry
 #: on the diagonal of its matrix.
 ALPHA, BETA, NOW, BEFORE, SIZE = range(11, 16)
@@ -190,7 +190,7 @@ def noted(f: float, e: Vector, c: Vector, point: Point, best: Best, dual: Vector
         stored(lam, best_lam)
     else:
         numbers[STALL] += 1.0
-    numbers[BEST], numbers[VALUE], numbers[TOTAL] = least, f, total
+    numbers[BEST], numbers[HERE], numbers[TOTAL] = least, f, total
 
 
 def ended(e: Vector, c: Vector, point: Point, dual: Vector, numbers: Vector, tol: float) -> int:
@@ -200,7 +200,7 @@ def ended(e: Vector, c: Vector, point: Point, dual: Vector, numbers: Vector, tol
         return CONVERGED
     if numbers[STALL] > 40.0:
         return STALLED
-    if numbers[VALUE] / numbers[SCALE] < -1e20 or not greatest(z) < 1e14:
+    if numbers[HERE] / numbers[SCALE] < -1e20 or not greatest(z) < 1e14:
         return UNBOUNDED
     mu = numbers[MU]
     while c.size > 0 and mu > tol / 20.0 and error(dual, e, c, s, nu, lam, mu) <= 10.0 * mu:
@@ -238,7 +238,7 @@ def aimed(
     numbers[ALPHA], numbers[BETA] = step_within(s, ds, keep), step_within(lam, dlam, keep)
     pressing = max(greatest(stepped(nu, 1.0, dnu)), greatest(stepped(lam, 1.0, dlam)))
     numbers[PENALTY] = min(max(numbers[PENALTY], 2.0 * pressing), 1e8)
-    numbers[NOW] = merit(numbers[VALUE], e, c, s, mu, numbers[PENALTY])
+    numbers[NOW] = merit(numbers[HERE], e, c, s, mu, numbers[PENALTY])
     numbers[BEFORE] = error(dual, e, c, s, nu, lam, mu)
     return LIMIT
 
@@ -262,7 +262,9 @@ def accepted(place: Place, point: Point, step: Point, share: float, dual: Vector
     noise = 1e-12 * max(1.0, abs(now)) if share > 1e-3 else 0.0
     ahead = merit(scale * f, e, c, s_new, mu, numbers[PENALTY]) - now
     after = error(slope, e, c, s_new, nu_new, lam_new, mu)
-    # Where the merit hardly changes, a step may lead far along a flat direction: the error tells.
+    # Where the merit hardly changes, a step may lead far along a flat direction: the error tells, unless it is short.
+    if share * greatest(dz) <= 1e-2 * max(1.0, greatest(z)):
+        gain *= 1e-5
     if not (ahead < -gain or after < 0.9999 * before or (ahead < noise and after < 10.0 * before)):
         return False
     stored(stepped(z, share, dz), z)
@@ -334,8 +336,12 @@ def run(
     tol: float = 1e-11,
     most: int = 400,
     watch: Callable[[int, Vector, float, float], bool] | None = None,
+    stride: int = 1,
 ) -> Answer:
-    """The answer of a loop from z; it takes what `interior_point` takes after its functions."""
+    """The answer of a loop from z; it takes what `interior_point` takes after its functions.
+
+    stride  the steps between two looks at the run; the last error is that of the answer
+    """
     n, q, m = z.size, equalities, inequalities
     numbers, best = np.zeros(NUMBERS), (z.copy(), np.zeros(q), np.zeros(m))
     here = z.copy(), np.zeros(m), np.zeros(q), np.zeros(m)
@@ -347,15 +353,17 @@ def run(
         scale, answer.iterations = numbers[SCALE], int(numbers[COUNT])
         if scale == 0.0:
             return answer  # nothing is known at the start
-        value, total, steps = float(numbers[VALUE] / scale), float(numbers[TOTAL]), 1
+        value, total = float(numbers[HERE] / scale), float(numbers[TOTAL])
         answer.errors.append(total)
         answer.objective.append(value)
-        if watch is None or answer.status != LIMIT or answer.iterations >= most:
+        steps = min(stride, most - answer.iterations)
+        if watch is None or answer.status != LIMIT or steps <= 0:
             break
         if watch(answer.iterations, here[0].copy(), value, total):
             answer.status = STOPPED
             break
     lost = answer.status in (UNBOUNDED, NOT_FINITE)
     z, nu, lam = (here[0], here[2], here[3]) if lost else best
+    answer.errors.append(np.inf if lost else float(numbers[BEST]))
     answer.z, answer.nu, answer.lam = z, nu / scale, lam / scale
     return answer

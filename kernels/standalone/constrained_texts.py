@@ -6,8 +6,10 @@ from typing import Any
 
 from ...solving.reasons import contradict, falls_forever
 from ..bundle import Bundle
+from ..flat_conditions import Call, FlatConditions
+from ..inline import on_data
 from ..kkt import certify_kkt, functions_of
-from ..optimizers import halves, interior_point, quadratic_program
+from ..optimizers import halves, interior_loops, interior_point, quadratic_program
 from ..oracle import VALUE
 from ..semidefinite import certify_semidefinite
 from . import running
@@ -25,7 +27,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     )  # as the loop is compiled
     few("first", derived.first, moving, "The objective, its gradient, and the constraints.")
     if derived.slopes:
-        add = kernels.add_plain if derived.linear else kernels.add
+        add = kernels.add_plain if derived.linear and few == kernels.add_plain else kernels.add
         add("slopes", derived.slopes, moving, "The Jacobians of the constraints.")
     if derived.second:
         few("second", derived.second, [*moving, *duals], "The Hessian of the Lagrangian, in blocks.")
@@ -46,11 +48,44 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     if derived.cones:
         bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
         return
-    bundle.add(interior_point.solve, certify_kkt, running.inside)
-    source = bundle.parts.pop("solve")
-    bundle.parts["interior_point"] = source.replace("def solve(", "def interior_point(", 1)
+    bundle.add(certify_kkt, running.inside)
     if derived.quadratic:
-        bundle.add(quadratic_program.solve_program)
+        bundle.add(quadratic_program.solve_program, interior_point.solve)
+        source = bundle.parts.pop("solve")
+        bundle.parts["by_interior_point"] = source.replace("def solve(", "def by_interior_point(", 1)
+        return
+    loops = interior_loops
+    bundle.add(loops.begin, loops.ended, loops.aimed, loops.accepted, loops.moved_on, loops.finite)
+    bundle.add(loops.scaled_by, loops.stepped, running.joined, running.loop_data)
+    text = on_data(interior_point.interior_point, ("conditions", "curvature"))
+    bundle.parts["interior_point"] = f"@strict\n{text}"
+
+
+def joined_text(derived: Any, kernels: Kernels) -> FlatConditions | None:
+    """The kernels as functions of flat vectors, where the loop is compiled with them; their text is in `texts`."""
+    if derived.quadratic or derived.cones:
+        return None
+    unknowns = derived.problem.unknowns
+    moving = {v.name for v in (*unknowns, *derived.multipliers)}
+    labels = [label for label in ("first", "slopes", "second") if label in kernels.inputs]
+    used = [name for label in labels for name in kernels.inputs[label] if name not in moving]
+    orders = {kind: [len(node.shape) for node in nodes] for kind, nodes in derived.conditions.items()}
+    return FlatConditions(
+        [v.name for v in unknowns], [len(v.shape) for v in unknowns], orders, list(dict.fromkeys(used))
+    )
+
+
+def flat_functions(text: FlatConditions, kernels: Kernels) -> list[str]:
+    """The two functions that the loop calls."""
+
+    def calls(*labels: str) -> list[Call]:
+        known = [label for label in labels if label in kernels.inputs]
+        return [(f"{label}_evaluate", kernels.inputs[label], kernels.outputs[label]) for label in known]
+
+    return [
+        "@strict\n" + text.conditions(*calls("first", "slopes")),
+        "@strict\n" + text.curvature(*calls("second")),
+    ]
 
 
 def constrained_tail(derived: Any, compared: str) -> str:
@@ -91,5 +126,10 @@ def _run(derived: Any) -> str:
             f"blocks = blocks_of(layout, {in_tuple(map(repr, sorted(derived.cones)))})\n"
             "        answer, cone, ended = inside_cones(functions, blocks, z, max_iterations, max_time)"
         )
-    ways = in_tuple(["solve_program"] * derived.quadratic + ["interior_point"])
-    return f"answer, ended = inside(functions, {ways}, z, max_iterations, max_time)"
+    if derived.quadratic:
+        return "answer, ended = inside(functions, (solve_program, by_interior_point), z, max_iterations, max_time)"
+    return (
+        "data = loop_data(LOOP_DATA, given, layout)\n"
+        "        way = joined(interior_point, data, shapes_of(sizes)[2], z)\n"
+        "        answer, ended = inside(functions, (way,), z, max_iterations, max_time)"
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..certificate import Certificate
-from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions
+from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, run
 from ..optimizers.polish import polish, snapped
 from ..optimizers.semidefinite import on_face, solve_semidefinite
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
@@ -181,6 +182,28 @@ def inside(
         answer = kept(functions, latest, ended)
     answer.z = snapped(functions, answer)
     return answer, ended[0]
+
+
+def joined(
+    loop: Callable[..., int], data: Any, shapes: dict[str, dict[int, tuple[int, ...]]], z: Any
+) -> Callable[..., Answer]:
+    """The compiled interior point on its data as a method; made here, or read from the disk, before the clock runs.
+
+    It is looked at after a hundred steps of small problems, after each of large ones and of runs with a clock.
+    """
+    lengths = [k for each in shapes.values() for shape in each.values() for k in shape]
+    q, m = (sum(int(np.prod(shape)) for shape in each.values()) for each in shapes.values())
+    loop = partial(loop, (*data, *lengths))
+    run(loop, z, q, m, most=0)
+    amount = sum(np.size(part) for part in data)
+
+    def solve(
+        functions: Functions, z: Any, *, max_iterations: int, watch: Callable[..., bool] | None = None
+    ) -> Answer:
+        stride = 100 if amount <= 100_000 else 1
+        return run(loop, z, q, m, most=max_iterations, watch=watch, stride=stride)
+
+    return solve
 
 
 def inside_cones(

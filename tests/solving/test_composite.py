@@ -192,9 +192,12 @@ def test_prepared_programs(text: str, conditions: Any) -> None:
 
 
 def test_what_cannot_be_prepared() -> None:
-    """Constraints of other kinds are refused with the remedy."""
+    """Matrices in cones are refused with the remedy."""
+    nearest = dv.minimize(
+        "sumsq(S - A)", over="S", variables={"S": (3, 3), "A": (3, 3)}, facts={"S": ("psd",)}
+    )
     with pytest.raises(UnsupportedError, match="use solve"):
-        posed("sumsq(X @ w - y)", "sumsq(w) <= 1").prepare(X=X, y=Y)
+        nearest.prepare(A=np.eye(3))
 
 
 def test_the_page_on_solving() -> None:
