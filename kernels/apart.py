@@ -15,6 +15,7 @@ import copy
 import hashlib
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import llvmlite.binding
@@ -43,6 +44,12 @@ def inner(function: Callable[..., Any]) -> Any:
     made = _Inner(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
     made.enable_caching()
     return guarded(made)
+
+
+def elsewhere(function: Callable[..., Any], names: dict[str, Any]) -> Callable[..., Any]:
+    """The text of a function with other meanings of the names it mentions: its vectors as loops, to be compiled."""
+    assert isinstance(function, FunctionType)
+    return FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
 
 
 class _Apart(CPUDispatcher):  # type: ignore[misc]

@@ -68,21 +68,29 @@ class PreparedCones:
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
+        from ..kernels.optimizers.cone_loops import fits
+        from ..kernels.optimizers.cone_program import Balanced
+
         with np.errstate(all="ignore"):
             made = self._form.program(self._instance, arrays)
         if made is None:
             raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
-        self._arrays = arrays
-        self._program, self._layout = made
+        program, self._layout = made
+        self._arrays, self._small = arrays, fits(program.c.size, program.e.size, program.g.size)
+        self._balanced = Balanced.of(program)
 
     def __call__(self, mapping: Mapping[str, Any] | None = None, /, **changed: Any) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.cone_program import CONVERGED, solve_cone_program
+        from ..kernels.optimizers.cone_loops import cone_loop
+        from ..kernels.optimizers.cone_program import CONVERGED
 
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        with np.errstate(all="ignore"):
-            answer = alone(solve_cone_program, self._program)
+        if self._small:
+            answer = self._balanced.solve(None, cone_loop)
+        else:
+            with np.errstate(all="ignore"):
+                answer = alone(self._balanced.solve)
         if answer.status != CONVERGED:
             raise DataError(FAILED)
         return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))

@@ -4,6 +4,8 @@
 
 With multipliers ν and z, z in the same cones, Newton's method is applied to Qx + c − Eᵀν − Gᵀz = 0, the two linear
 conditions, and λ ∘ λ = σμe in the scaled space, λ = Wz = W⁻¹s. Eliminating Δs and Δz leaves (Q + GᵀW⁻²G, E).
+The loop is one text, as that of `interior_point` is: under Python its steps are NumPy (`cone_vectors`); for small
+programs that are prepared it is compiled, with plain loops (`cone_loops`).
 Source: Vandenberghe, The CVXOPT linear and quadratic cone program solvers (2010), sections 4 to 6.
 """
 
@@ -11,12 +13,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..oracle import Matrix, Vector
-from .saddle_point import by_complement
-from .second_order import Cones, Gram, Scaling
+from .cone_vectors import (
+    advanced,
+    affine_target,
+    corrected_target,
+    degree,
+    factors,
+    first_point,
+    inner_product,
+    longest_step,
+    most,
+    newton_step,
+    normal_matrix,
+    put,
+    residuals,
+    rooms,
+    scaling,
+)
+from .second_order import Cones
 
 CONVERGED, LIMIT, STALLED, STOPPED = 0, 1, 2, 3
 #: Where the residuals and the gap are below this share, a run ends; also after so many steps, or after some that gain
@@ -57,143 +76,181 @@ class ConeAnswer:
 BALANCED = 3
 
 
+@dataclass(frozen=True)
+class Balanced:
+    """A program in units in which its rows and columns have like sizes, and these units."""
+
+    program: ConeProgram
+    column: Vector
+    equal: Vector
+    row: Vector
+    share: float
+
+    @classmethod
+    def of(cls, program: ConeProgram) -> Balanced:
+        """Ruiz' scaling (RAL-TR-2001-034), one number for all rows of a cone; the objective of size 1."""
+        Q, E, G, cones = program.Q, program.E, program.G, program.cones
+        column, equal, row = np.ones(program.c.size), np.ones(program.e.size), np.ones(program.g.size)
+        for _ in range(BALANCED):
+            q, a, b = (np.abs(M) * column for M in (Q, E, G))
+            q, a, b = q * column[:, None], a * equal[:, None], b * row[:, None]
+            tall = np.max(np.vstack([q, a, b]), axis=0, initial=0.0)
+            wide, level = np.max(b, axis=1, initial=0.0), np.max(a, axis=1, initial=0.0)
+            wide[cones.orthant :] = cones.largest(wide[cones.orthant :])[cones.owner]
+            column, equal, row = (
+                old / np.sqrt(np.where(size > 0.0, size, 1.0))
+                for old, size in ((column, tall), (equal, level), (row, wide))
+            )
+        curved, slope = Q * column * column[:, None], program.c * column
+        unit = max(float(np.abs(curved).max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
+        share = 1.0 / unit if unit > 0.0 else 1.0
+        scaled = ConeProgram(
+            share * curved,
+            share * slope,
+            share * program.f0,
+            E * column * equal[:, None],
+            program.e * equal,
+            G * column * row[:, None],
+            program.g * row,
+            cones,
+        )
+        return cls(scaled, column, equal, row, share)
+
+    def solve(
+        self,
+        watch: Callable[[int, Vector, float, float], bool] | None = None,
+        loop: Callable[..., int] | None = None,
+    ) -> ConeAnswer:
+        """The best point of a run.
+
+        loop  `cone_loop` with steps made otherwise; it gets the cones as numbers
+        """
+
+        def seen(iteration: int, x: Vector, f: float, error: float) -> bool:
+            assert watch is not None
+            return watch(iteration, self.column * x, f / self.share, error)
+
+        found = _run(self.program, loop, None if watch is None else seen)
+        return ConeAnswer(
+            self.column * found.x,
+            self.equal * found.nu / self.share,
+            self.row * found.z / self.share,
+            found.status,
+            found.iterations,
+        )
+
+
 def solve_cone_program(
     program: ConeProgram, watch: Callable[[int, Vector, float, float], bool] | None = None
 ) -> ConeAnswer:
-    """The best point of a run, in units in which rows and columns have like sizes (Ruiz, RAL-TR-2001-034)."""
-    Q, E, G, cones = program.Q, program.E, program.G, program.cones
-    column, equal, row = np.ones(program.c.size), np.ones(program.e.size), np.ones(program.g.size)
-    for _ in range(BALANCED):
-        q, a, b = (np.abs(M) * column for M in (Q, E, G))
-        q, a, b = q * column[:, None], a * equal[:, None], b * row[:, None]
-        tall = np.max(np.vstack([q, a, b]), axis=0, initial=0.0)
-        wide, level = np.max(b, axis=1, initial=0.0), np.max(a, axis=1, initial=0.0)
-        wide[cones.orthant :] = cones.largest(wide[cones.orthant :])[cones.owner]
-        column, equal, row = (
-            old / np.sqrt(np.where(size > 0.0, size, 1.0))
-            for old, size in ((column, tall), (equal, level), (row, wide))
+    """The best point of a run in balanced units."""
+    return Balanced.of(program).solve(watch)
+
+
+#: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective and the error here; the
+#: error at the best point; steps without gain; steps.
+BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, BEST, STALL, COUNT = range(10)
+NUMBERS = 10
+#: Q, c, E, e, G, g
+Matrices = tuple[Matrix, Vector, Matrix, Vector, Matrix, Vector]
+#: x, ν, s, z
+Point = tuple[Vector, Vector, Vector, Vector]
+#: x, ν, z
+Best = tuple[Vector, Vector, Vector]
+
+
+def cone_loop(
+    matrices: Matrices, f0: float, cones: Any, point: Point, best: Best, numbers: Vector, steps: int
+) -> int:
+    """Up to so many steps from where a run begins, or was left; why they ended. All of its state is in the arrays."""
+    Q, c, E, e, G, g = matrices
+    x, nu, s, z = point
+    rx, ry, rs, target = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
+    dx, dnu, ds, dz = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
+    roots, mean, eta, lam = rooms(cones, s)
+    if numbers[BEGUN] == 0.0:
+        if not first_point(Q, c, E, e, G, g, cones, x, nu, s, z):
+            return STALLED
+        numbers[BEGUN], numbers[BEST] = 1.0, np.inf
+        numbers[OF_C], numbers[OF_E], numbers[OF_G] = max(1.0, most(c)), max(1.0, most(e)), max(1.0, most(g))
+    f = f0 + residuals(Q, c, E, e, G, g, x, nu, s, z, rx, ry, rs)
+    if numbers[BEST] == np.inf:
+        noted(f, rx, ry, rs, point, best, numbers)
+    for _ in range(steps):
+        if ends(numbers):
+            break
+        scaling(cones, s, z, roots, mean, eta, lam)
+        there, M, L, S = factors(normal_matrix(Q, G, cones, roots, mean, eta), E)
+        if not there:
+            numbers[STALL] = np.inf
+            break
+        affine_target(cones, lam, target)
+        newton_step(G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0, rx, ry, rs, dx, dnu, ds, dz)
+        reach = min(1.0, min(longest_step(cones, s, ds), longest_step(cones, z, dz)))
+        sigma = (1.0 - reach) * (1.0 - reach) * (1.0 - reach)
+        mu = numbers[GAP] / degree(cones)
+        corrected_target(cones, roots, mean, eta, lam, ds, dz, sigma * mu, target)
+        newton_step(
+            G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0 - sigma, rx, ry, rs, dx, dnu, ds, dz
         )
-    curved, slope = Q * column * column[:, None], program.c * column
-    unit = max(float(np.abs(curved).max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
-    share = 1.0 / unit if unit > 0.0 else 1.0
-    inner = ConeProgram(
-        share * curved,
-        share * slope,
-        share * program.f0,
-        E * column * equal[:, None],
-        program.e * equal,
-        G * column * row[:, None],
-        program.g * row,
-        cones,
+        t = min(1.0, 0.99 * min(longest_step(cones, s, ds), longest_step(cones, z, dz)))
+        if not abs(t) < np.inf:
+            numbers[STALL] = np.inf
+            break
+        advanced(x, t, dx)
+        advanced(nu, t, dnu)
+        advanced(s, t, ds)
+        advanced(z, t, dz)
+        numbers[COUNT] += 1.0
+        f = f0 + residuals(Q, c, E, e, G, g, x, nu, s, z, rx, ry, rs)
+        noted(f, rx, ry, rs, point, best, numbers)
+    if ends(numbers):
+        return CONVERGED if numbers[BEST] <= GOOD else STALLED
+    return LIMIT
+
+
+def noted(f: float, rx: Vector, ry: Vector, rs: Vector, point: Point, best: Best, numbers: Vector) -> None:
+    """A new point: how far it is from the conditions, whether it is the best, and how long none was much better."""
+    x, nu, s, z = point
+    gap = inner_product(s, z)
+    worst = max(
+        max(most(rx) / numbers[OF_C], most(ry) / numbers[OF_E]),
+        max(most(rs) / numbers[OF_G], gap / max(1.0, abs(f))),
     )
+    numbers[GAP], numbers[HERE], numbers[WORST] = gap, f, worst
+    numbers[STALL] = 0.0 if worst < 0.5 * numbers[BEST] else numbers[STALL] + 1.0
+    if worst < numbers[BEST]:
+        numbers[BEST] = worst
+        best_x, best_nu, best_z = best
+        put(x, best_x)
+        put(nu, best_nu)
+        put(z, best_z)
 
-    def seen(iteration: int, x: Vector, f: float, error: float) -> bool:
-        return watch is not None and watch(iteration, column * x, f / share, error)
 
-    found = _solve(inner, seen)
-    return ConeAnswer(
-        column * found.x, equal * found.nu / share, row * found.z / share, found.status, found.iterations
-    )
+def ends(numbers: Vector) -> bool:
+    """Whether the run is over."""
+    worst = numbers[WORST]
+    if worst <= TOLERANCE or not abs(worst) < np.inf:
+        return True
+    return bool(numbers[STALL] >= (2.0 if numbers[BEST] <= GOOD else PATIENCE) or numbers[COUNT] >= MOST)
 
 
-def _solve(program: ConeProgram, watch: Callable[[int, Vector, float, float], bool]) -> ConeAnswer:
+def _run(
+    program: ConeProgram,
+    loop: Callable[..., int] | None,
+    watch: Callable[[int, Vector, float, float], bool] | None,
+) -> ConeAnswer:
     """The best point of a run in the units of the program."""
-    Q, c, E, e, G, g, cones = (
-        program.Q, program.c, program.E, program.e, program.G, program.g, program.cones
-    )  # fmt: skip
-    n, rows = c.size, e.size
-    start = _solver(Q + G.T @ G, E)
-    if start is None:
-        return ConeAnswer(np.zeros(n), np.zeros(rows), cones.unit.copy(), STALLED, 0)
-    found = start(np.concatenate([-c - G.T @ g, -e]))
-    x, nu = found[:n], -found[n:]
-    s = G @ x + g
-    z = -s
-    s, z = (a if (depth := cones.depth(a)) > 1e-2 else a + (1.0 - depth) * cones.unit for a in (s, z))
-    gram = Gram(G, cones)
-    sizes = [max(1.0, float(np.abs(v).max(initial=0.0))) for v in (c, e, g)]
-    best, status, stall = (np.inf, x, nu, z), LIMIT, 0
-    iteration = 0
-    for iteration in range(MOST + 1):
-        bent = Q @ x
-        rx, ry, rs = bent + c - E.T @ nu - G.T @ z, E @ x + e, s - G @ x - g
-        gap, f = float(s @ z), float(program.f0 + x @ (c + 0.5 * bent))
-        worst = max(
-            float(np.abs(rx).max(initial=0.0)) / sizes[0],
-            float(np.abs(ry).max(initial=0.0)) / sizes[1],
-            float(np.abs(rs).max(initial=0.0)) / sizes[2],
-            gap / max(1.0, abs(f)),
-        )
-        stall = 0 if worst < 0.5 * best[0] else stall + 1
-        if worst < best[0]:
-            best = (worst, x, nu, z)
-        if watch(iteration, x, f, worst):
+    cones, n, q, m = program.cones, program.c.size, program.e.size, program.g.size
+    matrices = program.Q, program.c, program.E, program.e, program.G, program.g
+    point = np.zeros(n), np.zeros(q), np.zeros(m), np.zeros(m)
+    best, numbers = (np.zeros(n), np.zeros(q), cones.unit.copy()), np.zeros(NUMBERS)
+    places: Any = cones if loop is None else cones.places
+    status, steps = LIMIT, 0 if watch is not None else MOST + 1
+    while status == LIMIT:
+        status = (loop or cone_loop)(matrices, program.f0, places, point, best, numbers, steps)
+        seen = watch is not None and numbers[BEGUN] != 0.0
+        if seen and watch(int(numbers[COUNT]), point[0].copy(), numbers[HERE], numbers[WORST]):
             status = STOPPED
-            break
-        if (
-            worst <= TOLERANCE
-            or not np.isfinite(worst)
-            or stall >= (2 if best[0] <= GOOD else PATIENCE)
-            or iteration == MOST
-        ):
-            status = CONVERGED if best[0] <= GOOD else STALLED
-            break
-        try:
-            scaling = Scaling(cones, s, z)
-            solve = _solver(Q + gram.scaled(scaling), E)
-        except (np.linalg.LinAlgError, ValueError, FloatingPointError):
-            solve = None
-        if solve is None:
-            status = CONVERGED if best[0] <= GOOD else STALLED
-            break
-        lam = scaling.times(z)
-
-        newton = _Newton(program, scaling, solve, lam, rx, ry, rs)
-        _, _, ds, dz = newton.step(-cones.product(lam, lam), 1.0)
-        reach = min(1.0, cones.longest(s, ds), cones.longest(z, dz))
-        sigma = (1.0 - reach) ** 3
-        second = cones.product(scaling.times(ds, inverse=True), scaling.times(dz))
-        mu = gap / cones.degree
-        target = sigma * mu * cones.unit - cones.product(lam, lam) - second
-        dx, dnu, ds, dz = newton.step(target, 1.0 - sigma)
-        t = min(1.0, 0.99 * min(cones.longest(s, ds), cones.longest(z, dz)))
-        if not np.isfinite(t):
-            status = STALLED
-            break
-        x, nu, s, z = x + t * dx, nu + t * dnu, s + t * ds, z + t * dz
-    _, x, nu, z = best
-    return ConeAnswer(x, nu, z, status, iteration)
-
-
-@dataclass(frozen=True)
-class _Newton:
-    """The linear system at one point: its factor, the scaled point λ, and the residuals."""
-
-    program: ConeProgram
-    scaling: Scaling
-    solve: Callable[[Vector], Vector]
-    lam: Vector
-    rx: Vector
-    ry: Vector
-    rs: Vector
-
-    def step(self, target: Vector, share: float) -> tuple[Vector, Vector, Vector, Vector]:
-        """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share."""
-        G, times, n = self.program.G, self.scaling.times, self.rx.size
-        q = self.program.cones.quotient(target, self.lam)
-        rest = times(q + share * times(self.rs, inverse=True), inverse=True)
-        found = self.solve(np.concatenate([-share * self.rx + G.T @ rest, -share * self.ry]))
-        dx, dnu = found[:n], -found[n:]
-        ds = G @ dx - share * self.rs
-        return dx, dnu, ds, times(q - times(ds, inverse=True), inverse=True)
-
-
-def _solver(M: Matrix, E: Matrix) -> Callable[[Vector], Vector] | None:
-    """(p, q) ↦ (x, y) with Mx + Eᵀy = p, Ex = q; M is lifted by rounding where it is singular."""
-    if not np.isfinite(M).all():
-        return None
-    found = by_complement(M, E)
-    if found is None:
-        lift = 1e-13 * np.maximum(np.diagonal(M), 1e-3 * float(np.diagonal(M).max(initial=1.0)))
-        found = by_complement(M + np.diag(lift), E)
-    return found
+        steps = 1
+    return ConeAnswer(*best, status, int(numbers[COUNT]))

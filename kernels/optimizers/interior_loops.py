@@ -6,12 +6,9 @@ of the loop that call neither are those of `interior_point`, their text compiled
 
 from __future__ import annotations
 
-from types import FunctionType
-from typing import Any
-
 import numpy as np
 
-from ..apart import inner
+from ..apart import elsewhere, inner
 from ..oracle import Array
 from . import interior_point
 from .indefinite import factor_indefinite, solve_indefinite
@@ -94,7 +91,7 @@ def shares(mu: float, s: Array, lam: Array) -> None:
 
 
 @inner
-def fitted(E: Array, slope: Array, nu: Array) -> None:
+def first_multipliers(E: Array, slope: Array, nu: Array) -> None:
     """The ν for which Eᵀν is next to the slope; 0 where they are huge, or E has no independent rows."""
     q = nu.size
     square = np.empty((q, q))
@@ -331,22 +328,16 @@ def merit(f: float, e: Array, c: Array, s: Array, mu: float, penalty: float) -> 
 
 
 @inner
-def held(s: Array, lam: Array, mu: float) -> None:
+def within_reach(s: Array, lam: Array, mu: float) -> None:
     """Multipliers stay within a factor of μ/s (Wächter & Biegler, eq. 16)."""
     if mu > 0.0:
         for p in range(s.size):
             lam[p] = min(max(lam[p], mu / (1e10 * s[p])), 1e10 * mu / s[p])
 
 
-def _with_loops(function: Any) -> Any:
-    """A function of `interior_point` that calls what stands here."""
-    names = {**vars(interior_point), **globals()}
-    return inner(FunctionType(function.__code__, names, function.__name__))
-
-
-noted = _with_loops(interior_point.noted)
-begin = _with_loops(interior_point.begin)
-ended = _with_loops(interior_point.ended)
-aimed = _with_loops(interior_point.aimed)
-accepted = _with_loops(interior_point.accepted)
-moved_on = _with_loops(interior_point.moved_on)
+noted = inner(elsewhere(interior_point.noted, globals()))
+begin = inner(elsewhere(interior_point.begin, globals()))
+ended = inner(elsewhere(interior_point.ended, globals()))
+aimed = inner(elsewhere(interior_point.aimed, globals()))
+accepted = inner(elsewhere(interior_point.accepted, globals()))
+moved_on = inner(elsewhere(interior_point.moved_on, globals()))

@@ -31,10 +31,9 @@ from .interior_vectors import (
     error,
     finite,
     finite_matrix,
+    first_multipliers,
     first_slacks,
-    fitted,
     greatest,
-    held,
     infeasible,
     lagrangian_slope,
     merit,
@@ -45,6 +44,7 @@ from .interior_vectors import (
     stepped,
     stored,
     toward,
+    within_reach,
 )
 
 Vector = Array  # one axis
@@ -168,7 +168,7 @@ def begin(place: Place, point: Point, best: Best, dual: Vector, numbers: Vector)
     first_slacks(c, s)
     shares(numbers[MU], s, lam)
     lagrangian_slope(scale, g, E, nu, C, lam, dual)
-    fitted(E, dual, nu)
+    first_multipliers(E, dual, nu)
     lagrangian_slope(scale, g, E, nu, C, lam, dual)
     noted(scale * f, e, c, point, best, dual, numbers)
 
@@ -271,7 +271,7 @@ def accepted(place: Place, point: Point, step: Point, share: float, dual: Vector
     stored(s_new, s)
     stored(nu_new, nu)
     stored(lam_new, lam)
-    held(s, lam, mu)
+    within_reach(s, lam, mu)
     lagrangian_slope(scale, g, E, nu, C, lam, dual)
     return True
 

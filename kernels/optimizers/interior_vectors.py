@@ -53,7 +53,7 @@ def shares(mu: float, s: Vector, lam: Vector) -> None:
     lam[...] = mu / s
 
 
-def fitted(E: Matrix, slope: Vector, nu: Vector) -> None:
+def first_multipliers(E: Matrix, slope: Vector, nu: Vector) -> None:
     """The ν for which Eᵀν is next to the slope; 0 where they are huge."""
     if nu.size:
         nu[...] = np.linalg.lstsq(E.T, slope, rcond=None)[0]
@@ -142,7 +142,7 @@ def merit(f: float, e: Vector, c: Vector, s: Vector, mu: float, penalty: float) 
     return f - barrier + penalty * float(np.abs(e).sum() + np.abs(c - s).sum())
 
 
-def held(s: Vector, lam: Vector, mu: float) -> None:
+def within_reach(s: Vector, lam: Vector, mu: float) -> None:
     """Multipliers stay within a factor of μ/s (Wächter & Biegler, eq. 16)."""
     if s.size and mu > 0.0:
         lam[...] = np.clip(lam, mu / (1e10 * s), 1e10 * mu / s)

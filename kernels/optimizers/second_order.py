@@ -40,6 +40,18 @@ class Cones:
         self.degree = orthant + self.sizes.size
         self.unit = np.ones(self.size)
         self.unit[orthant:] = np.maximum(self.sign, 0.0)
+        self._gram: Gram | None = None
+
+    @property
+    def places(self) -> tuple[int, Array]:
+        """The length of the orthant, and where the cones behind it begin and end: how loops know them."""
+        return self.orthant, np.append(self.heads, self.size).astype(np.int64)
+
+    def gram(self, G: Matrix) -> Gram:
+        """What is known of one G, made once."""
+        if self._gram is None or self._gram.whole is not G:
+            self._gram = Gram(G, self)
+        return self._gram
 
     def added(self, x: Array) -> Array:
         """Sums over each second-order cone."""
@@ -107,18 +119,23 @@ class Cones:
 class Scaling:
     """W at a pair of points inside the cones."""
 
-    def __init__(self, cones: Cones, s: Vector, z: Vector) -> None:
-        self.cones, m = cones, cones.orthant
-        self.roots = np.sqrt(s[:m] / z[:m])
+    def __init__(self, cones: Cones, roots: Vector, mean: Vector, eta: Vector) -> None:
+        self.cones, self.roots, self.mean, self.eta = cones, roots, mean, eta
+
+    @classmethod
+    def at(cls, cones: Cones, s: Vector, z: Vector) -> Scaling:
+        """That of s and z."""
+        m = cones.orthant
+        roots = np.sqrt(s[:m] / z[:m])
         a, b = s[m:], z[m:]
         size, other = np.sqrt(cones.norms(a)), np.sqrt(cones.norms(b))
         a, b = a / size[cones.owner], b / other[cones.owner]
         gamma = np.sqrt(0.5 * (1.0 + cones.added(a * b)))
-        self.mean = (a + cones.sign * b) / (2.0 * gamma)[cones.owner]  # w̄
-        head = self.mean[cones.starts]
-        rest = cones.added(self.mean * self.mean) - head * head
-        self.mean[cones.starts] = np.sqrt(1.0 + rest)  # of length 1 to rounding
-        self.eta = np.sqrt(size / other)
+        mean = (a + cones.sign * b) / (2.0 * gamma)[cones.owner]  # w̄
+        head = mean[cones.starts]
+        rest = cones.added(mean * mean) - head * head
+        mean[cones.starts] = np.sqrt(1.0 + rest)  # of length 1 to rounding
+        return cls(cones, roots, mean, np.sqrt(size / other))
 
     def times(self, x: Array, inverse: bool = False) -> Array:
         """W x, or W⁻¹ x; x may have columns."""
@@ -153,7 +170,7 @@ class Gram:
     """
 
     def __init__(self, G: Matrix, cones: Cones) -> None:
-        self.cones, m = cones, cones.orthant
+        self.cones, self.whole, m = cones, G, cones.orthant
         self.linear, self.round = G[:m], G[m:]
         met = self.linear != 0.0
         thin = met.sum(axis=0) <= THIN

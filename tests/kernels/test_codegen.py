@@ -306,9 +306,10 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     text = dv.codegen(CASES["equality"])
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
         assert f"compiled\ndef {name}(" in text, name
-    assert "inside(functions, (solve_program, interior_point), z, max_iterations" in text
+    assert "inside(functions, (solve_program, by_interior_point), z, max_iterations" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
+    assert "def interior_point(" in ball and "curvature(z, " in ball and "toward(" in ball
 
 
 def mixture(statement: str = MODEL.statement) -> Any:

@@ -37,7 +37,7 @@ def test_algebra(orthant: int, sizes: list[int]) -> None:
 
     for _ in range(20):
         s, z, x, d = inside(), inside(), inside(), 3.0 * RNG.standard_normal(cones.size)
-        scaling = Scaling(cones, s, z)
+        scaling = Scaling.at(cones, s, z)
         assert np.allclose(scaling.times(z), scaling.times(s, inverse=True))
         assert np.allclose(scaling.times(scaling.times(d), inverse=True), d)
         assert np.allclose(cones.product(x, cones.quotient(d, x)), d)
