@@ -17,6 +17,8 @@ from .starts import default_start, random_start
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
+#: The same for programs over cones, relative to their sizes.
+CONES = 1e-9
 #: Random points that are tried where a run ends at no optimum: of what is not convex, it may have ended in a corner.
 STARTS = 4
 
@@ -68,7 +70,7 @@ class PreparedCones:
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        from ..kernels.optimizers.cone_loops import fits
+        from ..kernels.optimizers.cone_loops import fits, on_program
         from ..kernels.optimizers.cone_program import Balanced
 
         with np.errstate(all="ignore"):
@@ -76,21 +78,23 @@ class PreparedCones:
         if made is None:
             raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
         program, self._layout = made
-        self._arrays, self._small = arrays, fits(program.c.size, program.e.size, program.g.size)
-        self._balanced = Balanced.of(program)
+        self._arrays, self._balanced = arrays, Balanced.of(program)
+        small = fits(program.c.size, program.e.size, program.g.size)
+        self._loop = on_program(self._balanced.program) if small else None
 
-    def __call__(self, mapping: Mapping[str, Any] | None = None, /, **changed: Any) -> dict[str, Any]:
+    def __call__(
+        self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = CONES, **changed: Any
+    ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.cone_loops import cone_loop
         from ..kernels.optimizers.cone_program import CONVERGED
 
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        if self._small:
-            answer = self._balanced.solve(None, cone_loop)
+        if self._loop is not None:
+            answer = self._balanced.solve(None, self._loop, tolerance)
         else:
             with np.errstate(all="ignore"):
-                answer = alone(self._balanced.solve)
+                answer = alone(self._balanced.solve, None, None, tolerance)
         if answer.status != CONVERGED:
             raise DataError(FAILED)
         return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))

@@ -6,15 +6,22 @@ scaling W is `roots` = √(s/z) on the orthant, and w̄ and η of each cone in `
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 
 from ..apart import apart, elsewhere, inner
 from ..oracle import Array
 from . import cone_program
-from .normal_matrix import BLOCK, factor, squares, substitute
+from .normal_matrix import factor, substitute
 
 #: The length of the orthant, and the places where cones begin.
 Places = tuple[int, Array]
+#: The rows of G block by block, each row of the orthant and each cone with the columns where it has entries: these
+#: columns, where those of each block begin; its entries row by row, where those of each block begin.
+Blocks = tuple[Array, Array, Array, Array]
 
 
 @inner
@@ -65,13 +72,49 @@ def advanced(x: Array, t: float, dx: Array) -> None:
 
 
 @inner
+def applied(G: Blocks, cones: Places, x: Array, found: Array) -> None:
+    """found = Gx"""
+    columns, begins, entries, places = G
+    m, starts = cones
+    for k in range(begins.size - 1):
+        mine = columns[begins[k] : begins[k + 1]]
+        first = k if k < m else starts[k - m]
+        last = k + 1 if k < m else starts[k - m + 1]
+        at = places[k]
+        for i in range(first, last):
+            row, total = entries[at : at + mine.size], 0.0
+            for a in range(mine.size):
+                total += row[a] * x[mine[a]]
+            found[i] = total
+            at += mine.size
+
+
+@inner
+def returned(G: Blocks, cones: Places, t: float, z: Array, x: Array) -> None:
+    """x += t Gᵀz"""
+    columns, begins, entries, places = G
+    m, starts = cones
+    for k in range(begins.size - 1):
+        mine = columns[begins[k] : begins[k + 1]]
+        first = k if k < m else starts[k - m]
+        last = k + 1 if k < m else starts[k - m + 1]
+        at = places[k]
+        for i in range(first, last):
+            row, factor_of = entries[at : at + mine.size], t * z[i]
+            for a in range(mine.size):
+                x[mine[a]] += factor_of * row[a]
+            at += mine.size
+
+
+@inner
 def residuals(
     Q: Array,
     c: Array,
     E: Array,
     e: Array,
-    G: Array,
+    G: Blocks,
     g: Array,
+    cones: Places,
     x: Array,
     nu: Array,
     s: Array,
@@ -89,9 +132,10 @@ def residuals(
     for k in range(e.size):
         ry[k] = inner_product(E[k], x) + e[k]
         advanced(rx, -nu[k], E[k])
+    applied(G, cones, x, rs)
     for p in range(g.size):
-        rs[p] = s[p] - inner_product(G[p], x) - g[p]
-        advanced(rx, -z[p], G[p])
+        rs[p] = s[p] - rs[p] - g[p]
+    returned(G, cones, -1.0, z, rx)
     return f
 
 
@@ -127,7 +171,7 @@ def first_point(
     c: Array,
     E: Array,
     e: Array,
-    G: Array,
+    G: Blocks,
     g: Array,
     cones: Places,
     x: Array,
@@ -136,27 +180,28 @@ def first_point(
     z: Array,
 ) -> bool:
     """Where a run begins; False where the matrices allow none."""
-    n, m = c.size, g.size
-    M, ones = np.empty((n, n)), np.empty(m)
-    for i in range(n):
-        for j in range(n):
-            M[i, j] = Q[i, j]
-    for p in range(m):
-        ones[p] = 1.0
-    squares(G, ones, np.empty((BLOCK, n)), M)
-    there, lifted, L, S = factors(M, E)
+    roots, mean, eta, _ = rooms(cones, s)
+    for a in (roots, eta):
+        for i in range(a.size):
+            a[i] = 1.0
+    m, starts = cones
+    for i in range(mean.size):
+        mean[i] = 0.0
+    for k in range(starts.size - 1):
+        mean[starts[k] - m] = 1.0
+    there, lifted, L, S = factors(normal_matrix(Q, G, cones, roots, mean, eta), E)
     if not there:
         return False
-    p, q = np.empty(n), np.empty(e.size)
-    for i in range(n):
+    p, q = np.empty(c.size), np.empty(e.size)
+    for i in range(c.size):
         p[i] = -c[i]
-    for k in range(m):
-        advanced(p, -g[k], G[k])
+    returned(G, cones, -1.0, g, p)
     for k in range(e.size):
         q[k] = -e[k]
     solve_system(lifted, E, L, S, p, q, x, nu)
-    for k in range(m):
-        s[k] = inner_product(G[k], x) + g[k]
+    applied(G, cones, x, s)
+    for k in range(g.size):
+        s[k] += g[k]
         z[k] = -s[k]
     inside(cones, s)
     inside(cones, z)
@@ -210,37 +255,59 @@ def times(cones: Places, roots: Array, mean: Array, eta: Array, x: Array, invers
 
 
 @inner
-def normal_matrix(Q: Array, G: Array, cones: Places, roots: Array, mean: Array, eta: Array) -> Array:
+def normal_matrix(Q: Array, G: Blocks, cones: Places, roots: Array, mean: Array, eta: Array) -> Array:
     """Q + Gᵀ W⁻² G, of cones as a product of W⁻¹G with itself, which does not cancel."""
+    columns, begins, entries, places = G
     m, starts = cones
-    n = Q.shape[0]
-    M, work, weight = np.empty((n, n)), np.empty((BLOCK, n)), np.empty(m)
+    n, widest, longest = Q.shape[0], 1, 1
+    for k in range(begins.size - 1):
+        widest = max(widest, begins[k + 1] - begins[k])
+    for k in range(starts.size - 1):
+        longest = max(longest, starts[k + 1] - starts[k])
+    M, turned, square = np.empty((n, n)), np.empty((longest, widest)), np.empty((widest, widest))
+    product = np.empty(widest)
     for i in range(n):
         for j in range(i + 1):
             M[i, j] = Q[i, j]
-    for i in range(m):
-        weight[i] = 1.0 / (roots[i] * roots[i])
-    if m > 0:
-        squares(G[:m], weight, work, M)
-    turned, ones = np.empty((G.shape[0] - m, n)), np.empty(G.shape[0] - m)
-    product = np.empty(n)
-    for k in range(starts.size - 1):
-        first, last = starts[k] - m, starts[k + 1] - m
-        head = 1.0 + mean[first]
-        for j in range(n):
-            product[j] = head * G[m + first, j]
-        for i in range(first + 1, last):
-            advanced(product, -mean[i], G[m + i])
-        for j in range(n):
-            product[j] /= head
-            turned[first, j] = (product[j] * head - G[m + first, j]) / eta[k]
-        for i in range(first + 1, last):
-            for j in range(n):
-                turned[i, j] = (G[m + i, j] - product[j] * mean[i]) / eta[k]
-    for i in range(ones.size):
-        ones[i] = 1.0
-    if ones.size > 0:
-        squares(turned, ones, work, M)
+    for k in range(begins.size - 1):
+        mine = columns[begins[k] : begins[k + 1]]
+        count = mine.size
+        of = entries[places[k] :]
+        if k < m:
+            weight = 1.0 / (roots[k] * roots[k])
+            for a in range(count):
+                t = weight * of[a]
+                for b in range(a + 1):
+                    M[mine[a], mine[b]] += t * of[b]
+            continue
+        rows, first = starts[k - m + 1] - starts[k - m], starts[k - m] - m
+        scale, head = 1.0 / eta[k - m], 1.0 + mean[first]
+        for a in range(count):
+            product[a] = head * of[a]
+        for i in range(1, rows):
+            row, t = of[i * count : (i + 1) * count], mean[first + i]
+            for a in range(count):
+                product[a] -= t * row[a]
+        for a in range(count):
+            product[a] /= head
+            turned[0, a] = scale * (product[a] * head - of[a])
+        for i in range(1, rows):
+            row, t, into = of[i * count : (i + 1) * count], mean[first + i], turned[i]
+            for a in range(count):
+                into[a] = scale * (row[a] - product[a] * t)
+        for a in range(count):
+            for b in range(a + 1):
+                square[a, b] = 0.0
+        for i in range(rows):
+            row = turned[i]
+            for a in range(count):
+                t, into = row[a], square[a]
+                for b in range(a + 1):
+                    into[b] += t * row[b]
+        for a in range(count):
+            into = M[mine[a]]
+            for b in range(a + 1):
+                into[mine[b]] += square[a, b]
     for i in range(n):
         for j in range(i):
             M[j, i] = M[i, j]
@@ -384,7 +451,7 @@ def corrected_target(
 
 @inner
 def newton_step(
-    G: Array,
+    G: Blocks,
     M: Array,
     E: Array,
     L: Array,
@@ -416,13 +483,13 @@ def newton_step(
     times(cones, roots, mean, eta, rest, True)
     for i in range(n):
         right[i] = -share * rx[i]
-    for p in range(m):
-        advanced(right, rest[p], G[p])
+    returned(G, cones, 1.0, rest, right)
     for k in range(dnu.size):
         below[k] = -share * ry[k]
     solve_system(M, E, L, S, right, below, dx, dnu)
+    applied(G, cones, dx, ds)
     for p in range(m):
-        ds[p] = inner_product(G[p], dx) - share * rs[p]
+        ds[p] -= share * rs[p]
     put(ds, dz)
     times(cones, roots, mean, eta, dz, True)
     for p in range(m):
@@ -462,6 +529,29 @@ cone_loop = apart(elsewhere(cone_program.cone_loop, globals()))
 
 #: Unknowns and numbers in the matrices up to which loops take less time than NumPy.
 LARGEST, ENTRIES = 200, 100_000
+
+
+def blocks(G: Array, cones: Places) -> Blocks:
+    """The rows of a matrix block by block, without columns of zeros."""
+    m, starts = cones
+    bounds = [*range(m), *(int(k) for k in starts)]
+    found = [G[a:b] for a, b in pairwise(bounds)]
+    columns = [np.flatnonzero(np.any(block != 0.0, axis=0)) for block in found]
+    entries = [block[:, mine].reshape(-1) for block, mine in zip(found, columns, strict=True)]
+    begins, places = (np.cumsum([0, *(part.size for part in parts)]) for parts in (columns, entries))
+    return (
+        np.concatenate([*columns, np.zeros(0)]).astype(np.int64),
+        begins.astype(np.int64),
+        np.concatenate([*entries, np.zeros(0)]),
+        places.astype(np.int64),
+    )
+
+
+def on_program(program: cone_program.ConeProgram) -> Callable[..., int]:
+    """The loop on one program: a function of the state and the steps."""
+    matrices = tuple(np.ascontiguousarray(a) for a in (program.Q, program.c, program.E, program.e, program.g))
+    places = program.cones.places
+    return partial(cone_loop, matrices, blocks(program.G, places), places, float(program.f0))
 
 
 def fits(unknowns: int, equalities: int, rows: int) -> bool:

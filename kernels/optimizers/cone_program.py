@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,17 +121,18 @@ class Balanced:
         self,
         watch: Callable[[int, Vector, float, float], bool] | None = None,
         loop: Callable[..., int] | None = None,
+        tol: float = TOLERANCE,
     ) -> ConeAnswer:
         """The best point of a run.
 
-        loop  `cone_loop` with steps made otherwise; it gets the cones as numbers
+        loop  `cone_loop` on this program, with steps made otherwise
         """
 
         def seen(iteration: int, x: Vector, f: float, error: float) -> bool:
             assert watch is not None
             return watch(iteration, self.column * x, f / self.share, error)
 
-        found = _run(self.program, loop, None if watch is None else seen)
+        found = _run(self.program, loop, None if watch is None else seen, tol)
         return ConeAnswer(
             self.column * found.x,
             self.equal * found.nu / self.share,
@@ -151,8 +153,8 @@ def solve_cone_program(
 #: error at the best point; steps without gain; steps.
 BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, BEST, STALL, COUNT = range(10)
 NUMBERS = 10
-#: Q, c, E, e, G, g
-Matrices = tuple[Matrix, Vector, Matrix, Vector, Matrix, Vector]
+#: Q, c, E, e, g
+Matrices = tuple[Matrix, Vector, Matrix, Vector, Vector]
 #: x, ν, s, z
 Point = tuple[Vector, Vector, Vector, Vector]
 #: x, ν, z
@@ -160,10 +162,21 @@ Best = tuple[Vector, Vector, Vector]
 
 
 def cone_loop(
-    matrices: Matrices, f0: float, cones: Any, point: Point, best: Best, numbers: Vector, steps: int
+    matrices: Matrices,
+    G: Any,
+    cones: Any,
+    f0: float,
+    point: Point,
+    best: Best,
+    numbers: Vector,
+    tol: float,
+    steps: int,
 ) -> int:
-    """Up to so many steps from where a run begins, or was left; why they ended. All of its state is in the arrays."""
-    Q, c, E, e, G, g = matrices
+    """Up to so many steps from where a run begins, or was left; why they ended. All of its state is in the arrays.
+
+    G, cones  a matrix and `Cones`, or what `cone_loops` has for them
+    """
+    Q, c, E, e, g = matrices
     x, nu, s, z = point
     rx, ry, rs, target = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     dx, dnu, ds, dz = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
@@ -173,11 +186,11 @@ def cone_loop(
             return STALLED
         numbers[BEGUN], numbers[BEST] = 1.0, np.inf
         numbers[OF_C], numbers[OF_E], numbers[OF_G] = max(1.0, most(c)), max(1.0, most(e)), max(1.0, most(g))
-    f = f0 + residuals(Q, c, E, e, G, g, x, nu, s, z, rx, ry, rs)
+    f = f0 + residuals(Q, c, E, e, G, g, cones, x, nu, s, z, rx, ry, rs)
     if numbers[BEST] == np.inf:
         noted(f, rx, ry, rs, point, best, numbers)
     for _ in range(steps):
-        if ends(numbers):
+        if ends(numbers, tol):
             break
         scaling(cones, s, z, roots, mean, eta, lam)
         there, M, L, S = factors(normal_matrix(Q, G, cones, roots, mean, eta), E)
@@ -202,9 +215,9 @@ def cone_loop(
         advanced(s, t, ds)
         advanced(z, t, dz)
         numbers[COUNT] += 1.0
-        f = f0 + residuals(Q, c, E, e, G, g, x, nu, s, z, rx, ry, rs)
+        f = f0 + residuals(Q, c, E, e, G, g, cones, x, nu, s, z, rx, ry, rs)
         noted(f, rx, ry, rs, point, best, numbers)
-    if ends(numbers):
+    if ends(numbers, tol):
         return CONVERGED if numbers[BEST] <= GOOD else STALLED
     return LIMIT
 
@@ -227,10 +240,10 @@ def noted(f: float, rx: Vector, ry: Vector, rs: Vector, point: Point, best: Best
         put(z, best_z)
 
 
-def ends(numbers: Vector) -> bool:
+def ends(numbers: Vector, tol: float) -> bool:
     """Whether the run is over."""
     worst = numbers[WORST]
-    if worst <= TOLERANCE or not abs(worst) < np.inf:
+    if worst <= tol or not abs(worst) < np.inf:
         return True
     return bool(numbers[STALL] >= (2.0 if numbers[BEST] <= GOOD else PATIENCE) or numbers[COUNT] >= MOST)
 
@@ -239,16 +252,18 @@ def _run(
     program: ConeProgram,
     loop: Callable[..., int] | None,
     watch: Callable[[int, Vector, float, float], bool] | None,
+    tol: float,
 ) -> ConeAnswer:
     """The best point of a run in the units of the program."""
     cones, n, q, m = program.cones, program.c.size, program.e.size, program.g.size
-    matrices = program.Q, program.c, program.E, program.e, program.G, program.g
     point = np.zeros(n), np.zeros(q), np.zeros(m), np.zeros(m)
     best, numbers = (np.zeros(n), np.zeros(q), cones.unit.copy()), np.zeros(NUMBERS)
-    places: Any = cones if loop is None else cones.places
+    if loop is None:
+        matrices = program.Q, program.c, program.E, program.e, program.g
+        loop = partial(cone_loop, matrices, program.G, cones, program.f0)
     status, steps = LIMIT, 0 if watch is not None else MOST + 1
     while status == LIMIT:
-        status = (loop or cone_loop)(matrices, program.f0, places, point, best, numbers, steps)
+        status = loop(point, best, numbers, tol, steps)
         seen = watch is not None and numbers[BEGUN] != 0.0
         if seen and watch(int(numbers[COUNT]), point[0].copy(), numbers[HERE], numbers[WORST]):
             status = STOPPED

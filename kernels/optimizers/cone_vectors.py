@@ -20,6 +20,7 @@ def residuals(
     e: Vector,
     G: Matrix,
     g: Vector,
+    cones: Cones,
     x: Vector,
     nu: Vector,
     s: Vector,
