@@ -108,7 +108,8 @@ class PreparedConstraints:
         self._instance, self._derived = instance, instance.posed.constrained
         self._bind(instance.numbers)
         counts = self._placed.shapes.values()
-        self._rows = tuple(sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
+        q, m = (sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
+        self._rows = q, m
         self._start = self._fresh({})
 
     def _bind(self, arrays: dict[str, Any]) -> None:
@@ -163,7 +164,8 @@ class PreparedConstraints:
         from ..kernels.optimizers.interior_point import CONVERGED, STALLED, run
 
         loop = self._loop if self._layout.size <= BLAS_FROM else partial(alone, self._loop)
-        self._answer = answer = run(loop, z, *self._rows, tolerance)
+        q, m = self._rows
+        self._answer = answer = run(loop, z, q, m, tolerance)
         reached = bool(answer.errors) and answer.errors[-1] <= NEAR
         return answer.status == CONVERGED or (answer.status == STALLED and reached)
 

@@ -162,7 +162,7 @@ def tail(a: Array, first: int, last: int) -> float:
     found = 0.0
     for i in range(first + 1, last):
         found += a[i] * a[i]
-    return np.sqrt(found)
+    return float(np.sqrt(found))
 
 
 @inner

@@ -264,8 +264,9 @@ def _run(
     status, steps = LIMIT, 0 if watch is not None else MOST + 1
     while status == LIMIT:
         status = loop(point, best, numbers, tol, steps)
-        seen = watch is not None and numbers[BEGUN] != 0.0
-        if seen and watch(int(numbers[COUNT]), point[0].copy(), numbers[HERE], numbers[WORST]):
+        if watch is None or numbers[BEGUN] == 0.0:
+            break
+        if watch(int(numbers[COUNT]), point[0].copy(), numbers[HERE], numbers[WORST]):
             status = STOPPED
         steps = 1
     return ConeAnswer(*best, status, int(numbers[COUNT]))

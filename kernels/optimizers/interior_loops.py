@@ -33,7 +33,7 @@ def finite(f: float, g: Array, e: Array, E: Array, c: Array, C: Array) -> bool:
         seen += spread(E[i])
     for p in range(c.size):
         seen += spread(C[p])
-    return seen == 0.0
+    return bool(seen == 0.0)
 
 
 @inner
@@ -42,13 +42,14 @@ def finite_matrix(H: Array) -> bool:
     seen = 0.0
     for i in range(H.shape[0]):
         seen += spread(H[i])
-    return seen == 0.0
+    return bool(seen == 0.0)
 
 
 @inner
 def greatest(x: Array) -> float:
     """max |xᵢ|, 0 of nothing."""
-    return largest(x)
+    found: float = largest(x)
+    return found
 
 
 @inner
@@ -130,13 +131,14 @@ def error(dual: Array, e: Array, c: Array, s: Array, nu: Array, lam: Array, mu: 
         total += abs(lam[p])
         most = max(most, abs(s[p] * lam[p] - mu))
     size = max(100.0, total / m) / 100.0 if m > 0 else 1.0
-    return max(largest(dual) / size, infeasible(e, c, s), most / size)
+    found: float = max(max(largest(dual), most) / size, infeasible(e, c, s))
+    return found
 
 
 @inner
 def infeasible(e: Array, c: Array, s: Array) -> float:
     """How far the conditions are from holding."""
-    most = largest(e)
+    most: float = largest(e)
     for p in range(c.size):
         most = max(most, abs(c[p] - s[p]))
     return most

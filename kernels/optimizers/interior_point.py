@@ -313,18 +313,17 @@ def solve(
     watch: Callable[[int, Vector, float, float], bool] | None = None,
 ) -> Answer:
     """The best point of a run. `watch(iteration, z, f, error)` ends it by returning true."""
-    latest = [z.copy(), functions.values(z)]
+    place, v = z.copy(), functions.values(z)
 
-    def conditions(z: Vector) -> tuple[float, Vector, Vector, Matrix, Vector, Matrix]:
-        if not np.array_equal(latest[0], z):
-            latest[:] = z.copy(), functions.values(z)
-        v = latest[1]
+    def conditions(z: Vector) -> Place:
+        nonlocal place, v
+        if not np.array_equal(place, z):
+            place, v = z.copy(), functions.values(z)
         return v.f, v.g, v.e, v.E, v.c, v.C
 
     def loop(*state: Any) -> int:
         return interior_point(conditions, functions.hessian, *state)
 
-    v = latest[1]
     return run(loop, z, v.e.size, v.c.size, tol, max_iterations, watch)
 
 

@@ -64,8 +64,7 @@ def factorised(h: Matrix, E: Matrix, last: float, least: float = 0.0) -> tuple[A
                 pass
         else:
             k[n:, n:] = -1e-15 * min(size, 1.0) * np.eye(m)
-            _, d, _ = scipy.linalg.ldl(k)
-            if _negative(d) == m:
+            if _negative(np.asarray(scipy.linalg.ldl(k)[1], dtype=np.float64)) == m:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
                     return scipy.linalg.lu_factor(k), shift
