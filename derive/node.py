@@ -27,7 +27,7 @@ from typing import Any, final
 
 import sympy
 
-from .sizes import Coefficient, Shape, show_shape
+from .sizes import Coefficient, Shape, show_shape, tuple_text
 
 Labels = tuple[int, ...]
 Params = tuple[tuple[str, Any], ...]
@@ -242,7 +242,7 @@ def _coefficient_text(value: Coefficient) -> str:
 def _setting_text(value: Any) -> str:
     """An option inside a tuple, as Python writes it; those of slices hold sizes, in tuples of tuples."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(_setting_text, value)) + ("," if len(value) == 1 else "") + ")"
+        return tuple_text([_setting_text(each) for each in value])
     return _coefficient_text(value) if isinstance(value, sympy.Basic) else repr(value)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import keyword
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from types import ModuleType
@@ -112,8 +112,12 @@ def show_shape(shape: Iterable[Size]) -> str:
 @lru_cache(maxsize=65536)
 def _shape_text(shape: Shape) -> str:
     """SymPy's printer is slow, and every node is asked for its shape."""
-    parts = [s.name if isinstance(s, sympy.Symbol) else str(s) for s in shape]
-    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+    return tuple_text([s.name if isinstance(s, sympy.Symbol) else str(s) for s in shape])
+
+
+def tuple_text(parts: Sequence[str]) -> str:
+    """`(a, b)`, `(a,)`, `()`: a tuple as Python writes it."""
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
 
 def product(shape: Iterable[Size]) -> Size:

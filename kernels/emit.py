@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..sizes import Size, product
+from ..sizes import Size, product, tuple_text
 from .access import loops_of
 from .functions import Function
 from .loops import Scope
@@ -227,8 +227,7 @@ class _Module:
         return self.program.sizes.integer(size)
 
     def _shape(self, sizes: Iterable[Size]) -> str:
-        parts = [self._size(s) for s in sizes]
-        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+        return tuple_text([self._size(s) for s in sizes])
 
     def _offsets(self, sums: Sequence[Item]) -> list[tuple[Item, str, str]]:
         """(item, text of its first place in `acc`, text of its end), arrays before numbers.

@@ -55,10 +55,12 @@ class Kinds:
         return (*map(self.array, [*self.data, *self.points]), *integers, *map(self.array, arrays))
 
     def array(self, ndim: int) -> Any:
+        """The type of an argument with so many axes."""
         return types.Array(getattr(types, self.dtype), ndim, "C") if ndim else types.float64
 
 
 def object_code(kinds: Kinds, returned: Any, context: Any) -> bytes:
+    """The machine code of the entrance, for this processor."""
     module = ir.Module("entrance")
     module.triple = llvm.get_process_triple()
     _Writer(module, kinds, returned, context).all()
@@ -68,6 +70,7 @@ def object_code(kinds: Kinds, returned: Any, context: Any) -> bytes:
 
 
 def loaded(code: bytes) -> Any:
+    """Machine code in memory; it stays there as long as what is returned."""
     engine = llvm.create_mcjit_compiler(
         llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"'), _machine()
     )

@@ -18,6 +18,7 @@ class Function:
         self.arguments = [*leading, *sorted(found, key=_numbered)]
 
     def text(self, comment: str) -> str:
+        """The function with its docstring."""
         own = self.name not in ("evaluate", "evaluate_into")
         lines = ["@inner" if own else "@compiled", f"def {self.name}({', '.join(self.arguments)}):"]
         lines.append(f'    """{comment}"""')
@@ -27,6 +28,7 @@ class Function:
         return "\n".join(lines)
 
     def call(self, **leading: str) -> str:
+        """A line that calls it; `leading` are arguments that have other names there."""
         inside = ", ".join(leading.get(a, a) for a in self.arguments)
         target = f"({', '.join(self.results)},) = " if self.results else ""
         return f"{target}{self.name}({inside})"

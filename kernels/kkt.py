@@ -152,6 +152,7 @@ def functions_of(
 def multiplier_parts(
     shapes: Mapping[str, Mapping[int, tuple[int, ...]]], nu: Vector, lam: Vector
 ) -> dict[str, Array]:
+    """The multipliers of each constraint array by its name, in its shape."""
     found: dict[str, Array] = {}
     for kind, flat in (("equality", nu), ("inequality", lam)):
         at = 0

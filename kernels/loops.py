@@ -11,7 +11,7 @@ import re
 from typing import final
 
 from ..node import Labels
-from ..sizes import Size
+from ..sizes import Size, tuple_text
 from .program import Nest, Program
 from .statements import LABEL, Item, Read, Statement, plain_label
 from .ties import ties
@@ -36,6 +36,7 @@ class Scope:
         self._scratch = 0
 
     def size(self, size: Size) -> str:
+        """A size as text of a whole number."""
         return self.program.sizes.integer(size)
 
     def extent(self, statement: Statement, label: int) -> str:
@@ -43,10 +44,11 @@ class Scope:
         return "m" if label == statement.row else self.size(statement.sizes[label])
 
     def declare(self, name: str, extents: list[str], dtype: str = "") -> None:
-        shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
-        self.declarations.append(f"{name} = empty(({shape}), np.{dtype or self.dtype})")
+        """Room for an array of these lengths, allocated before the loops."""
+        self.declarations.append(f"{name} = empty({tuple_text(extents)}, np.{dtype or self.dtype})")
 
     def scratch(self, extents: list[str], dtype: str = "") -> str:
+        """Room for intermediate results, under a name of its own."""
         self._scratch += 1
         name = f"t{self._scratch}"
         self.declare(name, extents, dtype)
@@ -112,6 +114,7 @@ def globally(text: str, variables: dict[int, str], row: int | None) -> str:
 
 
 def read_text(read: Read, variables: dict[int, str], row: int | None, scope: Scope) -> str:
+    """What a statement reads, as text of an entry."""
     name = scope.names[read.item]
     if read.item.node.order == 0:
         return name
@@ -232,13 +235,13 @@ def loops(statement: Statement, order: Labels, scope: Scope, start: int = 0) -> 
 
 
 def reshaped(statement: Statement, scope: Scope) -> list[str]:
+    """The lines that copy an array in row order into another shape."""
     name, given = scope.names[statement.target], scope.names[statement.reads[0].item]
     extents = [scope.extent(statement, i) for i in statement.stored]
-    shape = ", ".join(extents) + ("," if len(extents) == 1 else "")
     source = f"{given}[:m]" if statement.row is not None else given
     if statement.reads[0].item.node.order == 0:
         scope.declare_target(statement)
         return [f"{name}[:] = {given}"]
     if not extents:
         return [f"{name} = {given}[{', '.join('0' for _ in statement.reads[0].item.node.shape)}]"]
-    return [f"# {name}: another shape", f"{name} = shaped({source}, ({shape}))"]
+    return [f"# {name}: another shape", f"{name} = shaped({source}, {tuple_text(extents)})"]

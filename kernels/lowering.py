@@ -175,11 +175,13 @@ class Lowering:
         return read.item
 
     def make(self, kind: str, template: str, note: str, **more: Any) -> Statement:
+        """A statement for the node with what has been read so far."""
         return Statement(
             self.item, kind, self.sizes, self.output, self.row, self.reads, template, note, **more
         )
 
     def statement(self) -> Statement:
+        """The statement that computes the node."""
         node, here = self.node, tuple(label(i) for i in self.output)
         if self.row is not None and not self.rows.blockable(node, self.row):
             self.reads.append(Read(Item(node), here))
@@ -339,6 +341,7 @@ class Lowering:
         return labels
 
     def number(self, value: Any) -> str:
+        """A size or number as text."""
         return self.rows.sizes.integer(sympy.sympify(value))
 
     def _slice(self, node: Apply) -> Statement:
@@ -353,6 +356,7 @@ class Lowering:
         return self.make("map", self.read(node.operands[0], tuple(entries)), "part")
 
     def affine(self, text: str, start: Any, step: Any) -> str:
+        """start + step · text."""
         if start == 0 and step == 1:
             return text
         scaled = text if step == 1 else f"{self.number(step)} * {text}"

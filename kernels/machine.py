@@ -34,6 +34,7 @@ class Body:
         self.given = dict(zip(names.split(), self.function.args, strict=True))
 
     def least(self, x: Any, y: Any) -> Any:
+        """The smaller of two whole numbers."""
         return self.b.select(self.b.icmp_signed("<", x, y), x, y)
 
     def at(self, pointer: Any, *steps: Any) -> Any:

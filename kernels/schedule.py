@@ -146,6 +146,7 @@ class Stage:
 
     @property
     def has_pass(self) -> bool:
+        """Whether the stage reads the data."""
         return bool(self.sums or self.written)
 
 

@@ -24,12 +24,6 @@ from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, size_of
 
 
-def slopes(g: Vector, l1: Vector, x: Vector) -> tuple[Vector, Vector]:
-    """The one-sided derivatives of f + Σ λ|x|: to the left and to the right."""
-    sign = np.sign(x)
-    return g + np.where(sign > 0, l1, -l1), g + np.where(sign < 0, -l1, l1)
-
-
 def certify_separable(
     f: float,
     g: Vector,

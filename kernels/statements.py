@@ -104,6 +104,7 @@ class Statement:
 
     @property
     def summed(self) -> Labels:
+        """The labels that are summed over."""
         return tuple(i for i in sorted(self.sizes) if i not in self.output)
 
     @property

@@ -107,6 +107,7 @@ class Values:
         raise Beyond(str(kinds))
 
     def select(self, condition: Any, first: Number, second: Number) -> Number:
+        """One of two numbers, by a condition."""
         kind = first.kind if first.kind == second.kind else self.together(first, second)
         value = self.b.select(condition, self.cast(first, kind), self.cast(second, kind))
         return Number(kind, value, first.nonnegative and second.nonnegative)
@@ -125,6 +126,7 @@ class Values:
         return Array(kind, get(value, 4), sizes, own, get(value, 0), get(value, 1))
 
     def itemsize(self, array: Array) -> int:
+        """The bytes of an entry."""
         return int(self.context.get_abi_sizeof(self.context.get_data_type(array.kind.dtype)))
 
     def steps(self, array: Array) -> tuple[Any, ...]:
@@ -175,11 +177,13 @@ class Values:
         return b.bitcast(moved, array.data.type)
 
     def load(self, array: Array, indices: Sequence[Any]) -> Number:
+        """The entry at a place."""
         if array.kind.dtype not in (REAL, SINGLE, INT):
             raise Beyond(str(array.kind))
         return Number(array.kind.dtype, self.b.load(self.place(array, indices)))
 
     def store(self, number: Number, array: Array, indices: Sequence[Any]) -> None:
+        """An entry set."""
         dtype = array.kind.dtype
         if dtype not in (REAL, SINGLE, INT) or not array.kind.mutable:
             raise Beyond(str(array.kind))
@@ -234,6 +238,7 @@ class Values:
         return Array(kind, array.data, array.shape[::-1], strides, array.memory, array.parent)
 
     def reshaped(self, array: Array, shape: Sequence[Any]) -> Array:
+        """The entries in row order in another shape, nothing copied."""
         if array.kind.layout != "C":
             raise Beyond("reshape")
         kind = array.kind.copy(ndim=len(shape))

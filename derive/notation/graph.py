@@ -35,6 +35,7 @@ class Graph:
                 self.add_edge(tree, *labels)
 
     def add_edge(self, tree: Tree, i: int, j: int) -> None:
+        """A matrix between two labels; on one label, its diagonal."""
         if i == j:
             self.vectors.setdefault(i, []).append(_diagonal(tree))
             return
@@ -51,6 +52,7 @@ class Graph:
         return mul(ONE, found) if found else None
 
     def touching(self, label: int) -> list[tuple[Tree, int, int]]:
+        """The matrices that meet in a label."""
         return [e for e in self.edges if label in e[1:]]
 
     def reduce(self) -> None:
@@ -74,6 +76,7 @@ class Graph:
                     break
 
     def eliminate(self, label: int, degree: int) -> None:
+        """Sum over a label that so many matrices touch."""
         weight = self.vectors.pop(label, None)
         touching = self.touching(label)
         self.edges = [e for e in self.edges if label not in e[1:]]
@@ -142,6 +145,7 @@ class Graph:
         self.add_edge(product, a, b)
 
     def finish(self, order: int) -> Tree:
+        """The tree of what is left, over no, one or two labels."""
         if order == 0:
             return mul(ONE, self.scalars)
         if order == 1:

@@ -13,6 +13,7 @@ import sympy
 
 from ..errors import UnsupportedError
 from ..operators import REGISTRY, Elementwise
+from ..sizes import tuple_text
 from .costs import ATOM, POWER, SUM, below, quotient, spread_key, stands_bare, starts_negative
 from .dialects import Dialect
 from .makers import transpose
@@ -74,6 +75,8 @@ class Source:
         return self.in_python(number_text(value))
 
     def in_python(self, text: str) -> str:
+        """Text of a coefficient with safe names, functions and constants from `math`."""
+
         def word(match: re.Match[str]) -> str:
             found = match.group()
             if found in self.symbols:
@@ -91,10 +94,11 @@ class Source:
         return re.sub(r"[A-Za-z_]\w*", word, text)
 
     def shape_text(self, shape: Iterable[sympy.Expr]) -> str:
-        sizes = [self.number(s) for s in shape]
-        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+        """A shape as text of a tuple."""
+        return tuple_text([self.number(s) for s in shape])
 
     def wrap(self, t: Tree, level: int) -> str:
+        """The source of a tree, in parentheses where it does not hold together so tightly."""
         text = self.expression(t)
         return f"({text})" if t.level < level else text
 
@@ -138,6 +142,7 @@ class Source:
         raise UnsupportedError(f"{t.op} has no form in {self.dialect.name} source")
 
     def index(self, t: Tree) -> str:
+        """Entries or slices of an array."""
         array, key = self.wrap(t.args[0], ATOM), str(t.data)
         entries = key.split(", ")
         turned = [
@@ -152,6 +157,7 @@ class Source:
         return array if set(key) <= set(":, ") else f"{array}[{self.in_python(key)}]"
 
     def sum(self, t: Tree) -> str:
+        """Terms with their signs."""
         text = self.expression(t.args[0])
         for a in t.args[1:]:
             piece = self.expression(a)
@@ -159,6 +165,7 @@ class Source:
         return text
 
     def product(self, t: Tree) -> str:
+        """Factors above, factors below."""
         coefficient, split = t.data
         nums, dens = t.args[:split], t.args[split:]
         minus, p, q = quotient(coefficient)
@@ -211,6 +218,7 @@ class Source:
         return text
 
     def call(self, t: Tree) -> str:
+        """A function of the language, by the template of the dialect."""
         name, settings = t.data
         args = t.args
         given: Mapping[str, Any] = dict(settings)

@@ -48,12 +48,14 @@ def _decomposed(x: Array, domain: Domain) -> tuple[Array, Array, Array]:
 
 
 def polar(u: Array, s: Array, v: Array) -> Array:
+    """U Vᵀ over the singular values that are not zero to rounding."""
     small = mpmath.mp.eps if s.dtype == object else 2.2e-16
     kept = s > s[0] * (max(u.shape[0], v.shape[1]) * small)
     return np.asarray(u[:, kept] @ v[kept])
 
 
 def dyad(u: Array, s: Array, v: Array) -> Array:
+    """The mean of the uᵢ vᵢᵀ of the singular values that are equal to the largest."""
     kept = np.asarray((s >= s[0] * (1 - EQUAL)) & (s > 0), dtype=bool)
     return np.asarray(u[:, kept] @ v[kept] / max(int(kept.sum()), 1))
 

@@ -231,9 +231,9 @@ def _multipliers(
     composite: Composite, layout: Any, g: Any, l1: Any, x: Any, each: list[tuple[Any, Any]]
 ) -> dict[str, list[Any]]:
     """One nonnegative array per bound, zero where it is not active."""
-    from ..kernels.separable import slopes
+    from ..kernels.optimizers.penalties import one_sided
 
-    left, right = slopes(g, l1, x)
+    left, right = one_sided(g, x, l1)
     found = []
     for bound, (rate, edge) in zip(composite.structure.bounds, each, strict=True):
         place = layout.slices[bound.unknown.name]

@@ -64,6 +64,7 @@ def by_closed_form(instance: Instance, options: Options) -> Any:
 
 
 def why_closed_form(forms: Mapping[Variable, ClosedForm]) -> str:
+    """The formulas, and why they are minima."""
     proofs = "; ".join(dict.fromkeys(form.kind for form in forms.values() if form.kind))
     return f"{describe(forms)}; {proofs}" if proofs else describe(forms)
 
@@ -84,6 +85,7 @@ def suits_separable(instance: Instance, options: Options) -> bool:
 
 
 def by_separable(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """By the loops for smooth objectives with weights on |x| and bounds: the result and the arrays of the unknowns."""
     from ..kernels.plan import Plan
 
     composite = instance.posed.composite
@@ -165,6 +167,7 @@ def by_quasi_newton(instance: Instance, point: Mapping[str, Any], options: Optio
 def by_free_unknowns(
     instance: Instance, point: Mapping[str, Any], options: Options, chosen: Any = None
 ) -> Any:
+    """By an optimizer on free parameters, from which the unknowns follow."""
     from ..kernels.plan import choose
 
     posed = instance.posed
@@ -227,6 +230,7 @@ def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any
 
 
 def by_squares(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """By a method for sums of squares, on residuals and their Jacobian."""
     from ..kernels.plan import Plan
 
     squares = instance.posed.squares
@@ -257,6 +261,7 @@ def by_cones(instance: Instance, options: Options) -> Any:
 
 
 def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, options: Options) -> Any:
+    """By a method for equalities and inequalities, on the smooth form."""
     from ..kernels.plan import Plan
 
     _no_checkpoint(options)

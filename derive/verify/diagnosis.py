@@ -43,6 +43,7 @@ class Evidence:
 
 
 def swapped(a: Array) -> Array:
+    """The last two axes exchanged."""
     return np.swapaxes(a, -1, -2)
 
 

@@ -21,6 +21,7 @@ _MINUS = sympy.S.NegativeOne
 
 
 def is_op(node: Node, *names: str) -> bool:
+    """Whether the node applies one of these operators."""
     return isinstance(node, Apply) and node.op in names
 
 

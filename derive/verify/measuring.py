@@ -77,10 +77,12 @@ def unit(v: Array, work: Work) -> Array:
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers."""
     return np.asarray(rng.standard_normal(shape))
 
 
 def single(work: Work, index: tuple[int, ...]) -> Array:
+    """A direction along one entry."""
     v = np.zeros_like(work.x)
     v[index] = max(abs(work.x[index]), 1e-3 * work.scale) if work.x[index] else work.scale
     return v

@@ -139,8 +139,14 @@ def _separable_value(x: Vector, weight: Any, low: Any, high: Any) -> float:
     return float((weight * np.abs(x)).sum()) + _inside(x, low, high)
 
 
+def one_sided(g: Vector, x: Vector, weight: Any) -> tuple[Vector, Vector]:
+    """The derivatives of f + Σ wᵢ|xᵢ| to the left and to the right."""
+    return g + np.where(x > 0, weight, -weight), g + np.where(x < 0, -weight, weight)
+
+
 def separable_distance(g: Vector, x: Vector, weight: Any, low: Any, high: Any) -> Vector:
-    left, right = g + np.where(x > 0, weight, -weight), g + np.where(x < 0, -weight, weight)
+    """How far −g is from the subdifferential of Σ wᵢ|xᵢ| and of the bounds, entry by entry."""
+    left, right = one_sided(g, x, weight)
     upward = np.where(x < high, np.maximum(-right, 0.0), 0.0)
     return np.maximum(upward, np.where(x > low, np.maximum(left, 0.0), 0.0))
 

@@ -29,6 +29,7 @@ def kind_of(part: Any, free: Reparametrised) -> str:
 
 
 def stated_shape(v: Variable) -> str:
+    """The sizes of a variable in the words of the table of names."""
     entries = []
     for size in v.shape:
         if size.is_Symbol:
@@ -53,6 +54,7 @@ def size_text(size: Any) -> str:
 
 
 def shape_text(shape: Sequence[Size]) -> str:
+    """A shape as text of a tuple, sizes looked up by name."""
     return in_tuple(map(size_text, shape))
 
 
@@ -70,10 +72,12 @@ def in_table(entries: Mapping[str, str], indent: int = 4) -> str:
 
 
 def indented(text: str) -> list[str]:
+    """The lines one step further in."""
     return [f"    {line}".rstrip() for line in text.rstrip().split("\n")]
 
 
 def title(words: str) -> str:
+    """A line above a part of the file."""
     return f"# {'-' * 70} {words}\n\n"
 
 
