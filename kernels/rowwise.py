@@ -34,6 +34,9 @@ TILE = LANES
 UNROLL = 2
 #: The sums of rows up to this length stay in registers, eight columns at a time, until all rows have gone by.
 FEW = 32
+#: Rows from this length on are read from the end of a line on. Eight shorter ones stay in the first cache, where a
+#: vector that lies in two lines costs nothing that would show.
+LONG = 320
 #: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before.
 #: The processor by itself sees the ends of pages coming too late. Constants, because registers are short.
 AHEAD, FAR = 3200, 8192
@@ -115,16 +118,24 @@ class _Vectors:
         with cgutils.for_range_slice(self.b, start, stop, _I(step), intp=_I) as (index, _):
             yield index
 
-    def along(self, count: Any, body: Callable[[Any, Any], None]) -> None:
-        """Eight columns at a time: body(first column, None), and body(first column, mask) for the rest."""
-        whole, most = self.b.and_(count, _I(-LANES)), self.b.and_(count, _I(-UNROLL * LANES))
-        with self.loop(_I(0), most, UNROLL * LANES) as j:
+    def along(self, count: Any, body: Callable[[Any, Any], None], lead: Any = None) -> None:
+        """Eight columns at a time: body(first column, None), and body(first column, mask) for the rest.
+
+        lead  so many columns come first, as the last lanes of a vector that starts before them
+        """
+        b, start = self.b, _I(0) if lead is None else lead
+        if lead is not None:
+            with b.if_then(b.icmp_signed(">", lead, _I(0))):
+                body(b.sub(lead, _I(LANES)), b.not_(self.first(b.sub(_I(LANES), lead))))
+        left = b.sub(count, start)
+        whole, most = (b.add(start, b.and_(left, _I(-k * LANES))) for k in (1, UNROLL))
+        with self.loop(start, most, UNROLL * LANES) as j:
             for k in range(UNROLL):
-                body(self.b.add(j, _I(k * LANES)), None)
+                body(b.add(j, _I(k * LANES)), None)
         with self.loop(most, whole, LANES) as j:
             body(j, None)
-        rest = self.b.sub(count, whole)
-        with self.b.if_then(self.b.icmp_signed(">", rest, _I(0))):
+        rest = b.sub(count, whole)
+        with b.if_then(b.icmp_signed(">", rest, _I(0))):
             body(whole, self.first(rest))
 
     def sums(self, vectors: Sequence[Any]) -> Any:
@@ -146,6 +157,21 @@ class _Block:
     def __init__(self, v: _Vectors, array: Any) -> None:
         self.v, self.data = v, array.data
         self.rows, self.width = cgutils.unpack_tuple(v.b, array.shape)
+
+    def lead(self) -> Any:
+        """The columns before the first place from which on as few vectors as can be lie in two lines.
+
+        Large arrays start a quarter of a line behind an end, and every vector would lie in two. Sums do not depend
+        on it: columns a multiple of eight apart stay in one lane, and lanes are added in pairs that are half a
+        vector, a quarter, and one apart, which turning the vector only exchanges.
+        """
+        b, size = self.v.b, 8 if self.data.type.pointee == _D else 4
+        row = b.mul(self.width, _I(size))
+        even = b.and_(row, b.sub(_I(0), row))  # the largest power of two that divides it
+        step = b.select(b.icmp_unsigned("<", even, _I(size * LANES)), even, _I(size * LANES))
+        behind = b.and_(b.sub(_I(0), b.ptrtoint(self.data, _I)), b.sub(step, _I(1)))
+        columns = b.udiv(behind, _I(size))
+        return b.select(b.icmp_signed("<", self.width, _I(LONG)), _I(0), columns)
 
     def row(self, i: Any) -> Any:
         return self.v.b.gep(self.data, [self.v.b.mul(i, self.width)])
@@ -208,11 +234,11 @@ class _Add:
 
 def _each(v: _Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any]) -> None:
     """Tiles of rows from `start` on, then single rows."""
-    whole = v.b.and_(block.rows, _I(-TILE))
+    whole, lead = v.b.and_(block.rows, _I(-TILE)), block.lead()
     for first, last, step in ((start, whole, TILE), (whole, block.rows, 1)):
         with v.loop(first, last, step) as i:
             work = make(i, step)
-            v.along(block.width, work.step)
+            v.along(block.width, work.step, lead)
             if isinstance(work, _Dot):
                 work.finish()
 
@@ -306,6 +332,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
         shared = builder.and_(builder.select(fewer, before.rows, coming.rows), _I(-TILE))
         long = builder.icmp_signed(">", before.width, _I(FEW))
         both = builder.select(long, shared, _I(0))
+        lead = coming.lead()
         with v.loop(_I(0), both, TILE) as i:
             first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, FAR)
 
@@ -313,7 +340,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
                 first.step(j, mask)
                 second.step(j, mask)
 
-            v.along(before.width, step)
+            v.along(before.width, step, lead)
             second.finish()
         with builder.if_else(builder.icmp_signed("<=", before.width, _I(FEW))) as (short, other):
             with short:

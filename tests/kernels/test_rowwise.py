@@ -9,7 +9,7 @@ import pytest
 
 from derive.kernels.gram import NARROW
 from derive.kernels.lapack import syrk, syrk_ahead
-from derive.kernels.rowwise import FEW, add_rows, add_then_dot, dot_rows
+from derive.kernels.rowwise import FEW, LONG, add_rows, add_then_dot, dot_rows
 from derive.kernels.smallproducts import TRIANGLE_COLUMNS
 from derive.kernels.special import compiled
 
@@ -64,6 +64,30 @@ def test_dot_and_add_at_all_remainders(dtype):
             _add(X, r, g)
             np.testing.assert_allclose(g, 1 + X.T @ r[:n], rtol=tolerance, atol=tolerance * 10)
             assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_results_do_not_depend_on_where_the_data_lie(dtype):
+    """Long rows are read from the end of a line on: bit for bit the same from every place; neighbours stay."""
+    rng = np.random.default_rng(1)
+    for d in (LONG, LONG + 1, LONG + 4, LONG + 6, LONG + 71):
+        X, w, r = (rng.standard_normal(shape).astype(dtype) for shape in ((21, d), d, 21))
+        found = []
+        for k in range(9):
+            room = np.full(X.size + 32, 7, dtype)
+            block = room[k : k + X.size].reshape(X.shape)
+            block[...] = X
+            (before, z), (around, g) = _guarded(np.zeros(21, dtype)), _guarded(np.ones(d))
+            _dot(block, w, z)
+            _add(block, r, g)
+            _both(block[:10], r, g, block[10:], w, z)
+            found.append(np.concatenate([z, g]))
+            assert all(
+                np.all(each[end] == 7) for each in (before, around) for end in (slice(16), slice(-16, None))
+            )
+        np.testing.assert_allclose(found[0][:11], X[10:] @ w, rtol=1e-4)
+        np.testing.assert_allclose(found[0][21:], 1 + X.T @ r + X[:10].T @ r[:10], rtol=1e-4, atol=1e-4)
+        assert all(np.array_equal(found[0], each) for each in found)
 
 
 def test_gram_matrices_at_all_remainders():
