@@ -144,7 +144,7 @@ def _certified(
     (x, certificate, gradient, steps, evaluations). Where somebody watches, the loop is called for one step after the
     other; it needs nothing but the point to go on, and makes the same steps. `itself`: it tells the watch by itself.
     """
-    most = SWEEPS if composite.quadratic else min(options.max_iterations, STEPS)
+    most = SWEEPS if composite.quadratic else options.most(STEPS)
     few = 1 if watch.is_wanted and not itself and not composite.quadratic else most
     steps, evaluations, first = 0, 0, np.inf
     watch.begin()

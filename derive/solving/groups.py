@@ -59,7 +59,7 @@ def solve_groups(
         x, steps, evaluations = layout.pack(point), 0, 0
         if reduced is not None and not instance.start:
             x = np.zeros(layout.size)  # of a convex problem
-        most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
+        most = options.most(ITERATIONS)
         penalty = PENALTIES["groups"].of(*limits)
         inner = (
             None if reduced is None else _on_slices(grouped, reduced, limits, _compiled(instance, options))

@@ -42,7 +42,7 @@ def solve_low_rank(
         watch.begin()
         x, steps, evaluations = layout.pack(point), 0, 0
         proved = bool(instance.facts.is_convex)
-        most = min(options.max_iterations, ITERATIONS) if options.max_iterations < 10_000 else ITERATIONS
+        most = options.most(ITERATIONS)
         for aim in (AIM, AIM**2):
             with watch:
                 x, _, count, tried = solve(
@@ -62,6 +62,6 @@ def solve_low_rank(
             )
             if proof.ok() or watch.ended:
                 break
-    if not proof.ok() and not watch.ended and options.max_iterations >= 10_000:
+    if not proof.ok() and not watch.ended and not options.is_limited:
         return None
     return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)

@@ -11,6 +11,9 @@ import numpy as np
 
 from ..errors import ArgumentError
 
+#: So many iterations mean that nobody asked for fewer than a method makes by itself.
+PLENTY = 10_000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -19,7 +22,7 @@ class Options:
     method: str | None = None
     precision: str | None = None
     max_time: float | None = None
-    max_iterations: int = 10_000
+    max_iterations: int = PLENTY
     tolerance: float = 1e-8
     progress: bool = False
     callback: Callable[[Any], None] | None = None
@@ -51,6 +54,15 @@ class Options:
             raise ArgumentError(
                 f"options ({', '.join(self.of_method)}) belong to a method: say method=… as well"
             )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether somebody has asked for few iterations."""
+        return self.max_iterations < PLENTY
+
+    def most(self, own: int) -> int:
+        """How many iterations a method makes that makes so many of its own."""
+        return min(self.max_iterations, own) if self.is_limited else own
 
     def driver(self) -> Mapping[str, Any]:
         """The part that steps and their driver look at, by the driver's names."""
