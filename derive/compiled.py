@@ -11,7 +11,8 @@ from typing import Any, final
 import numpy as np
 
 from .errors import ArgumentError
-from .expression import Expression, merge_arrays, relevant
+from .expression import Expression
+from .given import merge_arrays, relevant
 from .stable import recognise
 
 

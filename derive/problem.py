@@ -17,7 +17,8 @@ from .constraint import Constraint
 from .convexity import Convexity, problem_convexity
 from .declaring import parse
 from .errors import ArgumentError, NotCertifiedWarning, SizeError
-from .expression import Expression, merge_arrays
+from .expression import Expression
+from .given import merge_arrays
 from .node import Variable, close_facts, variables
 from .operations import find_variable, gradient, hessian
 from .optimality import (

@@ -73,7 +73,7 @@ LAYERS = [
     "optimality",
     CORE,
     "kernels",  # kernels/__init__.py, the front of the numeric half
-    "array_methods constraint",
+    "array_methods constraint given",
     "expression",
     "together",
     "declaring",
