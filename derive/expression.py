@@ -291,7 +291,7 @@ def _is_coefficient(value: Any) -> bool:
     )
 
 
-def _traced(meaning: Callable[..., Any], *words: Any) -> Any:
+def _traced(meaning: Callable[..., Any], *words: Any, **settings: Any) -> Any:
     """A function on nodes, called with expressions: they are opened on the way in and made anew on the way out."""
     declared: list[Variable] = []
 
@@ -312,7 +312,7 @@ def _traced(meaning: Callable[..., Any], *words: Any) -> Any:
             return Expression(value, declared)
         return tuple(faced(v) for v in value) if isinstance(value, tuple) else value
 
-    return faced(meaning(*(bare(w) for w in words)))
+    return faced(meaning(*(bare(w) for w in words), **{k: bare(v) for k, v in settings.items()}))
 
 
 def _entries(key: Any) -> list[Any]:
@@ -350,17 +350,8 @@ def as_expression(value: Any, declared: Iterable[Variable] = ()) -> Expression:
 
 def call(name: str, *args: Any, **settings: Any) -> Expression:
     """A function of the language on expressions."""
-    declared: list[Variable] = []
-
-    def bare(value: Any) -> Any:
-        if isinstance(value, Expression):
-            declared.extend(value.declared)
-            return value.node
-        return type(value)(bare(v) for v in value) if isinstance(value, list | tuple) else value
-
-    words = [bare(a) for a in args]
-    settings = {key: bare(value) for key, value in settings.items()}
-    return Expression(FUNCTIONS[name](*words, **settings), declared)
+    found: Expression = _traced(FUNCTIONS[name], *args, **settings)
+    return found
 
 
 def function(name: str) -> Callable[..., Expression]:

@@ -341,3 +341,12 @@ def test_state_refuses_what_it_cannot_trace() -> None:
         dv.state(lambda x: float(x[0]), x=("n",))
     with pytest.raises(UnsupportedError, match=r"shape\[0\]"):
         dv.state(lambda x: np.sum(x) / len(x), x=("n",))
+
+
+def test_functions_of_the_language_take_what_numpys_take() -> None:
+    """Conditions among them; arrays of numbers are refused with what to do instead."""
+    x, y = dv.vector("x", "n"), dv.vector("y", "n")
+    assert dv.where(x >= y, x, 0).same_as(np.where(x >= y, x, 0))
+    assert dv.where(x > 0, x, y).same_as(np.where(x > 0, x, y))
+    with pytest.raises(UnsupportedError, match="declare a variable and give it as data"):
+        dv.sumsq(np.ones(3))
