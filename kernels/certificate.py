@@ -47,8 +47,24 @@ TOLERANCE = 1e-8
 PROBED = 4_000_000
 
 
+class Guaranteed:
+    """What a statement implies beyond the neighbourhood of the answer, as far as `guarantee` knows."""
+
+    guarantee: Any
+
+    @property
+    def gap(self) -> float | None:
+        """How far the objective is above a lower bound of the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.gap
+
+    @property
+    def distance(self) -> float | None:
+        """A bound of the Euclidean distance to the optimum, if one is known."""
+        return None if self.guarantee is None else self.guarantee.distance
+
+
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Guaranteed):
     """The measured conditions of an unconstrained optimum at one point.
 
     stationarity  : scaled gradient norm (see the module)
@@ -75,16 +91,6 @@ class Certificate:
     tolerance: float = TOLERANCE
     proved: bool = False
     guarantee: Any = field(default=None, repr=False, compare=False)
-
-    @property
-    def gap(self) -> float | None:
-        """How far the objective is above a lower bound of the optimum, if one is known."""
-        return None if self.guarantee is None else self.guarantee.gap
-
-    @property
-    def distance(self) -> float | None:
-        """A bound of the Euclidean distance to the optimum, if one is known."""
-        return None if self.guarantee is None else self.guarantee.distance
 
     def at_resolution(self, tolerance: float | None = None) -> bool:
         """Whether the point is stationary as far as double precision can tell, and sensibly so."""

@@ -27,7 +27,7 @@ from derive.evaluate import bind, evaluate_bound
 from derive.node import Node, size_symbols, variables
 from derive.stable import stabilise
 
-from .certificate import TOLERANCE
+from .certificate import TOLERANCE, Guaranteed
 from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
@@ -164,7 +164,7 @@ def multiplier_parts(
 
 
 @dataclass(frozen=True)
-class KktCertificate:
+class KktCertificate(Guaranteed):
     """The measured conditions of a constrained optimum at one point; see the module."""
 
     value: float
@@ -180,16 +180,6 @@ class KktCertificate:
     ahead: float = 0.0  # what the objective would lose by Newton's step, over its size
     proved: bool = False  # whether a stationary point is proved to be a global minimum
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
-
-    @property
-    def gap(self) -> float | None:
-        """How far the objective is above a lower bound of the optimum, if one is known."""
-        return None if self.guarantee is None else self.guarantee.gap
-
-    @property
-    def distance(self) -> float | None:
-        """A bound of the Euclidean distance to the optimum, if one is known."""
-        return None if self.guarantee is None else self.guarantee.distance
 
     def faults(self, stopped: bool = False) -> list[str]:
         """The conditions that do not hold, in words; of a run that was stopped, a step ahead proves nothing."""
