@@ -285,15 +285,20 @@ def _absorb_sign(
     coefficient: sympy.Expr, above: list[Tree], below: list[Tree]
 ) -> tuple[sympy.Expr, list[Tree], list[Tree]]:
     """−(a − b) -> (b − a), also inside a matrix product, where it saves the minus."""
-    for k, t in enumerate(above):
-        flipped = flip(t)
-        if flipped is not None and flipped.cost <= t.cost:
-            return -coefficient, [*above[:k], flipped, *above[k + 1 :]], below
-    for k, t in enumerate(below):
-        flipped = flip(t)
-        if flipped is not None and flipped.cost <= t.cost:
-            return -coefficient, above, [*below[:k], flipped, *below[k + 1 :]]
+    if (flipped := _one_flipped(above)) is not None:
+        return -coefficient, flipped, below
+    if (flipped := _one_flipped(below)) is not None:
+        return -coefficient, above, flipped
     return coefficient, above, below
+
+
+def _one_flipped(trees: Sequence[Tree]) -> list[Tree] | None:
+    """The trees with the sign of the first turned for which that is no longer; None where it would be of each."""
+    for k, t in enumerate(trees):
+        flipped = flip(t)
+        if flipped is not None and flipped.cost <= t.cost:
+            return [*trees[:k], flipped, *trees[k + 1 :]]
+    return None
 
 
 def _matrices_first(terms: list[Tree]) -> list[Tree]:
@@ -337,22 +342,17 @@ def flip(t: Tree) -> Tree | None:
                 return make("chain", *t.args[:k], flipped, *t.args[k + 1 :], order=t.order)
     if t.op == "mul":
         c, nums, dens = parts(t)
-        for k, f in enumerate(nums):
-            flipped = flip(f)
-            if flipped is not None and flipped.cost <= f.cost:
-                return mul(c, [*nums[:k], flipped, *nums[k + 1 :]], dens)
-        for k, f in enumerate(dens):
-            flipped = flip(f)
-            if flipped is not None and flipped.cost <= f.cost:
-                return mul(c, nums, [*dens[:k], flipped, *dens[k + 1 :]])
+        if (turned := _one_flipped(nums)) is not None:
+            return mul(c, turned, dens)
+        if (turned := _one_flipped(dens)) is not None:
+            return mul(c, nums, turned)
     if t.op in ("T", "diag", "diagonal"):
         inner = flip(t.args[0])
         return make(t.op, inner, order=t.order) if inner is not None else None
     if t.op == "outer" and t.args[0] is not t.args[1]:
-        for k, f in enumerate(t.args):
-            flipped = flip(f)
-            if flipped is not None and flipped.cost <= f.cost:
-                return outer(flipped, t.args[1]) if k == 0 else outer(t.args[0], flipped)
+        turned = _one_flipped(t.args)
+        if turned is not None:
+            return outer(*turned)
     if t.op == "call" and t.data[0] in ("sum", "mean", "tr"):
         inner = flip(t.args[0])
         return make("call", inner, data=t.data, order=t.order) if inner is not None else None
