@@ -340,7 +340,9 @@ class _Module:
         for item in sweep.written:
             number = self.names[item][1:]
             add(f"w{number} = empty({self._shape(item.node.shape)}, np.{self.dtype})")
-        add(f"rows = max(1024, -(-{n} // 64))")
+        add(f"chunks = max(1, min(64, {n} // 1024))")
+        add("chunks -= chunks % (8 if chunks > 15 else 2 if chunks > 1 else 1)")
+        add(f"rows = -(-{n} // (8 * chunks)) * 8")
         add(f"chunks = -(-{n} // rows)")
         # Explicit loops: array expressions would cost a second of compile time for their error messages.
         add(f"width = {self._room(sweep.sums)}")

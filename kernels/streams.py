@@ -30,8 +30,13 @@ SPAN = 1 << 17
 
 
 def chunk_starts(rows: int) -> range:
-    """The first row of every chunk; the step is the rows of a chunk."""
-    return range(0, rows, max(CHUNK_ROWS, -(-rows // CHUNKS)))
+    """The first row of every chunk; the step is the rows of a chunk, a multiple of eight.
+
+    An even number of them, or a multiple of eight: threads then get equal shares.
+    """
+    count = max(1, min(CHUNKS, rows // CHUNK_ROWS))
+    count -= count % (8 if count > 15 else 2 if count > 1 else 1)
+    return range(0, rows, -(-rows // (8 * count)) * 8)
 
 
 def is_native(array: Any, dtype: np.dtype[Any]) -> bool:
