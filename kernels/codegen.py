@@ -13,19 +13,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import sympy
 
 from ..build import add, inner
 from ..differentiate import gradients, jacobian
 from ..errors import ArgumentError, UnsupportedError
-from ..node import Node, size_symbols, variable, variables
+from ..node import Node, variable
 from ..problem import Problem
 from ..reparametrise import Reparametrised, reparametrise
 from ..sizes import ONE
 from ..solving.conditions import free_form
-from ..solving.inside import numbers
-from ..solving.ways import EM
 from .bundle import Bundle
 from .certificate import certify
 from .flat_conditions import FlatConditions
@@ -34,7 +31,6 @@ from .optimizers import (
     METHODS,
     em,
     halves,
-    method,
     proximal_newton,
     quadratic,
 )
@@ -43,6 +39,7 @@ from .optimizers.vectors import dot, norm, turned_times
 from .oracle import VALUE, Layout, direction_name, gradient_key, hessian_key, hvp_key
 from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
+from .standalone.choice import way_of
 from .standalone.command_line import MAIN
 from .standalone.constrained_texts import add_constrained, constrained_tail, flat_functions, joined_text
 from .standalone.frame import IMPORTS, about, compiling, library, tables, with_ways_in
@@ -108,12 +105,8 @@ class _File:
 
     def __init__(self, problem: Problem, wanted: str | None) -> None:
         self.problem, self.posed = problem, problem.posed
-        if self.posed.nuclear is not None and wanted is None:
-            names = ", ".join(v.name for v in self.posed.nuclear.weights)
-            raise UnsupportedError(
-                f"no solver file finds matrices of low rank, which a weight on the nuclear norm of {names} asks for: "
-                "use solve; or name a method, such as lbfgs, for optima of full rank"
-            )
+        way = way_of(problem, wanted)
+        self.method = way.method
         self.kernels = Kernels()
         errors = {
             name: inspect.getsource(getattr(data, name)).rstrip() for name in ("DataError", "SizeError")
@@ -125,69 +118,19 @@ class _File:
         self.flat: FlatFunctions | None = None
         self.em: LikelihoodFunction | None = None
         self.joined: FlatConditions | None = None
-        if self._suits_separable(wanted):
-            assert self.posed.composite is not None
-            self.method, self.tail = self.posed.composite.method, SEPARABLE
+        self.tail = {"separable": SEPARABLE, "constrained": CONSTRAINED}.get(way.kind, SMOOTH)
+        if way.kind == "separable":
             self._separable(self.posed.composite)
-            return
-        constrained = ("interior-point", "trust-constr", "slsqp")
-        inside = wanted is None and self._on_the_boundary() and not self._falls_with_kinks()
-        if (wanted or "").lower() in constrained or inside:
-            self.method, self.tail = "interior-point", CONSTRAINED
+        elif way.kind == "constrained":
             self._constrained()
-            return
-        if self.posed.relations:
-            raise ArgumentError(f"method {wanted} takes no constraints; leave the choice to the plan")
-        if (wanted or "").lower() in EM:
-            self.method, self.tail = "lbfgs", SMOOTH
+        elif way.kind == "mixture":
             self._mixture()
-            return
-        squares = self.posed.squares
-        name = method(wanted).name if wanted else None
-        if name in ("levenberg-marquardt", "gauss-newton") or (name is None and squares is not None):
-            if squares is None:
-                raise ArgumentError(f"method {wanted} is for sums of squares in vectors")
-            self.method, self.tail = name or "levenberg-marquardt", SMOOTH
-            self._squares(squares)
+        elif way.kind == "squares":
+            self._squares(self.posed.squares)
         else:
-            order = max(v.order for v in self.posed.unknowns)
-            few = order <= 1 and not self.posed.is_constrained  # kinks have no second derivative to go by
-            self.method, self.tail = name or ("newton" if few else "lbfgs"), SMOOTH
             self._free(reparametrise(self.posed.minimised, self.posed.unknowns))
 
-    def _suits_separable(self, wanted: str | None) -> bool:
-        """Whether it is smooth plus weights on |x| and bounds, and of a kind whose loop needs no good start."""
-        composite = self.posed.composite
-        asked = (wanted or "").lower() in ("coordinate-descent", "proximal-newton", "active-set")
-        if composite is None or composite.structure.is_plain:
-            if asked:
-                raise ArgumentError(
-                    f"method {wanted} is for smooth objectives with weights on |x| and bounds"
-                )
-            return False
-        if wanted is not None:
-            return asked
-        return composite.quadratic or self.problem.convexity().status == "convex"
-
-    def _on_the_boundary(self) -> bool:
-        """Whether there are constraints, or the optimum of a convex problem may lie where facts end."""
-        if self.posed.is_constrained:
-            return True
-        inward = any(v.facts & {"simplex", "positive"} for v in self.posed.unknowns)
-        return inward and self.problem.convexity().status == "convex"
-
-    def _falls_with_kinks(self) -> bool:
-        """Whether the objective falls with a kink whatever the data: then slack variables do not stand for it."""
-        if self.posed.relations or not self.posed.is_constrained:
-            return False
-        for kink in self.posed.constrained.problem.kinks:
-            if kink.slope is not None and not variables(kink.slope):
-                sizes = {s.name: 2 for s in size_symbols(kink.slope)}
-                if float(np.min(numbers([kink.slope], sizes)[0])) < 0.0:
-                    return True
-        return False
-
-    # ---------------------------------------------------------------- the three ways
+    # ---------------------------------------------------------------- the ways
 
     def _optimizer(self, compiled: bool = True) -> None:
         """The method's step and its loop; the functions of a flat vector that they call are made after."""
