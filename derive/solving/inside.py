@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,28 +113,36 @@ def middle(functions: Any, z: Any) -> Any:
     return z
 
 
+@lru_cache(maxsize=64)
+def _bounds(conditions: tuple[Node, ...], free: tuple[Variable, ...], slacks: frozenset[str]) -> Any:
+    """The conditions that are one bound for each entry of one unknown, and its name."""
+    from ..kernels.structure import cross
+
+    named, found = {v.name: v for v in free}, []
+    for node in conditions:
+        inside = [n for n in named if named[n] in variables(node)]
+        if len(inside) != 1 or {v.name for v in variables(node)} & slacks:
+            continue
+        unknown = named[inside[0]]
+        slope = jacobian(node, unknown)
+        if unknown in variables(slope) or node.shape != unknown.shape:
+            continue
+        if all(len(term.ties) == node.order for term in cross(slope, node.order)):
+            found.append((node, unknown.name))
+    return found
+
+
 def _into_bounds(
     problem: Smooth, free: Sequence[Variable], found: dict[str, Any], arrays: Mapping[str, Any]
 ) -> None:
     """Move unknowns to the middle of their bounds, or 1 inside a single one."""
-    from ..kernels.structure import cross
-
     low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
     high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
-    named = {v.name: v for v in free}
     zeros = {k: np.zeros_like(v) for k, v in found.items()}
-    for node in problem.inequalities:
-        inside = [n for n in named if named[n] in variables(node)]
-        if len(inside) != 1 or {v.name for v in variables(node)} & {k.slack.name for k in problem.kinks}:
-            continue
-        name = inside[0]
-        slope = jacobian(node, named[name])
-        if named[name] in variables(slope) or node.shape != named[name].shape:
-            continue
+    slacks = frozenset(k.slack.name for k in problem.kinks)
+    for node, name in _bounds(tuple(problem.inequalities), tuple(free), slacks):
         ones_ = {**zeros, name: np.ones_like(found[name])}
         base, moved = (numbers([node], {**arrays, **at})[0] for at in (zeros, ones_))
-        if not all(len(term.ties) == node.order for term in cross(slope, node.order)):
-            continue  # not one bound for each entry
         rate = np.asarray(moved - base, dtype=float)
         with np.errstate(all="ignore"):
             edge = -base / rate

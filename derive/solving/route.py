@@ -53,6 +53,7 @@ from .ways import (
 )
 
 ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
+ELSEWHERE = 4  # random points after a run that found nothing feasible
 SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
 
 
@@ -164,6 +165,8 @@ def _once(instance: Instance, options: Options) -> Any:
         else:
             if method is not None:
                 return found
+            if not given:
+                found = _from_elsewhere(found, instance, options)
             return _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
     if posed.relations:
         from ..kernels.optimizers import CONSTRAINED
@@ -222,6 +225,28 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
         if posed.sign * again.fun < posed.sign * best.fun:
             best = again
     return best
+
+
+def _from_elsewhere(result: Any, instance: Instance, options: Options) -> Any:
+    """The result, or where a run has ended in a corner outside the constraints, that of one from a random point.
+
+    Where the problem is convex, or the constraints linear, no other point leads anywhere else.
+    """
+    posed, violated = instance.posed, getattr(result.certificate, "primal", 0.0)
+    if result.success or result.status == INTERRUPT or not violated > options.tolerance:
+        return result
+    if posed.constrained.linear or instance.facts.is_convex or options.callback is not None:
+        return result
+    left = None if options.max_time is None else options.max_time - result.time
+    for k in range(ELSEWHERE):
+        if left is not None and left <= 0.0:
+            break
+        point = random_start(posed.unknowns, instance.shapes, np.random.default_rng([options.seed, k]))
+        again = by_constraints(instance, point, True, replace(options, max_time=left))
+        if again.success:
+            return again
+        left = None if left is None else left - again.time
+    return result
 
 
 def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

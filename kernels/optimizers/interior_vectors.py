@@ -19,8 +19,8 @@ def finite(f: float, g: Vector, e: Vector, E: Matrix, c: Vector, C: Matrix) -> b
 
 
 def finite_matrix(H: Matrix) -> bool:
-    """Whether all entries are finite."""
-    return bool(np.isfinite(H).all())
+    """Whether all entries are finite, and their sum."""
+    return bool(np.isfinite(H.sum()))
 
 
 def greatest(x: Vector) -> float:
