@@ -14,6 +14,7 @@ from .instance import Instance
 from .placed import Placed
 from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
 from .starts import default_start, random_start
+from .stated import statement_value
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
@@ -57,6 +58,10 @@ class PreparedProgram:
         z[self._order] = x
         return dict(self._derived.free.forward(self._layout.unpack(z)))
 
+    def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
+        """The certificate of a point, recomputed from the statement by the interpreter."""
+        return Placed(self._derived, self._arrays, self._instance.binding).certified(answer, tolerance)[0]
+
 
 @final
 class PreparedCones:
@@ -67,6 +72,7 @@ class PreparedCones:
         if form is None:
             raise UnsupportedError(REMEDY)
         self._instance, self._form = instance, form
+        self._answer: Any = None
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
@@ -77,7 +83,7 @@ class PreparedCones:
             made = self._form.program(self._instance, arrays)
         if made is None:
             raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
-        program, self._layout = made
+        self._program, self._layout = program, _ = made
         self._arrays, self._balanced = arrays, Balanced.of(program)
         small = fits(program.c.size, program.e.size, program.g.size)
         self._loop = on_program(self._balanced.program) if small else None
@@ -97,7 +103,22 @@ class PreparedCones:
                 answer = alone(self._balanced.solve, None, None, tolerance)
         if answer.status != CONVERGED:
             raise DataError(FAILED)
+        self._answer = answer
         return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))
+
+    def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
+        """The certificate of a point, recomputed from the statement by the interpreter.
+
+        That of the last call's answer is one over cones, with its multipliers; of other points that of the smooth form.
+        """
+        from ..kernels.cones import certify_cones
+
+        derived, found = self._form.derived, self._answer
+        last = {} if found is None else derived.free.forward(self._layout.unpack(found.x))
+        if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
+            value = statement_value(derived.original, self._arrays, answer)
+            return certify_cones(self._program, found, statement_value=value, tolerance=tolerance)
+        return Placed(derived, self._arrays, self._instance.binding).certified(answer, tolerance)[0]
 
 
 @final
