@@ -198,7 +198,7 @@ def first_point(
     returned(G, cones, -1.0, g, p)
     for k in range(e.size):
         q[k] = -e[k]
-    solve_system(lifted, E, L, S, p, q, x, nu)
+    solve_system(lifted, E, L, S, p, q, 2, x, nu)
     applied(G, cones, x, s)
     for k in range(g.size):
         s[k] += g[k]
@@ -350,17 +350,21 @@ def factors(M: Array, E: Array) -> tuple[bool, Array, Array, Array]:
 
 
 @inner
-def solve_system(M: Array, E: Array, L: Array, S: Array, p: Array, q: Array, x: Array, nu: Array) -> None:
-    """Mx − Eᵀν = p, Ex = q, refined once: M is ill-conditioned near the boundary."""
+def solve_system(
+    M: Array, E: Array, L: Array, S: Array, p: Array, q: Array, turns: int, x: Array, nu: Array
+) -> None:
+    """Mx − Eᵀν = p, Ex = q, in as many turns: M is ill-conditioned near the boundary."""
     n, m = p.size, q.size
     first, second, dx, dnu = np.empty(n), np.empty(m), np.empty(n), np.empty(m)
     put(p, first)
     put(q, second)
-    for i in range(n):
-        x[i] = 0.0
-    for k in range(m):
-        nu[k] = 0.0
-    for _ in range(2):
+    for turn in range(turns):
+        if turn > 0:
+            for i in range(n):
+                first[i] = p[i] - inner_product(M[i], x)
+            for k in range(m):
+                advanced(first, nu[k], E[k])
+                second[k] = q[k] - inner_product(E[k], x)
         put(first, dx)
         substitute(L, dx)
         if m > 0:
@@ -371,13 +375,10 @@ def solve_system(M: Array, E: Array, L: Array, S: Array, p: Array, q: Array, x: 
                 advanced(first, dnu[k], E[k])
             put(first, dx)
             substitute(L, dx)
-            advanced(nu, 1.0, dnu)
-        advanced(x, 1.0, dx)
-        for i in range(n):
-            first[i] = p[i] - inner_product(M[i], x)
         for k in range(m):
-            advanced(first, nu[k], E[k])
-            second[k] = q[k] - inner_product(E[k], x)
+            nu[k] = nu[k] + dnu[k] if turn > 0 else dnu[k]
+        for i in range(n):
+            x[i] = x[i] + dx[i] if turn > 0 else dx[i]
 
 
 @inner
@@ -463,6 +464,7 @@ def newton_step(
     lam: Array,
     target: Array,
     share: float,
+    turns: int,
     rx: Array,
     ry: Array,
     rs: Array,
@@ -471,7 +473,10 @@ def newton_step(
     ds: Array,
     dz: Array,
 ) -> None:
-    """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share."""
+    """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share.
+
+    turns  those of the linear system
+    """
     n, m = dx.size, ds.size
     q, rest = np.empty(m), np.empty(m)
     right, below = np.empty(n), np.empty(dnu.size)
@@ -486,7 +491,7 @@ def newton_step(
     returned(G, cones, 1.0, rest, right)
     for k in range(dnu.size):
         below[k] = -share * ry[k]
-    solve_system(M, E, L, S, right, below, dx, dnu)
+    solve_system(M, E, L, S, right, below, turns, dx, dnu)
     applied(G, cones, dx, ds)
     for p in range(m):
         ds[p] -= share * rs[p]

@@ -198,13 +198,13 @@ def cone_loop(
             numbers[STALL] = np.inf
             break
         affine_target(cones, lam, target)
-        newton_step(G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0, rx, ry, rs, dx, dnu, ds, dz)
+        newton_step(G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0, 1, rx, ry, rs, dx, dnu, ds, dz)
         reach = min(1.0, min(longest_step(cones, s, ds), longest_step(cones, z, dz)))
         sigma = (1.0 - reach) * (1.0 - reach) * (1.0 - reach)
         mu = numbers[GAP] / degree(cones)
         corrected_target(cones, roots, mean, eta, lam, ds, dz, sigma * mu, target)
         newton_step(
-            G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0 - sigma, rx, ry, rs, dx, dnu, ds, dz
+            G, M, E, L, S, cones, roots, mean, eta, lam, target, 1.0 - sigma, 2, rx, ry, rs, dx, dnu, ds, dz
         )
         t = min(1.0, 0.99 * min(longest_step(cones, s, ds), longest_step(cones, z, dz)))
         if not abs(t) < np.inf:

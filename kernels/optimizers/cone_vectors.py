@@ -85,7 +85,7 @@ def first_point(
     there, M, L, S = factors(Q + G.T @ G, E)
     if not there:
         return False
-    solve_system(M, E, L, S, -c - G.T @ g, -e, x, nu)
+    solve_system(M, E, L, S, -c - G.T @ g, -e, 2, x, nu)
     s[...] = G @ x + g
     z[...] = -s
     for a in (s, z):
@@ -130,19 +130,18 @@ def factors(M: Matrix, E: Matrix) -> tuple[bool, Matrix, Matrix, Matrix]:
 
 
 def solve_system(
-    M: Matrix, E: Matrix, L: Matrix, S: Matrix, p: Vector, q: Vector, x: Vector, nu: Vector
+    M: Matrix, E: Matrix, L: Matrix, S: Matrix, p: Vector, q: Vector, turns: int, x: Vector, nu: Vector
 ) -> None:
-    """Mx − Eᵀν = p, Ex = q, refined once: M is ill-conditioned near the boundary."""
+    """Mx − Eᵀν = p, Ex = q, in as many turns: M is ill-conditioned near the boundary."""
     x[...], nu[...] = 0.0, 0.0
-    first, second = p, q
-    for _ in range(2):
+    for turn in range(turns):
+        first, second = (p, q) if turn == 0 else (p - M @ x + E.T @ nu, q - E @ x)
         dx = scipy.linalg.cho_solve((L, True), first)
         if q.size:
             dnu = scipy.linalg.cho_solve((S, True), second - E @ dx)
             dx = scipy.linalg.cho_solve((L, True), first + E.T @ dnu)
             nu += dnu
         x += dx
-        first, second = p - M @ x + E.T @ nu, q - E @ x
 
 
 def affine_target(cones: Cones, lam: Vector, target: Vector) -> None:
@@ -180,6 +179,7 @@ def newton_step(
     lam: Vector,
     target: Vector,
     share: float,
+    turns: int,
     rx: Vector,
     ry: Vector,
     rs: Vector,
@@ -188,11 +188,14 @@ def newton_step(
     ds: Vector,
     dz: Vector,
 ) -> None:
-    """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share."""
+    """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share.
+
+    turns  those of the linear system
+    """
     W = Scaling(cones, roots, mean, eta)
     q = cones.quotient(target, lam)
     rest = W.times(q + share * W.times(rs, inverse=True), inverse=True)
-    solve_system(M, E, L, S, -share * rx + G.T @ rest, -share * ry, dx, dnu)
+    solve_system(M, E, L, S, -share * rx + G.T @ rest, -share * ry, turns, dx, dnu)
     ds[...] = G @ dx - share * rs
     dz[...] = W.times(q - W.times(ds, inverse=True), inverse=True)
 
