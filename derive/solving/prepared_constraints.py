@@ -163,7 +163,7 @@ class PreparedConstraints:
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before.
 
-        Where the run fails from the point at which that of the first data began, it begins where `solve` would.
+        Where the run fails from the point at which that of the first data began, or ends in a saddle, others are tried.
         """
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
@@ -175,7 +175,11 @@ class PreparedConstraints:
         return dict(self._derived.free.forward(self._layout.unpack(self._answer.z)))
 
     def _others(self) -> Iterator[Any]:
-        """Where else to begin: where `solve` would on these data, and at random."""
+        """Where else to begin: beside a saddle, where `solve` would on these data, at random."""
+        z = self._answer.z
+        if np.isfinite(z).all():
+            step = 0.1 * max(1.0, float(np.abs(z).max())) * np.random.default_rng(0).standard_normal(z.size)
+            yield from (z + step, z - step)
         yield self._fresh({})
         unknowns, shapes = self._instance.posed.unknowns, self._instance.shapes
         for k in range(STARTS):
@@ -188,7 +192,16 @@ class PreparedConstraints:
         q, m = self._rows
         self._answer = answer = run(loop, z, q, m, tolerance)
         reached = bool(answer.errors) and answer.errors[-1] <= NEAR
-        return answer.status == CONVERGED or (answer.status == STALLED and reached)
+        found = answer.status == CONVERGED or (answer.status == STALLED and reached)
+        doubtful = answer.shift > 0.0 or answer.iterations == 0
+        return found and not (doubtful and self._at_a_saddle())
+
+    def _at_a_saddle(self) -> bool:
+        """Whether the last answer is no minimum, which the interpreter decides where the run has doubts."""
+        if self._instance.facts.is_convex:
+            return False
+        found = self._derived.free.forward(self._layout.unpack(self._answer.z))
+        return bool(self.certify(found).saddle())
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.

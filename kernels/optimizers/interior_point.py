@@ -87,7 +87,10 @@ class Functions:
 
 @dataclass
 class Answer:
-    """The point, its multipliers, why the run ended, and the history of errors and values."""
+    """The point, its multipliers, why the run ended, and the history of errors and values.
+
+    shift  what was added to the Hessian in the last step, 0 where it was that of a minimum
+    """
 
     z: Vector
     nu: Vector
@@ -96,6 +99,7 @@ class Answer:
     iterations: int
     errors: list[float] = field(default_factory=list)
     objective: list[float] = field(default_factory=list)
+    shift: float = 0.0
 
 
 #: f, ∇f, e, E, c, C
@@ -364,5 +368,5 @@ def run(
     lost = answer.status in (UNBOUNDED, NOT_FINITE)
     z, nu, lam = (here[0], here[2], here[3]) if lost else best
     answer.errors.append(np.inf if lost else float(numbers[BEST]))
-    answer.z, answer.nu, answer.lam = z, nu / scale, lam / scale
+    answer.z, answer.nu, answer.lam, answer.shift = z, nu / scale, lam / scale, float(numbers[LAST])
     return answer

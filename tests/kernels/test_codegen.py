@@ -111,6 +111,17 @@ def test_check_and_solve_alone(folder: Path) -> None:
     assert bad.returncode == 2 and "y[0] is not finite" in bad.stderr
 
 
+def test_constraints_alone(folder: Path) -> None:
+    """The interior point compiled with its kernels, by numba alone."""
+    problem = dv.minimize("sum(exp(w))", over="w", subject_to=["sumsq(w - c) <= 1"], variables=BALL)
+    np.savez(folder / "ball.npz", c=[1.0, -1.0])
+    solved = run(folder, dv.codegen(problem), "--data", "ball.npz", "--out", "result.npz")
+    assert solved.returncode == 0 and solved.stdout.startswith("certified"), solved.stdout + solved.stderr
+    with np.load(folder / "result.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["w"], problem.solve(c=[1.0, -1.0])["w"], rtol=1e-8)
+
+
+BALL = {"w": ("d",), "c": ("d",)}
 SQUARES = stated("sumsq(y - sin(X @ w))", "X y w")
 CASES = {
     "logistic": LOGISTIC,
@@ -131,6 +142,9 @@ OTHERS = {
     "covariance": dv.minimize(
         "logdet(S) + tr(inv(S) @ X.T @ X)/n", over="S", variables={"X": ("n", "d"), "S": ("d", "d")},
         facts={"S": ("pd",)},
+    ),
+    "ball": stated(
+        "sum(softplus(X @ w)) - y @ X @ w", "X y w", subject_to=["sumsq(w) <= 1/4", "sum(w) == 0", "w <= 0.3"]
     ),
 }  # fmt: skip
 

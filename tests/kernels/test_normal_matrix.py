@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from scipy.optimize import linprog
 
 import derive as dv
-from derive.errors import UnsupportedError
 from derive.kernels.optimizers.normal_matrix import BLOCK, eliminate_slacks, factor, solve_normal
 from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
 
@@ -80,13 +78,6 @@ def test_least_absolute_deviations_prepared():
         assert whole.success
         value = problem.objective.evaluate(X=X, y=y, w=fast()["w"])
         assert abs(value - whole.fun) <= 1e-9 * abs(whole.fun)
-
-
-def test_a_program_that_is_not_convex_is_refused():
-    """A prepared program claims a minimum, which a stationary point need not be."""
-    problem = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["w >= -1", "sum(w) <= 1"])
-    with pytest.raises(UnsupportedError, match="not convex"):
-        problem.prepare()
 
 
 def test_slacks_do_not_limit_a_prepared_program():

@@ -1,0 +1,117 @@
+"""The interior point and the cone program: one loop under Python and compiled, and factors of indefinite matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.kernels.optimizers import cone_loops, cone_program
+from derive.kernels.optimizers import interior_point as ip
+from derive.kernels.optimizers.indefinite import factor_indefinite, solve_indefinite
+from derive.kernels.optimizers.second_order import Cones
+from derive.solving.instance import Instance
+from derive.solving.placed import Placed
+from derive.solving.starts import default_start
+
+
+def placed(problem: Any, data: dict[str, Any]) -> tuple[Any, Any, Any, tuple[int, int]]:
+    """The compiled loop, the functions by the interpreter, the start, and how many rows conditions have."""
+    instance = Instance(problem.posed, data, {})
+    place = Placed(problem.posed.constrained, instance.numbers, instance.binding)
+    point = place.start(default_start(problem.posed.unknowns, instance.shapes, 0), False)
+    functions, z = place.functions(point, "numpy"), place.layout.pack(point)
+    v = functions.values(z)
+    return place.joined(), functions, z, (v.e.size, v.c.size)
+
+
+RNG = np.random.default_rng(8)
+A, Q = RNG.standard_normal((2, 5)), RNG.standard_normal((5, 5))
+#: Two unknowns, one a number, all kinds of conditions, not convex: every block of the flat functions.
+MIXED = dv.minimize(
+    "x @ Q @ x/2 + sum(exp(A @ x)) + t*x[0] + t**4",
+    over=["x", "t"],
+    subject_to=["sumsq(x) <= r", "A @ x == b", "t + sum(x) <= 1", "t >= -2"],
+    variables={"x": ("n",), "t": (), "Q": ("n", "n"), "A": ("k", "n"), "b": ("k",), "r": ()},
+)
+DATA = {"Q": Q + Q.T, "A": A, "b": A @ np.full(5, 0.1), "r": 2.0}
+
+
+@pytest.mark.parametrize("name", ["mixed", "one unknown"])
+def test_the_compiled_loop_makes_the_steps_of_python(name: str) -> None:
+    """z, ν and λ to rounding, and as many steps; the indefinite case shifts its Hessian on the way."""
+    shapes = {"w": ("d",), "c": ("d",)}
+    least = dv.minimize("sum(exp(w)) - dot(c, w)", over="w", subject_to=["sumsq(w) <= 1"], variables=shapes)
+    problem, data = (MIXED, DATA) if name == "mixed" else (least, {"c": np.array([3.0])})
+    loop, functions, z, rows = placed(problem, data)
+    compiled, python = ip.run(loop, z, *rows), ip.solve(functions, z)
+    assert compiled.status == python.status == ip.CONVERGED
+    assert compiled.iterations == python.iterations
+    for mine, theirs in ((compiled.z, python.z), (compiled.nu, python.nu), (compiled.lam, python.lam)):
+        np.testing.assert_allclose(mine, theirs, atol=1e-9)
+
+
+def test_a_watched_run_makes_the_same_steps() -> None:
+    """Step after step, to the last bit; the run ends where the watch says so."""
+    _, functions, z, _ = placed(MIXED, DATA)
+    seen: list[int] = []
+
+    def watch(iteration: int, *others: Any) -> bool:
+        seen.append(iteration)
+        return False
+
+    alone, watched = ip.solve(functions, z), ip.solve(functions, z, watch=watch)
+    np.testing.assert_array_equal(alone.z, watched.z)
+    assert seen == list(range(alone.iterations))
+    stopped = ip.solve(functions, z, watch=lambda iteration, *others: iteration == 3)
+    assert (stopped.status, stopped.iterations) == (ip.STOPPED, 3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 15])
+def test_indefinite_matrices(n: int) -> None:
+    """PAPᵀ = LDLᵀ: the solution, and the number of negative eigenvalues; zeros on the diagonal, the zero matrix."""
+    rng = np.random.default_rng(n)
+    for k in range(20):
+        a = rng.standard_normal((n, n))
+        a = a + a.T
+        if k % 3 == 0:
+            np.fill_diagonal(a, 0.0 if n > 1 else 1.0)
+        factors, order, beside = a.copy(), np.empty(n, np.int64), np.empty(n)
+        assert factor_indefinite(factors, order, beside) == (np.linalg.eigvalsh(a) < 0.0).sum()
+        right = rng.standard_normal(n)
+        x = right.copy()
+        solve_indefinite(factors, order, beside, x)
+        np.testing.assert_allclose(a @ x, right, atol=1e-8 * max(1.0, np.abs(x).max()))
+    zero = np.zeros((n, n))
+    assert factor_indefinite(zero, order, beside) == 0
+
+
+def cone_problem(rng: Any, n: int, equalities: int, orthant: int, sizes: list[int]) -> Any:
+    """A random feasible and bounded one, some columns of G empty in most cones."""
+    cones = Cones(orthant, sizes)
+    root, x = rng.standard_normal((n, n)), rng.standard_normal(n)
+    E = rng.standard_normal((equalities, n))
+    G = rng.standard_normal((cones.size, n)) * (rng.random((cones.size, n)) < 0.6)
+    inside = 0.1 * rng.standard_normal(cones.size) + cones.unit
+    return cone_program.ConeProgram(
+        root @ root.T, rng.standard_normal(n), 0.5, E, -E @ x, G, inside - G @ x, cones
+    )
+
+
+def test_the_compiled_cone_loop_makes_the_steps_of_numpy() -> None:
+    """Orthant, cones of several lengths, equalities or none, one unknown; the same points, the same steps."""
+    rng = np.random.default_rng(3)
+    for n, equalities, orthant, sizes in (
+        (4, 1, 3, [3, 2]),
+        (1, 0, 0, [2]),
+        (6, 2, 0, [4, 1, 5]),
+        (5, 0, 7, []),
+    ):
+        balanced = cone_program.Balanced.of(cone_problem(rng, n, equalities, orthant, sizes))
+        compiled, numpy = balanced.solve(loop=cone_loops.on_program(balanced.program)), balanced.solve()
+        assert compiled.status == numpy.status == cone_program.CONVERGED
+        assert abs(compiled.iterations - numpy.iterations) <= 3  # the last ones move in rounding
+        np.testing.assert_allclose(compiled.x, numpy.x, atol=1e-7)
+        np.testing.assert_allclose(compiled.z, numpy.z, atol=1e-6)

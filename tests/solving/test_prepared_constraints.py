@@ -1,0 +1,94 @@
+"""Problems with constraints prepared once: the answers of `solve`, for new data and starts too, and certified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+from derive.errors import DataError, NotCertifiedWarning
+
+RNG = np.random.default_rng(12)
+ENTROPY = dv.minimize(
+    "sum(p*log(p))",
+    over="p",
+    subject_to=["A @ p == b", "sum(p) == 1"],
+    variables={"p": ("n",), "A": ("k", "n"), "b": ("k",)},
+)
+A = RNG.standard_normal((2, 7))
+
+
+def mean(weights: Any) -> Any:
+    return A @ (np.asarray(weights) / np.sum(weights))
+
+
+def test_maximum_entropy() -> None:
+    """p is the exponential of a combination of the moments' functions; for other moments too."""
+    fast = ENTROPY.prepare(A=A, b=mean(np.arange(1.0, 8.0)))
+    for weights in (np.arange(1.0, 8.0), np.ones(7), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 20.0]):
+        p = fast(b=mean(weights))["p"]
+        np.testing.assert_allclose(A @ p, mean(weights), atol=1e-9)
+        basis = np.vstack([A, np.ones(7)]).T
+        fitted = basis @ np.linalg.lstsq(basis, np.log(p), rcond=None)[0]
+        np.testing.assert_allclose(np.log(p), fitted, atol=1e-7)
+        assert fast.certify({"p": p}).ok()
+    assert not fast.certify({"p": np.full(7, 1 / 7)}).ok()
+    with pytest.raises(DataError, match="does not converge"):
+        fast(b=np.array([1e3, 1e3]))
+
+
+def test_a_start_decides_between_minima() -> None:
+    """Two wells beside one another: the answer is the one on the side of the start."""
+    shapes = {"x": ("n",), "r": ()}
+    wells = dv.minimize(
+        "sum((x**2 - 1)**2) + x[0]/10", over="x", subject_to=["sumsq(x) <= r"], variables=shapes
+    )
+    fast = wells.prepare(start={"x": np.array([0.9])}, r=4.0)
+    right, left = fast(start={"x": np.array([0.5])})["x"][0], fast(start={"x": np.array([-0.5])})["x"][0]
+    assert left < -0.9 and right > 0.9
+    assert fast()["x"][0] == pytest.approx(right)
+    edge = fast(r=0.25, start={"x": np.array([-0.1])})["x"][0]
+    assert edge == pytest.approx(-0.5, abs=1e-9)
+    result = wells.solve(n=1, r=4.0, start={"x": np.array([-0.5])}, backend="numba")
+    assert result.success and result["x"][0] == pytest.approx(left)
+    assert np.diff(wells.solve(n=1, r=0.25, backend="numba", max_time=60.0).history.time).min() >= 0.0
+
+
+def test_saddles_are_left() -> None:
+    """The product of two unknowns, whose start is a saddle; and where it has no minimum."""
+    product = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["w >= -1", "sum(w) <= 1"])
+    fast = product.prepare()
+    found = fast()
+    assert sorted(found["w"].round(8).tolist()) == [-1.0, 2.0] and fast.certify(found).ok()
+    endless = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["sum(w) == 0"])
+    with pytest.raises(DataError, match="does not converge"):
+        endless.prepare()()
+
+
+def test_programs_over_cones_certify_their_answers() -> None:
+    """The certificate over cones for the last answer; other points are judged in the smooth form."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "r": ()}
+    problem = dv.minimize("sumsq(X @ w - y)/2", over="w", subject_to=["norm(w) <= r"], variables=shapes)
+    X, y = RNG.standard_normal((9, 3)), 3.0 * RNG.standard_normal(9)
+    fast = problem.prepare(X=X, y=y, r=0.5)
+    for r in (0.5, 0.1):
+        found = fast(r=r)
+        assert fast.certify(found).ok()
+        np.testing.assert_allclose(found["w"], problem.solve(X=X, y=y, r=r)["w"], atol=1e-6)
+    assert not fast.certify({"w": np.array([0.1, 0.0, 0.0])}).ok()
+
+
+def test_corners_outside_the_constraints_are_left() -> None:
+    """A circle beside a half-plane that cuts it where the start does not lead: another start does, or is told."""
+    shapes = {"x": (2,), "b": ()}
+    problem = dv.minimize(
+        "sin(x[0])*cos(x[1]) + 0.1*sumsq(x)",
+        over="x",
+        subject_to=["sumsq(x - 1) <= 4", "x[0]*x[1] >= b", "x[0] + x[1] <= -1/4"],
+        variables=shapes,
+    )
+    assert problem.solve(b=0.0).success
+    with pytest.warns(NotCertifiedWarning):
+        assert not problem.solve(b=3.0).success
