@@ -252,9 +252,11 @@ class Problem:
         for changed data, `fast.path("lam", values)` many in a row.
 
         Of many unknowns the kernels are compiled, and the loop around them is the one that `solve` would take.
-        With method "em" it is expectation–maximisation: `fast(iterations=20)`.
-        Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, a quadratic program
-        or, for "em", a mixture likelihood.
+        Under constraints it is the interior point on up to 400 unknowns, slacks included, and `start` decides between
+        minima. With method "em" it is expectation–maximisation: `fast(iterations=20)`. It proves nothing:
+        `fast.certify(answer)` does.
+        Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, has constraints without
+        semidefinite matrices or, for "em", is a mixture likelihood.
 
         >>> import derive as dv
         >>> text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"
