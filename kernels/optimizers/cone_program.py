@@ -20,18 +20,18 @@ import numpy as np
 
 from ..oracle import Matrix, Vector
 from .cone_vectors import (
-    advanced,
     affine_target,
+    copied,
     corrected_target,
     degree,
     factors,
     first_point,
-    inner_product,
+    largest,
     longest_step,
-    most,
+    moved,
     newton_step,
     normal_matrix,
-    put,
+    product,
     residuals,
     rooms,
     scaling,
@@ -185,7 +185,11 @@ def cone_loop(
         if not first_point(Q, c, E, e, G, g, cones, x, nu, s, z):
             return STALLED
         numbers[BEGUN], numbers[BEST] = 1.0, np.inf
-        numbers[OF_C], numbers[OF_E], numbers[OF_G] = max(1.0, most(c)), max(1.0, most(e)), max(1.0, most(g))
+        numbers[OF_C], numbers[OF_E], numbers[OF_G] = (
+            max(1.0, largest(c)),
+            max(1.0, largest(e)),
+            max(1.0, largest(g)),
+        )
     f = f0 + residuals(Q, c, E, e, G, g, cones, x, nu, s, z, rx, ry, rs)
     if numbers[BEST] == np.inf:
         noted(f, rx, ry, rs, point, best, numbers)
@@ -210,10 +214,10 @@ def cone_loop(
         if not abs(t) < np.inf:
             numbers[STALL] = np.inf
             break
-        advanced(x, t, dx)
-        advanced(nu, t, dnu)
-        advanced(s, t, ds)
-        advanced(z, t, dz)
+        moved(x, t, dx)
+        moved(nu, t, dnu)
+        moved(s, t, ds)
+        moved(z, t, dz)
         numbers[COUNT] += 1.0
         f = f0 + residuals(Q, c, E, e, G, g, cones, x, nu, s, z, rx, ry, rs)
         noted(f, rx, ry, rs, point, best, numbers)
@@ -225,19 +229,19 @@ def cone_loop(
 def noted(f: float, rx: Vector, ry: Vector, rs: Vector, point: Point, best: Best, numbers: Vector) -> None:
     """A new point: how far it is from the conditions, whether it is the best, and how long none was much better."""
     x, nu, s, z = point
-    gap = inner_product(s, z)
+    gap = product(s, z)
     worst = max(
-        max(most(rx) / numbers[OF_C], most(ry) / numbers[OF_E]),
-        max(most(rs) / numbers[OF_G], gap / max(1.0, abs(f))),
+        max(largest(rx) / numbers[OF_C], largest(ry) / numbers[OF_E]),
+        max(largest(rs) / numbers[OF_G], gap / max(1.0, abs(f))),
     )
     numbers[GAP], numbers[HERE], numbers[WORST] = gap, f, worst
     numbers[STALL] = 0.0 if worst < 0.5 * numbers[BEST] else numbers[STALL] + 1.0
     if worst < numbers[BEST]:
         numbers[BEST] = worst
         best_x, best_nu, best_z = best
-        put(x, best_x)
-        put(nu, best_nu)
-        put(z, best_z)
+        copied(x, best_x)
+        copied(nu, best_nu)
+        copied(z, best_z)
 
 
 def ends(numbers: Vector, tol: float) -> bool:

@@ -48,22 +48,22 @@ def degree(cones: Cones) -> int:
     return cones.degree
 
 
-def inner_product(s: Vector, z: Vector) -> float:
+def product(s: Vector, z: Vector) -> float:
     """sᵀz"""
     return float(s @ z)
 
 
-def most(x: Vector) -> float:
+def largest(x: Vector) -> float:
     """max |xᵢ|, 0 of nothing; NaN where one is."""
     return float(np.abs(x).max(initial=0.0))
 
 
-def put(x: Vector, to: Vector) -> None:
+def copied(x: Vector, to: Vector) -> None:
     """The entries of x in another array."""
     to[...] = x
 
 
-def advanced(x: Vector, t: float, dx: Vector) -> None:
+def moved(x: Vector, t: float, dx: Vector) -> None:
     """x += t dx"""
     x += t * dx
 
