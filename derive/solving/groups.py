@@ -129,12 +129,8 @@ def _functions(
     layout = composite.layout(instance)
     if second and composite.quadratic:
         f0, g0, h0, _ = judge(np.zeros(layout.size))
-
-        def quadratic(x: Any) -> tuple[float, Any]:
-            bent = h0 @ x
-            return f0 + float(x @ (g0 + 0.5 * bent)), g0 + bent
-
-        return quadratic, lambda x: h0
+        quadratic = _from_moments(f0, g0, h0)
+        return lambda x: quadratic(x)[:2], lambda x: h0
     if _compiled(instance, options):
         value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
     else:
@@ -183,9 +179,11 @@ def _second_order(grouped: Grouped, instance: Instance, compiled: bool) -> Any:
         def at(x: Any) -> Any:
             return judge(x)[:3]
 
-    if not composite.quadratic:
-        return at
-    f0, g0, h0 = at(np.zeros(layout.size))
+    return _from_moments(*at(np.zeros(layout.size))) if composite.quadratic else at
+
+
+def _from_moments(f0: float, g0: Any, h0: Any) -> Any:
+    """f, ∇f and ∇²f of a quadratic from those at 0."""
 
     def quadratic(x: Any) -> tuple[float, Any, Any]:
         bent = h0 @ x
