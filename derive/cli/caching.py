@@ -9,7 +9,11 @@ from .group import main
 
 @main.group()
 def cache() -> None:
-    """The private folder of compiled kernels."""
+    """The private folder of compiled kernels.
+
+    Kernels that were used least recently leave when it passes 1 GB. DERIVE_CACHE_LIMIT sets another limit, as 500 MB
+    (0: none), and DERIVE_CACHE another folder.
+    """
 
 
 @cache.command()
