@@ -17,7 +17,7 @@ from .grouped import Grouped
 from .loops import AIM, EIGENVALUES_UP_TO, ITERATIONS
 from .options import Options
 from .reduced import Reduced
-from .watching import Watch, outcome
+from .watching import Watch, outcome, until_certified
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -56,7 +56,7 @@ def solve_groups(
         watch.begin()
         few = instance.count <= EIGENVALUES_UP_TO
         lipschitz = (instance.constants.smooth or np.inf) if few and not second else np.inf
-        x, steps, evaluations = layout.pack(point), 0, 0
+        x = layout.pack(point)
         if reduced is not None and not instance.start:
             x = np.zeros(layout.size)  # of a convex problem
         most = options.most(ITERATIONS)
@@ -65,7 +65,7 @@ def solve_groups(
             None if reduced is None else _on_slices(grouped, reduced, limits, _compiled(instance, options))
         )
 
-        def towards(aim: float, x: Any) -> tuple[Any, int, int]:
+        def towards(aim: float, x: Any, made: int) -> tuple[Any, int, int]:
             """The point, steps and evaluations: by the fast way, or where that gives up by FISTA and Newton in turn."""
             status, steps, evaluations = GAVE_UP, 0, 0
             if reduced is not None and inner is not None:
@@ -93,13 +93,9 @@ def solve_groups(
                 steps, evaluations = steps + more, evaluations + tried
             return x, steps, evaluations
 
-        for aim in (AIM, AIM**2):
-            with watch:
-                x, count, tried = towards(aim, x)
-                steps, evaluations = steps + count, evaluations + tried
-            x, steps = watch.reached(x, steps)
+        def judged(x: Any) -> tuple[Any, Any]:
             f, g, h, stated = judge_last(x)
-            proof = certify_groups(
+            return g, certify_groups(
                 f,
                 g,
                 h,
@@ -109,8 +105,8 @@ def solve_groups(
                 tolerance=options.tolerance,
                 proved=proved or (not second and instance.facts.is_convex),
             )
-            if proof.ok() or watch.ended:
-                break
+
+        x, g, proof, steps, evaluations = until_certified(watch, towards, judged, x, (AIM, AIM**2))
     if not proof.ok() and not watch.ended:
         return None
     return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)

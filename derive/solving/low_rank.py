@@ -14,7 +14,7 @@ from .costs import COMPILE_FROM
 from .loops import AIM, ITERATIONS
 from .nuclear import Nuclear
 from .options import Options
-from .watching import Watch, outcome
+from .watching import Watch, outcome, until_certified
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -40,28 +40,29 @@ def solve_low_rank(
             value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
         watch = Watch(options)
         watch.begin()
-        x, steps, evaluations = layout.pack(point), 0, 0
-        proved = bool(instance.facts.is_convex)
-        most = options.most(ITERATIONS)
-        for aim in (AIM, AIM**2):
-            with watch:
-                x, _, count, tried = solve(
-                    value_gradient,
-                    *limits,
-                    x,
-                    tol=aim,
-                    most=most - steps,
-                    quadratic=composite.quadratic,
-                    watch=watch,
-                )
-                steps, evaluations = steps + count, evaluations + tried
-            x, steps = watch.reached(x, steps)
+        proved, most = bool(instance.facts.is_convex), options.most(ITERATIONS)
+
+        def towards(aim: float, x: Any, made: int) -> tuple[Any, int, int]:
+            x, _, steps, evaluations = solve(
+                value_gradient,
+                *limits,
+                x,
+                tol=aim,
+                most=most - made,
+                quadratic=composite.quadratic,
+                watch=watch,
+            )
+            return x, steps, evaluations
+
+        def judged(x: Any) -> tuple[Any, Any]:
             _, g, _, stated = judge(x)
-            proof = certify_low_rank(
+            return g, certify_low_rank(
                 interpreted, *limits, x, statement_value=stated, tolerance=options.tolerance, proved=proved
             )
-            if proof.ok() or watch.ended:
-                break
+
+        x, g, proof, steps, evaluations = until_certified(
+            watch, towards, judged, layout.pack(point), (AIM, AIM**2)
+        )
     if not proof.ok() and not watch.ended and not options.is_limited:
         return None
     return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
@@ -93,6 +94,32 @@ class Watch:
         h.gradient_norm.append(float(slope))
         h.time.append(time.perf_counter() - self.began)
         h.evaluations.append(evaluations)
+
+
+def until_certified(
+    watch: Watch,
+    run: Callable[[float, Any, int], tuple[Any, int, int]],
+    judged: Callable[[Any], tuple[Any, Any]],
+    x: Any,
+    aims: Iterable[float],
+) -> tuple[Any, Any, Any, int, int]:
+    """A run to one aim after the other until its point is certified, or somebody ends it.
+
+    Returns the point, its slope and its certificate, steps and evaluations.
+
+    run     of the aim, the point and the steps so far: the point, steps and evaluations
+    judged  of a point: slope and certificate
+    """
+    slope, proof, steps, evaluations = None, None, 0, 0
+    for aim in aims:
+        with watch:
+            x, count, tried = run(aim, x, steps)
+            steps, evaluations = steps + count, evaluations + tried
+        x, steps = watch.reached(x, steps)
+        slope, proof = judged(x)
+        if proof.ok() or watch.ended:
+            break
+    return x, slope, proof, steps, evaluations
 
 
 def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluations: int, method: str) -> Any:
