@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .schedules import rate_at
-from .sgd import BatchGradient, Run
-from .state import FINISHED, NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
+from .sgd import BatchGradient, Run, epoch_ended, rate_of
+from .state import NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
 
 EPSILON = 1e-8
 
@@ -49,16 +48,11 @@ def step(state: AdamState, value_gradient: ValueGradient, batch_gradient: BatchG
     x, m, v = state.x.copy(), state.m, state.v
     for k in range(run.batches):
         t = epoch * run.batches + k
-        eta = rate_at(run.schedule, run.rate, run.warmup, t, run.epochs * run.batches)
+        eta = rate_of(run, epoch, k)
         g = batch_gradient(x, epoch, k)
         m = b1 * m + (1.0 - b1) * g
         v = b2 * v + (1.0 - b2) * g * g
         root = np.sqrt(v / (1.0 - b2 ** (t + 1.0))) + EPSILON
         x = x - (eta / (1.0 - b1 ** (t + 1.0))) * m / root
-    f, g = value_gradient(x)
-    move = x - state.x
-    status = FINISHED if epoch + 1 >= run.epochs else RUNNING
-    if not all_finite(f, g):
-        status = NOT_FINITE
-    length = np.sqrt(np.dot(move, move))
+    f, g, status, length = epoch_ended(run, epoch, state.x, x, value_gradient)
     return AdamState(x, f, g, status, state.evaluations + 2, length, m, v, b1, b2, epoch + 1, run)

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .schedules import rate_at
-from .sgd import BatchGradient, Run
-from .state import FINISHED, NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
+from .sgd import BatchGradient, Run, epoch_ended, rate_of
+from .state import NOT_FINITE, RUNNING, ValueGradient, Vector, all_finite
 
 EPSILON = 1e-8
 
@@ -45,15 +44,9 @@ def step(state: RmspropState, value_gradient: ValueGradient, batch_gradient: Bat
     run, epoch, decay = state.run, state.epoch, state.decay
     x, m = state.x.copy(), state.m
     for k in range(run.batches):
-        t = epoch * run.batches + k
-        eta = rate_at(run.schedule, run.rate, run.warmup, t, run.epochs * run.batches)
+        eta = rate_of(run, epoch, k)
         g = batch_gradient(x, epoch, k)
         m = decay * m + (1.0 - decay) * g * g
         x = x - eta * g / (np.sqrt(m) + EPSILON)
-    f, g = value_gradient(x)
-    move = x - state.x
-    status = FINISHED if epoch + 1 >= run.epochs else RUNNING
-    if not all_finite(f, g):
-        status = NOT_FINITE
-    length = np.sqrt(np.dot(move, move))
+    f, g, status, length = epoch_ended(run, epoch, state.x, x, value_gradient)
     return RmspropState(x, f, g, status, state.evaluations + 2, length, m, decay, epoch + 1, run)

@@ -34,6 +34,24 @@ class Run(NamedTuple):
     warmup: float
 
 
+def rate_of(run: Run, epoch: int, batch: int) -> float:
+    """The learning rate of a batch."""
+    t = epoch * run.batches + batch
+    return rate_at(run.schedule, run.rate, run.warmup, t, run.epochs * run.batches)
+
+
+def epoch_ended(
+    run: Run, epoch: int, before: Vector, x: Vector, value_gradient: ValueGradient
+) -> tuple[float, Vector, int, float]:
+    """Value, gradient, status and the length of the way behind the batches of an epoch."""
+    f, g = value_gradient(x)
+    move = x - before
+    status = FINISHED if epoch + 1 >= run.epochs else RUNNING
+    if not all_finite(f, g):
+        status = NOT_FINITE
+    return f, g, status, np.sqrt(np.dot(move, move))
+
+
 class SgdState(NamedTuple):
     """The common fields, then velocity v, friction β, epoch and the run."""
 
@@ -60,14 +78,8 @@ def step(state: SgdState, value_gradient: ValueGradient, batch_gradient: BatchGr
     run, epoch = state.run, state.epoch
     x, v = state.x.copy(), state.v
     for k in range(run.batches):
-        t = epoch * run.batches + k
-        eta = rate_at(run.schedule, run.rate, run.warmup, t, run.epochs * run.batches)
+        eta = rate_of(run, epoch, k)
         v = state.beta * v - eta * batch_gradient(x, epoch, k)
         x = x + v
-    f, g = value_gradient(x)
-    move = x - state.x
-    status = FINISHED if epoch + 1 >= run.epochs else RUNNING
-    if not all_finite(f, g):
-        status = NOT_FINITE
-    length = np.sqrt(np.dot(move, move))
+    f, g, status, length = epoch_ended(run, epoch, state.x, x, value_gradient)
     return SgdState(x, f, g, status, state.evaluations + 2, length, v, state.beta, epoch + 1, run)
