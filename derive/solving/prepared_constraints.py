@@ -13,15 +13,13 @@ from .inside import middle
 from .instance import Instance
 from .placed import Placed
 from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
-from .starts import default_start, random_start
+from .starts import default_start, elsewhere
 from .stated import statement_value
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
 #: The same for programs over cones, relative to their sizes.
 CONES = 1e-9
-#: Random points that are tried where a run ends at no optimum: of what is not convex, it may have ended in a corner.
-STARTS = 4
 
 
 @final
@@ -181,9 +179,8 @@ class PreparedConstraints:
             step = 0.1 * max(1.0, float(np.abs(z).max())) * np.random.default_rng(0).standard_normal(z.size)
             yield from (z + step, z - step)
         yield self._fresh({})
-        unknowns, shapes = self._instance.posed.unknowns, self._instance.shapes
-        for k in range(STARTS):
-            yield self._fresh(random_start(unknowns, shapes, np.random.default_rng(k)))
+        for point in elsewhere(self._instance.posed.unknowns, self._instance.shapes, 0):
+            yield self._fresh(point)
 
     def _run(self, z: Any, tolerance: float) -> bool:
         from ..kernels.optimizers.interior_point import CONVERGED, STALLED, run

@@ -31,7 +31,7 @@ from .instance import Instance
 from .interrupted import INTERRUPT, at_the_start
 from .options import Options
 from .posed import Posed
-from .starts import by_name, default_start, other_starts, random_start
+from .starts import by_name, default_start, elsewhere, other_starts, random_start
 from .ways import (
     EM,
     SEPARABLE,
@@ -53,7 +53,6 @@ from .ways import (
 )
 
 ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
-ELSEWHERE = 4  # random points after a run that found nothing feasible
 SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
 
 
@@ -165,9 +164,8 @@ def _once(instance: Instance, options: Options) -> Any:
         else:
             if method is not None:
                 return found
-            if not given:
-                found = _from_elsewhere(found, instance, options)
-            return _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
+            found = _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
+            return found if given else _from_elsewhere(found, instance, options)
     if posed.relations:
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers import method as known
@@ -228,20 +226,20 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
 
 
 def _from_elsewhere(result: Any, instance: Instance, options: Options) -> Any:
-    """The result, or where a run has ended in a corner outside the constraints, that of one from a random point.
+    """The result, or where a run has ended outside the constraints or near a saddle, that of one from a random point.
 
     Where the problem is convex, or the constraints linear, no other point leads anywhere else.
     """
-    posed, violated = instance.posed, getattr(result.certificate, "primal", 0.0)
-    if result.success or result.status == INTERRUPT or not violated > options.tolerance:
+    posed, proof = instance.posed, result.certificate
+    if result.success or result.status == INTERRUPT or options.callback is not None:
         return result
-    if posed.constrained.linear or instance.facts.is_convex or options.callback is not None:
+    lost = proof.saddle() or proof.primal > options.tolerance
+    if not lost or posed.constrained.linear or instance.facts.is_convex:
         return result
     left = None if options.max_time is None else options.max_time - result.time
-    for k in range(ELSEWHERE):
+    for point in elsewhere(posed.unknowns, instance.shapes, options.seed):
         if left is not None and left <= 0.0:
             break
-        point = random_start(posed.unknowns, instance.shapes, np.random.default_rng([options.seed, k]))
         again = by_constraints(instance, point, True, replace(options, max_time=left))
         if again.success:
             return again

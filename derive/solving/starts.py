@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,3 +75,11 @@ def other_starts(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> lis
     if any(v.facts & {"psd", "simplex"} for v in unknowns):
         return random
     return [{k: np.full(np.shape(a), c) for k, a in random[0].items()} for c in (1.0, 0.1, 10.0)] + random
+
+
+def elsewhere(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> Iterator[dict[str, Any]]:
+    """Where to begin after a run has ended in a corner that is no optimum: near 0, then ten times as far."""
+    free = {v.name for v in unknowns if not v.facts}
+    for k, size in enumerate((1.0, 1.0, 10.0, 10.0)):
+        point = random_start(unknowns, shapes, np.random.default_rng([seed, k]))
+        yield {name: size * a if name in free else a for name, a in point.items()}
