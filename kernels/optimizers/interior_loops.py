@@ -11,8 +11,9 @@ import numpy as np
 from ..apart import elsewhere, inner
 from ..oracle import Array
 from . import interior_point
+from .envelope import factor_envelope, forward_envelope, solve_envelope
 from .indefinite import factor_indefinite, solve_indefinite
-from .normal_matrix import BLOCK, factor, squares, substitute
+from .normal_matrix import BLOCK, added, factor, substitute
 from .program_vectors import largest, moved, product
 
 
@@ -147,15 +148,29 @@ def infeasible(e: Array, c: Array, s: Array) -> float:
 @inner
 def reduced(scale: float, H: Array, C: Array, s: Array, lam: Array) -> Array:
     """scale · H + Cᵀ diag(λ/s) C"""
-    n = H.shape[0]
-    M, weight = np.empty((n, n)), np.empty(s.size)
-    for p in range(s.size):
-        weight[p] = lam[p] / s[p]
+    n, lines = H.shape[0], 0
+    M, W = np.empty((n, n)), np.empty((BLOCK, n))
     for i in range(n):
         for j in range(i + 1):
             M[i, j] = scale * H[i, j]
-    if s.size > 0:
-        squares(C, weight, np.empty((BLOCK, n)), M)
+    for p in range(s.size):
+        row, entries, at = C[p], 0, 0
+        for j in range(n):
+            if row[j] != 0.0:
+                entries, at = entries + 1, j
+                if entries > 1:
+                    break
+        if entries <= 1:  # a bound
+            M[at, at] += lam[p] / s[p] * row[at] * row[at]
+            continue
+        root, line = np.sqrt(lam[p] / s[p]), W[lines]
+        for j in range(n):
+            line[j] = root * row[j]
+        lines += 1
+        if lines == BLOCK:
+            added(W, M)
+            lines = 0
+    added(W[:lines], M)
     for i in range(n):
         for j in range(i):
             M[j, i] = M[i, j]
@@ -214,14 +229,15 @@ def solved(M: Array, E: Array, x: Array, last: float, least: float) -> tuple[boo
         size = max(size, abs(M[i, i]))
     shift = least
     A, order, beside = np.empty((n + q, n + q)), np.empty(n + q, np.int64), np.empty(n + q)
+    L = np.empty((n, n))
     for _ in range(60):
         for i in range(n):
-            for j in range(i + 1):
+            for j in range(n):
                 A[i, j] = M[i, j]
             A[i, i] += shift
         if q == 0:
-            if factor(A):
-                substitute(A, x)
+            if factor_envelope(A, L, order):
+                solve_envelope(L, order, x)
                 return True, shift
         else:
             for i in range(q):
@@ -245,18 +261,12 @@ def solved(M: Array, E: Array, x: Array, last: float, least: float) -> tuple[boo
 def by_factors(M: Array, E: Array, x: Array) -> bool:
     """The same without δ by the Cholesky factors of M and E M⁻¹ Eᵀ, refined once; False where there are none."""
     n, q = M.shape[0], E.shape[0]
-    L, half, schur = np.empty((n, n)), np.empty((q, n)), np.empty((q, q))
-    for i in range(n):
-        for j in range(i + 1):
-            L[i, j] = M[i, j]
-    definite: bool = factor(L)
+    L, first, half, schur = np.empty((n, n)), np.empty(n, np.int64), np.empty((q, n)), np.empty((q, q))
+    definite: bool = factor_envelope(M, L, first)
     if not definite:
         return False
     for i in range(q):
-        row = half[i]
-        for j in range(n):
-            row[j] = E[i, j]
-        forward(L, row)
+        forward_envelope(L, first, E[i], half[i])
         for j in range(i + 1):
             schur[i, j] = product(half[i], half[j])
         schur[i, i] *= 1.0 + 1e-15
@@ -268,7 +278,7 @@ def by_factors(M: Array, E: Array, x: Array) -> bool:
         right[i] = rest[i] = x[i]
         x[i] = 0.0
     for _ in range(2):  # M is ill-conditioned near the boundary
-        complemented(L, E, schur, rest)
+        complemented(L, first, E, schur, rest)
         for i in range(n + q):
             x[i] += rest[i]
             rest[i] = right[i]
@@ -281,30 +291,20 @@ def by_factors(M: Array, E: Array, x: Array) -> bool:
 
 
 @inner
-def forward(L: Array, b: Array) -> None:
-    """b becomes L⁻¹b, with the lower triangle of L."""
-    for i in range(b.size):
-        t, row = b[i], L[i]
-        for k in range(i):
-            t -= row[k] * b[k]
-        b[i] = t / row[i]
-
-
-@inner
-def complemented(L: Array, E: Array, schur: Array, x: Array) -> None:
+def complemented(L: Array, first: Array, E: Array, schur: Array, x: Array) -> None:
     """x becomes the solution for the factors of M and of E M⁻¹ Eᵀ."""
     n, q = L.shape[0], E.shape[0]
-    first, y = np.empty(n), np.empty(q)
+    found, y = np.empty(n), np.empty(q)
     for j in range(n):
-        first[j] = x[j]
-    substitute(L, first)
+        found[j] = x[j]
+    solve_envelope(L, first, found)
     for i in range(q):
-        y[i] = product(E[i], first) - x[n + i]
+        y[i] = product(E[i], found) - x[n + i]
     substitute(schur, y)
     for i in range(q):
         moved(x, -y[i], E[i])
         x[n + i] = y[i]
-    substitute(L, x)
+    solve_envelope(L, first, x)
 
 
 @inner

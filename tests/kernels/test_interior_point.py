@@ -10,6 +10,7 @@ import pytest
 import derive as dv
 from derive.kernels.optimizers import cone_loops, cone_program
 from derive.kernels.optimizers import interior_point as ip
+from derive.kernels.optimizers.envelope import factor_envelope, solve_envelope
 from derive.kernels.optimizers.indefinite import factor_indefinite, solve_indefinite
 from derive.kernels.optimizers.second_order import Cones
 from derive.solving.instance import Instance
@@ -86,6 +87,26 @@ def test_indefinite_matrices(n: int) -> None:
         np.testing.assert_allclose(a @ x, right, atol=1e-8 * max(1.0, np.abs(x).max()))
     zero = np.zeros((n, n))
     assert factor_indefinite(zero, order, beside) == 0
+
+
+def test_factors_inside_the_envelope() -> None:
+    """Diagonal, arrow (slacks behind what they bound), banded and dense matrices; what is not definite is refused."""
+    rng = np.random.default_rng(5)
+    for n in (1, 2, 9, 30):
+        dense = rng.standard_normal((n, n))
+        dense = dense @ dense.T + np.eye(n)
+        arrow, band = np.diag(np.diagonal(dense)).copy(), np.triu(np.tril(dense, 1), -1) + n * np.eye(n)
+        arrow[:2, :] = dense[:2, :] / n
+        arrow[:, :2] = dense[:, :2] / n
+        arrow += n * np.eye(n)
+        for a in (dense, arrow, band, np.diag(np.diagonal(dense)).copy()):
+            L, first = np.empty((n, n)), np.empty(n, np.int64)
+            assert factor_envelope(a, L, first)
+            right = rng.standard_normal(n)
+            x = right.copy()
+            solve_envelope(L, first, x)
+            np.testing.assert_allclose(a @ x, right, atol=1e-9)
+            assert not factor_envelope(a - 1e3 * np.eye(n), L, first)
 
 
 def cone_problem(rng: Any, n: int, equalities: int, orthant: int, sizes: list[int]) -> Any:
