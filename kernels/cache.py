@@ -141,8 +141,8 @@ def load(source: str) -> ModuleType:
         for _ in range(_TRIES):
             if not _is_ours(path, source):
                 _forget(path)
+                _keep_limit(folder)  # before: where clocks disagree, what is new may look old
                 _write(path, source.encode())
-                _keep_limit(folder)
             try:
                 return _import(name, path)
             except Exception:
@@ -163,8 +163,8 @@ def machine_code(name: str, make: Callable[[], bytes], kind: str = "") -> bytes:
         if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
             return kept[_DIGEST:]
         made = make()
-        _write(path, hashlib.sha256(made).digest() + made)
         _keep_limit(folder)
+        _write(path, hashlib.sha256(made).digest() + made)
         return made
 
 

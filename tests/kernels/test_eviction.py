@@ -80,7 +80,7 @@ def test_whoever_writes_looks_now_and_then(folder: Path, monkeypatch: pytest.Mon
 
 def test_what_takes_long_is_left_to_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that removes for too long stops, and whoever writes next goes on at once."""
-    monkeypatch.setenv("DERIVE_CACHE_LIMIT", "0.1 kB")
+    monkeypatch.setenv("DERIVE_CACHE_LIMIT", "0.05 kB")
     monkeypatch.setattr(eviction, "LONGEST", -1.0)
     for number in range(2):
         load(SOURCE.format(number=number))
