@@ -10,6 +10,7 @@ import pytest
 from derive.build import matmul, total
 from derive.errors import ArgumentError, DataError, SizeError, UnsupportedError
 from derive.kernels.compile import Kernel, combined, compile_nodes
+from derive.kernels.streams import chunk_starts
 from derive.node import variable
 from derive.operators import apply
 from tests.kernels.statements import OBJECTIVES, X, assert_close, d, derivatives, draw, w
@@ -199,8 +200,8 @@ def test_parts_add_up_bitwise(backend: str, rows: int) -> None:
     kernel = ridge(backend)
     data = data_for(kernel, n=rows, d=3)
     bound = kernel.bind(X=data["X"], y=data["y"], lam=data["lam"])
-    starts = range(0, rows, 1024)
-    parts = {i: bound.partial(slice(i, i + 1024), w=data["w"]) for i in reversed(starts)}
+    starts = chunk_starts(rows)
+    parts = {i: bound.partial(slice(i, i + starts.step), w=data["w"]) for i in reversed(starts)}
     found = bound.reduce([parts[i] for i in starts], w=data["w"])
     for key, value in bound(w=data["w"]).items():
         assert np.array_equal(found[key], value)
