@@ -1,11 +1,12 @@
 """The certificate of an optimum over second-order cones, from matrices that the interpreter has evaluated.
 
-    stationarity      max |Qx + c − Eᵀν − Gᵀz| max(1, |xᵢ|) / F,  F = max(1, |f|)
-    feasibility       Ex + e = 0, and Gx + g in the cones, in units of max(1, |Gx + g|)
+    stationarity      max |Qx + c − Eᵀν − Gᵀz|ᵢ Xᵢ / F
+    feasibility       Ex + e = 0, and Gx + g in the cones
     dual feasibility  z in the cones
     complementarity   ⟨Gx + g, z⟩ / F, which is the duality gap of a stationary point
 
-Q is positive semidefinite, so that these conditions are those of a global minimum.
+in the units of `natural`, those of a cone being the largest of its rows. Q is positive semidefinite, so that these
+conditions are those of a global minimum.
 """
 
 from __future__ import annotations
@@ -13,34 +14,42 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import KktCertificate, nowhere
+from .kkt import EPS, KktCertificate, nowhere
+from .natural import units_of
 from .optimizers.cone_program import ConeAnswer, ConeProgram
+from .optimizers.interior_point import Values
+from .oracle import Layout
 
 
 def certify_cones(
-    program: ConeProgram, answer: ConeAnswer, *, statement_value: float, tolerance: float = TOLERANCE
+    program: ConeProgram,
+    layout: Layout,
+    answer: ConeAnswer,
+    *,
+    statement_value: float,
+    tolerance: float = TOLERANCE,
 ) -> KktCertificate:
     """How far the point and its multipliers are from the conditions."""
     x, nu, z = answer.x, answer.nu, answer.z
     f = program.value(x)
     if not all(np.isfinite(v).all() for v in (x, nu, z)) or not np.isfinite([f, statement_value]).all():
         return nowhere(tolerance)
-    size = max(1.0, abs(f))
-    slope = program.Q @ x + program.c - program.E.T @ nu - program.G.T @ z
-    s = program.G @ x + program.g
-    reach = max(1.0, float(np.abs(s).max(initial=0.0)))
-    primal = max(
-        float(np.abs(program.E @ x + program.e).max(initial=0.0)),
-        -program.cones.depth(s) / reach if s.size else 0.0,
-        0.0,
-    )
+    s, e = program.G @ x + program.g, program.E @ x + program.e
+    g = program.Q @ x + program.c
+    forces = abs(program.E.T) @ np.abs(nu) + abs(program.G.T) @ np.abs(z)
+    units = units_of(Values(f, g, e, program.E, s, program.G), x, program.Q, forces, layout.slices.values())
+    slope = g - program.E.T @ nu - program.G.T @ z
+    gaps = np.maximum(np.abs(slope) - 64 * EPS * (np.abs(g) + forces), 0.0)
+    m = program.cones.orthant
+    sizes = np.concatenate([units.inequalities[:m], program.cones.largest(units.inequalities[m:])])
+    depth = float((-program.cones.depths(s) / sizes).max(initial=0.0))
     return KktCertificate(
         value=statement_value,
-        stationarity=float((np.abs(slope) * np.maximum(1.0, np.abs(x))).max(initial=0.0)) / size,
-        primal=primal,
-        dual=max(0.0, -program.cones.depth(z) / size) if z.size else 0.0,
-        complementarity=abs(float(s @ z)) / size,
-        mismatch=abs(statement_value - f) / size,
+        stationarity=float((gaps * units.lengths).max(initial=0.0)) / units.objective,
+        primal=max(float((np.abs(e) / units.equalities).max(initial=0.0)), depth),
+        dual=float((-program.cones.depths(z) * sizes).max(initial=0.0)) / units.value,
+        complementarity=abs(float(s @ z)) / units.value,
+        mismatch=abs(statement_value - f) / units.value,
         tolerance=tolerance,
         proved=True,
     )

@@ -4,7 +4,7 @@ For   minimise f(x) + Σ λᵢ|xᵢ| + Σ_g ω_g ‖x_g‖₂   a point is stati
 
     x_g ≠ 0:  −g = λ s + ω_g x_g/‖x_g‖,  sᵢ ∈ ∂|xᵢ|        x_g = 0:  ‖S(g, λ)‖₂ ≤ ω_g,   S the soft threshold.
 
-The distance to it, times max(1, |xᵢ|) and over F = max(|F|, 1), is the stationarity of the certificate. Curvature is
+The distance to it, in the units of `natural`, is the stationarity of the certificate. Curvature is
 that of F along the entries that are free: there F is smooth.
 """
 
@@ -16,8 +16,8 @@ from .certificate import TOLERANCE
 from .kkt import EPS, KktCertificate, nowhere
 from .optimizers.active_groups import curved
 from .optimizers.penalties import PENALTIES, lengths
-from .oracle import Matrix, Vector
-from .penalised import certificate_of, size_of
+from .oracle import Layout, Matrix, Vector
+from .penalised import certificate_of, sizes_of
 
 
 def certify_groups(
@@ -31,6 +31,7 @@ def certify_groups(
     *,
     statement_value: float,
     tolerance: float = TOLERANCE,
+    layout: Layout | None = None,
     proved: bool = False,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
@@ -39,13 +40,14 @@ def certify_groups(
     """
     penalty = PENALTIES["groups"].of(l1, group, weights)
     total = f + penalty.value(x)
-    size, reach = size_of(total, g, statement_value, l1, weights), np.maximum(1.0, np.abs(x))
-    if np.isnan(size):
+    pull = np.append(weights, 0.0)[group]
+    sizes = sizes_of(total, g, x, statement_value, l1 + pull, l1, weights, h=h, layout=layout)
+    if sizes is None:
         return nowhere(tolerance)
+    reach, size = sizes.lengths, sizes.objective
     gaps = penalty.distance(g, x)
     curvature = None
     if h is not None:
-        pull = np.append(weights, 0.0)[group]
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1 + pull), 0.0)
         alive = np.append(lengths(x, group, weights.size) > 0.0, True)[group]
         free = np.flatnonzero(alive & ((x != 0.0) | (l1 == 0.0)))
@@ -55,7 +57,7 @@ def certify_groups(
             curvature = float(np.linalg.eigvalsh(scaled)[0]) / max(1.0, float(np.abs(scaled).max()))
     return certificate_of(
         gaps,
-        x,
+        sizes,
         total,
         statement_value=statement_value,
         curvature=curvature,

@@ -2,15 +2,15 @@
 
 For    minimise f(z)  subject to  e(z) = 0,  c(z) ≥ 0    with multipliers ν and λ ≥ 0:
 
-    stationarity      max_i |∇f − Eᵀν − Cᵀλ|_i X_i / F        X_i = max(1, |z_i|)
-    feasibility       max |e|, max(−c) over the size of the constraints
-    dual feasibility  max(−λ) / F
+    stationarity      max_i |∇f − Eᵀν − Cᵀλ|_i X_i / F
+    feasibility       max |e_k| / m_k, max(−c_k) / m_k
+    dual feasibility  max(−λ_k) m_k / F
     complementarity   Σ |λ c| / F, for a convex problem the duality gap
     step ahead        what Newton's step along the active constraints would lower f by, over F
 
-F = max(|f|, 1) is the size of the objective. What is judged is recomputed by the interpreter from the
-statement, independently of kernels and solver; the objective in terms of the statement's own unknowns
-is computed as well, and has to agree.
+F, X and m are the sizes of objective, unknowns and conditions at the point (`natural`). What is judged is recomputed
+by the interpreter from the statement, independently of kernels and solver; the objective in terms of the statement's
+own unknowns is computed as well, and has to agree.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from derive.node import Node, size_symbols, variables
 from derive.stable import stabilise
 
 from .certificate import TOLERANCE, Guaranteed
+from .natural import Natural, units_of
 from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
@@ -267,12 +268,6 @@ def interpreter(nodes: Mapping[str, Node], data: Mapping[str, Any], point: Mappi
     return evaluate
 
 
-def row_sizes(A: Any) -> Vector:
-    """The largest entry of every row, of a matrix with zeros stored or not."""
-    found = abs(A).max(axis=1) if A.shape[0] else np.zeros(0)
-    return np.asarray(found if isinstance(found, np.ndarray) else found.toarray()).reshape(-1)
-
-
 def certify_kkt(
     functions: Functions,
     layout: Layout,
@@ -292,35 +287,36 @@ def certify_kkt(
         v = functions.values(z)
         if not v.finite():
             return nowhere(tolerance)
-        size = max(abs(v.f), 1.0)
         dual = v.g - v.E.T @ nu - v.C.T @ lam
         h = functions.hessian(z, nu, lam) if curved and z.size <= CURVED else None
         if not isinstance(h, np.ndarray) or not np.isfinite(h).all():
             h = None  # sparse matrices are those of problems proved to be convex
-        noise = 64 * EPS * (np.abs(v.g) + abs(v.E.T) @ np.abs(nu) + abs(v.C.T) @ np.abs(lam))
+        forces = abs(v.E.T) @ np.abs(nu) + abs(v.C.T) @ np.abs(lam)
+        noise = 64 * EPS * (np.abs(v.g) + forces)
         if h is not None:
             rounding = 4 * EPS * (np.abs(h) @ np.abs(z))
             if rounding.max(initial=0.0) <= 1e-3 * np.abs(v.g - h @ z).max(initial=0.0):
                 noise += rounding  # beyond that a gradient would vanish in rounding, as it does far away
-        lengths = np.maximum(1.0, np.abs(z))
-        stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * lengths).max(initial=0.0)) / size
-        reach = max(1.0, float(np.abs(z).max(initial=0.0)))
+        units = units_of(v, z, h, forces, layout.slices.values())
+        size = units.objective
+        stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * units.lengths).max(initial=0.0))
         gaps = np.concatenate([np.abs(v.e), np.maximum(-v.c, 0.0)])
-        broken = gaps / np.maximum(1.0, reach * np.concatenate([row_sizes(v.E), row_sizes(v.C)]))
+        rows = np.concatenate([units.equalities, units.inequalities])
+        broken = gaps / rows
         where = ""
         if broken.size and broken.max() > tolerance:
             k = int(np.argmax(broken))
             where = f"equality {k}" if k < v.e.size else f"inequality {k - v.e.size}"
-        mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / size
+        mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / units.value
         rest = np.sign(dual) * np.maximum(np.abs(dual) - noise, 0.0)
-        curvature, ahead = (None, 0.0) if h is None else _along_tangents(h, v, lam, rest, lengths, size)
+        curvature, ahead = (None, 0.0) if h is None else _along_tangents(h, v, lam, rest, units)
         drift = 0.0 if h is None else _drift(h, z, dual, noise)
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
-        stationarity=stationarity,
+        stationarity=stationarity / size,
         primal=float(broken.max(initial=0.0)),
-        dual=float(np.maximum(-lam, 0.0).max(initial=0.0)) / size,
-        complementarity=float(np.abs(lam * v.c).sum()) / size,
+        dual=float((np.maximum(-lam, 0.0) * units.inequalities).max(initial=0.0)) / units.value,
+        complementarity=float(np.abs(lam * v.c).sum()) / units.value,
         mismatch=mismatch,
         curvature=curvature,
         where=where,
@@ -342,12 +338,15 @@ def _drift(h: Matrix, z: Vector, dual: Vector, noise: Vector) -> float:
 
 
 def _along_tangents(
-    h: Matrix, v: Values, lam: Vector, rest: Vector, lengths: Vector, size: float
+    h: Matrix, v: Values, lam: Vector, rest: Vector, units: Natural
 ) -> tuple[float | None, float]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, and
     how much of its size the objective loses by Newton's step, as far as curvature is beyond rounding."""
-    active = lam / max(1.0, float(np.abs(v.g).max(initial=0.0))) > np.maximum(np.abs(v.c), 1e-10)
+    lengths, size, rows = units.lengths, units.objective, units.inequalities
+    pressing = lam * rows / max(units.value, float((np.abs(v.g) * lengths).max(initial=0.0)))
+    active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active]]) * lengths
+    A /= np.maximum(np.abs(A).max(axis=1, initial=0.0), 1e-300)[:, None]
     h = h * lengths[:, None] * lengths[None, :] / size
     slope = rest * lengths / size
     if A.shape[0]:

@@ -5,9 +5,9 @@ subdifferential: with X = U diag(σ) Vᵀ, σ > 0, and G the slope of f in X,
 
     UᵀG + ωVᵀ = 0,   G V + ωU = 0,   σ₁((I − UUᵀ) G (I − VVᵀ)) ≤ ω,
 
-and entry by entry for the others (`separable`). The distance to it, times max(1, |xᵢ|) and over F = max(|F|, 1), is
-the stationarity of the certificate. Where the smooth part is not proved to be convex, curvature is that in the factors
-L Rᵀ = X and the free entries (`optimizers.low_rank`), found by differences of the slope.
+and entry by entry for the others (`separable`). The distance to it, in the units of `natural`, is the stationarity of
+the certificate. Where the smooth part is not proved to be convex, curvature is that in the factors L Rᵀ = X and the
+free entries (`optimizers.low_rank`), found by differences of the slope.
 Source: Watson, Linear Algebra Appl. 170 (1992).
 """
 
@@ -16,16 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from .certificate import TOLERANCE
 from .kkt import KktCertificate, nowhere
 from .neighbourhood import curvature_by_differences
 from .optimizers.low_rank import Factors
 from .optimizers.matrices import Matrices
 from .optimizers.penalties import PENALTIES
-from .oracle import Vector
-from .penalised import certificate_of, size_of
+from .oracle import Layout, Vector
+from .penalised import certificate_of, sizes_of
 
 
 def certify_low_rank(
@@ -38,6 +36,7 @@ def certify_low_rank(
     *,
     statement_value: float,
     tolerance: float = TOLERANCE,
+    layout: Layout | None = None,
     proved: bool = False,
 ) -> KktCertificate:
     """The certificate of a point; values and slopes are the interpreter's.
@@ -47,11 +46,12 @@ def certify_low_rank(
     f, g = value_gradient(x)
     penalty = PENALTIES["nuclear"].of(matrices, l1, low, high)
     total = f + penalty.value(x)
-    if np.isnan(size_of(total, g, statement_value, l1, [w for *_, w in matrices.parts])):
+    sizes = sizes_of(total, g, x, statement_value, l1, [w for *_, w in matrices.parts], layout=layout)
+    if sizes is None:
         return nowhere(tolerance)
     found = certificate_of(
         penalty.distance(g, x),
-        x,
+        sizes,
         total,
         statement_value=statement_value,
         tolerance=tolerance,

@@ -2,41 +2,75 @@
 
 Where −∇f lies in the subdifferential of φ, multipliers are read off it: their signs and complementarity hold by
 construction, and are 0 in the certificate. What is judged is the distance to the subdifferential, entry by entry times
-max(1, |xᵢ|), over the size of F.
+Xᵢ and over the size of F, in the units of `natural`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .kkt import NAN, KktCertificate
-from .oracle import Vector
+from .kkt import KktCertificate
+from .natural import BENT, STRAIGHT, amount, lengths_of, objective_size, reach_of
+from .oracle import Layout, Matrix, Vector
 
 
-def size_of(total: float, slope: Vector, statement_value: float, *weights: Any) -> float:
-    """max(|F|, 1); NaN where F or the slope of f is not finite or a weight is negative: nothing can be certified."""
-    finite = np.isfinite(total) and bool(np.isfinite(slope).all()) and np.isfinite(statement_value)
+class Sizes(NamedTuple):
+    """The units of F at one point: by a step of Newton's method, by itself, and those of the entries of x: over which
+    they change F, and the largest that stand beside them."""
+
+    objective: float
+    value: float
+    lengths: Vector
+    reach: Vector
+
+
+def sizes_of(
+    total: float,
+    g: Vector,
+    x: Vector,
+    statement_value: float,
+    *weights: Any,
+    h: Matrix | None = None,
+    layout: Layout | None = None,
+) -> Sizes | None:
+    """The units (`natural`), h the Hessian of f where it is known and the first of the weights that of each |xᵢ|.
+
+    None where F or the slope of f is not finite or a weight is negative: nothing can be certified.
+    """
+    finite = np.isfinite(total) and bool(np.isfinite(g).all()) and np.isfinite(statement_value)
     if not finite or any(bool((np.asarray(w) < 0.0).any()) for w in weights):
-        return NAN
-    return max(abs(total), 1.0)
+        return None
+    if h is not None and not np.isfinite(h).all():
+        h = None
+    forces = np.broadcast_to(np.asarray(weights[0], dtype=np.float64), x.shape)
+    terms = amount(x, h, np.abs(g) + forces)
+    size, value = (objective_size(total, terms, share) for share in (BENT, STRAIGHT))
+    places = [slice(0, x.size)] if layout is None else layout.slices.values()
+    far, near = reach_of(x, forces, max(abs(total), terms), places)
+    return Sizes(size, value, lengths_of(None if h is None else np.diagonal(h), size, far), near)
 
 
 def certificate_of(
-    gaps: Vector, x: Vector, total: float, *, statement_value: float, primal: float = 0.0, **others: Any
+    gaps: Vector,
+    sizes: Sizes,
+    total: float,
+    *,
+    statement_value: float,
+    primal: float = 0.0,
+    **others: Any,
 ) -> KktCertificate:
     """The certificate from the distances `gaps` of the entries of x to the subdifferential; `others` as they are."""
-    size = max(abs(total), 1.0)
     return KktCertificate(
         value=statement_value,
-        stationarity=float((gaps * np.maximum(1.0, np.abs(x))).max(initial=0.0)) / size,
+        stationarity=float((gaps * sizes.lengths).max(initial=0.0)) / sizes.objective,
         primal=primal,
         dual=0.0,
         complementarity=0.0,
-        mismatch=abs(statement_value - total) / size,
+        mismatch=abs(statement_value - total) / sizes.value,
         **others,
     )
 
 
-__all__ = ["certificate_of", "size_of"]
+__all__ = ["Sizes", "certificate_of", "sizes_of"]

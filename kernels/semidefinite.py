@@ -2,8 +2,8 @@
 
 To the conditions of `kkt`, with ∇f − Λ in the place of ∇f, come
 
-    feasibility       the smallest eigenvalue of Z ≥ −ε
-    dual feasibility  the smallest eigenvalue of Λ ≥ −ε F
+    feasibility       the smallest eigenvalue of Z ≥ −ε max |Zᵢⱼ|
+    dual feasibility  the smallest eigenvalue of Λ ≥ −ε F / max |Zᵢⱼ|
     complementarity   |tr(ΛZ)| ≤ ε F, for a convex problem part of the duality gap
 
 Curvature is judged on the matrices that vanish where Λ presses, the curvature of that set included.
@@ -18,6 +18,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import CURVED, KktCertificate, certify_kkt
+from .natural import STRAIGHT, amount, objective_size
 from .optimizers.halves import Block, matrix_at
 from .optimizers.interior_point import Answer, Functions, Values
 from .optimizers.semidefinite import curvature, faces, normals
@@ -63,15 +64,17 @@ def certify_semidefinite(
     )
     if not np.isfinite(proof.value):
         return proof
-    size = max(abs(functions.values(z).f), 1.0)
+    v = seen.values(z)
+    size = objective_size(v.f, amount(z, None, np.abs(v.g) + 2.0 * np.abs(cone)), STRAIGHT)
     primal, dual, slack = proof.primal, proof.dual, proof.complementarity
     where = proof.where
     for block in blocks:
         Z, L = matrix_at(z, block), matrix_at(cone, block)
-        low = -float(np.linalg.eigvalsh(Z)[0]) / max(1.0, float(np.abs(Z).max()))
+        reach = float(np.abs(Z).max()) or 1.0
+        low = -float(np.linalg.eigvalsh(Z)[0]) / reach
         if low > primal:
             primal, where = low, "an eigenvalue below 0"
-        dual = max(dual, -float(np.linalg.eigvalsh(L)[0]) / size)
+        dual = max(dual, -float(np.linalg.eigvalsh(L)[0]) * reach / size)
         slack += abs(float((Z * L).sum())) / size
     return replace(proof, primal=primal, dual=dual, complementarity=slack, where=where)
 

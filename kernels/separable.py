@@ -5,7 +5,7 @@ subdifferential of what acts on each entry,
 
     xᵢ > 0:  −gᵢ = λᵢ        xᵢ = 0:  |gᵢ| ≤ λᵢ        at low:  −gᵢ ≤ …        at high:  −gᵢ ≥ …
 
-The distance to it, times max(1, |xᵢ|) and over F = max(|F|, 1), is the stationarity of the certificate. Multipliers
+The distance to it, in the units of `natural`, is the stationarity of the certificate. Multipliers
 are read off, so their signs and complementarity hold by construction. Unlike the conditions of the form with slack
 variables this needs no Jacobians, and is as cheap as one gradient.
 """
@@ -21,7 +21,7 @@ from .kkt import EPS, KktCertificate, nowhere
 from .neighbourhood import along_a_valley, along_itself
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
-from .penalised import certificate_of, size_of
+from .penalised import certificate_of, sizes_of
 
 
 def certify_separable(
@@ -45,12 +45,12 @@ def certify_separable(
     `gradient_at`, that of the smooth part, points that run away are recognised without one as well.
     """
     total = f + float(l1 @ np.abs(x))
-    size = size_of(total, g, statement_value, l1)
-    if np.isnan(size):
+    sizes = sizes_of(total, g, x, statement_value, l1, h=h, layout=layout)
+    if sizes is None:
         return nowhere(tolerance)
+    size, lengths = sizes.objective, sizes.lengths
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
-    lengths = np.maximum(1.0, np.abs(x))
     curvature = None
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
@@ -72,11 +72,12 @@ def certify_separable(
         drift = along_itself(slope, x, rounding, h, gradient_at, way)
         if h is not None and gradient_at is not None and not l1.any():
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
-    primal = float((broken / lengths).max(initial=0.0))
+    held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
+    primal = float((broken / held).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return certificate_of(
         gaps,
-        x,
+        sizes,
         total,
         statement_value=statement_value,
         primal=primal,

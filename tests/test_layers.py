@@ -40,7 +40,7 @@ CORE = (
     "kernels.entrance kernels.bound "
     "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "
     "kernels.oracle kernels.batches kernels.optimizers kernels.neighbourhood kernels.certificate "
-    "kernels.kkt kernels.semidefinite kernels.penalised "
+    "kernels.natural kernels.kkt kernels.semidefinite kernels.penalised "
     "kernels.separable kernels.groups kernels.cones kernels.low_rank "
     "kernels.inline kernels.flat kernels.flat_conditions kernels.whole kernels.joined kernels.precision"
 )

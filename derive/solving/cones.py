@@ -232,7 +232,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         answer = solve_cone_program(program, watch)
         found = derived.free.forward(layout.unpack(answer.x))
         value = statement_value(derived.original, instance.numbers, found)
-        proof = certify_cones(program, answer, statement_value=value, tolerance=options.tolerance)
+        proof = certify_cones(program, layout, answer, statement_value=value, tolerance=options.tolerance)
     if not proof.ok():
         return None
     result: Any = Result()

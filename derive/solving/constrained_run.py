@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -73,7 +72,6 @@ class _Run:
         self.bar = Progress(method, bool(settings.get("progress")), settings["tol"])
         self.ended: list[str] = []
         self.late = False  # time ran out: a point that is certified all the same is the answer
-        self.units: Any = None  # that differ so much from 1 that the certificate is given in them
         self.cone: Any = None
         self.reached: tuple[Any, Judged] | None = None
 
@@ -162,38 +160,42 @@ class _Run:
     def _run(self, first: Any, given: bool) -> None:
         """The method; where its answer is not certified, once more in units of the problem's own."""
         from ..kernels.optimizers import interior_point as ip
-        from ..kernels.optimizers import semidefinite
-        from ..kernels.optimizers.units import Units, unusual
+        from ..kernels.optimizers.units import Units
 
-        functions = self.functions
-        if self.blocks:
-            answer, cone = semidefinite.solve_semidefinite(
-                functions, first, self.blocks, max_iterations=self.most, watch=self.watch
-            )
-            answer, self.cone = semidefinite.on_face(functions, answer, cone, self.blocks)
-        else:
-            answer = self.solved(functions, first, self.watch)
-        measured = self.method == "interior-point" and not self.blocks and self.placed.sparse is None
-        groups = self.placed.rows
-        if measured and not given and unusual(functions, answer.z):
-            units = Units.at(functions, first, groups)
-            self.units = units if units is not None and units.are_strange() else None
-        at = self._reach(answer)
-        for place in (first, answer.z) if measured else ():
-            units = None if at.proof.ok() or self.ended else Units.at(functions, place, groups)
-            if units is not None:
-                other = units.solve(functions, place, self.solved, self.watch)
-                there = self.judged(other)
-                if there.proof.ok() and other.status != ip.UNBOUNDED:
-                    at = there
-                    self.reached = other, at
+        functions, groups = self.functions, self.placed.rows
+        answer = self.solved(functions, first, self.watch)
+        at, cone = self._reach(answer), self.cone
+        measured = self.method == "interior-point" and self.placed.sparse is None
+        places = [np.zeros(first.size), first, answer.z] if measured else []
+        while places and not at.proof.ok() and not self.ended:
+            place = places.pop(0)
+            units = Units.at(functions, place, groups, self.blocks)
+            if units is None:
+                continue
+            begin = place if place.any() or given else units.within(first)
+            other = units.solve(functions, begin, self.solved, self.watch)
+            if self.cone is not None:
+                self.cone = units.objective * self.cone / units.unknowns
+            there = self.judged(other)
+            if there.proof.ok() and other.status != ip.UNBOUNDED:
+                at = there
+                self.reached = other, at
+                return
+            self.cone = cone
+            if not place.any() and other.z.any():
+                places.insert(0, other.z)
 
     def solved(self, functions: Any, z: Any, watch: Any) -> Any:
         """The answer of the method, which may be given functions in other units."""
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers.polish import polish
         from ..kernels.optimizers.quadratic_program import solve_program
+        from ..kernels.optimizers.semidefinite import on_face, solve_semidefinite
 
+        if self.blocks:
+            found, cone = solve_semidefinite(functions, z, self.blocks, max_iterations=self.most, watch=watch)
+            found, self.cone = on_face(functions, found, cone, self.blocks)
+            return found
         if self.placed.sparse is not None:
             return self.placed.sparse.solve(functions, z, self.most, watch, self.watched)
         found = None
@@ -208,22 +210,33 @@ class _Run:
         return polish(functions, found)
 
     def judged(self, answer: Any) -> Judged:
-        """The answer with its certificate, by the interpreter."""
+        """The answer with its certificate, by the interpreter; 0 in its place where only that is certified."""
+        from ..kernels.optimizers.polish import snapped, violation
+
+        judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
+        z = answer.z if self.blocks else snapped(judge, answer)
+        found = self._judged_at(z, judge, answer)
+        if found.proof.ok() or self.blocks or not z.any():
+            return found
+        there = judge.values(np.zeros(z.size))
+        if there.finite() and violation(there, answer.nu, answer.lam) <= self.settings["tol"]:
+            zero = self._judged_at(np.zeros(z.size), judge, answer)
+            if zero.proof.ok():  # where all vanishes, rounding has nothing to be small beside
+                return zero
+        return found
+
+    def _judged_at(self, z: Any, judge: Any, answer: Any) -> Judged:
+        """A point with the multipliers of an answer."""
         from ..kernels.kkt import certify_kkt
-        from ..kernels.optimizers.polish import snapped
         from ..kernels.semidefinite import certify_semidefinite
 
         layout = self.placed.layout
-        judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
-        z = answer.z if self.blocks else snapped(judge, answer)
         found = self.derived.free.forward(layout.unpack(z))
         value = self.placed.value(found)
         told = {"statement_value": value, "tolerance": self.settings["tol"]}
         if self.blocks:
             dual = np.zeros(z.size) if self.cone is None else self.cone
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
-        elif self.units is not None:
-            proof = self.units.certify(judge, layout, replace(answer, z=z), **told)
         else:
             proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
         return Judged(z, found, value, proof)

@@ -101,6 +101,7 @@ def solve_groups(
                 h,
                 *limits,
                 x,
+                layout=layout,
                 statement_value=stated,
                 tolerance=options.tolerance,
                 proved=proved or (not second and instance.facts.is_convex),

@@ -57,7 +57,13 @@ def solve_low_rank(
         def judged(x: Any) -> tuple[Any, Any]:
             _, g, _, stated = judge(x)
             return g, certify_low_rank(
-                interpreted, *limits, x, statement_value=stated, tolerance=options.tolerance, proved=proved
+                interpreted,
+                *limits,
+                x,
+                layout=layout,
+                statement_value=stated,
+                tolerance=options.tolerance,
+                proved=proved,
             )
 
         x, g, proof, steps, evaluations = until_certified(

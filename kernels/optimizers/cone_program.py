@@ -73,8 +73,8 @@ class ConeAnswer:
     iterations: int
 
 
-#: Passes that balance the sizes of rows and columns.
-BALANCED = 3
+#: Passes that balance the sizes of rows and columns at most, and what is balanced.
+PASSES, BALANCED = 12, 2.0
 
 
 @dataclass(frozen=True)
@@ -85,37 +85,50 @@ class Balanced:
     column: Vector
     equal: Vector
     row: Vector
+    one: float
     share: float
 
     @classmethod
     def of(cls, program: ConeProgram) -> Balanced:
-        """Ruiz' scaling (RAL-TR-2001-034), one number for all rows of a cone; the objective of size 1."""
+        """Ruiz' scaling (RAL-TR-2001-034), one number for all rows of a cone; the objective of size 1.
+
+        The constants e and g are a column as well, whose unit is that of all unknowns together.
+        """
         Q, E, G, cones = program.Q, program.E, program.G, program.cones
         column, equal, row = np.ones(program.c.size), np.ones(program.e.size), np.ones(program.g.size)
-        for _ in range(BALANCED):
+        one = 1.0
+        for _ in range(PASSES):
             q, a, b = (np.abs(M) * column for M in (Q, E, G))
             q, a, b = q * column[:, None], a * equal[:, None], b * row[:, None]
-            tall = np.max(np.vstack([q, a, b]), axis=0, initial=0.0)
-            wide, level = np.max(b, axis=1, initial=0.0), np.max(a, axis=1, initial=0.0)
-            wide[cones.orthant :] = cones.largest(wide[cones.orthant :])[cones.owner]
-            column, equal, row = (
-                old / np.sqrt(np.where(size > 0.0, size, 1.0))
-                for old, size in ((column, tall), (equal, level), (row, wide))
+            c, e, g = (
+                one * np.abs(v) * scale
+                for v, scale in ((program.c, column), (program.e, equal), (program.g, row))
             )
-        curved, slope = Q * column * column[:, None], program.c * column
-        unit = max(float(np.abs(curved).max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
-        share = 1.0 / unit if unit > 0.0 else 1.0
+            share = _inverse(q, c)
+            tall = np.max(np.vstack([share * q, a, b]), axis=0, initial=0.0)
+            wide, level = (np.maximum(np.max(M, axis=1, initial=0.0), v) for M, v in ((b, g), (a, e)))
+            wide[cones.orthant :] = cones.largest(wide[cones.orthant :])[cones.owner]
+            last = max(float(v.max(initial=0.0)) for v in (e, g)) or share * float(c.max(initial=0.0))
+            sizes = [np.where(size > 0.0, size, 1.0) for size in (tall, level, wide, np.asarray(last))]
+            column, equal, row = (
+                old / np.sqrt(size) for old, size in zip((column, equal, row), sizes, strict=False)
+            )
+            one = float(one / np.sqrt(sizes[3]))
+            if all(((size < BALANCED) & (size > 1.0 / BALANCED)).all() for size in sizes):
+                break
+        curved, slope = Q * column * column[:, None], one * program.c * column
+        share = _inverse(curved, slope)
         scaled = ConeProgram(
             share * curved,
             share * slope,
-            share * program.f0,
+            share * one**2 * program.f0,
             E * column * equal[:, None],
-            program.e * equal,
+            one * program.e * equal,
             G * column * row[:, None],
-            program.g * row,
+            one * program.g * row,
             cones,
         )
-        return cls(scaled, column, equal, row, share)
+        return cls(scaled, column, equal, row, one, share)
 
     def solve(
         self,
@@ -130,16 +143,23 @@ class Balanced:
 
         def seen(iteration: int, x: Vector, f: float, error: float) -> bool:
             assert watch is not None
-            return watch(iteration, self.column * x, f / self.share, error)
+            return watch(iteration, self.column * x / self.one, f / (self.share * self.one**2), error)
 
         found = _run(self.program, loop, None if watch is None else seen, tol)
+        share = self.share * self.one
         return ConeAnswer(
-            self.column * found.x,
-            self.equal * found.nu / self.share,
-            self.row * found.z / self.share,
+            self.column * found.x / self.one,
+            self.equal * found.nu / share,
+            self.row * found.z / share,
             found.status,
             found.iterations,
         )
+
+
+def _inverse(*parts: Any) -> float:
+    """One over the largest entry; 1 where all vanish."""
+    largest = max(float(np.abs(a).max(initial=0.0)) for a in parts)
+    return 1.0 / largest if largest > 0.0 else 1.0
 
 
 def solve_cone_program(

@@ -89,12 +89,16 @@ class Cones:
         rest = np.sqrt(np.maximum(self.added(x * x) - head * head, 0.0))
         return np.asarray((head - rest) * (head + rest))
 
-    def depth(self, x: Vector) -> float:
-        """The largest a for which x − a e lies in the cones; negative outside."""
+    def depths(self, x: Vector) -> Vector:
+        """For each cone the largest a for which x − a e lies in it; negative outside."""
         m = self.orthant
         head = x[self.heads]
         rest = np.sqrt(np.maximum(self.added(x[m:] * x[m:]) - head * head, 0.0))
-        return float(min(np.min(x[:m], initial=np.inf), np.min(head - rest, initial=np.inf)))
+        return np.concatenate([x[:m], head - rest])
+
+    def depth(self, x: Vector) -> float:
+        """The least of the depths."""
+        return float(self.depths(x).min(initial=np.inf))
 
     def longest(self, x: Vector, dx: Vector) -> float:
         """The longest step along dx that stays in the cones, at most 1/ε."""

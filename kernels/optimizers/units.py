@@ -16,21 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from ..oracle import Array, Layout
+from ..oracle import Array
+from .halves import Block
 from .interior_point import Answer, Functions, Values
 
 Watch = Callable[[int, Array, float, float], bool]
 Solver = Callable[[Functions, Array, Watch], Answer]
-
-
-def unusual(functions: Functions, z: Array) -> bool:
-    """Whether an answer and its objective are so large or small that units are worth a look."""
-    value, reach = abs(functions.values(z).f), float(np.abs(z).max(initial=0.0))
-    return not (3e-3 < reach < 1e4 and 1e-6 < value < 1e6)
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,14 @@ class Units:
     inequalities: Array
 
     @classmethod
-    def at(cls, functions: Functions, z: Array, groups: Sequence[int] = ()) -> Units | None:
-        """Those at a point; None where it is not finite. `groups` counts the rows that belong together."""
+    def at(
+        cls, functions: Functions, z: Array, groups: Sequence[int] = (), matrices: Sequence[Block] = ()
+    ) -> Units | None:
+        """Those at a point; None where it is not finite.
+
+        groups    counts the rows that belong together
+        matrices  those that stay positive semidefinite: one length for all entries of each
+        """
         v = functions.values(z)
         if not v.finite():
             return None
@@ -74,7 +74,9 @@ class Units:
         sizes = np.abs(v.g) * np.where(np.isfinite(D), D, 0.0)
         if sizes.any():
             D[bent] = np.minimum(D, np.sqrt(sizes.max()) / roots)[bent]
-        D = np.where(np.isfinite(D), D, np.maximum(np.abs(z), 1.0))
+        D = _through_rows(np.where(np.isfinite(D), D, np.abs(z)), np.abs(A))
+        for start, side in matrices:
+            D[start : start + side**2] = np.exp(np.log(D[start : start + side**2]).mean())
         rows = np.maximum(b, np.abs(A * D).max(axis=1, initial=0.0))
         rows[rows == 0.0] = 1.0
         size = float(np.abs(D * v.g).max(initial=0.0)) or max(abs(v.f), 1.0)
@@ -101,10 +103,9 @@ class Units:
 
         return Functions(functions.size, values, hessian)
 
-    def are_strange(self) -> bool:
-        """Whether they are so far from 1 that what is small in them is not small in numbers, or the reverse."""
-        longest = float(self.unknowns.max())
-        return not (3e-3 < longest < 1e4 and 1e-6 < self.objective < 1e12)
+    def within(self, z: Array) -> Array:
+        """The point with no entry larger than its length."""
+        return np.asarray(np.clip(z, -self.unknowns, self.unknowns))
 
     def solve(self, functions: Functions, z: Array, solver: Solver, watch: Watch) -> Answer:
         """What a solver finds in these units, in those of the statement."""
@@ -120,25 +121,12 @@ class Units:
             lam=self.objective * found.lam / self.inequalities,
         )
 
-    def certify(
-        self,
-        functions: Functions,
-        layout: Layout,
-        answer: Answer,
-        *,
-        statement_value: float,
-        tolerance: float,
-    ) -> Any:
-        """The certificate of an answer, its conditions in these units."""
-        from ..kkt import certify_kkt
 
-        proof = certify_kkt(
-            self.measured(functions),
-            layout,
-            answer.z / self.unknowns,
-            answer.nu * self.equalities / self.objective,
-            answer.lam * self.inequalities / self.objective,
-            statement_value=statement_value / self.objective,
-            tolerance=tolerance,
-        )
-        return replace(proof, value=statement_value)
+def _through_rows(D: Array, A: Array) -> Array:
+    """Lengths that are 0 from those of other unknowns in the same rows, as far as these lead; the others are 1."""
+    for _ in range(2):
+        reached = (A * D).max(axis=1, initial=0.0)[:, None]
+        known = (A > 0.0) & (reached > 0.0)
+        least = np.where(known, reached / np.where(known, A, 1.0), np.inf).min(axis=0, initial=np.inf)
+        D = np.where((D == 0.0) & np.isfinite(least), least, D)
+    return np.where(D > 0.0, D, 1.0)

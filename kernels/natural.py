@@ -1,0 +1,116 @@
+"""The units in which a certificate measures: sizes that the problem itself has at a point, whatever those of its data.
+
+    objective   F = max(|f|, min(1, εT)),  T = Σ pᵢ |zᵢ| + |zᵀHz|: what its terms amount to where they cancel; at z = 0
+                the median of pᵢ²/h_ii; pᵢ is what pulls at zᵢ, in all
+    unknowns    Xⱼ = √(F / h_jj), over which zⱼ changes the objective by its size (Dennis & Schnabel 1983, eq. 7.2.5);
+                where it does not bend, rⱼ, the largest of zⱼ and its neighbours, no more than max(|f|, T) over
+                what conditions or penalties pull at it
+    conditions  mₖ = max_j |∂ⱼcₖ| min(Xⱼ, rⱼ)
+
+Multiplying objective, conditions or unknowns by any numbers multiplies these by the same: what is 10⁻⁸ of them is
+small for data of any size. Nothing is ever larger than if 1 were the unit of the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .optimizers.interior_point import Values
+from .oracle import Matrix, Vector
+
+#: Shares of T below which an objective counts as nothing: of its square, by a step of Newton's method, and by itself.
+BENT, STRAIGHT = 1e-8, 1e-3
+#: Unknowns that move the objective by less than this share of its size vanish.
+VANISHING = 1e-8
+
+
+class Natural(NamedTuple):
+    """The units at one point: of the objective by a step of Newton's method and by itself, of all else."""
+
+    objective: float
+    value: float
+    lengths: Vector
+    equalities: Vector
+    inequalities: Vector
+
+
+def units_of(v: Values, z: Vector, h: Matrix | None, forces: Vector, places: Iterable[slice]) -> Natural:
+    """Those of a problem with conditions.
+
+    h       the Hessian of the Lagrangian, where it is known
+    forces  what conditions pull at each unknown: |Eᵀ||ν| + |Cᵀ||λ|
+    places  where the unknowns are in z
+    """
+    terms = amount(z, h, np.abs(v.g) + forces)
+    size, value = (objective_size(v.f, terms, share) for share in (BENT, STRAIGHT))
+    far, near = reach_of(z, forces, max(abs(v.f), terms), places)
+    lengths = lengths_of(None if h is None else np.diagonal(h), size, far)
+    held = np.maximum(np.abs(z), np.minimum(lengths, near))
+    rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
+    for k, A in enumerate((v.E, v.C)):
+        sizes = _row_sizes(A, held)
+        rows[k] = np.where(sizes > 0.0, sizes, rows[k])
+    return Natural(size, value, lengths, *rows)
+
+
+def amount(z: Vector, h: Matrix | None, forces: Vector) -> float:
+    """T, what the terms of an objective amount to at z, from what pulls at each entry and the Hessian."""
+    if h is None:
+        return float(forces @ np.abs(z))
+    if z.any():
+        return float(forces @ np.abs(z)) + abs(float(z @ h @ z))
+    diagonal = np.diagonal(h)
+    gains = forces[diagonal > 0.0] ** 2 / diagonal[diagonal > 0.0]
+    return float(np.median(gains)) if gains.size else 0.0
+
+
+def objective_size(f: float, terms: float, share: float) -> float:
+    """F, from the value and what its terms amount to."""
+    return max(abs(f), min(1.0, share * terms)) or 1.0
+
+
+def reach_of(z: Vector, forces: Vector, terms: float, places: Iterable[slice]) -> tuple[Vector, Vector]:
+    """r as far as entries may be from where they should be, and as far as they are."""
+    far, near = np.zeros(z.size), np.zeros(z.size)
+    largest = float(np.abs(z).max(initial=0.0)) or 1.0
+    pulled = forces > 0.0
+    own = np.where(pulled, terms / np.where(pulled, forces, 1.0), np.inf)
+    for place in places:
+        reach, each = float(np.abs(z[place]).max(initial=0.0)), own[place]
+        least = float(each.min(initial=np.inf))
+        if not np.isfinite(least):  # slopes that vanish by themselves tell nothing
+            far[place] = near[place] = reach or largest
+        elif reach > VANISHING * least:
+            far[place] = near[place] = np.minimum(reach, np.maximum(np.abs(z[place]), each))
+        else:
+            far[place] = np.where(np.isfinite(each), each, largest)
+            near[place] = max(reach, min(least, largest))
+    return far, near
+
+
+def lengths_of(diagonal: Vector | None, size: float, straight: Vector) -> Vector:
+    """X from the diagonal of a Hessian; `straight` where that vanishes, or nothing is known of it."""
+    if diagonal is None:
+        return straight
+    bent = diagonal > 1e-14 * size / straight**2
+    return np.where(bent, np.sqrt(size / np.where(bent, diagonal, 1.0)), straight)
+
+
+def _row_sizes(A: Any, held: Vector) -> Vector:
+    """max_j |A_kj| rⱼ for every row k, of a matrix with zeros stored or not."""
+    return _largest(_columns_times(abs(A), held)) if A.shape[0] else np.zeros(0)
+
+
+def _columns_times(A: Any, v: Vector) -> Any:
+    return A * v if isinstance(A, np.ndarray) else A.multiply(v[None, :])
+
+
+def _largest(A: Any) -> Vector:
+    found = A.max(axis=1)
+    return np.asarray(found if isinstance(found, np.ndarray) else found.toarray()).reshape(-1)
+
+
+__all__ = ["Natural", "amount", "lengths_of", "objective_size", "reach_of", "units_of"]
