@@ -37,7 +37,10 @@ def certify_cones(
     s, e = program.G @ x + program.g, program.E @ x + program.e
     g = program.Q @ x + program.c
     forces = abs(program.E.T) @ np.abs(nu) + abs(program.G.T) @ np.abs(z)
-    units = units_of(Values(f, g, e, program.E, s, program.G), x, program.Q, forces, layout.slices.values())
+    held = float(np.abs(nu) @ np.abs(e) + np.abs(z) @ np.abs(s))
+    units = units_of(
+        Values(f, g, e, program.E, s, program.G), x, program.Q, forces, held, layout.slices.values()
+    )
     slope = g - program.E.T @ nu - program.G.T @ z
     gaps = np.maximum(np.abs(slope) - 64 * EPS * (np.abs(g) + forces), 0.0)
     m = program.cones.orthant

@@ -297,7 +297,8 @@ def certify_kkt(
             rounding = 4 * EPS * (np.abs(h) @ np.abs(z))
             if rounding.max(initial=0.0) <= 1e-3 * np.abs(v.g - h @ z).max(initial=0.0):
                 noise += rounding  # beyond that a gradient would vanish in rounding, as it does far away
-        units = units_of(v, z, h, forces, layout.slices.values())
+        held = float(np.abs(nu) @ np.abs(v.e) + np.abs(lam) @ np.abs(v.c))
+        units = units_of(v, z, h, forces, held, layout.slices.values())
         size = units.objective
         stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * units.lengths).max(initial=0.0))
         gaps = np.concatenate([np.abs(v.e), np.maximum(-v.c, 0.0)])

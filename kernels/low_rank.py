@@ -46,7 +46,10 @@ def certify_low_rank(
     f, g = value_gradient(x)
     penalty = PENALTIES["nuclear"].of(matrices, l1, low, high)
     total = f + penalty.value(x)
-    sizes = sizes_of(total, g, x, statement_value, l1, [w for *_, w in matrices.parts], layout=layout)
+    pull = l1.copy()
+    for at, m, n, w in matrices.parts:
+        pull[at : at + m * n] += w
+    sizes = sizes_of(total, g, x, statement_value, pull, l1, [w for *_, w in matrices.parts], layout=layout)
     if sizes is None:
         return nowhere(tolerance)
     found = certificate_of(

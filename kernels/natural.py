@@ -3,8 +3,8 @@
     objective   F = max(|f|, min(1, εT)),  T = Σ pᵢ |zᵢ| + |zᵀHz|: what its terms amount to where they cancel; at z = 0
                 the median of pᵢ²/h_ii; pᵢ is what pulls at zᵢ, in all
     unknowns    Xⱼ = √(F / h_jj), over which zⱼ changes the objective by its size (Dennis & Schnabel 1983, eq. 7.2.5);
-                where it does not bend, rⱼ, the largest of zⱼ and its neighbours, no more than max(|f|, T) over
-                what conditions or penalties pull at it
+                at least |zⱼ|; where it does not bend, rⱼ, the largest of zⱼ and its neighbours, no more than
+                max(|f|, T) over what conditions or penalties pull at it
     conditions  mₖ = max_j |∂ⱼcₖ| min(Xⱼ, rⱼ)
 
 Multiplying objective, conditions or unknowns by any numbers multiplies these by the same: what is 10⁻⁸ of them is
@@ -37,21 +37,26 @@ class Natural(NamedTuple):
     inequalities: Vector
 
 
-def units_of(v: Values, z: Vector, h: Matrix | None, forces: Vector, places: Iterable[slice]) -> Natural:
+def units_of(
+    v: Values, z: Vector, h: Matrix | None, forces: Vector, held: float, places: Iterable[slice]
+) -> Natural:
     """Those of a problem with conditions.
 
     h       the Hessian of the Lagrangian, where it is known
     forces  what conditions pull at each unknown: |Eᵀ||ν| + |Cᵀ||λ|
+    held    |ν|ᵀ|e| + |λ|ᵀ|c|, what they would make of the objective if they were moved to 0
     places  where the unknowns are in z
     """
-    terms = amount(z, h, np.abs(v.g) + forces)
+    pulls = np.abs(v.g) + forces
+    terms = amount(z, h, pulls) + held
     size, value = (objective_size(v.f, terms, share) for share in (BENT, STRAIGHT))
-    far, near = reach_of(z, forces, max(abs(v.f), terms), places)
-    lengths = lengths_of(None if h is None else np.diagonal(h), size, far)
-    held = np.maximum(np.abs(z), np.minimum(lengths, near))
+    whole = max(abs(v.f), terms)
+    far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places)
+    lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)
+    room = np.maximum(np.abs(z), np.minimum(lengths, near))
     rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
     for k, A in enumerate((v.E, v.C)):
-        sizes = _row_sizes(A, held)
+        sizes = _row_sizes(A, room)
         rows[k] = np.where(sizes > 0.0, sizes, rows[k])
     return Natural(size, value, lengths, *rows)
 
@@ -91,12 +96,18 @@ def reach_of(z: Vector, forces: Vector, terms: float, places: Iterable[slice]) -
     return far, near
 
 
-def lengths_of(diagonal: Vector | None, size: float, straight: Vector) -> Vector:
-    """X from the diagonal of a Hessian; `straight` where that vanishes, or nothing is known of it."""
+def lengths_of(z: Vector, diagonal: Vector | None, size: float, straight: Vector) -> Vector:
+    """X from the diagonal of a Hessian; `straight` where that vanishes, or nothing is known of it.
+
+    Never less than |z|: along a direction that bends by rounding alone, a point may be far away.
+    """
     if diagonal is None:
-        return straight
+        return np.maximum(straight, np.abs(z))
     bent = diagonal > 1e-14 * size / straight**2
-    return np.where(bent, np.sqrt(size / np.where(bent, diagonal, 1.0)), straight)
+    bent |= (z == 0.0) & (
+        diagonal > 1e-14 * float(diagonal.max(initial=0.0))
+    )  # nothing else has a size there
+    return np.maximum(np.where(bent, np.sqrt(size / np.where(bent, diagonal, 1.0)), straight), np.abs(z))
 
 
 def _row_sizes(A: Any, held: Vector) -> Vector:

@@ -49,7 +49,7 @@ def sizes_of(
     size, value = (objective_size(total, terms, share) for share in (BENT, STRAIGHT))
     places = [slice(0, x.size)] if layout is None else layout.slices.values()
     far, near = reach_of(x, forces, max(abs(total), terms), places)
-    return Sizes(size, value, lengths_of(None if h is None else np.diagonal(h), size, far), near)
+    return Sizes(size, value, lengths_of(x, None if h is None else np.diagonal(h), size, far), near)
 
 
 def certificate_of(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -16,20 +17,24 @@ from .costs import COMPILE_FROM
 from .inside import middle
 from .multipliers import kept
 from .placed import Placed
-from .reasons import failure
+from .reasons import failure, fitted
 from .sparse import DENSE, dense
 
 #: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
 LARGEST = 4000
+#: A point that violates no condition by more is worth other multipliers.
+NEAR = 1e-8
 
 
 class Judged(NamedTuple):
-    """A point of the smooth form, the unknowns there, the objective as stated, and the certificate."""
+    """A point of the smooth form, the unknowns there, the objective as stated, the certificate, and the answer with the
+    multipliers that it holds for."""
 
     z: Any
     found: Mapping[str, Any]
     value: float
     proof: Any
+    answer: Any
 
 
 def run(
@@ -154,7 +159,7 @@ class _Run:
     def _reach(self, answer: Any) -> Judged:
         """The answer is the one to be given, unless a better one is found."""
         at = self.judged(answer)
-        self.reached = answer, at
+        self.reached = at.answer, at
         return at
 
     def _run(self, first: Any, given: bool) -> None:
@@ -179,7 +184,7 @@ class _Run:
             there = self.judged(other)
             if there.proof.ok() and other.status != ip.UNBOUNDED:
                 at = there
-                self.reached = other, at
+                self.reached = at.answer, at
                 return
             self.cone = cone
             if not place.any() and other.z.any():
@@ -210,19 +215,23 @@ class _Run:
         return polish(functions, found)
 
     def judged(self, answer: Any) -> Judged:
-        """The answer with its certificate, by the interpreter; 0 in its place where only that is certified."""
-        from ..kernels.optimizers.polish import snapped, violation
+        """The answer with its certificate, by the interpreter; with the multipliers that fit best, or 0 in its place,
+        where only that is certified."""
+        from ..kernels.optimizers.polish import snapped
 
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else snapped(judge, answer)
         found = self._judged_at(z, judge, answer)
-        if found.proof.ok() or self.blocks or not z.any():
+        if found.proof.ok() or self.blocks or self.placed.sparse is not None:
             return found
-        there = judge.values(np.zeros(z.size))
-        if there.finite() and violation(there, answer.nu, answer.lam) <= self.settings["tol"]:
-            zero = self._judged_at(np.zeros(z.size), judge, answer)
-            if zero.proof.ok():  # where all vanishes, rounding has nothing to be small beside
-                return zero
+        for point in (z, np.zeros(z.size)):  # where all vanishes, rounding has nothing to be small beside
+            v = judge.values(point)
+            if not v.finite() or max(np.abs(v.e).max(initial=0.0), -v.c.min(initial=0.0)) > NEAR:
+                continue
+            nu, lam = fitted(v)
+            other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam))
+            if other.proof.ok():
+                return other
         return found
 
     def _judged_at(self, z: Any, judge: Any, answer: Any) -> Judged:
@@ -239,7 +248,7 @@ class _Run:
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
         else:
             proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
-        return Judged(z, found, value, proof)
+        return Judged(z, found, value, proof, answer)
 
     def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:
         """An iteration is noted, shown and told; whether the run is to end."""

@@ -97,8 +97,8 @@ def test_square_root_lasso() -> None:
     w = solved("norm(X @ w - y) + lam*norm(w, 1)", X=X, y=y, lam=lam)["w"]
     rest = X @ w - y
     slope = X.T @ rest / np.linalg.norm(rest)
-    assert (np.abs(slope) <= lam * (1 + 1e-7)).all()
-    assert np.allclose(slope[np.abs(w) > 1e-6], -lam * np.sign(w[np.abs(w) > 1e-6]), atol=1e-7)
+    assert (np.abs(slope) <= lam + 1e-5).all()  # of an objective within 1e-12, which is flat there
+    assert np.allclose(slope[np.abs(w) > 1e-6], -lam * np.sign(w[np.abs(w) > 1e-6]), atol=1e-5)
 
 
 def test_what_it_leaves_to_others() -> None:
