@@ -1,7 +1,7 @@
 """The units in which a certificate measures: sizes that the problem itself has at a point, whatever those of its data.
 
-    objective   F = max(|f|, min(1, εT)),  T = Σ pᵢ |zᵢ| + |zᵀHz|: what its terms amount to where they cancel; at z = 0
-                the median of pᵢ²/h_ii; pᵢ is what pulls at zᵢ, in all
+    objective   F = max(|f|, min(1, εT)),  T = Σ pᵢ |zᵢ| + |zᵀHz|: what its terms amount to where they cancel; pᵢ is
+                what pulls at zᵢ, in all; for z = 0 what conditions leave room for, else the median of pᵢ²/h_ii
     unknowns    Xⱼ = √(F / h_jj), over which zⱼ changes the objective by its size (Dennis & Schnabel 1983, eq. 7.2.5);
                 at least |zⱼ|; where it does not bend, rⱼ, the largest of zⱼ and its neighbours, no more than
                 max(|f|, T) over what conditions or penalties pull at it
@@ -48,15 +48,18 @@ def units_of(
     places  where the unknowns are in z
     """
     pulls = np.abs(v.g) + forces
+    if not z.any():  # what conditions leave room for, where they tell
+        z = np.minimum(_room(v.E, v.e), _room(v.C, v.c))
+        z[~np.isfinite(z)] = 0.0
     terms = amount(z, h, pulls) + held
     size, value = (objective_size(v.f, terms, share) for share in (BENT, STRAIGHT))
     whole = max(abs(v.f), terms)
     far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places)
     lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)
-    room = np.maximum(np.abs(z), np.minimum(lengths, near))
+    spread = np.maximum(np.abs(z), np.minimum(lengths, near))
     rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
     for k, A in enumerate((v.E, v.C)):
-        sizes = _row_sizes(A, room)
+        sizes = _row_sizes(A, spread)
         rows[k] = np.where(sizes > 0.0, sizes, rows[k])
     return Natural(size, value, lengths, *rows)
 
@@ -113,6 +116,15 @@ def lengths_of(z: Vector, diagonal: Vector | None, size: float, straight: Vector
 def _row_sizes(A: Any, held: Vector) -> Vector:
     """max_j |A_kj| rⱼ for every row k, of a matrix with zeros stored or not."""
     return _largest(_columns_times(abs(A), held)) if A.shape[0] else np.zeros(0)
+
+
+def _room(A: Any, b: Vector) -> Vector:
+    """The least of |bₖ| / |A_kj| over rows with bₖ ≠ 0, for every column j; infinite where there is none."""
+    if not A.shape[0]:
+        return np.full(A.shape[1], np.inf)
+    over = np.where(b != 0.0, 1.0 / np.where(b != 0.0, np.abs(b), 1.0), 0.0)
+    rates = _largest(_columns_times(abs(A).T, over))
+    return np.where(rates > 0.0, 1.0 / np.where(rates > 0.0, rates, 1.0), np.inf)
 
 
 def _columns_times(A: Any, v: Vector) -> Any:

@@ -218,7 +218,7 @@ def _definite(Q: Any) -> bool:
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
     from ..kernels.cones import certify_cones
-    from ..kernels.optimizers.cone_program import solve_cone_program
+    from ..kernels.optimizers.cone_program import geometric_units, solve_cone_program
     from ..kernels.optimizers.result import Result
 
     derived, began = form.derived, time.perf_counter()
@@ -229,10 +229,13 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         program, layout = made
         watch = Watch(options)
         watch.begin()
-        answer = solve_cone_program(program, watch)
-        found = derived.free.forward(layout.unpack(answer.x))
-        value = statement_value(derived.original, instance.numbers, found)
-        proof = certify_cones(program, layout, answer, statement_value=value, tolerance=options.tolerance)
+        for column in (None, geometric_units(program)):
+            answer = solve_cone_program(program, watch, column)
+            found = derived.free.forward(layout.unpack(answer.x))
+            value = statement_value(derived.original, instance.numbers, found)
+            proof = certify_cones(program, layout, answer, statement_value=value, tolerance=options.tolerance)
+            if proof.ok() or watch.ended:
+                break
     if not proof.ok():
         return None
     result: Any = Result()

@@ -198,9 +198,11 @@ class _Run:
         from ..kernels.optimizers.semidefinite import on_face, solve_semidefinite
 
         if self.blocks:
-            found, cone = solve_semidefinite(functions, z, self.blocks, max_iterations=self.most, watch=watch)
-            found, self.cone = on_face(functions, found, cone, self.blocks)
-            return found
+            answer, cone = solve_semidefinite(
+                functions, z, self.blocks, max_iterations=self.most, watch=watch
+            )
+            answer, self.cone = on_face(functions, answer, cone, self.blocks)
+            return answer
         if self.placed.sparse is not None:
             return self.placed.sparse.solve(functions, z, self.most, watch, self.watched)
         found = None

@@ -19,7 +19,7 @@ from .stated import statement_value
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
 #: The same for programs over cones, relative to their sizes.
-CONES = 1e-9
+CONES = 1e-10
 
 
 @final
@@ -115,7 +115,9 @@ class PreparedCones:
         last = {} if found is None else derived.free.forward(self._layout.unpack(found.x))
         if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
             value = statement_value(derived.original, self._arrays, answer)
-            return certify_cones(self._program, found, statement_value=value, tolerance=tolerance)
+            return certify_cones(
+                self._program, self._layout, found, statement_value=value, tolerance=tolerance
+            )
         return Placed(derived, self._arrays, self._instance.binding).certified(answer, tolerance)[0]
 
 

@@ -73,8 +73,13 @@ class ConeAnswer:
     iterations: int
 
 
+#: An objective that is smaller, in balanced units, counts as nothing beside a gap.
+LEAST = 1e-2
+
 #: Passes that balance the sizes of rows and columns at most, and what is balanced.
 PASSES, BALANCED = 12, 2.0
+#: Rounds of a fit of logarithms.
+FITTED = 40
 
 
 @dataclass(frozen=True)
@@ -89,13 +94,15 @@ class Balanced:
     share: float
 
     @classmethod
-    def of(cls, program: ConeProgram) -> Balanced:
+    def of(cls, program: ConeProgram, column: Vector | None = None) -> Balanced:
         """Ruiz' scaling (RAL-TR-2001-034), one number for all rows of a cone; the objective of size 1.
 
-        The constants e and g are a column as well, whose unit is that of all unknowns together.
+        The constants e and g are a column as well, whose unit is that of all unknowns together. Where `column` gives
+        the units of the unknowns, they are left.
         """
         Q, E, G, cones = program.Q, program.E, program.G, program.cones
-        column, equal, row = np.ones(program.c.size), np.ones(program.e.size), np.ones(program.g.size)
+        given, column = column is not None, np.ones(program.c.size) if column is None else column
+        equal, row = np.ones(program.e.size), np.ones(program.g.size)
         one = 1.0
         for _ in range(PASSES):
             q, a, b = (np.abs(M) * column for M in (Q, E, G))
@@ -110,6 +117,8 @@ class Balanced:
             wide[cones.orthant :] = cones.largest(wide[cones.orthant :])[cones.owner]
             last = max(float(v.max(initial=0.0)) for v in (e, g)) or share * float(c.max(initial=0.0))
             sizes = [np.where(size > 0.0, size, 1.0) for size in (tall, level, wide, np.asarray(last))]
+            if given:
+                sizes[0], sizes[3] = np.ones(tall.size), np.ones(())
             column, equal, row = (
                 old / np.sqrt(size) for old, size in zip((column, equal, row), sizes, strict=False)
             )
@@ -162,11 +171,34 @@ def _inverse(*parts: Any) -> float:
     return 1.0 / largest if largest > 0.0 else 1.0
 
 
+def geometric_units(program: ConeProgram) -> Vector:
+    """Units of the unknowns in which the entries of all rows, the slope and the constants among them, are nearest to 1.
+
+    The logarithms are fitted by least squares, rows and columns in turn (Curtis and Reid, J. Inst. Math. Appl. 10
+    (1972)): where the largest entries of columns are alike and all the others tiny, these count too.
+    """
+    cones, p = program.cones, program.e.size
+    A = np.abs(np.vstack([program.E, program.G, program.c]))
+    A = np.hstack([A, np.abs(np.concatenate([program.e, program.g, [0.0]]))[:, None]])
+    there = A > 0.0
+    logs = np.log(np.where(there, A, 1.0))
+    m = p + cones.orthant
+    group = np.concatenate([np.arange(m), m + cones.owner, [m + cones.sizes.size]])
+    across, down = np.maximum(np.bincount(group, there.sum(axis=1)), 1.0), np.maximum(there.sum(axis=0), 1)
+    column, row = np.zeros(A.shape[1]), np.zeros(group.max() + 1)
+    for _ in range(FITTED):
+        row = -np.bincount(group, (there * (logs + column)).sum(axis=1)) / across
+        column = -(there * (logs + row[group][:, None])).sum(axis=0) / down
+    return np.asarray(np.exp(column[:-1] - column[-1]))
+
+
 def solve_cone_program(
-    program: ConeProgram, watch: Callable[[int, Vector, float, float], bool] | None = None
+    program: ConeProgram,
+    watch: Callable[[int, Vector, float, float], bool] | None = None,
+    column: Vector | None = None,
 ) -> ConeAnswer:
     """The best point of a run in balanced units."""
-    return Balanced.of(program).solve(watch)
+    return Balanced.of(program, column).solve(watch)
 
 
 #: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective and the error here; the
@@ -252,7 +284,7 @@ def noted(f: float, rx: Vector, ry: Vector, rs: Vector, point: Point, best: Best
     gap = product(s, z)
     worst = max(
         max(largest(rx) / numbers[OF_C], largest(ry) / numbers[OF_E]),
-        max(largest(rs) / numbers[OF_G], gap / max(1.0, abs(f))),
+        max(largest(rs) / numbers[OF_G], gap / max(LEAST, abs(f))),
     )
     numbers[GAP], numbers[HERE], numbers[WORST] = gap, f, worst
     numbers[STALL] = 0.0 if worst < 0.5 * numbers[BEST] else numbers[STALL] + 1.0

@@ -1,0 +1,124 @@
+"""Problems in other units: data, unknowns, levels of constraints and objective multiplied by powers of ten.
+
+What a statement is equivariant to is known: the optimum at other units is that at units of 1, multiplied. Certified
+answers must be that optimum, relative to its own size, and feasible relative to the size of the constraint.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derive as dv
+
+SHAPES = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "r": (), "lam": (), "c": ("d",)}
+RNG = np.random.default_rng(11)
+X = RNG.standard_normal((12, 4))
+W = RNG.standard_normal(4)
+Y = X @ W + 0.3 * RNG.standard_normal(12)
+LEVEL = 0.6 * float(np.linalg.norm(W))
+#: of data and of what is fitted
+UNITS = [
+    (1e4, 1e-7),
+    (1.0, 1e-4),
+    (1e-8, 1e-9),
+    (1e7, 1e-1),
+    (1e-7, 1e8),
+    (1e-3, 1e5),
+    (1e-4, 1e-9),
+    (1e9, 1e-3),
+]
+
+
+def stated(objective: str, subject_to: list[str]) -> Any:
+    """The problem over w with the arrays that its text names."""
+    named = set(re.findall(r"[A-Za-z]+", " ".join([objective, *subject_to])))
+    shapes = {name: shape for name, shape in SHAPES.items() if name in named}
+    return dv.minimize(objective, over="w", subject_to=subject_to, variables=shapes)
+
+
+def solved(problem: Any, sx: float, sy: float, degree: int) -> tuple[Any, float]:
+    """The answer at these units, and its objective in units of 1."""
+    names = {v.name for v in problem._posed.given}
+    data = {"X": X * sx, "y": Y * sy, "r": LEVEL * sy / sx, "lam": 0.7 * (sx * sy if degree == 2 else sx)}
+    found = problem.solve({k: a for k, a in data.items() if k in names})
+    return found, found.fun / sy**degree
+
+
+@pytest.mark.parametrize(
+    ("objective", "subject_to", "degree"),
+    [
+        ("sumsq(X @ w - y)/2", ["norm(w) <= r"], 2),
+        ("sumsq(X @ w - y)/2", ["sumsq(w) <= r**2"], 2),
+        ("sumsq(X @ w - y)/2", ["norm(w, 1) <= r", "w[0] >= 0"], 2),
+        ("sumsq(X @ w - y)/2", ["w >= 0", "sum(w) <= r"], 2),
+        ("sumsq(X @ w - y)/2", ["w >= 0", "sum(w) == r"], 2),
+        ("sumsq(X @ w - y)/2 + lam*norm(diff(w), 1)", [], 2),
+        ("max(abs(X @ w - y))", [], 1),
+        ("norm(X @ w - y) + lam*norm(w, 1)", [], 1),
+        ("sum(maximum(X @ w - y, 0.2*(y - X @ w)))", ["norm(w, 1) <= r"], 1),
+    ],
+)
+def test_certified_answers_are_the_optimum_in_any_units(
+    objective: str, subject_to: list[str], degree: int
+) -> None:
+    """f(sx X, sy y) = sy^degree f(X, y) at w sx/sy."""
+    problem = stated(objective, subject_to)
+    plain, value = solved(problem, 1.0, 1.0, degree)
+    assert plain.success
+    for sx, sy in UNITS:
+        found, fun = solved(problem, sx, sy, degree)
+        assert found.success, (sx, sy, found.message)
+        assert fun == pytest.approx(value, rel=1e-8), (sx, sy)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-5, 1e5, 1e8])
+def test_matrices_in_any_units(size: float) -> None:
+    """The nearest positive semidefinite matrix, and the nearest of low rank."""
+    A = RNG.standard_normal((4, 4))
+    A = (A + A.T) / 2
+    values, singular = np.linalg.eigvalsh(A), np.linalg.svd(A)[1]
+    problem = dv.minimize(
+        "sumsq(Z - A)/2", over="Z", variables={"A": ("n", "n"), "Z": ("n", "n")}, facts={"Z": ("psd",)}
+    )
+    found = problem.solve(A=size * A)
+    assert found.success, found.message
+    assert found.fun == pytest.approx(size**2 * (np.minimum(values, 0.0) ** 2).sum() / 2, rel=1e-8)
+    problem = dv.minimize(
+        "sumsq(Z - A)/2 + lam*nuclear_norm(Z)",
+        over="Z",
+        variables={"A": ("n", "n"), "Z": ("n", "n"), "lam": ()},
+    )
+    found = problem.solve(A=size * A, lam=0.3 * size)
+    least = (np.minimum(singular, 0.3) ** 2 / 2 + 0.3 * np.maximum(singular - 0.3, 0.0)).sum()
+    assert found.success and found.fun == pytest.approx(size**2 * least, rel=1e-8)
+
+
+def test_a_point_far_from_the_optimum_is_not_certified_in_small_units() -> None:
+    """Tiny data make every number small; it is not small beside what the problem holds."""
+    from derive.kernels.natural import units_of
+    from derive.kernels.optimizers.interior_point import Values
+
+    H, z, C = np.diag([2e-18, 8e-18]), np.array([1e-9, -3e-9]), np.array([[1.0, 0.0]])
+    v = Values(4e-36, H @ z, np.zeros(0), np.zeros((0, 2)), z[:1] + 1e-9, C)
+    small = units_of(v, z, H, np.zeros(2), 0.0, [slice(0, 2)])
+    scale = 1e12
+    w = Values(v.f * scale**2, v.g * scale**2, v.e, v.E, v.c, v.C)
+    large = units_of(w, z, H * scale**2, np.zeros(2), 0.0, [slice(0, 2)])
+    np.testing.assert_allclose(large.lengths, small.lengths)
+    np.testing.assert_allclose(large.inequalities, small.inequalities)
+    assert large.value == pytest.approx(small.value * scale**2)
+
+
+def test_zero_is_the_optimum_where_all_that_pulls_is_balanced() -> None:
+    """max(Xw) + ½‖w‖² with 0 inside the hull of the rows: nothing has a size at the optimum."""
+    rows = np.vstack([X, -X])
+    problem = stated("max(X @ w) + sumsq(w)/2", [])
+    found = problem.solve(X=rows)
+    assert found.success and abs(found.fun) <= 1e-12
+    pinned = stated("sum(exp(w)) - dot(c, w)", ["w == 0", "w >= 0"])
+    found = pinned.solve(c=np.array([2.0, -1.0]))
+    assert found.success and found.fun == pytest.approx(2.0)
