@@ -14,7 +14,7 @@ Run = Callable[[], Any]
 CONES_UP_TO = 100_000
 
 
-def _cvxpy(build: Callable[[Any], tuple[Any, Any]], solvers: tuple[str, ...]) -> dict[str, Run]:
+def cvxpy(build: Callable[[Any], tuple[Any, Any]], solvers: tuple[str, ...]) -> dict[str, Run]:
     """CVXPY with each solver; `build(cp)` gives the problem and its variable."""
     made: list[Any] = []
 
@@ -152,7 +152,7 @@ def lasso(X: Array, y: Array, lam: float) -> dict[str, Run]:
         "skglm": estimator("skglm", "Lasso", tol=1e-8),
         "celer": estimator("celer", "Lasso", tol=1e-8),
     }
-    return runs | (_cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
+    return runs | (cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
 
 
 def path(X: Array, y: Array, lams: Array, ratio: float) -> dict[str, Run]:
@@ -207,7 +207,7 @@ def nonnegative(X: Array, y: Array) -> dict[str, Run]:
         return cp.Problem(cp.Minimize(0.5 * cp.sum_squares(X @ w - y)), [w >= 0]), w
 
     runs: dict[str, Run] = {"scipy nnls": lambda: scipy.optimize.nnls(X, y)[0]}
-    return runs | (_cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
+    return runs | (cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
 
 
 def support_vectors(X: Array, t: Array, C: float) -> dict[str, Run]:
@@ -225,7 +225,7 @@ def support_vectors(X: Array, t: Array, C: float) -> dict[str, Run]:
         return cp.Problem(cp.Minimize(0.5 * cp.sum_squares(w) + C * hinge)), w
 
     runs: dict[str, Run] = {"liblinear": liblinear}
-    return runs | (_cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
+    return runs | (cvxpy(build, ("CLARABEL", "OSQP")) if X.size <= CONES_UP_TO else {})
 
 
 def mixture(X: Array, start: dict[str, Array], iterations: int) -> dict[str, Run]:
@@ -336,4 +336,4 @@ def program(name: str, data: dict[str, Any]) -> dict[str, Run]:
     quick = (
         ("CLARABEL",) if name in ("quantile", "hinge", "linear") else ("CLARABEL", "OSQP")
     )  # OSQP: minutes
-    return _cvxpy(build, quick)
+    return cvxpy(build, quick)

@@ -20,6 +20,7 @@ import numpy as np
 
 import derive as dv
 
+from . import constrained
 from . import solver_peers as peers
 from .table import Table
 
@@ -245,6 +246,12 @@ def program(name: str, n: int, d: int) -> Case:
     return Case(f"program: {name}", f"{n}×{d}", objective, runs | peers.program(name, data))
 
 
+def conditioned(name: str) -> Case:
+    """Under constraints that are no quadratic program's."""
+    size, objective, runs, build = constrained.runs(name)
+    return Case(f"constraints: {name}", size, objective, runs | peers.cvxpy(build, ("CLARABEL",)))
+
+
 def mixture(n: int, d: int, k: int = 5, iterations: int = 20) -> Case:
     """The same number of iterations of EM from the same start: full covariances, judged by the likelihood."""
     from derive.models.gaussian_mixture import MODEL
@@ -280,6 +287,7 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "program-portfolio": (lambda: program("portfolio", 200, 10), True),
     "program-svm": (lambda: program("svm", 100, 10), True),
     "program-absolute": (lambda: program("absolute", 100, 10), True),
+    **{f"constraints-{name}": (lambda name=name: conditioned(name), True) for name in constrained.PROBLEMS},
     "softmax": (lambda: softmax(2000, 100, 10), True),
     "groups": (lambda: groups(200, 500, 3), True),
     "tasks": (lambda: tasks(200, 500, 5), True),
