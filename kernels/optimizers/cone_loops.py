@@ -39,15 +39,21 @@ def applied(G: Blocks, cones: Places, x: Array, found: Array) -> None:
     """found = Gx"""
     columns, begins, entries, places = G
     m, starts = cones
+    part = np.empty(x.size)
     for k in range(begins.size - 1):
-        mine = columns[begins[k] : begins[k + 1]]
-        first = k if k < m else starts[k - m]
-        last = k + 1 if k < m else starts[k - m + 1]
-        at = places[k]
-        for i in range(first, last):
-            row, total = entries[at : at + mine.size], 0.0
+        mine, at = columns[begins[k] : begins[k + 1]], places[k]
+        if k < m:
+            total = 0.0
             for a in range(mine.size):
-                total += row[a] * x[mine[a]]
+                total += entries[at + a] * x[mine[a]]
+            found[k] = total
+            continue
+        for a in range(mine.size):
+            part[a] = x[mine[a]]
+        for i in range(starts[k - m], starts[k - m + 1]):
+            row, total = entries[at : at + mine.size], 0.0
+            for a in range(row.size):
+                total += row[a] * part[a]
             found[i] = total
             at += mine.size
 
@@ -57,16 +63,22 @@ def returned(G: Blocks, cones: Places, t: float, z: Array, x: Array) -> None:
     """x += t Gᵀz"""
     columns, begins, entries, places = G
     m, starts = cones
+    part = np.empty(x.size)
     for k in range(begins.size - 1):
-        mine = columns[begins[k] : begins[k + 1]]
-        first = k if k < m else starts[k - m]
-        last = k + 1 if k < m else starts[k - m + 1]
-        at = places[k]
-        for i in range(first, last):
-            row, factor_of = entries[at : at + mine.size], t * z[i]
+        mine, at = columns[begins[k] : begins[k + 1]], places[k]
+        if k < m:
             for a in range(mine.size):
-                x[mine[a]] += factor_of * row[a]
+                x[mine[a]] += t * z[k] * entries[at + a]
+            continue
+        for a in range(mine.size):
+            part[a] = 0.0
+        for i in range(starts[k - m], starts[k - m + 1]):
+            row, pull = entries[at : at + mine.size], t * z[i]
+            for a in range(row.size):
+                part[a] += pull * row[a]
             at += mine.size
+        for a in range(mine.size):
+            x[mine[a]] += part[a]
 
 
 @inner
@@ -155,7 +167,7 @@ def normal_matrix(Q: Array, G: Blocks, cones: Places, roots: Array, mean: Array,
         widest = max(widest, begins[k + 1] - begins[k])
     for k in range(starts.size - 1):
         longest = max(longest, starts[k + 1] - starts[k])
-    M, turned, square = np.empty((n, n)), np.empty((longest, widest)), np.empty((widest, widest))
+    M, turned = np.empty((n, n)), np.empty((widest, longest))
     product = np.empty(widest)
     for i in range(n):
         for j in range(i + 1):
@@ -181,24 +193,17 @@ def normal_matrix(Q: Array, G: Blocks, cones: Places, roots: Array, mean: Array,
                 product[a] -= t * row[a]
         for a in range(count):
             product[a] /= head
-            turned[0, a] = scale * (product[a] * head - of[a])
-        for i in range(1, rows):
-            row, t, into = of[i * count : (i + 1) * count], mean[first + i], turned[i]
-            for a in range(count):
-                into[a] = scale * (row[a] - product[a] * t)
+            column, pull = turned[a], product[a]
+            column[0] = scale * (pull * head - of[a])
+            for i in range(1, rows):
+                column[i] = scale * (of[i * count + a] - pull * mean[first + i])
         for a in range(count):
+            column, into = turned[a], M[mine[a]]
             for b in range(a + 1):
-                square[a, b] = 0.0
-        for i in range(rows):
-            row = turned[i]
-            for a in range(count):
-                t, into = row[a], square[a]
-                for b in range(a + 1):
-                    into[b] += t * row[b]
-        for a in range(count):
-            into = M[mine[a]]
-            for b in range(a + 1):
-                into[mine[b]] += square[a, b]
+                other, total = turned[b], 0.0
+                for i in range(rows):
+                    total += column[i] * other[i]
+                into[mine[b]] += total
     for i in range(n):
         for j in range(i):
             M[j, i] = M[i, j]
