@@ -3,7 +3,8 @@
     conditions(x, data)          f, ∇f, e, E, c, C: the objective and its slope, conditions and their Jacobians
     curvature(x, nu, lam, data)  the Hessian of the Lagrangian
 
-The entries of `data` are arrays, numbers and sizes by name, then the lengths of the unknowns and of the conditions.
+The entries of `data` are arrays, numbers and sizes by name, then the lengths of the unknowns and of the conditions; a 0
+where there is none of these.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class FlatConditions:
             for kind, (multipliers, letter, _) in KINDS.items()
         }
         lengths = [*self.flat.lengths, *(name for flat in self.rows.values() for name in flat.lengths)]
-        self._entries = ", ".join([*(f"d{k}" for k in range(len(self.data))), *lengths])
+        self._entries = ", ".join([*(f"d{k}" for k in range(len(self.data))), *lengths]) or "nothing"
         self._given = {name: f"d{k}" for k, name in enumerate(self.data)}
         for flat in (self.flat, *self.rows.values()):
             self._given |= {name: flat.part(i) for i, name in enumerate(flat.names)}

@@ -93,6 +93,6 @@ class Joined:
         data += [int(binding.number(s) or 0) for s in self.sizes]
         data += [k for shape in layout.shapes for k in shape]
         data += [k for each in shapes.values() for shape in each.values() for k in shape]
-        x = np.empty(layout.size)
+        x, data = np.empty(layout.size), data or [0]
         entry = entry_of(self.module.interior_point, [tuple(data), (x,) * 4, (x,) * 3, x, x, 0.5, 1])
         return partial(entry, tuple(data))

@@ -13,17 +13,31 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from ..build import add, inner, is_zero
+from ..build import add, einsum, inner, is_zero
 from ..differentiate import gradients, jacobian, substitute
-from ..node import Node, Variable, variable, variables
+from ..node import Node, Variable, delta, variable, variables
 from ..second import second_derivative
-from ..sizes import ONE, Binding
+from ..sizes import ONE, Binding, Coefficient
 from ..smoothing import Smooth, smooth
 from ..stable import recognise
 from .conditions import conditions_of_facts, free_form
 from .sparse import Sparse
 
-MINUS = sympy.S.NegativeOne
+MINUS, HALF = sympy.S.NegativeOne, sympy.S.Half
+
+
+def _uneven(unknown: Variable) -> list[tuple[Coefficient, Node]]:
+    """½(I − transposition) on matrices, as terms: 0 on symmetric ones, the identity on the others.
+
+    Derivatives by a symmetric unknown know nothing of directions that leave the symmetric matrices. Hessians would be
+    singular there, and steps arbitrary.
+    """
+    k = unknown.order
+    straight = [(delta(size), (i, k + i)) for i, size in enumerate(unknown.shape)]
+    last = unknown.shape[-1]
+    crossed = [*straight[:-2], (delta(last), (k - 2, 2 * k - 1)), (delta(last), (k - 1, 2 * k - 2))]
+    axes = tuple(range(2 * k))
+    return [(HALF, einsum(straight, axes)), (-HALF, einsum(crossed, axes))]
 
 
 @final
@@ -59,6 +73,11 @@ class Constrained:
             [express(c) for c in (*more_above, *inequalities)],
         )
         self.conditions = {"equality": self.problem.equalities, "inequality": self.problem.inequalities}
+        #: Unknowns that are symmetric matrices and have no cone to stay in.
+        self.even = (
+            frozenset(v.name for v in self.problem.unknowns if "symmetric" in v.facts and v.order > 1)
+            - self.cones
+        )
         f, names = self.problem.objective, self.problem.unknowns
         slopes = dict(zip(names, gradients(f, names), strict=True))
         self.first: dict[str, Node] = {VALUE: f}
@@ -82,6 +101,8 @@ class Constrained:
         for i, v in enumerate(names):
             for u in names[i:]:
                 block = second_derivative(firsts[i], v, u)
+                if i == names.index(u) and v.name in self.even:
+                    block = add([(ONE, block), *_uneven(v)], block.shape)
                 if not is_zero(block):
                     self.second[hessian_key(v.name, u.name)] = block
         self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())

@@ -222,7 +222,7 @@ class _Run:
         from ..kernels.optimizers.polish import snapped
 
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
-        z = answer.z if self.blocks else snapped(judge, answer)
+        z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
         if found.proof.ok() or self.blocks or self.placed.sparse is not None:
             return found

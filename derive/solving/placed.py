@@ -136,6 +136,16 @@ class Placed:
         )
         return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
 
+    def even(self, z: Any) -> Any:
+        """The point with symmetric matrices where unknowns are stated to be."""
+        if not self.derived.even:
+            return z
+        found = {
+            name: (a + np.swapaxes(a, -1, -2)) / 2 if name in self.derived.even else a
+            for name, a in self.layout.unpack(z).items()
+        }
+        return self.layout.pack(found)
+
     def _own(self, z: Any) -> Any:
         """The entries that are no slacks."""
         slacks = {kink.slack.name for kink in self.derived.problem.kinks}

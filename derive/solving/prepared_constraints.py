@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, final
 
@@ -13,7 +14,7 @@ from .inside import middle
 from .instance import Instance
 from .placed import Placed
 from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
-from .starts import default_start, elsewhere
+from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
 
 #: Where a run ends; and what is accepted where rounding ends it before.
@@ -35,9 +36,9 @@ class PreparedProgram:
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
-            placed = Placed(self._derived, arrays, instance.binding)
-            first, self._order, self._parts = placed.program(start)
-        self._layout = placed.layout
+            self._placed = Placed(self._derived, arrays, instance.binding)
+            first, self._order, self._parts = self._placed.program(start)
+        self._layout = self._placed.layout
         self._start = first[self._order]
 
     def __call__(
@@ -54,11 +55,12 @@ class PreparedProgram:
             raise DataError(FAILED)
         z = np.empty(x.size)
         z[self._order] = x
-        return dict(self._derived.free.forward(self._layout.unpack(z)))
+        return dict(self._derived.free.forward(self._layout.unpack(self._placed.even(z))))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter."""
-        return Placed(self._derived, self._arrays, self._instance.binding).certified(answer, tolerance)[0]
+        placed = Placed(self._derived, self._arrays, self._instance.binding)
+        return _stated(placed.certified(answer, tolerance)[0], self._instance)
 
 
 @final
@@ -115,10 +117,13 @@ class PreparedCones:
         last = {} if found is None else derived.free.forward(self._layout.unpack(found.x))
         if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
             value = statement_value(derived.original, self._arrays, answer)
-            return certify_cones(
+            proof = certify_cones(
                 self._program, self._layout, found, statement_value=value, tolerance=tolerance
             )
-        return Placed(derived, self._arrays, self._instance.binding).certified(answer, tolerance)[0]
+        else:
+            placed = Placed(derived, self._arrays, self._instance.binding)
+            proof = placed.certified(answer, tolerance)[0]
+        return _stated(proof, self._instance)
 
 
 @final
@@ -144,6 +149,11 @@ class PreparedConstraints:
     def _fresh(self, start: Mapping[str, Any]) -> Any:
         """Where `solve` would begin on these data."""
         instance, given = self._instance, bool(start or self._instance.start)
+        names = instance.posed.names
+        start = by_name(names, start)
+        strangers = [name for name in start if name not in names]
+        if strangers:
+            raise DataError(f"{strangers[0]} is no unknown of this problem: {', '.join(names)}")
         first = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
             point = self._placed.start({**first, **instance.start, **start}, given)
@@ -190,6 +200,7 @@ class PreparedConstraints:
         loop = self._loop if self._layout.size <= BLAS_FROM else partial(alone, self._loop)
         q, m = self._rows
         self._answer = answer = run(loop, z, q, m, tolerance)
+        answer.z = self._placed.even(answer.z)
         reached = bool(answer.errors) and answer.errors[-1] <= NEAR
         found = answer.status == CONVERGED or (answer.status == STALLED and reached)
         doubtful = answer.shift > 0.0 or answer.iterations == 0
@@ -208,7 +219,13 @@ class PreparedConstraints:
         The multipliers are those of the last call, if the point is its answer.
         """
         with np.errstate(all="ignore"):
-            return self._placed.certified(answer, tolerance, given=self._answer)[0]
+            proof = self._placed.certified(answer, tolerance, given=self._answer)[0]
+        return _stated(proof, self._instance)
+
+
+def _stated(proof: Any, instance: Instance) -> Any:
+    """The certificate with the objective as stated, which of a maximum is not what was minimised."""
+    return replace(proof, value=instance.posed.sign * proof.value)
 
 
 def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones | PreparedConstraints:

@@ -193,7 +193,7 @@ def joined(
     """
     lengths = [k for each in shapes.values() for shape in each.values() for k in shape]
     q, m = (sum(int(np.prod(shape)) for shape in each.values()) for each in shapes.values())
-    loop = partial(loop, (*data, *lengths))
+    loop = partial(loop, (*data, *lengths) or (0,))
     run(loop, z, q, m, most=0)
     amount = sum(np.size(part) for part in data)
 

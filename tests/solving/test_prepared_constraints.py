@@ -49,6 +49,8 @@ def test_a_start_decides_between_minima() -> None:
     right, left = fast(start={"x": np.array([0.5])})["x"][0], fast(start={"x": np.array([-0.5])})["x"][0]
     assert left < -0.9 and right > 0.9
     assert fast()["x"][0] == pytest.approx(right)
+    with pytest.raises(DataError, match="y is no unknown of this problem: x"):
+        fast(start={"y": np.zeros(1)})
     edge = fast(r=0.25, start={"x": np.array([-0.1])})["x"][0]
     assert edge == pytest.approx(-0.5, abs=1e-9)
     result = wells.solve(n=1, r=4.0, start={"x": np.array([-0.5])}, backend="numba")
@@ -62,6 +64,8 @@ def test_saddles_are_left() -> None:
     fast = product.prepare()
     found = fast()
     assert sorted(found["w"].round(8).tolist()) == [-1.0, 2.0] and fast.certify(found).ok()
+    number = dv.minimize("exp(x) - 5*x", over="x", subject_to=["log(x) <= 0"], variables={"x": ()})
+    assert number.prepare()()["x"] == pytest.approx(1.0, abs=1e-9)  # no data, no lengths
     endless = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["sum(w) == 0"])
     with pytest.raises(DataError, match="does not converge"):
         endless.prepare()()
@@ -92,3 +96,22 @@ def test_corners_outside_the_constraints_are_left() -> None:
     assert problem.solve(b=0.0).success
     with pytest.warns(NotCertifiedWarning):
         assert not problem.solve(b=3.0).success
+
+
+@pytest.mark.parametrize("conditions", [["diag(S) == 1", "sumsq(S) <= 10"], ["S[0, 1] <= 0.1", "tr(S) <= 1"]])
+def test_symmetric_unknowns_stay_symmetric(conditions: list[str]) -> None:
+    """The nearest matrix to a symmetric one is symmetric, as the certificate has to know; a maximum beside it."""
+    shapes = {"S": ("n", "n"), "A": ("n", "n")}
+    root = np.random.default_rng(3).standard_normal((3, 3))
+    data = {"A": root + root.T}
+    plain = dv.minimize("sumsq(S - A)", over="S", subject_to=conditions, variables=shapes).solve(data)
+    stated = dv.maximize(
+        "-sumsq(S - A)", over="S", subject_to=conditions, variables=shapes, facts={"S": ("symmetric",)}
+    )
+    result, fast = stated.solve(data), stated.prepare(data)
+    assert result.success and result.fun == pytest.approx(-plain.fun, rel=1e-9)
+    for S in (result["S"], fast()["S"]):
+        np.testing.assert_array_equal(S, S.T)
+        np.testing.assert_allclose(S, plain["S"], atol=1e-6)
+    proof = fast.certify(fast())
+    assert proof.ok() and proof.value == pytest.approx(result.fun, rel=1e-8)
