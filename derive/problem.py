@@ -255,8 +255,8 @@ class Problem:
         Under constraints it is the interior point on up to 400 unknowns, slacks included, and `start` decides between
         minima. With method "em" it is expectation–maximisation: `fast(iterations=20)`. It proves nothing:
         `fast.certify(answer)` does.
-        Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, has constraints without
-        semidefinite matrices or, for "em", is a mixture likelihood.
+        Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, has constraints (facts on
+        vectors too) without semidefinite matrices or, for "em", is a mixture likelihood.
 
         >>> import derive as dv
         >>> text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"

@@ -152,6 +152,7 @@ def prepare(
         raise ArgumentError(f"only the default and method 'em' can be prepared, not {method!r}")
     if posed.composite is not None:
         return Prepared(instance, posed.loops)
-    if posed.is_constrained or instance.on_simplexes:
+    inside = all(v.order <= 1 for v in posed.unknowns) and any("positive" in v.facts for v in posed.unknowns)
+    if posed.is_constrained or instance.on_simplexes or inside:
         return prepare_constraints(instance)
     raise UnsupportedError(REMEDY)

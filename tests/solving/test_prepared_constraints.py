@@ -58,6 +58,22 @@ def test_a_start_decides_between_minima() -> None:
     assert np.diff(wells.solve(n=1, r=0.25, backend="numba", max_time=60.0).history.time).min() >= 0.0
 
 
+def test_facts_are_constraints() -> None:
+    """A normal likelihood, whose variance is positive: mean and mean square; weights on a simplex."""
+    shapes = {"y": ("n",), "m": (), "s": ()}
+    normal = dv.maximize(
+        "-n/2*log(s) - sumsq(y - m)/(2*s)", over=["m", "s"], variables=shapes, facts={"s": ("positive",)}
+    )
+    y = RNG.standard_normal(30) * 2.0 + 1.0
+    found = normal.prepare(y=y)()
+    assert found["m"] == pytest.approx(y.mean()) and found["s"] == pytest.approx(y.var())
+    weights = dv.minimize(
+        "sum(p*log(p)) + dot(c, p)", over="p", variables={"p": ("n",), "c": ("n",)}, facts={"p": ("simplex",)}
+    )
+    c = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_allclose(weights.prepare(c=c)()["p"], np.exp(-c) / np.exp(-c).sum(), atol=1e-9)
+
+
 def test_saddles_are_left() -> None:
     """The product of two unknowns, whose start is a saddle; and where it has no minimum."""
     product = dv.minimize("w[0]*w[1]", over="w", variables={"w": (2,)}, subject_to=["w >= -1", "sum(w) <= 1"])
