@@ -112,13 +112,15 @@ class PreparedCones:
         That of the last call's answer is one over cones, with its multipliers; of other points that of the smooth form.
         """
         from ..kernels.cones import certify_cones
+        from ..kernels.optimizers.cone_program import cleared
 
         derived, found = self._form.derived, self._answer
         last = {} if found is None else derived.free.forward(self._layout.unpack(found.x))
         if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
             value = statement_value(derived.original, self._arrays, answer)
+            clear = cleared(self._program, found)
             proof = certify_cones(
-                self._program, self._layout, found, statement_value=value, tolerance=tolerance
+                self._program, self._layout, clear, statement_value=value, tolerance=tolerance
             )
         else:
             placed = Placed(derived, self._arrays, self._instance.binding)

@@ -12,7 +12,7 @@ Source: Vandenberghe, The CVXOPT linear and quadratic cone program solvers (2010
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,8 @@ class ConeAnswer:
 #: An objective that is smaller, in balanced units, counts as nothing beside a gap.
 LEAST = 1e-2
 
+#: Shares of the largest entries: how deep a point is inside a cone, and what presses by rounding alone.
+INSIDE, ROUNDING = 1e-4, 1e-7
 #: Passes that balance the sizes of rows and columns at most, and what is balanced.
 PASSES, BALANCED = 12, 2.0
 #: Rounds of a fit of logarithms.
@@ -192,13 +194,26 @@ def geometric_units(program: ConeProgram) -> Vector:
     return np.asarray(np.exp(column[:-1] - column[-1]))
 
 
+def cleared(program: ConeProgram, answer: ConeAnswer) -> ConeAnswer:
+    """The answer with multipliers of exactly 0 for rows and cones in whose inside the point lies.
+
+    They press by rounding alone, which has no size of its own: no residual beside it would be small.
+    """
+    cones, m, z = program.cones, program.cones.orthant, answer.z
+    s = program.G @ answer.x + program.g
+    press = np.concatenate([np.abs(z[:m]), cones.largest(np.abs(z[m:]))])
+    inside = cones.depths(s) > INSIDE * float(np.abs(s).max(initial=0.0))
+    free = inside & (press < ROUNDING * float(np.abs(z).max(initial=0.0)))
+    return replace(answer, z=np.where(np.concatenate([free[:m], free[m:][cones.owner]]), 0.0, z))
+
+
 def solve_cone_program(
     program: ConeProgram,
     watch: Callable[[int, Vector, float, float], bool] | None = None,
     column: Vector | None = None,
 ) -> ConeAnswer:
     """The best point of a run in balanced units."""
-    return Balanced.of(program, column).solve(watch)
+    return cleared(program, Balanced.of(program, column).solve(watch))
 
 
 #: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective and the error here; the

@@ -98,6 +98,9 @@ def test_programs_over_cones_certify_their_answers() -> None:
         assert fast.certify(found).ok()
         np.testing.assert_allclose(found["w"], problem.solve(X=X, y=y, r=r)["w"], atol=1e-5)
     assert not fast.certify({"w": np.array([0.1, 0.0, 0.0])}).ok()
+    loose = fast(r=50.0)  # nothing presses on a ball that is not reached
+    assert fast.certify(loose).ok()
+    np.testing.assert_allclose(loose["w"], np.linalg.lstsq(X, y, rcond=None)[0], atol=1e-5)
 
 
 def test_corners_outside_the_constraints_are_left() -> None:
