@@ -76,7 +76,7 @@ class ConeAnswer:
 #: An objective that is smaller, in balanced units, counts as nothing beside a gap.
 LEAST = 1e-2
 
-#: Shares of the largest entries: how deep a point is inside a cone, and what presses by rounding alone.
+#: Shares of the largest: how deep a point is inside a cone, and what presses by rounding alone.
 INSIDE, ROUNDING = 1e-4, 1e-7
 #: Passes that balance the sizes of rows and columns at most, and what is balanced.
 PASSES, BALANCED = 12, 2.0
@@ -200,10 +200,12 @@ def cleared(program: ConeProgram, answer: ConeAnswer) -> ConeAnswer:
     They press by rounding alone, which has no size of its own: no residual beside it would be small.
     """
     cones, m, z = program.cones, program.cones.orthant, answer.z
-    s = program.G @ answer.x + program.g
-    press = np.concatenate([np.abs(z[:m]), cones.largest(np.abs(z[m:]))])
+    s, rows = program.G @ answer.x + program.g, np.abs(program.G)
+    press = rows.max(axis=1, initial=0.0) * np.abs(z)
+    press = np.concatenate([press[:m], cones.largest(press[m:])])
+    forces = np.abs(program.Q) @ np.abs(answer.x) + np.abs(program.c) + rows.T @ np.abs(z)
     inside = cones.depths(s) > INSIDE * float(np.abs(s).max(initial=0.0))
-    free = inside & (press < ROUNDING * float(np.abs(z).max(initial=0.0)))
+    free = inside & (press < ROUNDING * float(forces.max(initial=0.0)))
     return replace(answer, z=np.where(np.concatenate([free[:m], free[m:][cones.owner]]), 0.0, z))
 
 
