@@ -147,7 +147,7 @@ class Loops:
                 if not (np.isfinite(g).all() and np.isfinite(h).all()):
                     return f, 3, 1, 1
                 first = f + float(l1 @ np.abs(x))
-                return first, minimum(h, g - h @ x, l1, low, high, x, tol, most), 1, 1
+                return first, *_swept(minimum(h, g - h @ x, l1, low, high, x, tol, most), most)
 
             return once
         if not compiled:
@@ -166,8 +166,8 @@ class Loops:
         whole = self.compiled(instance, arrays)
         if self.composite.quadratic:
 
-            def whole_once(l1: Any, low: Any, high: Any, *others: Any) -> Any:
-                return np.inf, whole(np.stack((l1, low, high)), *others), 1, 1
+            def whole_once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+                return np.inf, *_swept(whole(np.stack((l1, low, high)), x, tol, most), most)
 
             return whole_once
 
@@ -244,3 +244,8 @@ class Loops:
             return rest
 
         return loop
+
+
+def _swept(status: int, most: int) -> tuple[int, int, int]:
+    """Status, steps and evaluations of a quadratic: one step, or all there may be where its sweeps lead nowhere."""
+    return status, 1 if status == 0 else most, 1

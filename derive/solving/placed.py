@@ -87,25 +87,34 @@ class Placed:
         form: Any = self.derived if self.sparse is None else self.sparse
         return form.functions(self.layout, self.shapes, self.arrays, {**point, **zeros}, backend)
 
-    def program(self, start: Mapping[str, Any]) -> tuple[Any, ...]:
+    def program(self, start: Mapping[str, Any], thin: bool = True) -> tuple[Any, ...]:
         """Of a quadratic program: a start, the order of the variables with slacks last, and the rest of what
-        `quadratic_program.interior` takes before the start; from sparse matrices where those are smaller."""
-        from ..kernels.optimizers.quadratic_program import arranged_program
+        `quadratic_program.interior` takes before the start; from sparse matrices where those are smaller.
+
+        thin  whether a Hessian of low rank may be written with more variables
+        """
+        from ..kernels.optimizers.quadratic_program import arranged_program, as_stated
         from ..kernels.optimizers.sparse_program import condensed
 
         derived, free = self.derived, self.derived.free
         point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), False)
         z = self.layout.pack(point)
         self.look_for_zeros()  # whether it is convex, the numbers tell
-        arrange = arranged_program if self.sparse is None else condensed
+        arrange: Any = arranged_program if thin else as_stated
+        if self.sparse is not None:
+            arrange = condensed
         made = arrange(self.functions(point, "numpy"), z)
         if made is None:
             raise UnsupportedError(
                 f"a program of {self.layout.size} unknowns (slacks included) that is not convex, or is too large to be "
                 "prepared: use solve"
             )
-        order, parts = made
-        return z, order, parts
+        order, (H, h, g, *others, rest, own) = made
+        # gaps are measured beside 1 and the objective: one that is small by its units gets others
+        unit = max((float(np.abs(a).max(initial=0.0)) for a in (H, h, g)), default=0.0)
+        if 0.0 < unit < 1.0:
+            H, h, g, rest = H / unit, h / unit, g / unit, rest / unit
+        return z, order, (H, h, g, *others, rest, own)
 
     def certified(
         self, found: Mapping[str, Any], tolerance: float, proved: bool = False, given: Any = None

@@ -31,30 +31,34 @@ class PreparedProgram:
         self._instance, self._derived = instance, instance.posed.constrained
         self._bind(instance.numbers)
 
-    def _bind(self, arrays: dict[str, Any]) -> None:
+    def _bind(self, arrays: dict[str, Any], thin: bool = True) -> None:
+        from ..kernels.optimizers.quadratic_program import padded
+
         instance = self._instance
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         with np.errstate(all="ignore"):
             self._placed = Placed(self._derived, arrays, instance.binding)
-            first, self._order, self._parts = self._placed.program(start)
+            first, self._order, self._parts = self._placed.program(start, thin)
         self._layout = self._placed.layout
-        self._start = first[self._order]
+        self._start = padded(first, self._order)
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.quadratic_program import interior
+        from ..kernels.optimizers.quadratic_program import interior, restored
 
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         solve = interior if self._layout.size <= BLAS_FROM else partial(alone, interior)
         x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
+        if status != 0 and x.size > self._layout.size:
+            self._bind(self._arrays, thin=False)
+            x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
         if status != 0:
             raise DataError(FAILED)
-        z = np.empty(x.size)
-        z[self._order] = x
+        z = restored(x, self._order, self._layout.size)
         return dict(self._derived.free.forward(self._layout.unpack(self._placed.even(z))))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:

@@ -20,6 +20,7 @@ from ..apart import apart, inner
 from ..oracle import Array
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .normal_matrix import BLOCK
+from .polish import violation
 from .program_system import curved, direction, equalities, factored, held, refined
 from .program_vectors import (
     ahead,
@@ -36,11 +37,15 @@ from .program_vectors import (
     weights,
 )
 from .slacks import Directions, along, arranged, backward, directions, gathered
+from .thin_program import thinned
 
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
 LARGEST, ENTRIES = 2500, 20_000_000
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
+#: What the answer may lack where variables stand for the rank of H. Where units of the variables differ by far, these
+#: systems lose digits.
+EXACT = 1e-9
 #: A step that is tried again with the barrier halved and nothing else.
 SHORT = 0.1
 #: The gap below which directions are refined.
@@ -102,13 +107,15 @@ def interior(
     rows: Directions,
     c: Array,
     rest: float,
+    own: int,
     start: Array,
     tol: float,
     most: int,
 ) -> tuple[Array, Array, Array, int, int]:
     """z, ν, λ, 0 if they have converged, iterations; with the slacks last: Hessian H of the others, h of the slacks.
 
-    `rest` is the constant of the objective, in units of which the gap is measured; for the rest see `normal_matrix`.
+    `rest` is the constant of the objective, in units of which the gap is measured. The last `own` equalities say what
+    the first variables are, which they hold with −1. For the rest see `normal_matrix`.
     """
     base, line = rows[0], rows[5]
     n, m, q, r, k = start.size, c.size, e.size, H.shape[0], h.size
@@ -152,11 +159,14 @@ def interior(
         s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
     copied(lam, kept_lam)
     for it in range(most + 1):
+        equalities(equal, e, z, re)
+        for i in range(own):
+            z[i] += re[q - own + i]
+            re[q - own + i] = 0.0
         value = curved(H, h, g, equal, z, nu, push) + rest
         backward(rows, lam, b, rd)
         for i in range(n):
             rd[i] = push[i] - rd[i]
-        equalities(equal, e, z, re)
         along(rows, z, b)
         gathered(rows, b, z, rc)
         for p in range(m):
@@ -240,8 +250,13 @@ def convex(H: Array) -> bool:
     return True
 
 
-def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
-    """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it."""
+def arranged_program(
+    functions: Functions, z: Array, thin: bool = True
+) -> tuple[Array, tuple[Any, ...]] | None:
+    """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it.
+
+    Where H is of low rank, there may be more variables than in z, and the equalities that say what these are come last.
+    """
     v = functions.values(z)
     if not v.finite() or not fits(z.size, v.e.size, v.c.size):
         return None
@@ -249,11 +264,36 @@ def arranged_program(functions: Functions, z: Array) -> tuple[Array, tuple[Any, 
     if not np.isfinite(H).all():
         return None
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
-    order, (core, h, g, equal, rows) = slacks_apart(H, v.g - H @ z, E, C)
+    slope, e, c = v.g - H @ z, v.e - E @ z, v.c - C @ z
+    rest = float(v.f - v.g @ z + 0.5 * (z @ H @ z))
+    own, (order, parts) = 0, slacks_apart(H, slope, E, C)
+    wider = thinned(H, slope, E, C, len(parts[0])) if thin else None
+    if wider is not None:
+        more, others = slacks_apart(*wider)
+        if len(others[0]) == len(wider[0]) - z.size:  # all of z are slacks now
+            own = len(others[0])
+            order, parts, e = more, others, np.append(e, np.zeros(own))
+    core, h, g, equal, rows = parts
     if not convex(core):  # slacks are convex, being slacks
         return None
-    rest = float(v.f - v.g @ z + 0.5 * (z @ H @ z))
-    return order, (core, h, g, equal, v.e - E @ z, rows, v.c - C @ z, rest)
+    return order, (core, h, g, equal, e, rows, c, rest, own)
+
+
+def as_stated(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
+    """The same, with the variables of z alone."""
+    return arranged_program(functions, z, False)
+
+
+def padded(z: Array, order: Array) -> Array:
+    """z in that order, with zeros for variables that it does not have."""
+    return np.append(z, np.zeros(order.size - z.size))[order]
+
+
+def restored(x: Array, order: Array, size: int) -> Array:
+    """The variables in the order of z, of which there are so many."""
+    z = np.empty(order.size)
+    z[order] = x
+    return z[:size]
 
 
 def solve_program(
@@ -271,10 +311,15 @@ def solve_program(
     if made is None:
         return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), LIMIT, 0)
     order, parts = made
-    found, nu, lam, status, count = interior(*parts, z[order], tol, max_iterations)
-    end = np.empty(z.size)
-    end[order] = found
-    answer = Answer(end, nu, lam, CONVERGED if status == 0 else LIMIT, int(count))
+    found, nu, lam, status, count = interior(*parts, padded(z, order), tol, max_iterations)
+    end = restored(found, order, z.size)
+    answer = Answer(end, nu[: v.e.size], lam, CONVERGED if status == 0 else LIMIT, int(count))
+    if order.size > z.size:
+        missed = violation(functions.values(end), answer.nu, lam) if status == 0 else np.inf
+        if not missed <= EXACT:
+            return solve_program(
+                functions, z, arranged=as_stated, tol=tol, max_iterations=max_iterations, watch=watch
+            )
     if watch is not None and status == 0:  # both ends of the run
         answer.objective = [v.f, functions.values(end).f]
         watch(0, z, answer.objective[0], np.inf)

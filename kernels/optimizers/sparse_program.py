@@ -70,5 +70,6 @@ def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] |
         directions(np.ascontiguousarray(main.toarray()), own, owner, n - r),
         v.c - C @ z,
         float(v.f - v.g @ z + 0.5 * (z @ (H @ z))),
+        0,
     )
     return order, parts

@@ -6,8 +6,10 @@ import numpy as np
 from scipy.optimize import linprog
 
 import derive as dv
+from derive.kernels.optimizers import thin_program
 from derive.kernels.optimizers.normal_matrix import BLOCK, eliminate_slacks, factor, solve_normal
 from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
+from derive.kernels.optimizers.thin_program import low_rank
 
 
 def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -170,3 +172,43 @@ def test_complementarity_is_that_of_the_point():
     for seed, n in ((9, 150), (5, 200), (10, 200)):
         answer = problem.solve(y=np.cumsum(np.random.default_rng(seed).standard_normal(n)))
         assert answer.success, answer.message
+
+
+def test_factors_of_low_rank():
+    """L with LᵀL = H at any scale; None beyond the rank that is asked for, and of what is not semidefinite."""
+    rng = np.random.default_rng(5)
+    for scale in (1e-8, 1.0, 1e8):
+        A = scale * rng.standard_normal((4, 60)) * np.geomspace(1e-3, 1.0, 60)
+        L = low_rank(A.T @ A, 4)
+        assert L.shape == (4, 60)
+        np.testing.assert_allclose(L.T @ L, A.T @ A, atol=1e-12 * scale**2)
+        assert low_rank(A.T @ A, 3) is None
+    A = rng.standard_normal((2, 60))
+    assert low_rank(np.outer(A[0], A[0]) - np.outer(A[1], A[1]), 4) is None
+    assert low_rank(np.zeros((60, 60)), 4).shape == (0, 60)
+
+
+def test_dual_support_vector_machine_with_intercept(monkeypatch):
+    """The Hessian is XXᵀ, X of three columns: a small system with the same answer and multipliers as the large one."""
+    rng = np.random.default_rng(6)
+    n = thin_program.MANY + 2
+    X = rng.standard_normal((n, 3))
+    t = np.where(X[:, 0] + 0.5 * rng.standard_normal(n) > 0, 1.0, -1.0)
+    shapes = {"X": ("n", "d"), "t": ("n",), "a": ("n",), "C": ()}
+    problem = dv.minimize(
+        "sumsq(X.T @ (a*t))/2 - sum(a)",
+        over="a",
+        subject_to=["a >= 0", "a <= C", "t @ a == 0"],
+        variables=shapes,
+    )
+    found = []
+    for many in (thin_program.MANY, 1000):
+        monkeypatch.setattr(thin_program, "MANY", many)
+        fast = problem.prepare(X=X, t=t, C=2.0)
+        r = problem.solve(X=X, t=t, C=2.0)
+        assert r.success and fast.certify(fast(tolerance=1e-12)).ok()
+        assert len(fast._parts[0]) == (3 if many < n else n)
+        found.append((fast(tolerance=1e-12)["a"], r.a, r.multipliers["equality"][0]))
+    for a in (found[0][1], found[1][0], found[1][1]):
+        np.testing.assert_allclose(found[0][0], a, atol=1e-7)
+    np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-6)
