@@ -35,6 +35,7 @@ from .neighbourhood import (
     LANCZOS,
     along_a_valley,
     along_itself,
+    beyond_curvature,
     curvature_by_differences,
     falls_along,
     rounding_of,
@@ -70,7 +71,8 @@ class Certificate(Guaranteed):
     stationarity  : scaled gradient norm (see the module)
     resolution    : the stationarity that rounding of x alone accounts for
     drift         : |gᵀx| / |xᵀHx|, Newton's step along x relative to x; near 1/‖x‖, not 0, when the
-                    objective has no minimum and falls for ever in the direction of x
+                    objective has no minimum and falls for ever in the direction of x; infinite where
+                    rounding alone bends it
     curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
     falls         : whether the objective falls along a direction without curvature (x³ at 0)
     gradient_norm : the plain max_i |g_i|
@@ -206,6 +208,8 @@ def certify(
     drift = 0.0 if proved and attained else along_itself(gradient, x, rounding, hessian, gradient_at)
     if hessian is not None and gradient_at is not None and not attained and parts.max() <= tolerance**0.5:
         drift = max(drift, along_a_valley(gradient, x, rounding, hessian, size, gradient_at))
+    if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
+        drift = np.inf
     falls = (
         not proved
         and flat is not None

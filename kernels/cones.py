@@ -50,9 +50,9 @@ def certify_cones(
         value=statement_value,
         stationarity=float((gaps * units.lengths).max(initial=0.0)) / units.objective,
         primal=max(float((np.abs(e) / units.equalities).max(initial=0.0)), depth),
-        dual=float((-program.cones.depths(z) * sizes).max(initial=0.0)) / units.value,
-        complementarity=abs(float(s @ z)) / units.value,
-        mismatch=abs(statement_value - f) / units.value,
+        dual=float((-program.cones.depths(z) * sizes).max(initial=0.0)) / units.objective,
+        complementarity=abs(float(s @ z)) / units.objective,
+        mismatch=abs(statement_value - f) / units.objective,
         tolerance=tolerance,
         proved=True,
     )

@@ -297,7 +297,11 @@ def certify_kkt(
             rounding = 4 * EPS * (np.abs(h) @ np.abs(z))
             if rounding.max(initial=0.0) <= 1e-3 * np.abs(v.g - h @ z).max(initial=0.0):
                 noise += rounding  # beyond that a gradient would vanish in rounding, as it does far away
-        held = float(np.abs(nu) @ np.abs(v.e) + np.abs(lam) @ np.abs(v.c))
+        if h is None and z.any():
+            held = _bend(functions, v, z)
+        else:
+            held = 0.0
+        held += float(np.abs(nu) @ np.abs(v.e) + np.abs(lam) @ np.abs(v.c))
         units = units_of(v, z, h, forces, held, layout.slices.values())
         size = units.objective
         stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * units.lengths).max(initial=0.0))
@@ -308,16 +312,19 @@ def certify_kkt(
         if broken.size and broken.max() > tolerance:
             k = int(np.argmax(broken))
             where = f"equality {k}" if k < v.e.size else f"inequality {k - v.e.size}"
-        mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / units.value
+        mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / units.objective
         rest = np.sign(dual) * np.maximum(np.abs(dual) - noise, 0.0)
-        curvature, ahead = (None, 0.0) if h is None else _along_tangents(h, v, lam, rest, units)
+        if h is None:
+            curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
+        else:
+            curvature, ahead = _along_tangents(h, v, lam, rest, units)
         drift = 0.0 if h is None else _drift(h, z, dual, noise)
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,
         primal=float(broken.max(initial=0.0)),
-        dual=float((np.maximum(-lam, 0.0) * units.inequalities).max(initial=0.0)) / units.value,
-        complementarity=float(np.abs(lam * v.c).sum()) / units.value,
+        dual=float((np.maximum(-lam, 0.0) * units.inequalities).max(initial=0.0)) / units.objective,
+        complementarity=float(np.abs(lam * v.c).sum()) / units.objective,
         mismatch=mismatch,
         curvature=curvature,
         where=where,
@@ -325,6 +332,32 @@ def certify_kkt(
         drift=drift,
         ahead=ahead,
     )
+
+
+def _bend(functions: Functions, v: Values, z: Vector) -> float:
+    """|zᵀ∇²f z| by a difference of the slope."""
+    near = functions.values((1.0 + 1e-4) * z)
+    return abs(float(z @ (near.g - v.g))) / 1e-4 if near.finite() else 0.0
+
+
+def _along_slopes(functions: Functions, layout: Layout, v: Values, z: Vector, rest: Vector) -> float:
+    """What the best step along what is left of the slope would lower the objective by, in each unknown that bends it.
+
+    Without a Hessian nothing else tells how long a step would be.
+    """
+    found = 0.0
+    for place in layout.slices.values():
+        steepest = float(np.abs(rest[place]).max(initial=0.0))
+        if steepest == 0.0:
+            continue
+        way = np.zeros(z.size)
+        way[place] = -rest[place]
+        share = 1e-3 * (float(np.abs(z[place]).max(initial=0.0)) or 1.0) / steepest
+        near = functions.values(z + share * way)
+        bend = float(way @ (near.g - v.g)) / share if near.finite() else 0.0
+        if bend > 0.0:
+            found = max(found, float(way @ way) ** 2 / (2.0 * bend))
+    return found
 
 
 def _drift(h: Matrix, z: Vector, dual: Vector, noise: Vector) -> float:
@@ -344,7 +377,7 @@ def _along_tangents(
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, and
     how much of its size the objective loses by Newton's step, as far as curvature is beyond rounding."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
-    pressing = lam * rows / max(units.value, float((np.abs(v.g) * lengths).max(initial=0.0)))
+    pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active]]) * lengths
     A /= np.maximum(np.abs(A).max(axis=1, initial=0.0), 1e-300)[:, None]

@@ -1,7 +1,7 @@
 """The units in which a certificate measures: sizes that the problem itself has at a point, whatever those of its data.
 
-    objective   F = max(|f|, min(1, εT)),  T = Σ pᵢ |zᵢ| + |zᵀHz|: what its terms amount to where they cancel; pᵢ is
-                what pulls at zᵢ, in all; for z = 0 what conditions leave room for, else the median of pᵢ²/h_ii
+    objective   F = max(|f|, min(1, T/1000)),  T = Σ pᵢ|zᵢ| + |z|ᵀ|H||z|: what its terms amount to where they cancel;
+                pᵢ is what pulls at zᵢ, in all; for z = 0 what conditions leave room for, else the median of pᵢ²/h_ii
     unknowns    Xⱼ = √(F / h_jj), over which zⱼ changes the objective by its size (Dennis & Schnabel 1983, eq. 7.2.5);
                 at least |zⱼ|; where it does not bend, rⱼ, the largest of zⱼ and its neighbours, no more than
                 max(|f|, T) over what conditions or penalties pull at it
@@ -21,17 +21,16 @@ import numpy as np
 from .optimizers.interior_point import Values
 from .oracle import Matrix, Vector
 
-#: Shares of T below which an objective counts as nothing: of its square, by a step of Newton's method, and by itself.
-BENT, STRAIGHT = 1e-8, 1e-3
+#: A share of T below which an objective counts as nothing.
+NOTHING = 1e-3
 #: Unknowns that move the objective by less than this share of its size vanish.
 VANISHING = 1e-8
 
 
 class Natural(NamedTuple):
-    """The units at one point: of the objective by a step of Newton's method and by itself, of all else."""
+    """The units at one point."""
 
     objective: float
-    value: float
     lengths: Vector
     equalities: Vector
     inequalities: Vector
@@ -52,7 +51,7 @@ def units_of(
         z = np.minimum(_room(v.E, v.e), _room(v.C, v.c))
         z[~np.isfinite(z)] = 0.0
     terms = amount(z, h, pulls) + held
-    size, value = (objective_size(v.f, terms, share) for share in (BENT, STRAIGHT))
+    size = objective_size(v.f, terms)
     whole = max(abs(v.f), terms)
     far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places)
     lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)
@@ -61,7 +60,7 @@ def units_of(
     for k, A in enumerate((v.E, v.C)):
         sizes = _row_sizes(A, spread)
         rows[k] = np.where(sizes > 0.0, sizes, rows[k])
-    return Natural(size, value, lengths, *rows)
+    return Natural(size, lengths, *rows)
 
 
 def amount(z: Vector, h: Matrix | None, forces: Vector) -> float:
@@ -69,15 +68,15 @@ def amount(z: Vector, h: Matrix | None, forces: Vector) -> float:
     if h is None:
         return float(forces @ np.abs(z))
     if z.any():
-        return float(forces @ np.abs(z)) + abs(float(z @ h @ z))
+        return float(forces @ np.abs(z)) + float(np.abs(z) @ np.abs(h) @ np.abs(z))
     diagonal = np.diagonal(h)
     gains = forces[diagonal > 0.0] ** 2 / diagonal[diagonal > 0.0]
     return float(np.median(gains)) if gains.size else 0.0
 
 
-def objective_size(f: float, terms: float, share: float) -> float:
+def objective_size(f: float, terms: float) -> float:
     """F, from the value and what its terms amount to."""
-    return max(abs(f), min(1.0, share * terms)) or 1.0
+    return max(abs(f), min(1.0, NOTHING * terms)) or 1.0
 
 
 def reach_of(z: Vector, forces: Vector, terms: float, places: Iterable[slice]) -> tuple[Vector, Vector]:
@@ -102,6 +101,7 @@ def reach_of(z: Vector, forces: Vector, terms: float, places: Iterable[slice]) -
 def lengths_of(z: Vector, diagonal: Vector | None, size: float, straight: Vector) -> Vector:
     """X from the diagonal of a Hessian; `straight` where that vanishes, or nothing is known of it.
 
+    It is no more than `straight` where that changes the objective: for a minimum without curvature X has no end.
     Never less than |z|: along a direction that bends by rounding alone, a point may be far away.
     """
     if diagonal is None:
@@ -110,7 +110,9 @@ def lengths_of(z: Vector, diagonal: Vector | None, size: float, straight: Vector
     bent |= (z == 0.0) & (
         diagonal > 1e-14 * float(diagonal.max(initial=0.0))
     )  # nothing else has a size there
-    return np.maximum(np.where(bent, np.sqrt(size / np.where(bent, diagonal, 1.0)), straight), np.abs(z))
+    found = np.where(bent, np.sqrt(size / np.where(bent, diagonal, 1.0)), straight)
+    alive = diagonal * straight**2 > VANISHING * size
+    return np.maximum(np.where(alive, np.minimum(found, straight), found), np.abs(z))
 
 
 def _row_sizes(A: Any, held: Vector) -> Vector:

@@ -36,6 +36,24 @@ def falls_along(gradient_at: Callable[[Vector], Vector], x: Vector, direction: V
     return False
 
 
+#: How much longer than steps of Newton's method entry by entry a point may be where it bends the objective by rounding.
+ENDLESS = 1e12
+
+
+def beyond_curvature(gradient_at: Callable[[Vector], Vector], x: Vector, hessian: Matrix) -> bool:
+    """Whether the objective falls from 0 to x along a line that bends by rounding alone, far beyond the steps that
+    the diagonal of the Hessian would make: as of a quadratic that has no minimum."""
+    sizes = np.abs(x) @ np.abs(hessian) @ np.abs(x)
+    if not 0.0 < sizes < np.inf or abs(float(x @ hessian @ x)) > 1e3 * EPS * float(sizes):
+        return False
+    roots = np.sqrt(np.maximum(np.diagonal(hessian), 0.0))
+    g = gradient_at(np.zeros(x.size))
+    if not np.isfinite(g).all() or not float(g @ x) < 0.0:
+        return False
+    steps = np.abs(g[roots > 0.0]) / roots[roots > 0.0]
+    return bool(np.abs(roots * x).max(initial=0.0) > ENDLESS * float(steps.max(initial=0.0)))
+
+
 def curvature_by_differences(
     gradient_at: Callable[[Vector], Vector], x: Vector, compiled: Callable[[Vector], Vector] | None = None
 ) -> float | None:

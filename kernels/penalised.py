@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .kkt import KktCertificate
-from .natural import BENT, STRAIGHT, amount, lengths_of, objective_size, reach_of
+from .natural import amount, lengths_of, objective_size, reach_of
 from .oracle import Layout, Matrix, Vector
 
 
 class Sizes(NamedTuple):
-    """The units of F at one point: by a step of Newton's method, by itself, and those of the entries of x: over which
-    they change F, and the largest that stand beside them."""
+    """The units of F at one point, and those of the entries of x: over which they change F, and the largest that stand
+    beside them."""
 
     objective: float
-    value: float
     lengths: Vector
     reach: Vector
 
@@ -34,8 +33,10 @@ def sizes_of(
     *weights: Any,
     h: Matrix | None = None,
     layout: Layout | None = None,
+    bend: float = 0.0,
 ) -> Sizes | None:
-    """The units (`natural`), h the Hessian of f where it is known and the first of the weights that of each |xᵢ|.
+    """The units (`natural`), h the Hessian of f where it is known and the first of the weights that of each |xᵢ|;
+    `bend` is |xᵀ∇²f x| where h is not.
 
     None where F or the slope of f is not finite or a weight is negative: nothing can be certified.
     """
@@ -45,11 +46,11 @@ def sizes_of(
     if h is not None and not np.isfinite(h).all():
         h = None
     forces = np.broadcast_to(np.asarray(weights[0], dtype=np.float64), x.shape)
-    terms = amount(x, h, np.abs(g) + forces)
-    size, value = (objective_size(total, terms, share) for share in (BENT, STRAIGHT))
+    terms = amount(x, h, np.abs(g) + forces) + bend
+    size = objective_size(total, terms)
     places = [slice(0, x.size)] if layout is None else layout.slices.values()
     far, near = reach_of(x, forces, max(abs(total), terms), places)
-    return Sizes(size, value, lengths_of(x, None if h is None else np.diagonal(h), size, far), near)
+    return Sizes(size, lengths_of(x, None if h is None else np.diagonal(h), size, far), near)
 
 
 def certificate_of(
@@ -68,7 +69,7 @@ def certificate_of(
         primal=primal,
         dual=0.0,
         complementarity=0.0,
-        mismatch=abs(statement_value - total) / sizes.value,
+        mismatch=abs(statement_value - total) / sizes.objective,
         **others,
     )
 

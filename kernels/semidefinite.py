@@ -18,7 +18,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import CURVED, KktCertificate, certify_kkt
-from .natural import STRAIGHT, amount, objective_size
+from .natural import amount, objective_size
 from .optimizers.halves import Block, matrix_at
 from .optimizers.interior_point import Answer, Functions, Values
 from .optimizers.semidefinite import curvature, faces, normals
@@ -65,7 +65,7 @@ def certify_semidefinite(
     if not np.isfinite(proof.value):
         return proof
     v = seen.values(z)
-    size = objective_size(v.f, amount(z, None, np.abs(v.g) + 2.0 * np.abs(cone)), STRAIGHT)
+    size = objective_size(v.f, amount(z, None, np.abs(v.g) + 2.0 * np.abs(cone)))
     primal, dual, slack = proof.primal, proof.dual, proof.complementarity
     where = proof.where
     for block in blocks:

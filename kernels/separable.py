@@ -38,14 +38,18 @@ def certify_separable(
     layout: Layout | None = None,
     proved: bool = False,
     gradient_at: Callable[[Vector], Vector] | None = None,
+    slope_at: Callable[[Vector], Vector] | None = None,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
 
     `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed. With
-    `gradient_at`, that of the smooth part, points that run away are recognised without one as well.
+    `gradient_at`, that of the smooth part, points that run away are recognised without one as well; with `slope_at`,
+    the same, how far a step along the slope would go.
     """
     total = f + float(l1 @ np.abs(x))
-    sizes = sizes_of(total, g, x, statement_value, l1, h=h, layout=layout)
+    lengthless = h is None and slope_at is not None and not l1.all()
+    bend = _bend(slope_at, g, x) if lengthless and slope_at is not None else 0.0
+    sizes = sizes_of(total, g, x, statement_value, l1, h=h, layout=layout, bend=bend)
     if sizes is None:
         return nowhere(tolerance)
     size, lengths = sizes.objective, sizes.lengths
@@ -72,6 +76,9 @@ def certify_separable(
         drift = along_itself(slope, x, rounding, h, gradient_at, way)
         if h is not None and gradient_at is not None and not l1.any():
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
+    ahead = (
+        0.0 if h is not None or slope_at is None else _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x)
+    )
     held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
     primal = float((broken / held).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
@@ -85,8 +92,27 @@ def certify_separable(
         where=where,
         tolerance=tolerance,
         drift=drift,
+        ahead=ahead / sizes.objective,
         proved=proved,
     )
+
+
+def _bend(slope_at: Callable[[Vector], Vector], g: Vector, x: Vector) -> float:
+    """|xᵀ∇²f x| by a difference of the slope."""
+    found = abs(float(x @ (slope_at((1.0 + 1e-4) * x) - g))) / 1e-4
+    return found if np.isfinite(found) else 0.0
+
+
+def _ahead(slope_at: Callable[[Vector], Vector], g: Vector, gaps: Vector, x: Vector) -> float:
+    """What the best step along the slope would lower f by, in entries where nothing else tells how long it is."""
+    way = np.where(gaps > 0.0, -g, 0.0)
+    steepest = float(np.abs(way).max(initial=0.0))
+    if steepest == 0.0:
+        return 0.0
+    share = 1e-3 * (float(np.abs(x).max(initial=0.0)) or 1.0) / steepest
+    bend = float(way @ (slope_at(x + share * way) - g)) / share
+    gain = float(way @ way) ** 2
+    return gain / (2.0 * bend) if bend > 0.0 else np.inf
 
 
 def _curvature(

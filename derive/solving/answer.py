@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A step of Newton's method along a point, over the point, by which it runs away; and the status of such a run.
 ENDLESS, NO_MINIMUM = 1e-3, 6
+#: Sweeps of a second run on a quadratic.
+AGAIN = 200
 #: Names for the accelerated proximal gradient.
 FIRST_ORDER = ("fista", "proximal-gradient", "ista")
 
@@ -151,6 +153,8 @@ def _certified(
     with watch:
         for aim in (AIM, AIM**2):
             status = UNFINISHED
+            if aim < AIM and composite.quadratic:  # exact solves need no more, or will not get there
+                most, few = min(most, steps + AGAIN), min(few, AGAIN)
             while status == UNFINISHED and steps < most and not watch.ended:
                 begun, status, count, tried = loop(*limits, x, aim, few)
                 first = begun if steps == 0 else first
@@ -164,6 +168,7 @@ def _certified(
                     composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
                 )
                 away = proof.drift > ENDLESS and proof.stationarity <= 1e-3 * options.tolerance
+                away |= bool(np.isinf(proof.drift))
                 if proof.ok() or watch.ended or away:
                     return x, proof, g, steps, evaluations
     if not watch.ended:
@@ -223,6 +228,7 @@ def _proof(
         layout=layout,
         proved=known is not None,
         gradient_at=None if known is not None and known.attained else lambda point: judge(point)[1],
+        slope_at=lambda point: judge(point)[1],
     )
     return proof, g
 

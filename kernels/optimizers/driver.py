@@ -32,6 +32,8 @@ Callback = Callable[[OptimizeResult], Any]
 
 # SciPy's convention: 0 is success; the other numbers say which message follows.
 SUCCESS, ITERATIONS, TIME, INTERRUPT, STOPPED, NO_STEP, NO_MINIMUM, NO_VALUE = range(8)
+#: Below the value at the start, in its units: where it is looked whether there is a minimum at all.
+FALLEN = 1e12
 #: The optimizer's own measure may be looser than the certificate's; it is then tightened this far.
 TIGHTEST = 1e-8
 
@@ -201,11 +203,16 @@ def _iterate(
                     # What was certified is the answer, not an earlier point whose value is equal to rounding.
                     run.best, run.proof = (x, f, g), proof
                     return SUCCESS, "converged"
-                if proof.runs_away() and min(aim, proof.stationarity) <= 1e-3 * tol:
+                if proof.runs_away() and (
+                    min(aim, proof.stationarity) <= 1e-3 * tol or np.isinf(proof.drift)
+                ):
                     return NO_MINIMUM, proof.reason()
                 if proof.saddle() and run.record.name != "newton":
                     return NO_STEP, proof.reason()
                 aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
+            fallen = run.state.f < -FALLEN * max(1.0, abs(run.first)) and iteration & (iteration - 1) == 0
+            if fallen and np.isinf(judge(run.state.x, run.magnitude).drift):  # nothing else would end it
+                return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {max_iterations} iterations"
             if max_time is not None and now() - run.entered >= max_time:

@@ -110,7 +110,7 @@ def test_a_point_far_from_the_optimum_is_not_certified_in_small_units() -> None:
     large = units_of(w, z, H * scale**2, np.zeros(2), 0.0, [slice(0, 2)])
     np.testing.assert_allclose(large.lengths, small.lengths)
     np.testing.assert_allclose(large.inequalities, small.inequalities)
-    assert large.value == pytest.approx(small.value * scale**2)
+    assert large.objective == pytest.approx(small.objective * scale**2)
 
 
 def test_zero_is_the_optimum_where_all_that_pulls_is_balanced() -> None:
@@ -122,3 +122,25 @@ def test_zero_is_the_optimum_where_all_that_pulls_is_balanced() -> None:
     pinned = stated("sum(exp(w)) - dot(c, w)", ["w == 0", "w >= 0"])
     found = pinned.solve(c=np.array([2.0, -1.0]))
     assert found.success and found.fun == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_quadratics_without_end_are_not_certified_far_away(size: float) -> None:
+    """½‖Xw‖² − vᵀw with fewer rows than unknowns bends by rounding alone where it falls."""
+    shapes = {"X": ("n", "d"), "c": ("d",), "w": ("d",)}
+    problem = dv.minimize("sumsq(X @ w)/2 - dot(c, w)", over="w", variables=shapes)
+    rng = np.random.default_rng(3)
+    for d in (3, 8):
+        rows, slope = size * rng.standard_normal((2, d)), size * rng.standard_normal(d)
+        found = problem.solve(X=rows, c=slope)
+        assert not found.success and "unbounded" in found.message
+
+
+def test_small_columns_of_many_weights_do_not_hide_the_slope() -> None:
+    """Without a Hessian a point near 0 is judged by how far a step along the slope would lead."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 450))
+    y = rows @ rng.standard_normal(450)
+    problem = stated("sumsq(X @ w - y)/2", ["w >= 0"])
+    found = problem.solve(X=1e-9 * rows, y=1e2 * y)
+    assert not found.success or found.fun <= 1e-8 * float(1e4 * y @ y)
