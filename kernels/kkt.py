@@ -29,6 +29,7 @@ from derive.stable import stabilise
 
 from .certificate import TOLERANCE, Guaranteed
 from .natural import Natural, units_of
+from .neighbourhood import falls_along
 from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
@@ -317,7 +318,9 @@ def certify_kkt(
         if h is None:
             curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
         else:
-            curvature, ahead = _along_tangents(h, v, lam, rest, units)
+            curvature, ahead, flat = _along_tangents(h, v, lam, rest, units)
+            if flat is not None and _falls(functions, v, z, nu, lam, flat, size):
+                curvature = -1.0
         drift = 0.0 if h is None else _drift(h, z, dual, noise)
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
@@ -385,9 +388,10 @@ def _drift(h: Matrix, z: Vector, dual: Vector, noise: Vector) -> float:
 
 def _along_tangents(
     h: Matrix, v: Values, lam: Vector, rest: Vector, units: Natural
-) -> tuple[float | None, float]:
-    """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, and
-    how much of its size the objective loses by Newton's step, as far as curvature is beyond rounding."""
+) -> tuple[float | None, float, Vector | None]:
+    """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
+    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, and a direction
+    without curvature."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
@@ -395,14 +399,34 @@ def _along_tangents(
     A /= np.maximum(np.abs(A).max(axis=1, initial=0.0), 1e-300)[:, None]
     h = h * lengths[:, None] * lengths[None, :] / size
     slope = rest * lengths / size
+    basis: Any = np.eye(len(h))
     if A.shape[0]:
         q, triangle, _ = scipy.linalg.qr(A.T, pivoting=True)
         sizes = np.abs(np.diagonal(triangle))
         basis = q[:, int((sizes > 1e-9 * sizes[0]).sum()) :]
         if basis.shape[1] == 0:
-            return None, 0.0
+            return None, 0.0, None
         h, slope = basis.T @ h @ basis, basis.T @ slope
     values, vectors = np.linalg.eigh(h)
     bent = values > 1e-10 * values[-1]
     ahead = float(((vectors.T @ slope)[bent] ** 2 / values[bent]).sum()) / 2
-    return float(values[0]) / max(1.0, float(np.abs(h).max())), ahead
+    least = int(np.abs(values).argmin())
+    level = abs(values[least]) <= 1e-13 * max(float(np.abs(values).max()), 1e-3)
+    flat = lengths * (basis @ vectors[:, least]) if level else None
+    return float(values[0]) / max(1.0, float(np.abs(h).max())), ahead, flat
+
+
+def _falls(
+    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, flat: Vector, size: float
+) -> bool:
+    """Whether slopes along a direction without curvature point downhill, where conditions are linear and have room."""
+    for t in (0.1, -0.1):
+        near = functions.values(z + t * flat)
+        same = np.array_equal(near.E, v.E) and np.array_equal(near.C, v.C)
+        if not (near.finite() and same and ((near.c >= 0.0) | (lam > 0.0)).all()):
+            return False
+
+    def slope(point: Vector) -> Vector:
+        return np.asarray(functions.values(point).g - v.E.T @ nu - v.C.T @ lam)
+
+    return falls_along(slope, z, flat, size)

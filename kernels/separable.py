@@ -18,7 +18,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import EPS, KktCertificate, nowhere
-from .neighbourhood import along_a_valley, along_itself
+from .neighbourhood import along_a_valley, along_itself, falls_along, spectrum
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
@@ -58,7 +58,11 @@ def certify_separable(
     curvature = None
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
-        curvature = _curvature(h, low, high, l1, x, lengths, size)
+        curvature, flat = _curvature(h, low, high, l1, x, lengths, size)
+        if flat is not None and gradient_at is not None and not proved and not l1.any():
+            inside = (x - 0.1 * np.abs(flat) >= low) & (x + 0.1 * np.abs(flat) <= high)
+            if inside.all() and falls_along(gradient_at, x, flat, size):
+                curvature = -1.0
         # At a bound without a slope, the way inwards must not be downhill either.
         resting = ((x <= low) | (x >= high)) & (low < high) & (l1 == 0.0)
         resting &= np.abs(g) * lengths <= tolerance * size
@@ -117,12 +121,17 @@ def _ahead(slope_at: Callable[[Vector], Vector], g: Vector, gaps: Vector, x: Vec
 
 def _curvature(
     h: Matrix, low: Vector, high: Vector, l1: Vector, x: Vector, lengths: Vector, size: float
-) -> float | None:
-    """The smallest eigenvalue of the Hessian in the entries that are free."""
+) -> tuple[float | None, Vector | None]:
+    """The smallest eigenvalue of the Hessian in the entries that are free, and a direction without curvature."""
     free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
     count = int(free.sum())
     if count == 0 or count > 400 or not np.isfinite(h).all():
-        return None
-    scaled = h if count == x.size else h[np.ix_(free, free)]
-    scaled = scaled * np.multiply.outer(lengths[free], lengths[free]) / size
-    return float(np.linalg.eigvalsh(scaled)[0]) / max(1.0, float(np.abs(scaled).max()))
+        return None, None
+    part = h if count == x.size else h[np.ix_(free, free)]
+    smallest, _, level = spectrum(part, lengths[free], size)
+    flat = None
+    if level is not None:
+        flat = np.zeros(x.size)
+        flat[free] = lengths[free] * level
+    scaled = np.abs(part) * np.multiply.outer(lengths[free], lengths[free]) / size
+    return smallest / max(1.0, float(scaled.max())), flat

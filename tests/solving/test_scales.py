@@ -144,3 +144,13 @@ def test_small_columns_of_many_weights_do_not_hide_the_slope() -> None:
     problem = stated("sumsq(X @ w - y)/2", ["w >= 0"])
     found = problem.solve(X=1e-9 * rows, y=1e2 * y)
     assert not found.success or found.fun <= 1e-8 * float(1e4 * y @ y)
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [("sum(w**3)", ["w <= 2"]), ("w[0]**3 + w[1]**2", ["w <= 2"]), ("sum(w**3)", ["w[0] + w[1] <= 5"])],
+)
+def test_an_inflection_is_no_minimum(text: str, conditions: list[str]) -> None:
+    """Where nothing bends the objective under linear conditions, slopes on both sides tell."""
+    result = dv.minimize(text, over="w", subject_to=conditions, variables={"w": (2,)}).solve()
+    assert not result.success
