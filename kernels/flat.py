@@ -10,6 +10,15 @@ from collections.abc import Callable, Collection, Sequence
 
 from .oracle import VALUE, gradient_key, hessian_key
 
+#: The end of a function that returns a Hessian, made symmetric to the last bit.
+EVEN = """
+    for i in range(size):
+        for j in range(i):
+            h[i, j] = 0.5 * (h[i, j] + h[j, i])
+            h[j, i] = h[i, j]
+    return h
+"""
+
 
 def identifier(key: str) -> str:
     """An identifier for an output; users' names never reach the source."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import final
 
-from .flat import Flat
+from .flat import EVEN, Flat
 from .kkt import condition_key, jacobian_key, multiplier_name
 from .oracle import VALUE, gradient_key, hessian_key
 
@@ -101,12 +101,3 @@ class FlatConditions:
         lines = self._head("curvature(x, nu, lam, data)", "The Hessian of the Lagrangian.", calls)
         made = self.flat.hessian({key for _, _, keys in calls for key in keys})
         return "\n".join([*lines, *(f"    {line}" for line in made), EVEN.strip("\n")])
-
-
-EVEN = """
-    for i in range(size):
-        for j in range(i):
-            h[i, j] = 0.5 * (h[i, j] + h[j, i])
-            h[j, i] = h[i, j]
-    return h
-"""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import FunctionType
 from typing import Any, final
 
-from ..flat import Flat
+from ..flat import EVEN, Flat
 from ..inline import on_data
 from ..optimizers import Method
 from ..optimizers.compiled import closure_of
@@ -191,14 +191,6 @@ def loop_text(record: Method, begin: str, compiled: bool = True) -> str:
         parts=", ".join(f"s.{name}" for name in fields),
     )
 
-
-EVEN = """
-    for i in range(size):
-        for j in range(i):
-            h[i, j] = 0.5 * (h[i, j] + h[j, i])
-            h[j, i] = h[i, j]
-    return h
-"""
 
 LOOP = '''
 def begin(x, data):
