@@ -29,7 +29,7 @@ from derive.stable import stabilise
 
 from .certificate import TOLERANCE, Guaranteed
 from .natural import Natural, units_of
-from .neighbourhood import falls_along
+from .neighbourhood import falls_along, level
 from .optimizers.interior_point import Functions, Values
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
 
@@ -410,9 +410,8 @@ def _along_tangents(
     values, vectors = np.linalg.eigh(h)
     bent = values > 1e-10 * values[-1]
     ahead = float(((vectors.T @ slope)[bent] ** 2 / values[bent]).sum()) / 2
-    least = int(np.abs(values).argmin())
-    level = abs(values[least]) <= 1e-13 * max(float(np.abs(values).max()), 1e-3)
-    flat = lengths * (basis @ vectors[:, least]) if level else None
+    direction = level(values, vectors)
+    flat = None if direction is None else lengths * (basis @ direction)
     return float(values[0]) / max(1.0, float(np.abs(h).max())), ahead, flat
 
 

@@ -23,8 +23,14 @@ def spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, floa
     values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :] / size)
     largest = float(np.abs(values).max())
     smallest = float(np.abs(values).min())
-    flat = vectors[:, int(np.abs(values).argmin())] if smallest <= 1e-13 * max(largest, 1e-3) else None
-    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf"), flat
+    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf"), level(values, vectors)
+
+
+def level(values: Vector, vectors: Matrix) -> Vector | None:
+    """The eigenvector of a scaled Hessian without curvature; None where there is none."""
+    least = int(np.abs(values).argmin())
+    bends = abs(values[least]) > 1e-13 * max(float(np.abs(values).max()), 1e-3)
+    return None if bends else vectors[:, least]
 
 
 def falls_along(gradient_at: Callable[[Vector], Vector], x: Vector, direction: Vector, size: float) -> bool:

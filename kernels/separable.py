@@ -128,10 +128,10 @@ def _curvature(
     if count == 0 or count > 400 or not np.isfinite(h).all():
         return None, None
     part = h if count == x.size else h[np.ix_(free, free)]
-    smallest, _, level = spectrum(part, lengths[free], size)
+    smallest, _, direction = spectrum(part, lengths[free], size)
     flat = None
-    if level is not None:
+    if direction is not None:
         flat = np.zeros(x.size)
-        flat[free] = lengths[free] * level
+        flat[free] = lengths[free] * direction
     scaled = np.abs(part) * np.multiply.outer(lengths[free], lengths[free]) / size
     return smallest / max(1.0, float(scaled.max())), flat
