@@ -22,10 +22,57 @@ from .normal_matrix import (
     substitute,
 )
 from .program_vectors import copied, largest, moved, product
-from .slacks import along, backward, gathered
+from .slacks import Directions, along, backward, gathered
 
-#: K, the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
+#: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
 System = tuple[Normal, Array, Array, Array]
+#: H with the weights of equalities, and these weights; Eᵀ where all variables are slacks; room for rows.
+Held = tuple[Array, Array, Array, Array]
+
+
+@inner
+def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -> tuple[System, Held, Array]:
+    """The arrays of a run, the last with a number for each direction; `size` is that of H and g."""
+    base, line = rows[0], rows[5]
+    r, k, q = H.shape[0], h.size, E.shape[0]
+    wide_rows = 0
+    for i in range(k):
+        wide_rows = k if line[i] < 0 else wide_rows
+    normal = np.empty((r, r)), rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
+    equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
+    for i in range(q):
+        equal[i, n] = 0.0
+        copied(E[i], equal[i, :n])
+    turned = np.empty((n if r == 0 else 0, q))
+    for i in range(turned.shape[0]):
+        for j in range(q):
+            turned[i, j] = E[j, i]
+    K, firm = np.empty((r, r)), np.empty(q)
+    with_equalities(H, equal, n, size, K, firm)
+    W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
+    return (normal, equal, half, schur), (K, firm, turned, W), b
+
+
+@inner
+def steepest(H: Array) -> float:
+    """The largest entry of H."""
+    r = H.shape[0]
+    return largest(H.reshape(r * r))
+
+
+@inner
+def measures(rows: Directions, b: Array, found: Array) -> None:
+    """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty."""
+    base, place, share, own, _, _ = rows
+    count, r = base.shape
+    for q in range(b.size):
+        b[q] = 1.0 if q < count + r else 0.0
+    for q in range(count):
+        b[q] = product(base[q], base[q])
+    for p in range(found.size):
+        found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
+        if not found[p] > 0.0:
+            found[p] = 1.0
 
 
 @inner
@@ -41,10 +88,9 @@ def bent(H: Array, h: Array, z: Array, found: Array) -> None:
 @inner
 def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: Array) -> float:
     """found = Hz + g − Eᵀν; the objective."""
-    n = g.size
     bent(H, h, z, found)
     value = 0.0
-    for i in range(n):
+    for i in range(g.size):
         value += z[i] * (0.5 * found[i] + g[i])
         found[i] += g[i]
     for i in range(nu.size):
@@ -58,6 +104,30 @@ def equalities(E: Array, e: Array, z: Array, found: Array) -> None:
     dot_rows(E, z, found)
     for i in range(e.size):
         found[i] += e[i]
+
+
+@inner
+def conditions(rows: Directions, b: Array, z: Array, found: Array) -> None:
+    """found = Cz; z has a zero behind its last variable, b becomes `along` of it."""
+    along(rows, z, b)
+    gathered(rows, b, z, found)
+
+
+@inner
+def pressed(E: Array, firm: Array, re: Array, found: Array) -> None:
+    """What the weights of equalities add to the slope."""
+    for i in range(re.size):
+        moved(found, firm[i] * re[i], E[i])
+
+
+@inner
+def rounding(system: System) -> float:
+    """How far E K⁻¹ Eᵀ is off by rounding, at most."""
+    E, half = system[1], system[2]
+    found = 1e-300
+    for i in range(E.shape[0]):
+        found = max(found, 1e-12 * product(E[i], half[i]))
+    return found
 
 
 @inner
@@ -102,20 +172,10 @@ def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
 
 
 @inner
-def factored(
-    H: Array,
-    h: Array,
-    system: System,
-    ratio: Array,
-    W: Array,
-    b: Array,
-    firm: Array,
-    turned: Array,
-    delta: float,
-    dual: float,
-) -> bool:
+def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
     normal, E, half, schur = system
+    H, firm, turned, W = held
     M, kappa = normal[0], normal[4]
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
@@ -201,8 +261,7 @@ def refined(
         if size <= enough or not size < 0.5 * before:
             break
         before = size
-        for i in range(q):
-            moved(left, firm[i] * missed[i], E[i])
+        pressed(E, firm, missed, left)
         direction(system, left, none, missed, b, more, change)
         moved(dz, 1.0, more)
         moved(dnu, 1.0, change)
@@ -211,7 +270,7 @@ def refined(
 
 
 @inner
-def held(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
+def with_equalities(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
     """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack. Where Ez is given solutions are the same."""
     r = H.shape[0]
     for i in range(r):

@@ -16,12 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from ..apart import apart, inner
+from ..apart import apart
 from ..oracle import Array
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
-from .normal_matrix import BLOCK
 from .polish import violation
-from .program_system import curved, direction, equalities, factored, held, refined
+from .program_system import (
+    conditions,
+    curved,
+    direction,
+    equalities,
+    factored,
+    measures,
+    pressed,
+    refined,
+    rooms,
+    rounding,
+    steepest,
+)
 from .program_vectors import (
     ahead,
     centred,
@@ -36,7 +47,7 @@ from .program_vectors import (
     steps,
     weights,
 )
-from .slacks import Directions, along, arranged, backward, directions, gathered
+from .slacks import Directions, arranged, backward, directions, gathered
 from .thin_program import thinned
 
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
@@ -52,21 +63,6 @@ SHORT = 0.1
 FINE = 1e-4
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
-
-
-@inner
-def measures(rows: Directions, b: Array, found: Array) -> None:
-    """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty. b is work."""
-    base, place, share, own, _, _ = rows
-    count, r = base.shape
-    for q in range(b.size):
-        b[q] = 1.0 if q < count + r else 0.0
-    for q in range(count):
-        b[q] = product(base[q], base[q])
-    for p in range(found.size):
-        found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
-        if not found[p] > 0.0:
-            found[p] = 1.0
 
 
 @apart
@@ -117,16 +113,7 @@ def interior(
     `rest` is the constant of the objective, in units of which the gap is measured. The last `own` equalities say what
     the first variables are, which they hold with −1. For the rest see `normal_matrix`.
     """
-    base, line = rows[0], rows[5]
-    n, m, q, r, k = start.size, c.size, e.size, H.shape[0], h.size
-    count = base.shape[0]
-    wide_rows = 0
-    for i in range(k):
-        wide_rows = k if line[i] < 0 else wide_rows
-    M, wide, W = np.empty((r, r)), np.empty((wide_rows, r)), np.empty((BLOCK, r))
-    rho, kappa, b = np.empty(k + 1), np.empty(k + 1), np.empty(count + r + 1)
-    equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
-    system = (M, rows, rho, wide, kappa), equal, half, schur
+    n, m, q = start.size, c.size, e.size
     z, dz, push, rd, more = (
         np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1),
     )  # fmt: skip
@@ -138,22 +125,16 @@ def interior(
     copied(start, kept_z)
     z[n] = 0.0
     for i in range(q):
-        nu[i], kept_nu[i], equal[i, n] = 0.0, 0.0, 0.0
-        copied(E[i], equal[i, :n])
-    turned = np.empty((n if r == 0 else 0, q))
-    for i in range(turned.shape[0]):
-        for j in range(q):
-            turned[i, j] = E[j, i]
+        nu[i], kept_nu[i] = 0.0, 0.0
     size = max(1.0, largest(g))
-    top = max(largest(H.reshape(r * r)), largest(h))
+    top = max(steepest(H), largest(h))
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
     before = np.inf
     dual = 1e-300
-    K, firm = np.empty((r, r)), np.empty(q)
-    held(H, equal, n, size + top, K, firm)
-    along(rows, z, b)
-    gathered(rows, b, z, rc)
+    system, held, b = rooms(H, h, E, rows, n, size + top)
+    equal, firm = system[1], held[1]
+    conditions(rows, b, z, rc)
     measures(rows, b, u)
     for p in range(m):
         s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
@@ -167,8 +148,7 @@ def interior(
         backward(rows, lam, b, rd)
         for i in range(n):
             rd[i] = push[i] - rd[i]
-        along(rows, z, b)
-        gathered(rows, b, z, rc)
+        conditions(rows, b, z, rc)
         for p in range(m):
             rc[p] += c[p] - s[p]
         gap = product(s, lam)
@@ -193,12 +173,11 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not factored(K, h, system, ratio, W, b, firm, turned, delta, dual):
+        if not factored(h, system, held, ratio, b, delta, dual):
             return z[:n], nu, lam, end, it
-        for i in range(q if it == 0 else 0):
-            dual = max(dual, 1e-12 * product(equal[i], half[i]))
-        for i in range(q):
-            moved(push, firm[i] * re[i], equal[i])
+        if it == 0:
+            dual = rounding(system)
+        pressed(equal, firm, re, push)
         for p in range(m):
             u[p] = ratio[p] * rc[p]
         direction(system, push, u, re, b, dz, dnu)
