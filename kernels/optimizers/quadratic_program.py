@@ -18,6 +18,7 @@ import numpy as np
 
 from ..apart import apart
 from ..oracle import Array
+from .active_bounds import by_active_bounds
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .polish import violation
 from .program_system import (
@@ -61,6 +62,8 @@ EXACT = 1e-9
 SHORT = 0.1
 #: The gap below which directions are refined.
 FINE = 1e-4
+#: The gap below which an active set is tried, and how much it has to fall before the next one is.
+ENDING, LATER = 1e-2, 0.03
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
 
@@ -130,7 +133,7 @@ def interior(
     top = max(steepest(H), largest(h))
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
-    before = np.inf
+    before, ending = np.inf, ENDING
     dual = 1e-300
     system, held, b = rooms(H, h, E, rows, n, size + top)
     equal, firm = system[1], held[1]
@@ -161,6 +164,10 @@ def interior(
         error = max(slope, max(off / reach, share))
         if error <= tol:
             return z[:n], nu, lam, 0, it
+        if error < ending:
+            ending = LATER * error
+            if by_active_bounds(H, h, g, equal, e, rows, c, own, tol, z, nu, s, lam):
+                return z[:n], nu, lam, 0, it
         # rounding may end progress before the tolerance is met, or undo it
         if before <= NEAR and not error < 0.5 * before:
             return kept_z, kept_nu, kept_lam, 0, it
