@@ -28,6 +28,7 @@ class Calls:
 
     owned     for each block of the text that is open, the arrays that were made in it
     resolved  the functions that numba has found, for the types that they were called with
+    chains    how many elementary functions were called, which are long chains of dependent arithmetic
     """
 
     b: Any
@@ -38,6 +39,7 @@ class Calls:
         self.context, self.typing = context, typing
         self.owned: list[list[Array]] = [[]]
         self.resolved: dict[Any, Any] = {}
+        self.chains = 0
 
     def _value(self, kind: Any, value: Any) -> Any:
         """What a value of numba's is here."""
@@ -95,6 +97,7 @@ class Calls:
 
     def _called(self, function: Any, given: Sequence[Any], this: Array | None = None) -> Any:
         """The result of a function that numba knows."""
+        self.chains += getattr(function, "is_chain", False)
         packed = [self._packed(g) for g in given]
         kinds = tuple(k for k, _ in packed)
         key = function, kinds

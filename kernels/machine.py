@@ -7,6 +7,7 @@ of its functions. Only on processors with 512-bit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -101,6 +102,13 @@ class Body:
         return found
 
 
+@lru_cache(maxsize=1)
+def has_wide_vectors() -> bool:
+    """Whether the processor has vectors of 512 bits, with masks and 32 registers."""
+    features = llvm.get_host_cpu_features()
+    return all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl"))
+
+
 def translated(module: Any) -> bytes:
     """Machine code. The text above leaves nothing for passes over it to find, so there are none."""
     parsed = llvm.parse_assembly(str(module))
@@ -118,8 +126,7 @@ def load(name: str, make: Callable[[], bytes], functions: Sequence[str]) -> bool
     """Machine code from the cache, or made, and the names of its functions; False where vectors are too short."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    if not all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl")):
+    if not has_wide_vectors():
         return False
     empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
     engine = llvm.create_mcjit_compiler(empty, _machine())

@@ -150,7 +150,7 @@ class _Products:
             if halved:
                 return halved
         name = scope.declare_target(statement)
-        left = self._factor(form.left, form.rows, form.summed)
+        left = self._turned_once() or self._factor(form.left, form.rows, form.summed)
         right = self._copied_once(form.right) or self._factor(form.right, form.summed, form.columns)
         # sums over the rows of the data are in double precision, whatever the data
         adds = statement.accumulates
@@ -192,16 +192,32 @@ class _Products:
         A product whose vectors run along the columns would copy the one for every block, and a given one
         seldom begins on the boundary of a cache line: its vectors would take two reads each.
         """
-        form, scope, labels = self.form, self.scope, stored_labels(read)
-        if scope.block is None or read.item.row is not None or form.batch or labels is None:
+        form, labels = self.form, stored_labels(read)
+        if not self._is_met_by_all(read):
             return None
-        if len(labels) != 2 or scope.program.data_size in read.item.node.shape:
-            return None  # a copy as long as the data
         if labels == (*form.columns, *form.summed):
-            return scope.copied(read.item, turned=True)
+            return self.scope.copied(read.item, turned=True)
         if labels == (*form.summed, *form.columns) and isinstance(read.item.node, Variable):
-            return scope.copied(read.item, turned=False)
+            return self.scope.copied(read.item, turned=False)
         return None
+
+    def _turned_once(self) -> str | None:
+        """The left factor likewise, where it meets rows of a block in dot products and its own lie across."""
+        form, left = self.form, self.form.left
+        across = stored_labels(left) == (*form.summed, *form.rows)
+        dots = stored_labels(form.right) == (*form.columns, *form.summed)
+        return (
+            self.scope.copied(left.item, turned=True)
+            if across and dots and self._is_met_by_all(left)
+            else None
+        )
+
+    def _is_met_by_all(self, read: Read) -> bool:
+        """Whether all blocks meet the same matrix, which is not as long as the data."""
+        scope, labels = self.scope, stored_labels(read)
+        if scope.block is None or read.item.row is not None or self.form.batch or labels is None:
+            return False
+        return len(labels) == 2 and scope.program.data_size not in read.item.node.shape
 
     def _factor(self, read: Read, first: Labels, second: Labels) -> str:
         found = self._view(self.scope.names[read.item], stored_labels(read), first, second)

@@ -3,18 +3,16 @@
 They are straight-line code without branches or library calls, so that a loop around them vectorises. They are
 written once against a small arithmetic interface (`_Lane`) and emitted as LLVM instructions, which costs next to
 nothing to compile. Range reduction subtracts k·ln 2 in two parts (Cody & Waite) through fused multiply-adds, because
-fast-math flags would reorder anything else, and rounds with `llvm.rint` for the same reason. Errors are at most 2
-units in the last place, for all arguments, infinite and denormal results included.
+fast-math flags would reorder anything else. Errors are at most 3 units in the last place, for all arguments,
+infinite and denormal results included.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
 from numba.core import event
@@ -22,6 +20,7 @@ from numba.extending import intrinsic
 
 from . import clock
 from .cache import guarded
+from .machine import has_wide_vectors
 from .translate import Loops
 
 #: Reassociation lets reductions vectorise; NaN and infinity keep their meaning.
@@ -88,6 +87,10 @@ class _Lane:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def minus_exactly(self, o: float) -> _Lane:
+        """self − o as it stands: numba gives flags that allow to reorder to whatever has none."""
+        return self._new(self.b.fsub(self.v, _F(o), flags=["nsz"]))
+
     def fma(self, times: Any, plus: Any) -> _Lane:
         """self · times + plus, rounded once."""
         return self._new(self.b.fma(self.v, self._of(times), self._of(plus)))
@@ -115,14 +118,11 @@ class _Lane:
             self.b.call(self.b.module.declare_intrinsic("llvm.copysign", [_F], kind), [self.v, o.v])
         )
 
-    def rounded(self) -> _Lane:
-        return self._call("llvm.rint")
-
     def _call(self, name: str) -> _Lane:
         return self._new(self.b.call(self.b.module.declare_intrinsic(name, [_F]), [self.v]))
 
     def scaled(self, k: Any) -> _Lane:
-        """self · 2ᵏ for a whole number of 32 bits, in one instruction where there is one."""
+        """self · 2ᵏ for a whole number; with long vectors in two instructions."""
         kind = ir.FunctionType(_F, [_F, k.type])
         function = self.b.module.declare_intrinsic("llvm.ldexp", [_F, k.type], kind)
         return self._new(self.b.call(function, [self.v, k]))
@@ -147,6 +147,12 @@ def _horner(x: _Lane, coefficients: list[float]) -> _Lane:
     return total
 
 
+def _polynomial(x: _Lane, square: _Lane, coefficients: list[float]) -> _Lane:
+    """Even and odd powers by themselves: two chains, each half as long."""
+    odd, even = (_horner(square, coefficients[(len(coefficients) + k) % 2 :: 2]) for k in (0, 1))
+    return odd.fma(x, even)
+
+
 #: (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2: interpolated at Chebyshev points, relative error of eʳ below 2e-17.
 _EXP_TAIL = [
     2.510038549551032e-08, 2.7620088445409746e-07, 2.7557268459997064e-06, 2.4801521295954376e-05,
@@ -155,15 +161,19 @@ _EXP_TAIL = [
 ]  # fmt: skip
 
 
+#: 1.5 · 2⁵²: what is added to it becomes a whole number, in the last bits.
+_SHIFT = 6755399441055744.0
+
+
 def _reduced(x: _Lane) -> tuple[_Lane, Any]:
     """(eʳ − 1, k) with x = k ln 2 + r and |r| ≤ ln 2 / 2."""
-    k = (x * _LOG2E).rounded()
+    shifted = x.fma(_LOG2E, _SHIFT)
+    k = shifted.minus_exactly(_SHIFT)
     r = k.fma(-_LN2_HIGH, x)
     r = k.fma(-_LN2_LOW, r)
-    q = (r * r).fma(_horner(r, _EXP_TAIL), r)
-    # 32 bits in between: vector units without 64-bit conversion can do this one
-    whole = x.b.fptosi(k.v, ir.IntType(32))
-    return q, whole if _scales() else x.b.sext(whole, _I)
+    square = r * r
+    q = square.fma(_polynomial(r, square, _EXP_TAIL), r)
+    return q, x.b.sub(shifted.bits(), x._new(_SHIFT).bits())
 
 
 def _scaled(x: _Lane) -> tuple[_Lane, Callable[[_Lane], _Lane]]:
@@ -174,18 +184,11 @@ def _scaled(x: _Lane) -> tuple[_Lane, Callable[[_Lane], _Lane]]:
 
 def _scaling(b: Any, k: Any) -> Callable[[_Lane], _Lane]:
     """y ↦ 2ᵏ y."""
-    if _scales():
+    if has_wide_vectors():
         return lambda y: y.scaled(k)
-    half = b.ashr(k, _I(1))
+    half = b.sub(b.lshr(b.add(k, _I(2048)), _I(1)), _I(1024))  # shorter vectors cannot shift signs
     first, second = _power_of_two(b, half), _power_of_two(b, b.sub(k, half))
     return lambda y: y * first * second
-
-
-@lru_cache(maxsize=1)
-def _scales() -> bool:
-    """Whether the processor has an instruction that multiplies by powers of two."""
-    features = llvmlite.binding.get_host_cpu_features()
-    return bool(features.get("avx512f") and features.get("avx512vl"))
 
 
 def _exp(x: _Lane) -> _Lane:
@@ -292,7 +295,9 @@ def _as_intrinsic(body: Any) -> Any:
 
     typer.__name__ = body.__name__.strip("_")
     typer.__doc__ = body.__doc__
-    return intrinsic(typer)
+    made = intrinsic(typer)
+    made.is_chain = True  # loops around it take several turns at a time
+    return made
 
 
 cosigmoid = _as_intrinsic(_cosigmoid)

@@ -96,6 +96,20 @@ def test_turned_matrices_are_copied_once() -> None:
     )
 
 
+def test_left_factors_that_lie_across_are_copied_once() -> None:
+    """Wᵀ Xᵀ, rows of the data last: W is turned before the first block, and read so by dot products."""
+    shapes = {"X": ("n", "d"), "W": ("d", "k")}
+    f = dv.parse("sum(logsumexp(tanh(X) @ W, axis=1))", variables=shapes).node
+    for backend in ("python", "numba"):
+        kernel = compile_nodes({"f": f}, unknowns=["W"], backend=backend)
+        before, inside = kernel.source.split("for b in range(lo, hi, block):")[:2]
+        assert "t1[i0, i1] = v" in before and "(t1, " in inside
+        for n, d, k in ((300, 12, 5), (7, 4, 10), (1, 1, 1)):
+            rng = np.random.default_rng(n)
+            X, W = rng.standard_normal((n, d)), rng.standard_normal((d, k))
+            assert_close(kernel(X=X, W=W)["f"], np.log(np.exp(np.tanh(X) @ W).sum(1)).sum())
+
+
 def test_windows_are_not_built() -> None:
     """A convolution copies one signal at a time; the array of all windows does not exist."""
     text = compile_nodes(_case("convolution")[0], unknowns=["w"]).source

@@ -26,6 +26,7 @@ POINTS = np.concatenate(
         np.random.default_rng(1).uniform(-1, 1, 200),
         np.logspace(-300, 2.8, 120),
         -np.logspace(-300, 2.8, 120),
+        np.random.default_rng(3).uniform(-745, -700, 60),
         [0.0, 0.5 * np.log(2), np.log(2), -np.log(2), 700.0, -700.0],
     ]
 )
@@ -41,19 +42,20 @@ def on_arrays(function: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_few_units_in_the_last_place(name: str) -> None:
-    """Relative error at most 4 ulp, on the whole line, in a vectorised loop; right at the ends and at NaN."""
+def test_units_in_the_last_place(name: str) -> None:
+    """At most 3, on the whole line, denormal results included, in a vectorised loop; right at ends, zeros, NaN."""
     function, exact = FUNCTIONS[name]
     run = on_arrays(function)
     out = np.empty_like(POINTS)
     run(POINTS, out)
     with mpmath.workdps(50):
-        wanted = [exact(mpmath.mpf(float(x))) for x in POINTS]
-        for x, found, value in zip(POINTS, out, wanted, strict=True):
-            if abs(value) < 1e-300:
-                assert abs(found - float(value)) < 1e-300, x
-            else:
-                assert abs(mpmath.mpf(float(found)) / value - 1) < 4 * 2.0**-52, x
+        for x, found in zip(POINTS, out, strict=True):
+            value = exact(mpmath.mpf(float(x)))
+            assert abs(mpmath.mpf(float(found)) - value) <= 3 * mpmath.mpf(np.spacing(abs(float(value)))), x
+    zeros = np.empty(3)
+    run(np.array([0.0, -0.0, np.nan]), zeros)
+    assert zeros[0] == zeros[1] == float(exact(0)) and np.isnan(zeros[2])
+    assert name != "tanh" or np.signbit(zeros[:2]).tolist() == [False, True]
     ends = np.array([1e4, -1e4, np.inf, -np.inf])
     found = np.empty(4)
     run(ends, found)

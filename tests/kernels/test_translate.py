@@ -109,6 +109,21 @@ def test_memory_is_given_back() -> None:
     _nrt_python.memsys_disable_stats()
 
 
+def test_several_turns_at_a_time() -> None:
+    """Loops around elementary functions, at all lengths of what is left over."""
+    module = load(
+        f"{HEAD.replace('empty', 'empty, exp, full_width, tanh')}\n@compiled\ndef f(x, z):\n    full_width()\n"
+        "    for i in range(x.shape[0]):\n        z[i] = tanh(2.0 * x[i])\n"
+        "    s = 0.0\n    for i in range(x.shape[0]):\n        s += exp(x[i])\n    return s\n"
+    )
+    rng = np.random.default_rng(0)
+    for n in (*range(26), 63, 64, 65, 72, 127, 128, 150):
+        given = rng.normal(size=n)
+        z = np.full(n + 1, 7.0)
+        np.testing.assert_allclose(module.f(given, z), np.exp(given).sum(), rtol=1e-14)
+        np.testing.assert_allclose(z, [*np.tanh(2 * given), 7.0], rtol=1e-14)
+
+
 def test_a_step_of_zero_is_an_error() -> None:
     """As in Python, where the step is known only when the loop begins."""
     module = load(
