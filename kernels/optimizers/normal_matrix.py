@@ -50,7 +50,8 @@ def pulled(
     for p in range(D.size):
         pull = D[p] * own[p]
         kappa[owner[p]] += pull * own[p]
-        rho[owner[p]] += pull * share[p]
+        if share[p] != 0.0:
+            rho[owner[p]] += pull * share[p]
     for s in range(k):
         rho[s] /= kappa[s]
     rho[k] = 0.0
@@ -134,7 +135,8 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
             beta = share[p] - own[p] * rho[owner[p]]
             if wide.shape[0] > 0 and owner[p] < k and line[owner[p]] < 0:
                 beta = 0.0
-            weight[place[p]] += D[p] * beta * beta
+            if beta != 0.0:
+                weight[place[p]] += D[p] * beta * beta
     else:
         for q in range(weight.size):
             weight[q] = 0.0

@@ -24,6 +24,8 @@ from .normal_matrix import (
 from .program_vectors import copied, largest, moved, product
 from .slacks import Directions, along, backward, gathered
 
+#: The first multipliers beside the mean of what each has to press against and what all are measured by.
+STEEP = 0.3
 #: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
 System = tuple[Normal, Array, Array, Array]
 #: H with the weights of equalities, and these weights; Eᵀ where all variables are slacks; room for rows.
@@ -57,7 +59,8 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
 def steepest(H: Array) -> float:
     """The largest entry of H."""
     r = H.shape[0]
-    return largest(H.reshape(r * r))
+    found: float = largest(H.reshape(r * r))
+    return found
 
 
 @inner
@@ -73,6 +76,24 @@ def measures(rows: Directions, b: Array, found: Array) -> None:
         found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
         if not found[p] > 0.0:
             found[p] = 1.0
+
+
+@inner
+def begun(E: Array, own: int, slope: Array, nu: Array, size: float, measure: Array, lam: Array) -> None:
+    """The first multipliers: one for all rows as these are measured; where the slope is steep it is larger.
+
+    Of the last `own` equalities they are what the first variables need, so that the slope is that of the others.
+    """
+    q, n = nu.size, slope.size - 1
+    for i in range(own):
+        nu[q - own + i] = -slope[i]
+        moved(slope, slope[i], E[q - own + i])
+    steep = 0.0
+    for i in range(n):
+        steep += abs(slope[i])
+    first = max(size, STEEP * np.sqrt(size * steep / n))
+    for p in range(lam.size):
+        lam[p] = first / measure[p]
 
 
 @inner
@@ -131,27 +152,44 @@ def rounding(system: System) -> float:
 
 
 @inner
+def uncoupled(normal: Normal) -> bool:
+    """Whether K has nothing beside the block of its first variables and the diagonal of its slacks."""
+    rho, wide = normal[2], normal[3]
+    found: bool = wide.shape[0] == 0 and largest(rho) == 0.0
+    return found
+
+
+@inner
 def solve_equalities(system: System, b: Array, firm: Array) -> None:
-    """E K⁻¹; at once by LAPACK where there are several rows, and no slack in them."""
+    """E K⁻¹; at once by LAPACK where there are several rows, and no slack in them that is coupled to others."""
     normal, E, half, _ = system
     M, kappa = normal[0], normal[4]
-    q, r = E.shape[0], M.shape[0]
+    q, r, k = E.shape[0], M.shape[0], kappa.size - 1
     together = q >= 4 and r >= 16
+    diagonal = uncoupled(normal)
     for i in range(q):
         copied(E[i], half[i])
-        together = together and firm[i] > 0.0
-    if r == 0:
+        together = together and (diagonal or firm[i] > 0.0)
+    if diagonal:
+        inverse = np.empty(k)
+        for j in range(k):
+            inverse[j] = 1.0 / kappa[j]
         for i in range(q):
-            for j in range(kappa.size):
-                half[i, j] /= kappa[j]
-    elif together:
+            slacks = half[i, r : r + k]
+            for j in range(k):
+                slacks[j] *= inverse[j]
+    if together:
         core = np.empty((q, r))
         for i in range(q):
             copied(E[i], core[i])
         potrs(M, core)
         for i in range(q):
             copied(core[i], half[i, :r])
-            extended(normal, half[i], b)
+            if not diagonal:
+                extended(normal, half[i], b)
+    elif diagonal:
+        for i in range(q):
+            substitute(M, half[i, :r])
     else:
         none = b[:0]
         for i in range(q):

@@ -22,6 +22,7 @@ from .active_bounds import by_active_bounds
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .polish import violation
 from .program_system import (
+    begun,
     conditions,
     curved,
     direction,
@@ -140,14 +141,16 @@ def interior(
     conditions(rows, b, z, rc)
     measures(rows, b, u)
     for p in range(m):
-        s[p], lam[p] = max(rc[p] + c[p], u[p]), size / u[p]
-    copied(lam, kept_lam)
+        s[p] = max(rc[p] + c[p], u[p])
+        kept_lam[p] = size / u[p]
     for it in range(most + 1):
         equalities(equal, e, z, re)
         for i in range(own):
             z[i] += re[q - own + i]
             re[q - own + i] = 0.0
         value = curved(H, h, g, equal, z, nu, push) + rest
+        if it == 0:
+            begun(equal, own, push, nu, size, u, lam)
         backward(rows, lam, b, rd)
         for i in range(n):
             rd[i] = push[i] - rd[i]

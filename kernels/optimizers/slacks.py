@@ -210,7 +210,8 @@ def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
     for q in range(b.size):
         b[q] = 0.0
     for p in range(y.size):
-        b[place[p]] += share[p] * y[p]
+        if share[p] != 0.0:  # those of slacks alone would wait for each other at one number
+            b[place[p]] += share[p] * y[p]
     if line.size > 0:
         for p in range(y.size):
             slacks[owner[p]] += own[p] * y[p]

@@ -13,7 +13,7 @@ import numpy as np
 from ..oracle import Array
 
 #: Variables, without slacks, from which on it may pay; and the part of them that the rank may be.
-MANY, PART = 128, 4
+MANY, PART = 32, 4
 
 
 def low_rank(H: Array, most: int) -> Array | None:
