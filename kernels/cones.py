@@ -16,7 +16,7 @@ import numpy as np
 from .certificate import TOLERANCE
 from .kkt import EPS, KktCertificate, nowhere
 from .natural import units_of
-from .optimizers.cone_program import ConeAnswer, ConeProgram
+from .optimizers.cone_problem import ConeAnswer, ConeProgram
 from .optimizers.interior_point import Values
 from .oracle import Layout
 

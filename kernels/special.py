@@ -28,6 +28,8 @@ FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 #: For functions that are compiled with each kernel that calls them.
 helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)
 
+within = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops, forceinline=True)
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """The function as machine code, kept on disk."""

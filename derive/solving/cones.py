@@ -67,7 +67,7 @@ class SecondOrder:
 
     def program(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any] | None:
         """The matrices on data and the layout; None where they are large, or the objective is not convex."""
-        from ..kernels.optimizers.cone_program import ConeProgram
+        from ..kernels.optimizers.cone_problem import ConeProgram
         from ..kernels.optimizers.second_order import Cones
         from ..kernels.oracle import Layout
 
@@ -218,7 +218,8 @@ def _definite(Q: Any) -> bool:
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
     from ..kernels.cones import certify_cones
-    from ..kernels.optimizers.cone_program import geometric_units, solve_cone_program
+    from ..kernels.optimizers.cone_program import solve_cone_program
+    from ..kernels.optimizers.cone_units import geometric_units
     from ..kernels.optimizers.result import Result
 
     derived, began = form.derived, time.perf_counter()

@@ -80,35 +80,42 @@ class PreparedCones:
         self._bind(instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        from ..kernels.optimizers.cone_loops import fits, on_program
-        from ..kernels.optimizers.cone_program import Balanced
+        from ..kernels.optimizers.cone_loops import on_program
+        from ..kernels.optimizers.cone_program import ConeSolver
 
         with np.errstate(all="ignore"):
             made = self._form.program(self._instance, arrays)
-        if made is None:
-            raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
-        self._program, self._layout = program, _ = made
-        self._arrays, self._balanced = arrays, Balanced.of(program)
-        small = fits(program.c.size, program.e.size, program.g.size)
-        self._loop = on_program(self._balanced.program) if small else None
+            if made is None:
+                raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
+            self._program, self._layout = program, layout = made
+            self._arrays, self._solver = arrays, ConeSolver(program, compiled=on_program)
+        self._solve = self._solver.solve
+        if layout.size > BLAS_FROM:
+            self._solve = partial(alone, self._solver.solve)
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = CONES, **changed: Any
     ) -> dict[str, Any]:
-        """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.cone_program import CONVERGED
+        """The minimiser by name. Data that have changed may be given; they replace those given before.
+
+        Where the loop does not converge, its text does the same by NumPy, which eliminates nothing.
+        """
+        from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
 
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        if self._loop is not None:
-            answer = self._balanced.solve(None, self._loop, tolerance)
-        else:
+        self._answer = answer = self._solve(None, tolerance)
+        if answer.status != CONVERGED:
             with np.errstate(all="ignore"):
-                answer = alone(self._balanced.solve, None, None, tolerance)
+                self._answer = answer = alone(ConeSolver(self._program).solve, None, tolerance)
         if answer.status != CONVERGED:
             raise DataError(FAILED)
-        self._answer = answer
-        return dict(self._form.derived.free.forward(self._layout.unpack(answer.x)))
+        return self._unknowns(answer)
+
+    def _unknowns(self, answer: Any) -> dict[str, Any]:
+        """By name, from the answer of a run."""
+        x = self._solver.point(answer.x)
+        return dict(self._form.derived.free.forward(self._layout.unpack(x)))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
@@ -116,13 +123,13 @@ class PreparedCones:
         That of the last call's answer is one over cones, with its multipliers; of other points that of the smooth form.
         """
         from ..kernels.cones import certify_cones
-        from ..kernels.optimizers.cone_program import cleared
+        from ..kernels.optimizers.cone_units import cleared
 
         derived, found = self._form.derived, self._answer
-        last = {} if found is None else derived.free.forward(self._layout.unpack(found.x))
+        last = {} if found is None else self._unknowns(found)
         if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
             value = statement_value(derived.original, self._arrays, answer)
-            clear = cleared(self._program, found)
+            clear = cleared(self._program, self._solver.restored(found))
             proof = certify_cones(
                 self._program, self._layout, clear, statement_value=value, tolerance=tolerance
             )

@@ -1,7 +1,7 @@
 """The algebra of cones as plain loops: products, quotients, the scaling of Nesterov and Todd, and the way to the edge.
 
 `cones` are the length m of the orthant and where the cones behind it begin, the end of the last among them. The
-scaling W is `roots` = √(s/z) on the orthant, and w̄ and η of each cone in `mean` and `eta` (`second_order`).
+scaling W is `roots` = √(s/z) on the orthant, and w̄ and η of each cone in `mean` and `eta` (`second_order`); λ = Wz.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import numpy as np
 
 from ..apart import inner
 from ..oracle import Array
+from ..special import within
 from .program_vectors import copied
 
 #: The length of the orthant, and the places where cones begin.
 Places = tuple[int, Array]
+#: `roots`, `mean`, `eta` and λ.
+Scaled = tuple[Array, Array, Array, Array]
 
 
 @inner
-def rooms(cones: Places, s: Array) -> tuple[Array, Array, Array, Array]:
-    """Room for a scaling and for λ."""
+def rooms(cones: Places, s: Array) -> Scaled:
+    """Room for a scaling."""
     m, starts = cones
     return np.empty(m), np.empty(s.size - m), np.empty(starts.size - 1), np.empty(s.size)
 
@@ -28,6 +31,19 @@ def degree(cones: Places) -> int:
     """⟨e, e⟩"""
     m, starts = cones
     return m + starts.size - 1
+
+
+@inner
+def unscaled(cones: Places, W: Scaled) -> None:
+    """W becomes the identity."""
+    m, starts = cones
+    roots, mean, eta, _ = W
+    for i in range(m):
+        roots[i] = 1.0
+    for i in range(mean.size):
+        mean[i] = 0.0
+    for k in range(starts.size - 1):
+        mean[starts[k] - m], eta[k] = 1.0, 1.0
 
 
 @inner
@@ -47,7 +63,7 @@ def inside(cones: Places, a: Array) -> None:
             a[starts[k]] += 1.0 - depth
 
 
-@inner
+@within
 def tail(a: Array, first: int, last: int) -> float:
     """‖u‖ of the cone (t, u) at these places."""
     found = 0.0
@@ -57,9 +73,10 @@ def tail(a: Array, first: int, last: int) -> float:
 
 
 @inner
-def scaling(cones: Places, s: Array, z: Array, roots: Array, mean: Array, eta: Array, lam: Array) -> None:
-    """W of s and z, and λ = Wz."""
+def scaling(cones: Places, s: Array, z: Array, W: Scaled) -> None:
+    """W of s and z."""
     m, starts = cones
+    roots, mean, eta, lam = W
     for i in range(m):
         roots[i] = np.sqrt(s[i] / z[i])
     for k in range(starts.size - 1):
@@ -79,13 +96,14 @@ def scaling(cones: Places, s: Array, z: Array, roots: Array, mean: Array, eta: A
         mean[first - m] = np.sqrt(1.0 + rest)  # of length 1 to rounding
         eta[k] = np.sqrt(size / other)
     copied(z, lam)
-    times(cones, roots, mean, eta, lam, False)
+    times(cones, W, lam, False)
 
 
-@inner
-def times(cones: Places, roots: Array, mean: Array, eta: Array, x: Array, inverse: bool) -> None:
+@within
+def times(cones: Places, W: Scaled, x: Array, inverse: bool) -> None:
     """x becomes W x, or W⁻¹ x: W = η (−J + q qᵀ/q₀) on a cone, q = e + w̄, whose inverse is J (…) J / η."""
     m, starts = cones
+    roots, mean, eta, _ = W
     for i in range(m):
         x[i] = x[i] / roots[i] if inverse else x[i] * roots[i]
     for k in range(starts.size - 1):
@@ -100,21 +118,6 @@ def times(cones: Places, roots: Array, mean: Array, eta: Array, x: Array, invers
         x[first] = factor_of * (product * head - x[first])
         for i in range(first + 1, last):
             x[i] = factor_of * (sign * product * mean[i - m] + x[i])
-
-
-@inner
-def multiplied(cones: Places, x: Array, y: Array, found: Array) -> None:
-    """x ∘ y"""
-    m, starts = cones
-    for i in range(m):
-        found[i] = x[i] * y[i]
-    for k in range(starts.size - 1):
-        first, last = starts[k], starts[k + 1]
-        total = x[first] * y[first]
-        for i in range(first + 1, last):
-            total += x[i] * y[i]
-            found[i] = x[first] * y[i] + y[first] * x[i]
-        found[first] = total
 
 
 @inner
@@ -135,63 +138,81 @@ def quotient(cones: Places, d: Array, x: Array, found: Array) -> None:
 
 
 @inner
-def affine_target(cones: Places, lam: Array, target: Array) -> None:
-    """−λ ∘ λ"""
-    multiplied(cones, lam, lam, target)
-    for i in range(target.size):
-        target[i] = -target[i]
-
-
-@inner
-def corrected_target(
-    cones: Places,
-    roots: Array,
-    mean: Array,
-    eta: Array,
-    lam: Array,
-    ds: Array,
-    dz: Array,
-    goal: float,
-    target: Array,
-) -> None:
-    """goal · e − λ ∘ λ − W⁻¹Δs ∘ WΔz"""
+def corrected(cones: Places, lam: Array, u: Array, goal: float, q: Array) -> None:
+    """q = λ \\ (goal e + u ∘ (λ + u)) − λ, for u = W⁻¹Δs of a step with WΔz = −λ − u."""
     m, starts = cones
-    first, second, found = np.empty(ds.size), np.empty(ds.size), np.empty(ds.size)
-    copied(ds, first)
-    copied(dz, second)
-    times(cones, roots, mean, eta, first, True)
-    times(cones, roots, mean, eta, second, False)
-    multiplied(cones, first, second, found)
-    affine_target(cones, lam, target)
-    for i in range(target.size):
-        target[i] -= found[i]
-        if i < m:
-            target[i] += goal
-    for k in range(starts.size - 1):
-        target[starts[k]] += goal
-
-
-@inner
-def longest_step(cones: Places, x: Array, dx: Array) -> float:
-    """The longest step along dx that stays in the cones, infinite where all do."""
-    m, starts = cones
-    best = np.inf
+    found = np.empty(u.size)
     for i in range(m):
-        if dx[i] < 0.0:
-            best = min(best, -x[i] / dx[i])
+        found[i] = goal + u[i] * (lam[i] + u[i])
     for k in range(starts.size - 1):
         first, last = starts[k], starts[k + 1]
+        head, other = u[first], lam[first] + u[first]
+        total = goal + head * other
+        for i in range(first + 1, last):
+            both = lam[i] + u[i]
+            total += u[i] * both
+            found[i] = head * both + other * u[i]
+        found[first] = total
+    quotient(cones, found, lam, q)
+    for i in range(q.size):
+        q[i] -= lam[i]
+
+
+@inner
+def centred(cones: Places, lam: Array, u: Array, q: Array, t: float, least: float, most: float) -> None:
+    """q += λ \\ (what brings the eigenvalues of (λ + tu) ∘ (λ + t(q − u)) between two numbers)."""
+    m, starts = cones
+    lack, found = np.empty(u.size), np.empty(u.size)
+    for i in range(m):
+        p = (lam[i] + t * u[i]) * (lam[i] + t * (q[i] - u[i]))
+        lack[i] = min(max(p, least), most) - p
+    for k in range(starts.size - 1):
+        first, last = starts[k], starts[k + 1]
+        a, b = lam[first] + t * u[first], lam[first] + t * (q[first] - u[first])
+        head, square = a * b, 0.0
+        for i in range(first + 1, last):
+            c, d = lam[i] + t * u[i], lam[i] + t * (q[i] - u[i])
+            head += c * d
+            lack[i] = a * d + b * c
+            square += lack[i] * lack[i]
+        length = np.sqrt(square)
+        low, high = min(max(head - length, least), most), min(max(head + length, least), most)
+        lack[first] = 0.5 * (low + high) - head
+        share = 0.5 * (high - low) / length - 1.0 if length > 0.0 else 0.0
+        for i in range(first + 1, last):
+            lack[i] *= share
+    quotient(cones, lack, lam, found)
+    for i in range(q.size):
+        q[i] += found[i]
+
+
+@inner
+def longest_step(cones: Places, x: Array, dx: Array, most: float) -> float:
+    """The longest step along dx that stays in the cones, at most so much."""
+    m, starts = cones
+    best = most
+    for i in range(m):
+        if not x[i] + best * dx[i] >= 0.0:
+            best = -x[i] / dx[i]
+    for k in range(starts.size - 1):
+        first, last = starts[k], starts[k + 1]
+        head, square = x[first] + best * dx[first], 0.0
+        for i in range(first + 1, last):
+            y = x[i] + best * dx[i]
+            square += y * y
+        if head >= 0.0 and head * head >= square:  # mostly
+            continue
         of_x, of_dx = tail(x, first, last), tail(dx, first, last)
         mixed = x[first] * dx[first]
         for i in range(first + 1, last):
             mixed -= x[i] * dx[i]
-        square, rest = (dx[first] - of_dx) * (dx[first] + of_dx), (x[first] - of_x) * (x[first] + of_x)
-        inside_root = mixed * mixed - square * rest
-        if inside_root >= 0.0:  # the first root above 0 of square t² + 2 mixed t + rest
-            root = np.sqrt(inside_root)
-            t = rest / (root - mixed) if mixed < 0.0 else -(mixed + root) / square
-            if t > 0.0:
-                best = min(best, t)
+        bent, rest = (dx[first] - of_dx) * (dx[first] + of_dx), (x[first] - of_x) * (x[first] + of_x)
+        root = np.sqrt(
+            max(mixed * mixed - bent * rest, 0.0)
+        )  # the first root above 0 of bent t² + 2 mixed t + rest
+        t = rest / (root - mixed) if mixed < 0.0 else -(mixed + root) / bent
+        if t > 0.0:
+            best = min(best, t)
         if dx[first] < 0.0:
             best = min(best, -x[first] / dx[first])
     return best

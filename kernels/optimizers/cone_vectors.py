@@ -1,7 +1,8 @@
 """What a step of the cone program is made of, in NumPy; `cone_loops` has the same as plain loops, compiled once.
 
-`cones` says where the cones lie: here as `second_order.Cones`, in loops as numbers. The scaling of Nesterov and Todd is
-three arrays, `roots` of the orthant, `mean` and `eta` of the other cones. Results are written into the last arguments.
+`cones` says where the cones lie: here as `second_order.Cones`, in loops as numbers. The scaling of Nesterov and Todd
+is four arrays, `roots` of the orthant, `mean` and `eta` of the other cones, and λ. A program is its matrices, a system
+what is factorised, with its factors. Results are written into the last arguments.
 """
 
 from __future__ import annotations
@@ -12,24 +13,27 @@ import scipy.linalg
 from ..oracle import Array, Matrix, Vector
 from .second_order import Cones, Scaling
 
+#: Q, c, E, e, G, g
+Program = tuple[Matrix, Vector, Matrix, Vector, Matrix, Vector]
+#: M, its Cholesky factor, and that of E M⁻¹ Eᵀ
+System = tuple[Matrix, Matrix, Matrix]
+#: `roots`, `mean`, `eta` and λ
+Scaled = tuple[Vector, Vector, Vector, Vector]
+#: x, ν, s, z; and the residuals of the conditions for x, ν, s
+Point = tuple[Vector, Vector, Vector, Vector]
+Residual = tuple[Vector, Vector, Vector]
 
-def residuals(
-    Q: Matrix,
-    c: Vector,
-    E: Matrix,
-    e: Vector,
-    G: Matrix,
-    g: Vector,
-    cones: Cones,
-    x: Vector,
-    nu: Vector,
-    s: Vector,
-    z: Vector,
-    rx: Vector,
-    ry: Vector,
-    rs: Vector,
-) -> float:
+
+def sizes(program: Program) -> tuple[float, float, float]:
+    """The largest of c, e and g."""
+    return largest(program[1]), largest(program[3]), largest(program[5])
+
+
+def residuals(program: Program, cones: Cones, system: System, point: Point, residual: Residual) -> float:
     """Qx + c − Eᵀν − Gᵀz, Ex + e, s − Gx − g; the objective without its constant."""
+    Q, c, E, e, G, g = program
+    x, nu, s, z = point
+    rx, ry, rs = residual
     bent = Q @ x
     rx[...] = bent + c - E.T @ nu - G.T @ z
     ry[...] = E @ x + e
@@ -37,8 +41,8 @@ def residuals(
     return float(x @ (c + 0.5 * bent))
 
 
-def rooms(cones: Cones, s: Vector) -> tuple[Vector, Vector, Vector, Vector]:
-    """Room for a scaling and for λ."""
+def rooms(cones: Cones, s: Vector) -> Scaled:
+    """Room for a scaling."""
     m = cones.orthant
     return np.empty(m), np.empty(s.size - m), np.empty(cones.sizes.size), np.empty(s.size)
 
@@ -68,71 +72,58 @@ def moved(x: Vector, t: float, dx: Vector) -> None:
     x += t * dx
 
 
-def first_point(
-    Q: Matrix,
-    c: Vector,
-    E: Matrix,
-    e: Vector,
-    G: Matrix,
-    g: Vector,
-    cones: Cones,
-    x: Vector,
-    nu: Vector,
-    s: Vector,
-    z: Vector,
-) -> bool:
-    """Where a run begins; False where the matrices allow none."""
-    there, M, L, S = factors(Q + G.T @ G, E)
-    if not there:
-        return False
-    solve_system(M, E, L, S, -c - G.T @ g, -e, 2, x, nu)
-    s[...] = G @ x + g
-    z[...] = -s
-    for a in (s, z):
-        depth = cones.depth(a)
-        if not depth > 1e-2:
-            a += (1.0 - depth) * cones.unit
-    return True
+def system_of(program: Program) -> System:
+    """Room for a system."""
+    n, q = program[1].size, program[3].size
+    return np.empty((n, n)), np.empty((n, n)), np.empty((q, q))
 
 
-def scaling(
-    cones: Cones, s: Vector, z: Vector, roots: Vector, mean: Vector, eta: Vector, lam: Vector
-) -> None:
-    """W of s and z, and λ = Wz."""
-    W = Scaling.at(cones, s, z)
-    roots[...], mean[...], eta[...] = W.roots, W.mean, W.eta
-    lam[...] = W.times(z)
+def unscaled(cones: Cones, W: Scaled) -> None:
+    """W becomes the identity."""
+    W[0][...], W[1][...], W[2][...] = 1.0, cones.unit[cones.orthant :], 1.0
 
 
-def normal_matrix(Q: Matrix, G: Matrix, cones: Cones, roots: Vector, mean: Vector, eta: Vector) -> Matrix:
-    """Q + Gᵀ W⁻² G"""
-    return np.asarray(Q + cones.gram(G).scaled(Scaling(cones, roots, mean, eta)))
+def inside(cones: Cones, a: Vector) -> None:
+    """A multiple of e is added where the vector is not well inside the cones."""
+    depth = cones.depth(a)
+    if not depth > 1e-2:
+        a += (1.0 - depth) * cones.unit
 
 
-def factors(M: Matrix, E: Matrix) -> tuple[bool, Matrix, Matrix, Matrix]:
-    """Whether there are any; M, lifted by rounding where it is singular; Cholesky factors of it and of E M⁻¹ Eᵀ."""
-    nothing = np.zeros((0, 0))
+def scaling(cones: Cones, s: Vector, z: Vector, W: Scaled) -> None:
+    """W of s and z."""
+    roots, mean, eta, lam = W
+    found = Scaling.at(cones, s, z)
+    roots[...], mean[...], eta[...] = found.roots, found.mean, found.eta
+    lam[...] = found.times(z)
+
+
+def factors(program: Program, cones: Cones, W: Scaled, system: System) -> bool:
+    """The system at W, of Q + Gᵀ W⁻² G; False where it has none. What is singular is lifted by rounding."""
+    Q, _, E, _, G, _ = program
+    M, L, S = system
+    M[...] = Q + cones.gram(G).scaled(Scaling(cones, *W[:3]))
     if not np.isfinite(M).all():
-        return False, M, nothing, nothing
+        return False
     for lift in (0.0, 1e-13):
         try:
             main = np.diagonal(M)
             least = 1e-3 * float(main.max(initial=1.0))
-            lifted = M if lift == 0.0 else M + np.diag(lift * np.maximum(main, least))
-            L = scipy.linalg.cholesky(lifted, lower=True)
+            M += np.diag(lift * np.maximum(main, least))
+            L[...] = scipy.linalg.cholesky(M, lower=True)
             half = scipy.linalg.solve_triangular(L, E.T, lower=True)
             small = half.T @ half
-            S = scipy.linalg.cholesky(small + 1e-15 * np.diag(np.diagonal(small)), lower=True)
-            return True, lifted, L, S
+            S[...] = scipy.linalg.cholesky(small + 1e-15 * np.diag(np.diagonal(small)), lower=True)
+            return True
         except (np.linalg.LinAlgError, ValueError):
             continue
-    return False, M, nothing, nothing
+    return False
 
 
-def solve_system(
-    M: Matrix, E: Matrix, L: Matrix, S: Matrix, p: Vector, q: Vector, turns: int, x: Vector, nu: Vector
-) -> None:
-    """Mx − Eᵀν = p, Ex = q, in as many turns: M is ill-conditioned near the boundary."""
+def solve_system(program: Program, system: System, q: Vector, turns: int, x: Vector, nu: Vector) -> None:
+    """Mx − Eᵀν = x, Ex = q, in as many turns: M is ill-conditioned near the boundary."""
+    E, (M, L, S) = program[2], system
+    p = x.copy()
     x[...], nu[...] = 0.0, 0.0
     for turn in range(turns):
         first, second = (p, q) if turn == 0 else (p - M @ x + E.T @ nu, q - E @ x)
@@ -144,62 +135,44 @@ def solve_system(
         x += dx
 
 
-def affine_target(cones: Cones, lam: Vector, target: Vector) -> None:
-    """−λ ∘ λ"""
-    target[...] = -cones.product(lam, lam)
+def corrected(cones: Cones, lam: Vector, u: Vector, goal: float, q: Vector) -> None:
+    """q = λ \\ (goal e + u ∘ (λ + u)) − λ, for u = W⁻¹Δs of a step with WΔz = −λ − u."""
+    q[...] = cones.quotient(goal * cones.unit + cones.product(u, lam + u), lam) - lam
 
 
-def corrected_target(
-    cones: Cones,
-    roots: Vector,
-    mean: Vector,
-    eta: Vector,
-    lam: Vector,
-    ds: Vector,
-    dz: Vector,
-    goal: float,
-    target: Vector,
-) -> None:
-    """goal · e − λ ∘ λ − W⁻¹Δs ∘ WΔz"""
-    W = Scaling(cones, roots, mean, eta)
-    second = cones.product(W.times(ds, inverse=True), W.times(dz))
-    target[...] = goal * cones.unit - cones.product(lam, lam) - second
+def centred(cones: Cones, lam: Vector, u: Vector, q: Vector, t: float, least: float, most: float) -> None:
+    """q += λ \\ (what brings the eigenvalues of (λ + tu) ∘ (λ + t(q − u)) between two numbers)."""
+    found = cones.product(lam + t * u, lam + t * (q - u))
+    q += cones.quotient(cones.bounded(found, least, most) - found, lam)
 
 
 def newton_step(
-    G: Matrix,
-    M: Matrix,
-    E: Matrix,
-    L: Matrix,
-    S: Matrix,
+    program: Program,
     cones: Cones,
-    roots: Vector,
-    mean: Vector,
-    eta: Vector,
-    lam: Vector,
-    target: Vector,
+    W: Scaled,
+    system: System,
+    residual: Residual,
+    q: Vector,
     share: float,
     turns: int,
-    rx: Vector,
-    ry: Vector,
-    rs: Vector,
-    dx: Vector,
-    dnu: Vector,
-    ds: Vector,
-    dz: Vector,
+    step: Point,
+    u: Vector,
 ) -> None:
-    """Δx, Δν, Δs, Δz for λ ∘ (WΔz + W⁻¹Δs) = target, the residuals lowered by a share.
+    """Δx, Δν, Δs, Δz with WΔz + W⁻¹Δs = q, the residuals lowered by a share; u = W⁻¹Δs.
 
     turns  those of the linear system
     """
-    W = Scaling(cones, roots, mean, eta)
-    q = cones.quotient(target, lam)
-    rest = W.times(q + share * W.times(rs, inverse=True), inverse=True)
-    solve_system(M, E, L, S, -share * rx + G.T @ rest, -share * ry, turns, dx, dnu)
+    G, by = program[4], Scaling(cones, *W[:3])
+    dx, dnu, ds, dz = step
+    rx, ry, rs = residual
+    rest = by.times(q + share * by.times(rs, inverse=True), inverse=True)
+    dx[...] = -share * rx + G.T @ rest
+    solve_system(program, system, -share * ry, turns, dx, dnu)
     ds[...] = G @ dx - share * rs
-    dz[...] = W.times(q - W.times(ds, inverse=True), inverse=True)
+    u[...] = by.times(ds, inverse=True)
+    dz[...] = by.times(q - u, inverse=True)
 
 
-def longest_step(cones: Cones, x: Array, dx: Array) -> float:
-    """The longest step along dx that stays in the cones, at most 1/ε."""
-    return cones.longest(x, dx)
+def longest_step(cones: Cones, x: Array, dx: Array, most: float) -> float:
+    """The longest step along dx that stays in the cones, at most so much."""
+    return min(most, cones.longest(x, dx))

@@ -83,6 +83,18 @@ class Cones:
         found[self.heads] = first
         return found
 
+    def bounded(self, x: Vector, least: float, most: float) -> Vector:
+        """x with its eigenvalues t ± ‖u‖ brought between two numbers."""
+        m = self.orthant
+        found = np.clip(x, least, most)
+        head = x[self.heads]
+        length = np.sqrt(np.maximum(self.added(x[m:] * x[m:]) - head * head, 0.0))
+        low, high = np.clip(head - length, least, most), np.clip(head + length, least, most)
+        share = 0.5 * (high - low) / np.where(length > 0.0, length, 1.0)
+        found[m:] = share[self.owner] * x[m:]
+        found[self.heads] = 0.5 * (low + high)
+        return found
+
     def norms(self, x: Vector) -> Vector:
         """t² − ‖u‖² of each cone of the second part, as (t − ‖u‖)(t + ‖u‖)."""
         head = x[self.starts]

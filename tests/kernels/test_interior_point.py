@@ -10,6 +10,7 @@ import pytest
 import derive as dv
 from derive.kernels.optimizers import cone_loops, cone_program
 from derive.kernels.optimizers import interior_point as ip
+from derive.kernels.optimizers.cone_problem import ConeProgram
 from derive.kernels.optimizers.envelope import factor_envelope, solve_envelope
 from derive.kernels.optimizers.indefinite import factor_indefinite, solve_indefinite
 from derive.kernels.optimizers.second_order import Cones
@@ -116,9 +117,7 @@ def cone_problem(rng: Any, n: int, equalities: int, orthant: int, sizes: list[in
     E = rng.standard_normal((equalities, n))
     G = rng.standard_normal((cones.size, n)) * (rng.random((cones.size, n)) < 0.6)
     inside = 0.1 * rng.standard_normal(cones.size) + cones.unit
-    return cone_program.ConeProgram(
-        root @ root.T, rng.standard_normal(n), 0.5, E, -E @ x, G, inside - G @ x, cones
-    )
+    return ConeProgram(root @ root.T, rng.standard_normal(n), 0.5, E, -E @ x, G, inside - G @ x, cones)
 
 
 def test_the_compiled_cone_loop_makes_the_steps_of_numpy() -> None:
@@ -130,9 +129,83 @@ def test_the_compiled_cone_loop_makes_the_steps_of_numpy() -> None:
         (6, 2, 0, [4, 1, 5]),
         (5, 0, 7, []),
     ):
-        balanced = cone_program.Balanced.of(cone_problem(rng, n, equalities, orthant, sizes))
-        compiled, numpy = balanced.solve(loop=cone_loops.on_program(balanced.program)), balanced.solve()
+        program = cone_problem(rng, n, equalities, orthant, sizes)
+        solvers = (
+            cone_program.ConeSolver(program, compiled=cone_loops.on_program),
+            cone_program.ConeSolver(program),
+        )
+        compiled, numpy = (solver.restored(solver.solve()) for solver in solvers)
         assert compiled.status == numpy.status == cone_program.CONVERGED
         assert abs(compiled.iterations - numpy.iterations) <= 3  # the last ones move in rounding
         np.testing.assert_allclose(compiled.x, numpy.x, atol=1e-7)
         np.testing.assert_allclose(compiled.z, numpy.z, atol=1e-6)
+
+
+def stated_cones(rng: Any, n: int, rows: int, curved: bool) -> ConeProgram:
+    """‖Ax − b‖ + Σ|xⱼ| where ‖x‖ ≤ 2 + dᵀx and 2‖Bx‖ ≤ 0.4, with a slack for each kink and a head for each norm."""
+    A, B, d = rng.standard_normal((rows, n)), rng.standard_normal((2, n)), 0.3 * rng.standard_normal(n)
+    size, head = 2 * n + 3, 2 * n
+    unit = np.eye(size)
+    linear = [unit[n + j] + sign * unit[j] for j in range(n) for sign in (-1.0, 1.0)]
+    linear += [np.concatenate([d, np.zeros(n), [0.0, -1.0, 0.0]]), -2.0 * unit[head + 2]]
+    wide = np.zeros((rows, n + 3)), np.zeros((2, n + 3))
+    cones = [
+        unit[head],
+        np.hstack([A, wide[0]]),
+        unit[head + 1],
+        unit[:n],
+        unit[head + 2],
+        np.hstack([B, wide[1]]),
+    ]
+    G = np.vstack([*linear, *cones])
+    g = np.zeros(len(G))
+    g[2 * n : 2 * n + 2] = 2.0, 0.4
+    g[2 * n + 3 : 2 * n + 3 + rows] = -rng.standard_normal(rows)
+    Q = np.diag([0.5 * curved] * size) * (np.arange(size) != head + 1) * (np.arange(size) != head + 2)
+    c = np.concatenate([np.zeros(n), np.full(n, 0.1), [1.0, 0.0, 0.0]])
+    E = np.zeros((0, size))
+    return ConeProgram(Q, c, 0.0, E, np.zeros(0), G, g, Cones(2 * n + 2, [1 + rows, 1 + n, 3]))
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, 4), (3, 12), (5, 3)])
+@pytest.mark.parametrize("curved", [False, True])
+def test_smaller_programs_over_cones_have_the_same_optimum(n: int, rows: int, curved: bool) -> None:
+    """Bounds of heads, triangles of long cones, private unknowns; the conditions hold in the program as stated."""
+    program = stated_cones(np.random.default_rng(n), n, rows, curved)
+    answers = []
+    for compiled in (None, cone_loops.on_program):
+        solver = cone_program.ConeSolver(program, compiled=compiled)
+        small = solver.program
+        assert (small.c.size, small.slacks, small.heads) == (2 * n + 1, n, 1)
+        assert small.cones.sizes.tolist() == [1 + min(rows, n + 1), 1 + n, 1 + min(2, n)]
+        found = solver.solve()
+        answer = solver.restored(found)
+        assert answer.status == cone_program.CONVERGED
+        s, slope = program.G @ answer.x + program.g, program.Q @ answer.x + program.c
+        np.testing.assert_allclose(slope - program.G.T @ answer.z, 0.0, atol=1e-9)
+        assert program.cones.depth(s) > -1e-9 and program.cones.depth(answer.z) > -1e-9
+        assert abs(s @ answer.z) < 1e-9
+        np.testing.assert_allclose(solver.point(found.x)[: 2 * n], answer.x[: 2 * n])
+        answers.append(answer.x)
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
+def test_one_bound_of_two_heads_and_two_bounds_of_one() -> None:
+    """A row takes the place of one head, a head the place of one row: ‖x‖ ≤ 1 and ‖x‖ ≤ 2; ‖x‖ + ‖x − a‖ ≤ r."""
+    shapes = {"x": ("n",), "v": ("n",), "a": ("n",), "r": ()}
+    v, a = np.array([1.0, 2.0]), np.array([1.0, 0.0])
+    twice = dv.minimize(
+        "dot(v, x)",
+        over="x",
+        subject_to=["norm(x) <= 2", "norm(x) <= 1"],
+        variables={name: shapes[name] for name in ("x", "v")},
+    )
+    np.testing.assert_allclose(twice.prepare(v=v)()["x"], -v / np.linalg.norm(v), atol=1e-8)
+    ellipse = dv.minimize("dot(v, x)", over="x", subject_to=["norm(x) + norm(x - a) <= r"], variables=shapes)
+    fast = ellipse.prepare(v=np.array([0.0, 1.0]), a=a, r=2.0)
+    np.testing.assert_allclose(fast()["x"], [0.5, -np.sqrt(0.75)], atol=1e-5)
+    assert fast.certify(fast()).ok()
+    single = dv.minimize(
+        "dot(v, x)", over="x", subject_to=["norm(x) <= r", "norm(x - a) <= r"], variables=shapes
+    )
+    np.testing.assert_allclose(single.prepare(v=np.ones(1), a=np.ones(1), r=0.75)()["x"], [0.25], atol=1e-8)
