@@ -25,7 +25,7 @@ from ..evaluate import bind
 from ..sizes import Binding
 from .calls import Face, face
 from .cluster import clustered, is_lazy
-from .streams import CHUNK_ROWS, CHUNKS, chunk_sums, is_native, readable, streamed
+from .streams import CHUNK_ROWS, CHUNKS, chunk_sums, is_read, readable, streamed
 from .threads import combined, single_blas_thread
 
 if TYPE_CHECKING:
@@ -117,30 +117,40 @@ class Bound:
         known = [self.arrays[v.name] for v in program.inputs[:count]]
         known = [np.asarray(a) if isinstance(a, np.ndarray) else a for a in known]  # no subclasses
         self._blocks = kernel.blocks or ()
-        self._first = tuple(
-            a if k in self._blocks and not self._reads(a) else as_argument(a, self.dtype)
-            for k, a in enumerate(known)
-        )
+        single = any(self._reads(k, a) and a.dtype != self.dtype for k, a in enumerate(known) if np.ndim(a))
+        self._first = tuple(self._argument(k, a, single) for k, a in enumerate(known))
         self._last = tuple(int(self.binding.number(s) or 0) for s in program.size_inputs)
         self._sizes = tuple(int(self.binding.number(s) or 0) for s in program.sizes.names)
         self._fast = self.shorter._prepare(unknowns) if self.shorter else self._entrance()
         return self._fast
 
-    def _reads(self, array: Any) -> bool:
+    def _reads(self, k: int, array: Any) -> bool:
         """Whether compiled code reads the array as it is."""
-        return isinstance(array, np.ndarray) and is_native(array, self.dtype)
+        return (
+            k in self._blocks
+            and isinstance(array, np.ndarray)
+            and is_read(self.kernel.module, k, array, self.dtype)
+        )
+
+    def _argument(self, k: int, array: Any, single: bool) -> Any:
+        """What compiled code is given. Beside a matrix that stays in single precision vectors are converted."""
+        if self._reads(k, array):
+            return readable(array)
+        if k in self._blocks and not (single and isinstance(array, np.ndarray) and array.ndim == 1):
+            return array
+        return as_argument(array, self.dtype)
 
     def _entrance(self) -> Callable[[Unknowns], dict[str, Any]]:
         """The way into compiled code that suits this kernel."""
         kernel = self.kernel
         if kernel.backend == "python":
             return self._uncompiled
-        rows = [self._first[k] for k in self._blocks if k < len(self._first)]
-        if any(is_lazy(a) for a in rows):
+        rows = {k: self._first[k] for k in self._blocks if k < len(self._first)}
+        if any(map(is_lazy, rows.values())):
             return self._clustered
         large = sum(a.size for a in self.arrays.values()) >= WORTH_THREADS
         spread = large and self.threads > 1 and hasattr(kernel.module, "part") and self._rows() > CHUNK_ROWS
-        if self.checks or spread or not all(self._reads(a) for a in rows):
+        if self.checks or spread or not all(self._reads(k, a) for k, a in rows.items()):
             return partial(self._streamed, self.threads if spread else 1)
         call = self._face()
         return partial(self._limited, call) if large and kernel.uses_blas else call
@@ -153,7 +163,7 @@ class Bound:
     def _brief(self) -> Callable[..., dict[str, Any]]:
         """The way in for calls to come: where the data are few, one around Python."""
         outputs, kernel = self.kernel.program.outputs, self.kernel
-        if not self._at_once:
+        if not self._at_once or any(np.ndim(a) and a.dtype != self.dtype for a in self._first):
             return self._usual
         if sum(map(np.size, self._first)) + sum(map(math.prod, self._shapes)) >= BRIEF:
             return self._usual

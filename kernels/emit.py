@@ -23,7 +23,7 @@ from ..sizes import Size, product, tuple_text
 from .access import loops_of
 from .functions import Function
 from .loops import Scope
-from .parts import block_arrays, faces
+from .parts import block_arrays, faces, single_arrays
 from .program import LINE, Nest, Pass, Program, Step
 from .statements import Item
 from .sweeps import inside, nest_lines
@@ -116,8 +116,11 @@ class _Module:
             told = carried(sweep)
             places = tuple(k for k, v in enumerate(program.inputs) if v in told)
             constants.append(f"CARRIES = {places!r}  # the inputs of which every entry is in a sum")
-            blocks = block_arrays(program, self.names, {f.name: f for f, _ in self.functions})
+            functions = {f.name: f for f, _ in self.functions}
+            blocks = block_arrays(program, self.names, functions)
             constants.append(f"BLOCKS = {blocks!r}  # the inputs that may be given block by block")
+            singles = single_arrays(program, self.names, functions, blocks or ())
+            constants.append(f"SINGLES = {singles!r}  # those that may be in single precision")
         parts.append("\n".join(constants))
         body = "\n\n\n".join(parts)
         words = set(re.findall(r"\w+", body))

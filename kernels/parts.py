@@ -137,3 +137,20 @@ def block_arrays(
     reads = {names[Item(program.inputs[k])] for k in found} | {"b"}
     left = set(re.findall(r"\b\w+\b", re.sub("#.*", "", rest)))
     return None if left & reads else tuple(found)
+
+
+def single_arrays(
+    program: Program, names: Mapping[Item, str], functions: Mapping[str, Function], blocks: Sequence[int]
+) -> tuple[int, ...]:
+    """Which of these are read by products of rows alone, which take rows in single precision for what they are."""
+    found, body = [], re.sub("#.*", "", "\n".join(functions["partial"].body))
+    for k in blocks:
+        name = names[Item(program.inputs[k])]
+        slices = rf"{name}\[[^\]]*\]"
+        rest = re.sub(rf"add_then_dot\({slices}, \w+, \w+, {slices}", "", body)
+        same = [name, *re.findall(rf"(\w+) = {name}\[b:b \+ m\]\n", rest)]
+        rest = re.sub(rf"\w+ = {name}\[b:b \+ m\]\n", "", rest)
+        rest = re.sub(rf"\b(dot|add)_rows\(({'|'.join(same)})\[[^\]]*\]", "", rest)
+        if not re.search(rf"\b({'|'.join(same)})\b", rest):
+            found.append(k)
+    return tuple(found)

@@ -44,6 +44,11 @@ def is_native(array: Any, dtype: np.dtype[Any]) -> bool:
     return bool(array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned)
 
 
+def is_read(module: ModuleType, k: int, array: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether compiled code can read an input as it is: also one in single precision, if only products of rows do."""
+    return is_native(array, dtype) or (k in module.SINGLES and is_native(array, np.dtype(np.float32)))
+
+
 def readable(array: Array) -> Array:
     """The same memory, not marked read-only: else numba would compile once more for it. Nothing writes there."""
     if array.flags.writeable or not array.flags.c_contiguous:
@@ -98,7 +103,7 @@ def chunk_sums(
     acc: Array = np.zeros(width)
     told = {k: v for k, v in (checks or {}).items() if k in module.CARRIES and not v.facts}
     direct = {k: v for k, v in (checks or {}).items() if k not in told}
-    if all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+    if all(is_read(module, k, inputs[k], dtype) for k in module.BLOCKS or ()):
         for k, v in direct.items():
             check_entries(v, inputs[k][lo:hi], first=first + lo)
         module.part(lo, hi, acc, state, *sizes, *inputs)
@@ -137,7 +142,7 @@ def streamed(
 
     if threads == 1:
         found = combined(map(sums, starts), len(starts))
-    elif checks or not all(is_native(inputs[k], dtype) for k in module.BLOCKS or ()):
+    elif checks or not all(is_read(module, k, inputs[k], dtype) for k in module.BLOCKS or ()):
         found = combined(mapped(sums, starts, threads), len(starts))
     else:  # threads take turns inside compiled code, and meet the interpreter once each
         people = min(threads, len(starts))

@@ -68,7 +68,7 @@ def test_only_names_of_our_own(name: str) -> None:
     words = set(
         "acc b block chunk chunks depth e entry hi lo m pairs place range rest rows share top total tree "
         "weight width x min max float abs int np math compiled before partial after evaluate part finish "
-        "between evaluate_into begin room state share spread turns parts total INTO BLOCKS CARRIES _ "
+        "between evaluate_into begin room state share spread turns parts total INTO BLOCKS CARRIES SINGLES _ "
         "patience count people me k who first last left step".split()
     )
     imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names}

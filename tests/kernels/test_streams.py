@@ -90,6 +90,45 @@ def test_files_are_read_in_spans(kernels, tmp_path, order):
     assert peak < 3e6 < X.size * 8 / 6
 
 
+@pytest.mark.parametrize(("n", "d"), [(1, 3), (700, 5), (3000, 40), (2500, 330)])
+def test_single_precision_is_read_as_it_is(kernels, n, d):
+    """A matrix that only products of rows read keeps its kind in compiled code: the bits of doubles."""
+    X, y, w = _data(n, d)
+    X, y = X.astype(np.float32), y.astype(np.float32)
+    kernel = kernels[np.float64]
+    expected = kernel.bind(X=X.astype(float), y=y.astype(float), lam=0.5)(w=w)
+    for threads in (1, 2):
+        bound = kernel.bind(X=X, y=y, lam=0.5, threads=threads)
+        for _ in range(2):
+            _same(bound(w=w), expected)
+        (matrix,) = (a for a in bound._first if np.ndim(a) == 2)
+        assert matrix.dtype == np.float32 and np.shares_memory(matrix, X)
+    _same(kernel(X=X, y=y, lam=0.5, w=w), expected)
+    X[n - 1, 0] = np.nan
+    with pytest.raises(DataError, match=f"X has nan at row {n - 1}, column 0"):
+        kernel(X=X, y=y, lam=0.5, w=w)
+
+
+def test_entries_that_are_read_otherwise_become_doubles():
+    """Squares of entries in single precision, and products of two, would be rounded to it."""
+    shapes = {"X": ("n", "d"), "Z": ("n", "d"), "w": ("d",)}
+    rng = np.random.default_rng(0)
+    X, Z, w = (rng.standard_normal(s) for s in ((900, 7), (900, 7), (7,)))
+    X, Z = X.astype(np.float32), Z.astype(np.float32)
+    for text, singles in (
+        ("sum(exp(X @ w)) + sum(X**2 * w)", ()),
+        ("sum(exp(X @ w) * sum(X * Z, axis=1))", ()),
+        ("sum(exp(X @ w) * (Z @ w))", (0, 1)),
+        ("sum(exp(X @ w)) + sum(Z**2 * w)", (0,)),
+    ):
+        f = dv.parse(text, variables=shapes)
+        kernel = compile_nodes({"f": f.node, "g": dv.gradient(f, "w").node}, unknowns=["w"])
+        data = {k: a for k, a in (("X", X), ("Z", Z)) if k in kernel.variables}
+        doubles = kernel.bind({k: a.astype(float) for k, a in data.items()})
+        _same(kernel.bind(data)(w=w), doubles(w=w))
+        assert singles == kernel.module.SINGLES, text
+
+
 def test_threads_share_the_path(kernels):
     """Two threads over Fortran order have the bits of one."""
     X, y, w = _data(9 * CHUNK_ROWS, 16)
