@@ -18,7 +18,7 @@ import numpy as np
 from ..apart import apart, inner
 from ..oracle import Array
 from .normal_matrix import BLOCK, squares
-from .program_system import System, curved, direction, equalities, factored, pressed, rooms
+from .program_system import System, curved, direction, equalities, factored, pressed, rooms, steepest
 from .program_vectors import copied, largest, moved
 from .slacks import Directions
 
@@ -30,30 +30,39 @@ FLAT = 1e-10
 ROUNDED = 1e-13
 
 
-@inner
-def bounds_of(rows: Directions, c: Array, n: int) -> tuple[bool, Array, Array]:
-    """Whether all conditions are bounds; rows of the tightest, below and above, and their entries.
+@apart
+def all_bounds(rows: Directions) -> bool:
+    """Whether every condition is a bound of one variable."""
+    base, place, share, _, owner, line = rows
+    count, r = base.shape
+    for p in range(place.size):
+        alone = share[p] == 0.0 or place[p] == count + r
+        if (owner[p] < line.size) != alone or (not alone and place[p] < count):
+            return False
+    return True
 
-    `row[i, 0]` is the row of zᵢ ≥ l, `row[i, 1]` that of zᵢ ≤ u, m where there is none; `entry` belongs to each row.
+
+@inner
+def bounds_of(rows: Directions, c: Array, n: int) -> tuple[Array, Array]:
+    """The rows of the tightest bounds, and the entry of each row.
+
+    `row[i, 0]` is the row of zᵢ ≥ l, `row[i, 1]` that of zᵢ ≤ u, m where there is none.
     """
     base, place, share, own, owner, line = rows
     count, r = base.shape
-    m, k = c.size, line.size
+    m = c.size
     row, entry = np.empty((n, 2), np.int64), np.empty(m)
     for i in range(n):
         row[i, 0] = row[i, 1] = m
     for p in range(m):
-        slack = owner[p] < k
-        empty = share[p] == 0.0 or place[p] == count + r
-        if slack != empty or (not slack and place[p] < count):
-            return False, row, entry
+        slack = owner[p] < line.size
         i = r + owner[p] if slack else place[p] - count
         entry[p] = own[p] if slack else share[p]
         side = 0 if entry[p] > 0.0 else 1
         q = row[i, side]
         if q == m or c[p] / abs(entry[p]) < c[q] / abs(entry[q]):
             row[i, side] = p
-    return True, row, entry
+    return row, entry
 
 
 @inner
@@ -75,17 +84,36 @@ def slope_and_rest(
 
 
 @inner
-def of_free(H: Array, h: Array, E: Array, own: int, free: Array) -> tuple[Array, Array]:
-    """The Hessian and the equalities of the free variables; what the first variables stand for is in the Hessian."""
+def unbent(h: Array, first: int, free: Array) -> int:
+    """How many free slacks, which come after the first variables, have no curvature of their own."""
+    found = 0
+    for a in range(free.size):
+        found += 1 if free[a] >= first and h[free[a] - first] == 0.0 else 0
+    return found
+
+
+@inner
+def of_free(H: Array, h: Array, E: Array, own: int, free: Array) -> tuple[Array, Array, Array]:
+    """The Hessian of the free variables, the part of it that stays a diagonal, and their equalities.
+
+    Slacks stay a diagonal if all of it is positive. What the first variables stand for is in the Hessian.
+    """
     r, k, q = H.shape[0], free.size, E.shape[0]
-    core, equal = np.empty((k, k)), np.empty((q, k))
+    inside = 0
     for a in range(k):
+        inside += 1 if free[a] < r else 0
+    if own > 0 or unbent(h, r, free) > 0:
+        inside = k
+    core, bend, equal = np.empty((inside, inside)), np.empty(k - inside), np.empty((q, k))
+    for a in range(inside):
         i = free[a]
         for b in range(a + 1):
             j = free[b]
             core[a, b] = H[i, j] if i < r and j < r else 0.0
         if i >= r:
             core[a, a] = h[i - r]
+    for a in range(inside, k):
+        bend[a - inside] = h[free[a] - r]
     for p in range(q):
         for a in range(k):
             equal[p, a] = E[p, free[a]]
@@ -94,10 +122,10 @@ def of_free(H: Array, h: Array, E: Array, own: int, free: Array) -> tuple[Array,
         for i in range(own):
             weight[i] = H[i, i]
         squares(equal[q - own :], weight, np.empty((BLOCK, k)), core)
-    for a in range(k):
+    for a in range(inside):
         for b in range(a):
             core[b, a] = core[a, b]
-    return core, equal[: q - own]
+    return core, bend, equal[: q - own]
 
 
 @inner
@@ -200,20 +228,27 @@ def put_at_bounds(row: Array, entry: Array, c: Array, first: int, at: Array, x: 
 
 
 @inner
-def free_system(core: Array, equal: Array, size: float) -> tuple[bool, System, Array, Array, bool]:
+def free_system(
+    core: Array, bend: Array, equal: Array, size: float
+) -> tuple[bool, System, Array, Array, bool]:
     """The factored system of free variables, the weights of equalities in it, room; whether it is singular."""
-    k, q = core.shape[0], equal.shape[0]
-    nothing, none = np.empty(0), np.empty(0, np.int64)
-    rows = np.empty((0, k)), none, nothing, nothing, none, none
-    top = largest(core.reshape(k * k))
-    system, held, b = rooms(core, nothing, equal, rows, k, size + top)
+    inside, q = core.shape[0], equal.shape[0]
+    nothing, none, line = np.empty(0), np.empty(0, np.int64), np.empty(bend.size, np.int64)
+    for i in range(bend.size):
+        line[i] = inside
+    rows = np.empty((0, inside)), none, nothing, nothing, none, line
+    top = max(steepest(core), largest(bend))
+    system, held, b = rooms(core, bend, equal, rows, inside + bend.size, size + top)
     weight, least = held[1], 1e-300
-    for i in range(q):  # E K⁻¹ Eᵀ is of size 1 / weight; repeated equalities keep finite multipliers
-        least = max(least, 1e-12 / weight[i]) if weight[i] > 0.0 else least
-    found = factored(nothing, system, held, nothing, b, 1e-14 * (1.0 + top), least)
+    for i in range(q):  # the size of E K⁻¹ Eᵀ, beside which repeated equalities keep finite multipliers
+        part = 1.0 / weight[i] if weight[i] > 0.0 else 0.0
+        for j in range(bend.size):
+            part += equal[i, inside + j] ** 2 / bend[j]
+        least = max(least, 1e-12 * part)
+    found = factored(bend, system, held, nothing, b, 1e-14 * (1.0 + top), least)
     L, K = system[0][0], held[0]
     flat = False
-    for i in range(k):
+    for i in range(inside):
         flat = flat or not L[i, i] * L[i, i] > FLAT * K[i, i]
     return found, system, weight, b, flat
 
@@ -247,14 +282,12 @@ def by_active_bounds(
 ) -> bool:
     """Whether z, ν, λ have become an optimum; if not they are as before. E and z have a zero behind the last variable.
 
-    The last `own` equalities say what the first variables are, as in `interior`. Where the system of the free variables
-    is singular, bounds are met one by one, for a whole step would leave most of them.
+    All rows are bounds (`all_bounds`). The last `own` equalities say what the first variables are, as in `interior`.
+    Where the system of the free variables is singular, bounds are met one by one: a whole step leaves most of them.
     """
     n, q = z.size - 1, e.size
     stated = q - own
-    bounds, row, entry = bounds_of(rows, c, n)
-    if not bounds:
-        return False
+    row, entry = bounds_of(rows, c, n)
     size = max(1.0, largest(g))
     at = guessed_bounds(H, h, E, own, row, entry, s, lam, size, z)
     x, y, re, slope = np.empty(n + 1), np.empty(q), np.empty(q), np.empty(n + 1)
@@ -263,8 +296,10 @@ def by_active_bounds(
     list_of, last = np.empty(n, np.int64), n + 1
     for _ in range(ROUNDS):
         free = list_of[: put_at_bounds(row, entry, c, own, at, x, list_of)]
-        core, equal = of_free(H, h, E, own, free)
-        found, system, weight, b, flat = free_system(core, equal, size)
+        if unbent(h, H.shape[0], free) > H.shape[0] + q:  # equalities hold no more: the guess is too early
+            return False
+        core, bend, equal = of_free(H, h, E, own, free)
+        found, system, weight, b, flat = free_system(core, bend, equal, size)
         if not found:
             return False
         k = free.size

@@ -5,7 +5,8 @@
 Mehrotra's predictor–corrector: the affine step decides how far the barrier is lowered, its second-order error is put
 on the right-hand side, and both use one Cholesky factor of K = H + Cᵀ diag(λ/s) C + δI without its slacks
 (`normal_matrix`), equalities through the Schur complement E K⁻¹ Eᵀ. δ is at rounding level and makes linear programs
-regular. What does not converge is left to `interior_point`, which also polishes the answer.
+regular. Under bounds alone an active set ends the run (`active_bounds`). What does not converge is left to
+`interior_point`, which also polishes the answer.
 Sources: Mehrotra, SIAM J. Optim. 2 (1992); Nocedal & Wright, Numerical Optimization (2nd ed.), algorithm 16.4.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..apart import apart
 from ..oracle import Array
-from .active_bounds import by_active_bounds
+from .active_bounds import all_bounds, by_active_bounds
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .polish import violation
 from .program_system import (
@@ -134,7 +135,8 @@ def interior(
     top = max(steepest(H), largest(h))
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
-    before, ending = np.inf, ENDING
+    before = np.inf
+    ending = ENDING if all_bounds(rows) else 0.0
     dual = 1e-300
     system, held, b = rooms(H, h, E, rows, n, size + top)
     equal, firm = system[1], held[1]

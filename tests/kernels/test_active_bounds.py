@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.kernels.optimizers.active_bounds import by_active_bounds
+from derive.kernels.optimizers.active_bounds import all_bounds, by_active_bounds
 from derive.kernels.optimizers.quadratic_program import interior, slacks_apart
 
 RNG = np.random.default_rng(0)
 
 
-def _planted(n: int, repeat: bool) -> tuple[np.ndarray, ...]:
+def _planted(n: int, repeat: bool, diagonal: bool) -> tuple[np.ndarray, ...]:
     """H, g, E, e, C, c of a dense program in known bounds, the optimum x, and the multipliers of its bounds.
 
     A third of the x is at a lower bound, a third at an upper, one is fixed, one has no bounds, one is bounded twice.
     """
     A = RNG.standard_normal((n, n))
-    H = A @ A.T + np.eye(n)
+    H = np.diag(0.5 + RNG.random(n)) if diagonal else A @ A.T + np.eye(n)
     low, high = -1.0 - RNG.random(n), 1.0 + RNG.random(n)
     kind = np.arange(n) % 3
     x = np.where(kind == 0, low, np.where(kind == 1, high, RNG.uniform(-0.9, 0.9, n)))
@@ -37,14 +37,16 @@ def _planted(n: int, repeat: bool) -> tuple[np.ndarray, ...]:
 
 @pytest.mark.parametrize("n", [3, 10, 40])
 @pytest.mark.parametrize("repeat", [False, True])
-def test_the_answer_is_exact(n: int, repeat: bool) -> None:
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_the_answer_is_exact(n: int, repeat: bool, diagonal: bool) -> None:
     """Points and multipliers to rounding, and long before an interior point alone has them."""
-    H, g, E, e, C, c, x, force = _planted(n, repeat)
+    H, g, E, e, C, c, x, force = _planted(n, repeat, diagonal)
     order, parts = slacks_apart(H, g, E, C)
     core, h, slope, equal, rows = parts
     z, nu, lam, status, count = interior(core, h, slope, equal, e, rows, c, 0.0, 0, np.zeros(n), 1e-10, 100)
     assert status == 0 and count <= 7
     np.testing.assert_allclose(z, x[order], atol=1e-13)
+    assert np.abs(nu).max() < 1e3
     assert (lam >= 0.0).all() and (lam[C @ x + c > 1e-9] == 0.0).all()
     np.testing.assert_allclose(H @ x + g - E.T @ nu - C.T @ lam, 0.0, atol=1e-11 * n)
     if n > 3:  # else they are not unique
@@ -80,13 +82,12 @@ def test_any_guess_settles_where_the_theory_says(n: int) -> None:
 
 
 def test_nothing_is_changed_where_it_gives_up() -> None:
-    """Conditions that are no bounds; an objective that falls forever; equalities that bounds do not allow."""
+    """An objective that falls forever; equalities that bounds do not allow."""
     n = 4
     A = RNG.standard_normal((n, n))
     H, g = A @ A.T + np.eye(n), RNG.standard_normal(n)
     none, far = np.zeros((0, n)), np.ones((1, n))
     cases = [
-        (H, g, none, np.zeros(0), np.vstack([np.eye(n), np.ones(n)]), np.zeros(n + 1)),
         (np.ones((n, n)) * 1e-300, -np.ones(n), none, np.zeros(0), np.eye(n), np.zeros(n)),
         (H, g, far, np.ones(1), np.eye(n), np.zeros(n)),
     ]
@@ -99,6 +100,24 @@ def test_nothing_is_changed_where_it_gives_up() -> None:
         assert not by_active_bounds(core, h, slope, wide, e, rows, c, 0, 1e-10, z, nu, s, lam)
         for old, new in zip(before, (z, nu, lam), strict=True):
             np.testing.assert_array_equal(old, new)
+
+
+def test_what_is_a_bound() -> None:
+    """One entry in every row, whether its variable is coupled in H or alone, and nothing else."""
+    eye, full = np.eye(3), np.ones((3, 3)) + np.eye(3)
+    kinks = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.5], [0.0, -1.0, 0.5]])
+    cases = [
+        (full, eye, True),
+        (full, np.vstack([-2.0 * eye, eye[1:]]), True),
+        (eye, np.vstack([eye, -eye]), True),
+        (0.0 * eye, eye, True),
+        (full, np.vstack([eye, full[:1]]), False),
+        (eye, np.vstack([eye, full[:1]]), False),
+        (np.diag([1.0, 1.0, 0.0]), kinks, False),
+    ]
+    for H, C, expected in cases:
+        rows = slacks_apart(H, np.zeros(3), np.zeros((0, 3)), np.ascontiguousarray(C))[1][-1]
+        assert all_bounds(rows) == expected
 
 
 @pytest.mark.parametrize("equal", [False, True])
