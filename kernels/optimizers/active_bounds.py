@@ -24,6 +24,8 @@ from .slacks import Directions
 
 #: Sets that are tried from one guess, and steps on one of them: the later ones refine the first.
 ROUNDS, STEPS = 12, 3
+#: Sets that may be no better than those before them.
+PATIENCE = 1
 #: A pivot beside its entry of the diagonal, below which a matrix is singular.
 FLAT = 1e-10
 #: What bounds and signs may lack by rounding, beside the sizes of the point and of its slope.
@@ -293,6 +295,7 @@ def by_active_bounds(
     x, y, re, slope = np.empty(n + 1), np.empty(q), np.empty(q), np.empty(n + 1)
     copied(z, x)
     copied(nu, y)
+    patience = PATIENCE
     list_of, last = np.empty(n, np.int64), n + 1
     for _ in range(ROUNDS):
         free = list_of[: put_at_bounds(row, entry, c, own, at, x, list_of)]
@@ -333,7 +336,11 @@ def by_active_bounds(
             copied(x, z)
             copied(y, nu)
             return True
-        if count == 0 or not count < last:
+        if count == 0:
             return False
-        last = count
+        if not count < last:
+            patience -= 1
+            if patience < 0:
+                return False
+        last = min(last, count)
     return False

@@ -81,6 +81,26 @@ def test_any_guess_settles_where_the_theory_says(n: int) -> None:
         np.testing.assert_allclose(lam, force, atol=1e-11)
 
 
+def test_a_singular_guess_meets_bounds_one_by_one() -> None:
+    """Rank four, of which three variables are free in the answer and six in the guess: mostly they are found."""
+    n, d, found = 40, 4, 0
+    for _ in range(30):
+        A = RNG.standard_normal((d, n))
+        H, free = A.T @ A, np.arange(n) < 3
+        x = np.where(free, 1.0 + RNG.random(n), 0.0)
+        force = np.where(free, 0.0, 0.5 + RNG.random(n))
+        g, rows = force - H @ x, slacks_apart(H, np.zeros(n), np.zeros((0, n)), np.eye(n))[1][-1]
+        near = np.arange(n) < 6
+        z, nu = np.append(x + 0.01 * near * RNG.random(n), 0.0), np.zeros(0)
+        s, lam = np.where(near, 1.0, 1e-9), np.where(near, 1e-9, 1.0)
+        E, c = np.zeros((0, n + 1)), np.zeros(n)
+        if by_active_bounds(H, np.zeros(0), g, E, np.zeros(0), rows, c, 0, 1e-10, z, nu, s, lam):
+            found += 1
+            np.testing.assert_allclose(z[:-1], x, atol=1e-10)
+            np.testing.assert_allclose(lam, force, atol=1e-10)
+    assert found >= 15
+
+
 def test_nothing_is_changed_where_it_gives_up() -> None:
     """An objective that falls forever; equalities that bounds do not allow."""
     n = 4
