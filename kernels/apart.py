@@ -47,7 +47,8 @@ def inner(function: Callable[..., Any]) -> Any:
 
 
 def elsewhere(function: Callable[..., Any], names: dict[str, Any]) -> Callable[..., Any]:
-    """The text of a function with other meanings of the names it mentions: its vectors as loops, to be compiled."""
+    """The text of a function, compiled or not, with other meanings of the names it mentions, to be compiled."""
+    function = getattr(function, "py_func", function)
     assert isinstance(function, FunctionType)
     return FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
 

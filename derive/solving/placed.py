@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..sizes import Binding
 from . import costs
 from .inside import defined, inside, numbers
 from .multipliers import cone_duals, duals
+from .preparing import BLAS_FROM, alone
 from .reasons import fitted
 from .sparse import DENSE, Sparse
 from .stated import check_slopes, statement_value
@@ -87,34 +89,34 @@ class Placed:
         form: Any = self.derived if self.sparse is None else self.sparse
         return form.functions(self.layout, self.shapes, self.arrays, {**point, **zeros}, backend)
 
-    def program(self, start: Mapping[str, Any], thin: bool = True) -> tuple[Any, ...]:
-        """Of a quadratic program: a start, the order of the variables with slacks last, and the rest of what
-        `quadratic_program.interior` takes before the start; from sparse matrices where those are smaller.
-
-        thin  whether a Hessian of low rank may be written with more variables
+    def programs(self, start: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any, Any, float]]:
+        """Of a quadratic program the forms that suit, the quickest first: a start, the order of the variables with
+        slacks last, the loop, what it takes before the start, and the unit of the objective there.
         """
-        from ..kernels.optimizers.quadratic_program import arranged_program, as_stated
+        from ..kernels.optimizers import quadratic_program, sparse_system
+        from ..kernels.optimizers.sparse_order import sparse_arranged
         from ..kernels.optimizers.sparse_program import condensed
 
         derived, free = self.derived, self.derived.free
         point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), False)
         z = self.layout.pack(point)
         self.look_for_zeros()  # whether it is convex, the numbers tell
-        arrange: Any = arranged_program if thin else as_stated
-        if self.sparse is not None:
-            arrange = condensed
-        made = arrange(self.functions(point, "numpy"), z)
-        if made is None:
-            raise UnsupportedError(
-                f"a program of {self.layout.size} unknowns (slacks included) that is not convex, or is too large to be "
-                "prepared: use solve"
-            )
-        order, (H, h, g, *others, rest, own) = made
-        # gaps are measured beside 1 and the objective: one that is small by its units gets others
-        unit = max((float(np.abs(a).max(initial=0.0)) for a in (H, h, g)), default=0.0)
-        if 0.0 < unit < 1.0:
-            H, h, g, rest = H / unit, h / unit, g / unit, rest / unit
-        return z, order, (H, h, g, *others, rest, own)
+        functions = self.functions(point, "numpy")
+        made = sparse_arranged(functions, z)
+        if made is not None:
+            yield z, made[0], sparse_system.interior, *made[1:]  # without BLAS
+        dense: Any = quadratic_program.interior
+        dense = dense if self.layout.size <= BLAS_FROM else partial(alone, dense)
+        forms = quadratic_program.arranged_program, quadratic_program.as_stated
+        for arrange in forms if self.sparse is None else (condensed,):
+            stored: Any = arrange(functions, z)
+            if stored is None:
+                continue
+            order, (H, h, g, *others, rest, own) = stored
+            unit = quadratic_program.unit_of(H, h, g)
+            yield z, order, dense, (H / unit, h / unit, g / unit, *others, rest / unit, own), unit
+            if order.size == z.size:  # as it was stated
+                break
 
     def certified(
         self, found: Mapping[str, Any], tolerance: float, proved: bool = False, given: Any = None

@@ -29,42 +29,59 @@ class PreparedProgram:
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
+        self._answer: Any = None
         self._bind(instance.numbers)
 
-    def _bind(self, arrays: dict[str, Any], thin: bool = True) -> None:
-        from ..kernels.optimizers.quadratic_program import padded
-
+    def _bind(self, arrays: dict[str, Any]) -> None:
         instance = self._instance
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
-        with np.errstate(all="ignore"):
-            self._placed = Placed(self._derived, arrays, instance.binding)
-            first, self._order, self._parts = self._placed.program(start, thin)
+        self._placed = Placed(self._derived, arrays, instance.binding)
         self._layout = self._placed.layout
-        self._start = padded(first, self._order)
+        self._forms = self._placed.programs(start)
+        if not self._take():
+            raise UnsupportedError(
+                f"a program of {self._layout.size} unknowns (slacks included) that is not convex, or is too large to "
+                "be prepared: use solve"
+            )
+
+    def _take(self) -> bool:
+        """The next of the forms in which the program can be solved."""
+        from ..kernels.optimizers.quadratic_program import padded
+
+        with np.errstate(all="ignore"):
+            made = next(self._forms, None)
+        if made is not None:
+            first, self._order, self._interior, self._parts, self._unit = made
+            self._start = padded(first, self._order)
+        return made is not None
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.quadratic_program import interior, restored
+        from ..kernels.optimizers.interior_point import CONVERGED, Answer
+        from ..kernels.optimizers.quadratic_program import restored
 
         if mapping is not None or changed:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        solve = interior if self._layout.size <= BLAS_FROM else partial(alone, interior)
-        x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
-        if status != 0 and x.size > self._layout.size:
-            self._bind(self._arrays, thin=False)
-            x, _, _, status, _ = solve(*self._parts, self._start.copy(), tolerance, 100)
-        if status != 0:
-            raise DataError(FAILED)
-        z = restored(x, self._order, self._layout.size)
-        return dict(self._derived.free.forward(self._layout.unpack(self._placed.even(z))))
+        status = 1
+        while status != 0:
+            x, nu, lam, status, count = self._interior(*self._parts, self._start.copy(), tolerance, 100)
+            if status != 0 and not self._take():
+                raise DataError(FAILED)
+        z = self._placed.even(restored(x, self._order, self._layout.size))
+        duals = self._unit * nu[: nu.size - (x.size - z.size)], self._unit * lam
+        self._answer = Answer(z, *duals, CONVERGED, count)
+        return dict(self._derived.free.forward(self._layout.unpack(z)))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
-        """The certificate of a point, recomputed from the statement by the interpreter."""
+        """The certificate of a point, recomputed from the statement by the interpreter.
+
+        The multipliers are those of the last call, if the point is its answer.
+        """
         placed = Placed(self._derived, self._arrays, self._instance.binding)
-        return _stated(placed.certified(answer, tolerance)[0], self._instance)
+        return _stated(placed.certified(answer, tolerance, given=self._answer)[0], self._instance)
 
 
 @final

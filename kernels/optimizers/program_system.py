@@ -79,6 +79,13 @@ def measures(rows: Directions, b: Array, found: Array) -> None:
 
 
 @inner
+def less_multiples(E: Array, y: Array, found: Array) -> None:
+    """found −= Eᵀy"""
+    for i in range(y.size):
+        moved(found, -y[i], E[i])
+
+
+@inner
 def begun(E: Array, own: int, slope: Array, nu: Array, size: float, measure: Array, lam: Array) -> None:
     """The first multipliers: one for all rows as these are measured; where the slope is steep it is larger.
 
@@ -87,7 +94,8 @@ def begun(E: Array, own: int, slope: Array, nu: Array, size: float, measure: Arr
     q, n = nu.size, slope.size - 1
     for i in range(own):
         nu[q - own + i] = -slope[i]
-        moved(slope, slope[i], E[q - own + i])
+    if own > 0:
+        less_multiples(E, nu, slope)
     steep = 0.0
     for i in range(n):
         steep += abs(slope[i])
@@ -114,8 +122,7 @@ def curved(H: Array, h: Array, g: Array, E: Array, z: Array, nu: Array, found: A
     for i in range(g.size):
         value += z[i] * (0.5 * found[i] + g[i])
         found[i] += g[i]
-    for i in range(nu.size):
-        moved(found, -nu[i], E[i])
+    less_multiples(E, nu, found)
     return value
 
 
@@ -294,7 +301,8 @@ def refined(
             left[i] += push[i] + more[i]
         equalities(E, re, dz, missed)
         for i in range(q):
-            moved(left, -dnu[i] - firm[i] * re[i], E[i])
+            change[i] = dnu[i] + firm[i] * re[i]
+        less_multiples(E, change, left)
         size = largest(left[:n])
         if size <= enough or not size < 0.5 * before:
             break

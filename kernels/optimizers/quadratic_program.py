@@ -62,7 +62,7 @@ NEAR = 1e-8
 EXACT = 1e-9
 #: A step that is tried again with the barrier halved and nothing else.
 SHORT = 0.1
-#: The gap below which directions are refined.
+#: The gap below which directions are refined, once a step did not lower residuals as far as it should.
 FINE = 1e-4
 #: The gap below which an active set is tried, and how much it has to fall before the next one is.
 ENDING, LATER = 1e-2, 0.03
@@ -135,7 +135,8 @@ def interior(
     top = max(steepest(H), largest(h))
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
-    before = np.inf
+    before, wanted = np.inf, np.inf
+    rough: bool = False
     ending = ENDING if all_bounds(rows) else 0.0
     dual = 1e-300
     system, held, b = rooms(H, h, E, rows, n, size + top)
@@ -167,6 +168,8 @@ def interior(
         if not slope + off + share < np.inf:
             return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
         error = max(slope, max(off / reach, share))
+        # steps that do not hold what they promise
+        rough = rough or max(slope, off / reach) > max(3.0 * wanted, 0.1 * tol)
         if error <= tol:
             return z[:n], nu, lam, 0, it
         if error < ending:
@@ -199,7 +202,7 @@ def interior(
         goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
         corrected(ratio, rc, inverse, ds, dlam, goal, u)
         direction(system, push, u, re, b, dz, dnu)
-        if share < FINE:
+        if share < FINE and rough:
             refined(
                 H, h, system, firm, push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
             )  # fmt: skip
@@ -218,6 +221,7 @@ def interior(
         if not linear:  # one step for both: the dual residual of a quadratic couples them
             ahead_s = min(ahead_s, ahead_lam)
             ahead_lam = ahead_s
+        wanted = (1.0 - min(ahead_s, ahead_lam)) * max(slope, off / reach)
         moved(z, ahead_s, dz)
         moved(s, ahead_s, ds)
         moved(nu, ahead_lam, dnu)
@@ -273,6 +277,12 @@ def arranged_program(
 def as_stated(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
     """The same, with the variables of z alone."""
     return arranged_program(functions, z, False)
+
+
+def unit_of(*parts: Array) -> float:
+    """Gaps are measured beside 1 and the objective: one that is small by its units gets this one."""
+    unit = max((float(np.abs(a).max(initial=0.0)) for a in parts), default=0.0)
+    return unit if 0.0 < unit < 1.0 else 1.0
 
 
 def padded(z: Array, order: Array) -> Array:

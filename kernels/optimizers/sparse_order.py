@@ -1,0 +1,294 @@
+"""Convex quadratic programs whose matrices stay sparse when they are factorised: bands, networks, chains.
+
+Signals under differences, transports, controlled chains: what `sparse_system` needs is found once for a program, where
+slacks, directions and equalities stand, and what is eliminated when: variables in an order of minimum degree, then
+equalities, whose pivots need the variables eliminated before. Programs that fill up on the way are left to dense
+matrices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+
+from ..apart import apart, inner
+from ..oracle import Array
+from .interior_point import Functions
+from .quadratic_program import unit_of
+from .quasidefinite import Rows, entries, positions, symbols
+from .slacks import SLACK_ROWS
+from .sparse_system import Core, Directions
+
+#: The most entries of a direction.
+SHORT = 32
+#: Products of one factorisation at most; how many dense ones take as long as one that looks up its place.
+MOST, DEAR = 2_000_000, 8
+#: Below so many variables dense matrices are as good.
+FEWEST = 32
+#: Slacks are eliminated if they are at least one in so many variables.
+FEW = 4
+#: Variables without any curvature of their own count as having this share of the largest.
+FREE = 1e-9
+
+
+@inner
+def parallel(C: Rows, mine: Array, column: int) -> bool:
+    """Whether these rows are multiples of one direction, their entry in that column left out; empty ones are."""
+    begins, places, values = C
+    first = -1
+    for i in range(mine.size):
+        p = mine[i]
+        count, a = begins[p + 1] - begins[p], begins[p]
+        if count == 1:
+            continue
+        if first < 0:
+            first = p
+            continue
+        b = begins[first]
+        if begins[first + 1] - b != count:
+            return False
+        beta = 0.0
+        for _ in range(count - 1):
+            a = a + 1 if places[a] == column else a
+            b = b + 1 if places[b] == column else b
+            if places[a] != places[b]:
+                return False
+            beta = values[a] / values[b] if beta == 0.0 else beta
+            if abs(values[a] - beta * values[b]) > 1e-15 * abs(values[a]):
+                return False
+            a += 1
+            b += 1
+    return True
+
+
+@apart
+def own_slacks(C: Rows, begins: Array, found: Array, free: Array) -> Array:
+    """Of each row the column of its slack, −1 for none; `begins` and `found` are the rows of each column.
+
+    free  whether a variable may be a slack: alone in H, and in no equality
+    """
+    owner = np.empty(C[0].size - 1, np.int64)
+    for p in range(owner.size):
+        owner[p] = -1
+    for j in range(free.size - 1, -1, -1):
+        mine = found[begins[j] : begins[j + 1]]
+        suits = free[j] == 1 and mine.size > 0 and mine.size <= SLACK_ROWS
+        for i in range(mine.size):
+            suits = suits and owner[mine[i]] < 0
+        if suits:
+            suits = parallel(C, mine, j)
+        if suits:
+            for i in range(mine.size):
+                owner[mine[i]] = j
+    return owner
+
+
+@apart
+def sparse_directions(C: Rows, owner: Array, position: Array, r: int, slacks: int) -> Directions:
+    """The rows as multiples of directions. Variables have a new position, slacks from r on."""
+    begins, places, values = C
+    m = owner.size
+    place, share = np.empty(m, np.int64), np.empty(m)
+    own, mine, line = np.empty(m), np.empty(m, np.int64), np.empty(slacks, np.int64)
+    starts, columns, numbers = (
+        np.empty(m + 1, np.int64),
+        np.empty(places.size, np.int64),
+        np.empty(places.size),
+    )
+    for s in range(slacks):
+        line[s] = -1
+    count, total = 0, 0
+    starts[0] = 0
+    for p in range(m):
+        s = slacks
+        if owner[p] >= 0:
+            s = position[owner[p]] - r
+        mine[p], own[p], share[p], place[p] = s, 0.0, 0.0, -1
+        size, last = 0, -1
+        for a in range(begins[p], begins[p + 1]):
+            if places[a] == owner[p]:
+                own[p] = values[a]
+            else:
+                size += 1
+                last = a
+        if size == 1:
+            place[p], share[p] = (
+                m + position[places[last]],
+                values[last],
+            )  # until the number of directions is known
+        elif size > 1 and s < slacks and line[s] >= 0:
+            at = starts[line[s]]
+            for a in range(begins[p + 1] - 1, begins[p] - 1, -1):
+                if position[places[a]] == columns[at]:
+                    share[p] = values[a] / numbers[at]
+            place[p] = line[s]
+        elif size > 1:
+            for a in range(begins[p], begins[p + 1]):
+                if places[a] != owner[p]:
+                    columns[total], numbers[total] = position[places[a]], values[a]
+                    total += 1
+            place[p], share[p] = count, 1.0
+            count += 1
+            starts[count] = total
+        if s < slacks and size > 0:
+            line[s] = place[p]
+    for s in range(slacks):
+        line[s] = count + r if line[s] < 0 else line[s] - m + count if line[s] >= m else line[s]
+    for p in range(m):
+        if place[p] >= m:
+            place[p] += count - m
+        if place[p] < 0:  # of a slack alone: 0 times the direction of the others, if they have one
+            place[p] = line[mine[p]] if mine[p] < slacks else count + r
+    return (starts[: count + 1], columns[:total], numbers[:total]), place, share, own, mine, line
+
+
+def by_degree(pattern: Any) -> Array:
+    """The places of rows and columns in an order of minimum degree, of a symmetric matrix."""
+    n = pattern.shape[0]
+    if n < 3:
+        return np.arange(n)
+    if pattern.nnz == np.count_nonzero(pattern.diagonal()):
+        return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0)
+    full = scipy.sparse.csc_array(abs(pattern) + scipy.sparse.diags_array(np.ones(n)))
+    full.data[:] = 1.0
+    full.setdiag(n + 1.0)
+    options = {"SymmetricMode": True}
+    lu = scipy.sparse.linalg.splu(full, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    return np.asarray(lu.perm_c, dtype=np.int64)
+
+
+def rows_of(A: Any) -> Rows:
+    """A sparse matrix as compiled code takes it."""
+    A = scipy.sparse.csr_array(A)
+    A.sort_indices()
+    return (
+        A.indptr.astype(np.int64),
+        A.indices.astype(np.int64),
+        np.ascontiguousarray(A.data, dtype=np.float64),
+    )
+
+
+def ordered(H: Any, base: Any, E: Any) -> Array:
+    """The places of variables and equalities in the order of elimination."""
+    of_rows, of_equalities = abs(base).sign(), abs(E).sign()
+    first = by_degree(abs(H).sign() + of_rows.T @ of_rows)
+    return np.concatenate([first, H.shape[0] + by_degree(of_equalities @ of_equalities.T)])
+
+
+def squared(base: Any, node: Array) -> tuple[Array, Array, Array, Array]:
+    """Of each direction the products of two of its entries: the direction, row and column, the product."""
+    parts: tuple[list[Array], ...] = [], [], [], []
+    counts = np.diff(base.indptr)
+    for size in range(2, SHORT + 1):
+        which = np.flatnonzero(counts == size)
+        at = base.indptr[which][:, None] + np.arange(size)
+        a, b = np.tril_indices(size)
+        i, j, v = node[base.indices[at][:, a]], node[base.indices[at][:, b]], base.data[at]
+        found = np.repeat(which, a.size), np.maximum(i, j), np.minimum(i, j), v[:, a] * v[:, b]
+        for part, more in zip(parts, found, strict=True):
+            part.append(more.reshape(-1))
+    which, low, high, products = (np.concatenate(part) for part in parts)
+    return which, low, high, products
+
+
+def is_convex(H: Any) -> bool:
+    """Whether a sparse H is positive semidefinite, to rounding: by the signs of its pivots, in the order given."""
+    shifted = scipy.sparse.csc_array(H + 1e-10 * (1.0 + abs(H).max()) * scipy.sparse.eye_array(H.shape[0]))
+    options = {"SymmetricMode": True}
+    try:
+        lu = scipy.sparse.linalg.splu(
+            shifted, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options
+        )
+    except RuntimeError:  # a pivot of exactly zero
+        return False
+    return bool((lu.perm_r == lu.perm_c).all() and (lu.U.diagonal() > 0.0).all())
+
+
+def split(H: Any, E: Any, C: Any) -> tuple[Array, int, Directions]:
+    """The order of the variables, slacks last; how many are none; the conditions' rows by their directions."""
+    n = H.shape[0]
+    lonely = np.diff(H.indptr) <= (H.diagonal() != 0.0)
+    free = lonely & (np.bincount(E.indices, minlength=n) == 0)
+    columns, rows = scipy.sparse.csc_array(C), rows_of(C)
+    begins, found = (a.astype(np.int64) for a in (columns.indptr, columns.indices))
+    owner = own_slacks(rows, begins, found, free.astype(np.int64))
+    slacks = np.unique(owner[owner >= 0])
+    if FEW * slacks.size < n:  # looking for them in each row costs more than they do
+        slacks, owner = slacks[:0], np.full(owner.size, -1)
+    core = np.setdiff1d(np.arange(n), slacks)
+    order, position = np.concatenate([core, slacks]), np.empty(n, dtype=np.int64)
+    position[order] = np.arange(n)
+    return order, core.size, sparse_directions(rows, owner, position, core.size, slacks.size)
+
+
+def core_of(H: Any, E: Any, rows: Directions, n: int) -> Core | None:
+    """What is factorised in each step, of the variables that are no slacks; None if dense matrices are as good."""
+    (starts, places, values), place = rows[0], rows[1]
+    r, count = H.shape[0], starts.size - 1
+    base = scipy.sparse.csr_array((values, places, starts), shape=(count, r))
+    if np.diff(starts).max(initial=0) > SHORT:
+        return None
+    node = ordered(H, base, E)
+    which, low, high, products = squared(base, node[:r])
+    whole = scipy.sparse.coo_array(scipy.sparse.block_array([[scipy.sparse.tril(H, -1), None], [E, None]]))
+    i, j, off = node[whole.row], node[whole.col], low != high
+    every = np.concatenate([np.maximum(i, j), low[off]]), np.concatenate([np.minimum(i, j), high[off]])
+    numbers = np.concatenate([whole.data, np.zeros(every[0].size - whole.nnz)])
+    left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(node.size, node.size)))
+    kept = symbols(left[0], left[1], MOST)
+    alone = int((np.diff(H.indptr) <= (H.diagonal() != 0.0)).sum())
+    if kept[3][0] < 0 or not cheaper(kept, r, alone, count, n, E.shape[0]):
+        return None
+    given = entries(kept, *left)
+    targets = given.size + low
+    targets[off] = positions(kept, low[off], high[off])
+    single = place[(place >= count) & (place < count + r)] - count
+    met = np.bincount(single, minlength=r) + np.bincount(places, minlength=r)
+    least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + abs(H).max()), 0.0)
+    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), kept
+
+
+def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...], float] | None:
+    """The order of the variables, slacks last; what `sparse_system.interior` takes before the start; the unit of the
+    objective there, which is 1 unless it is small.
+
+    None where dense matrices are as good, or the problem is not convex.
+    """
+    v = functions.values(z)
+    if not v.finite() or not v.c.size or z.size < FEWEST:
+        return None
+    matrices: tuple[Any, ...] = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)), v.E, v.C
+    filled = sum(int(np.count_nonzero(A)) if isinstance(A, np.ndarray) else A.nnz for A in matrices)
+    if DEAR * filled > z.size * (z.size + v.c.size + v.e.size):
+        return None
+    sparse: tuple[Any, ...] = tuple(scipy.sparse.csr_array(A) for A in matrices)
+    for A in sparse:
+        A.eliminate_zeros()
+    H, E, C = sparse
+    slope, rest = v.g - H @ z, float(v.f - v.g @ z + 0.5 * (z @ (H @ z)))
+    unit = unit_of(H.data, slope)
+    H, slope, rest = H / unit, slope / unit, rest / unit
+    if not is_convex(H):
+        return None
+    order, r, rows = split(H, E, C)
+    H, E = H[order][:, order], E[:, order]
+    core = core_of(H[:r][:, :r], E[:, :r], rows, z.size)
+    if core is None:
+        return None
+    parts = core, H.diagonal()[r:], slope[order], rows_of(E), v.e - E @ z[order], rows, v.c - C @ z, rest, 0
+    return order, parts, unit
+
+
+def cheaper(kept: Any, r: int, alone: int, count: int, n: int, q: int) -> bool:
+    """Whether a step takes less time with sparse matrices than with dense ones, in products.
+
+    alone  how many of the r variables meet no other in H: under bounds alone they are slacks to dense matrices
+    """
+    end = int(kept[3][0])
+    sparse = DEAR * (kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
+    r = r if count else r - alone
+    dense = r * r * (count // 2 + r // 6 + q // 2) + q * q * n // 2 + 6 * (r * (count + r) + q * n)
+    return bool(sparse < dense)

@@ -1,0 +1,286 @@
+"""The linear system of one step of a quadratic program with sparse matrices: `program_system` for them.
+
+Slacks are eliminated as there, and the directions of conditions are added to H, so that no digits are lost. With the
+equalities this is factorised as one quasi-definite matrix:
+
+    [ K    Eᵀ ] [ dx  ]
+    [ E    −ε ] [ −dν ]  =  …
+
+The order of elimination is found when data are bound (`sparse_order`): variables first. Rows of the conditions as rows
+of the matrix, weighted by the inverse of λ/s, would fill it less, and lose all digits where many of them are active.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..apart import apart, elsewhere, inner
+from ..oracle import Array
+from . import program_system, quadratic_program
+from .program_vectors import (  # noqa: F401  (what `elsewhere` finds)
+    ahead,
+    centred,
+    copied,
+    corrected,
+    largest,
+    lifted,
+    longest,
+    missing,
+    moved,
+    product,
+    steps,
+    weights,
+)
+from .quasidefinite import Rows, Symbols, factor_sparse, solve_sparse
+from .slacks import gathered, scattered  # noqa: F401
+
+#: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
+Directions = tuple[Rows, Array, Array, Array, Array, Array]
+#: What directions add to the matrix: of which, where, how many times their weight.
+Squares = tuple[Array, Array, Array]
+#: H by rows; its diagonal and the least that it counts as; where variables and equalities stand in the order of
+#: elimination; the matrix as it is stored, without its diagonal.
+Core = tuple[Rows, Array, Array, Array, Array, Squares, Symbols]
+#: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions; room for a right side.
+Normal = tuple[Core, Directions, Array, Array, Array, Array, Array]
+#: The same, the equalities, and nothing where E K⁻¹ and E K⁻¹ Eᵀ are kept densely.
+System = tuple[Normal, Rows, Array, Array]
+Held = tuple[Array, Array]
+
+
+@inner
+def times(A: Rows, x: Array, found: Array) -> None:
+    """found = Ax, as far as A has rows."""
+    begins, places, values = A
+    for i in range(begins.size - 1):
+        t = 0.0
+        for a in range(begins[i], begins[i + 1]):
+            t += values[a] * x[places[a]]
+        found[i] = t
+
+
+@inner
+def less_multiples(E: Rows, y: Array, found: Array) -> None:
+    """found −= Eᵀy"""
+    begins, places, values = E
+    for i in range(begins.size - 1):
+        for a in range(begins[i], begins[i + 1]):
+            found[places[a]] -= y[i] * values[a]
+
+
+@inner
+def along(rows: Directions, x: Array, b: Array) -> None:
+    """b becomes bᵀx for each direction; x may be longer."""
+    base = rows[0]
+    count = base[0].size - 1
+    r = b.size - 1 - count
+    times(base, x, b)
+    for j in range(r):
+        b[count + j] = x[j]
+    b[count + r] = 0.0
+
+
+@inner
+def across(rows: Directions, b: Array, x: Array) -> None:
+    """x becomes Σ b_q times its direction, in its first entries."""
+    begins, places, values = rows[0]
+    count = begins.size - 1
+    for j in range(b.size - 1 - count):
+        x[j] = b[count + j]
+    for i in range(count):
+        for a in range(begins[i], begins[i + 1]):
+            x[places[a]] += b[i] * values[a]
+
+
+@apart
+def backward(rows: Directions, y: Array, b: Array, found: Array) -> None:
+    """found = Cᵀy, with a number more behind the slacks; b is work."""
+    r = b.size - rows[0][0].size
+    for j in range(r, found.size):
+        found[j] = 0.0
+    scattered(rows, y, b, found[r:])
+    across(rows, b, found)
+
+
+@inner
+def steepest(H: Core) -> float:
+    """The largest entry of H."""
+    found: float = largest(H[0][2])
+    return found
+
+
+@inner
+def bent(H: Core, h: Array, z: Array, found: Array) -> None:
+    """found = Hz"""
+    times(H[0], z, found)
+    r = H[0][0].size - 1
+    for i in range(h.size):
+        found[r + i] = h[i] * z[r + i]
+    found[r + h.size] = 0.0
+
+
+@inner
+def equalities(E: Rows, e: Array, z: Array, found: Array) -> None:
+    """found = Ez + e"""
+    times(E, z, found)
+    for i in range(e.size):
+        found[i] += e[i]
+
+
+@inner
+def measures(rows: Directions, b: Array, found: Array) -> None:
+    """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty."""
+    (begins, _, values), place, share, own, _, _ = rows
+    count = begins.size - 1
+    for q in range(b.size):
+        b[q] = 1.0 if q < b.size - 1 else 0.0
+    for q in range(count):
+        entries = values[begins[q] : begins[q + 1]]
+        b[q] = product(entries, entries)
+    for p in range(found.size):
+        found[p] = abs(own[p]) if own[p] != 0.0 else np.sqrt(share[p] * share[p] * b[place[p]])
+        if not found[p] > 0.0:
+            found[p] = 1.0
+
+
+@inner
+def pressed(E: Rows, firm: Array, re: Array, found: Array) -> None:
+    """Equalities have no weights here."""
+
+
+@inner
+def rounding(system: System) -> float:
+    """What `factored` adds to pivots of equalities."""
+    return 1e-300
+
+
+@inner
+def rooms(H: Core, h: Array, E: Rows, rows: Directions, n: int, top: float) -> tuple[System, Held, Array]:
+    """The arrays of a run, the last with a number for each direction."""
+    k, q = h.size, E[0].size - 1
+    b = np.empty(rows[0][0].size + n - k)
+    size = H[3].size
+    normal = (
+        H,
+        rows,
+        np.empty(H[4].size + size),
+        np.empty(k + 1),
+        np.empty(k + 1),
+        np.empty(b.size),
+        np.empty(size),
+    )
+    none = np.empty((0, 0))
+    return (normal, E, none, none), (none, np.zeros(q)), b
+
+
+@inner
+def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
+    """κ, ρ and weights of directions as of `normal_matrix.eliminate_slacks`, and the factors of all else."""
+    core, rows, L, rho, kappa, weight, _ = system[0]
+    _, diagonal, least, node, given, (which, targets, products), kept = core
+    _, place, share, own, owner, line = rows
+    D = L[given.size :]
+    k, r = line.size, diagonal.size
+    count = weight.size - 1 - r
+    for q in range(weight.size):
+        weight[q] = 0.0
+    kappa[k], rho[k] = 1.0, 0.0
+    if k > 0:
+        for s in range(k):
+            kappa[s], rho[s] = h[s], 0.0
+        for p in range(ratio.size):
+            pull = ratio[p] * own[p]
+            kappa[owner[p]] += pull * own[p]
+            rho[owner[p]] += pull * share[p]
+        rho[k] = 0.0
+        for s in range(k):
+            rho[s] /= kappa[s]
+            weight[line[s]] += h[s] * rho[s] * rho[s]
+        for p in range(ratio.size):
+            beta = share[p] - own[p] * rho[owner[p]]
+            weight[place[p]] += ratio[p] * beta * beta
+    else:
+        for p in range(ratio.size):
+            weight[place[p]] += ratio[p] * share[p] * share[p]
+    shift = 0.0
+    definite: bool = False
+    for _ in range(5):  # rounding makes K indefinite where λ/s is huge
+        if not definite:
+            copied(given, L)
+            for i in range(D.size):
+                D[i] = -dual
+            for j in range(r):
+                D[node[j]] = max(diagonal[j] + weight[count + j] + delta, least[j])
+            for a in range(which.size):
+                L[targets[a]] += weight[which[a]] * products[a]
+            for j in range(r):
+                D[node[j]] *= 1.0 + shift
+            definite = factor_sparse(kept, L, D, r)
+            shift = 30.0 * max(shift, 1e-15)
+    return definite
+
+
+@inner
+def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Array, dnu: Array) -> None:
+    """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
+    core, rows, L, rho, kappa, _, x = system[0]
+    node, kept, (begins, places, values), line = core[3], core[6], rows[0], rows[5]
+    k, r = line.size, core[1].size
+    count = b.size - 1 - r
+    slacks = dz[r:]
+    for s in range(k):
+        slacks[s] = push[r + s]
+    slacks[k] = 0.0
+    scattered(rows, u, b, slacks)
+    for s in range(k):
+        slacks[s] = -slacks[s]
+        b[line[s]] += rho[s] * slacks[s]
+    for j in range(r):
+        x[node[j]] = -push[j] - b[count + j]
+    for q in range(count):
+        for a in range(begins[q], begins[q + 1]):
+            x[node[places[a]]] -= b[q] * values[a]
+    for i in range(re.size):
+        x[node[r + i]] = -re[i]
+    solve_sparse(kept, L, L[core[4].size :], x)
+    for j in range(r):
+        dz[j] = x[node[j]]
+    for i in range(re.size):
+        dnu[i] = -x[node[r + i]]
+    along(rows, dz, b)
+    for s in range(k):
+        slacks[s] = slacks[s] / kappa[s] - rho[s] * b[line[s]]
+    slacks[k] = 0.0
+
+
+@inner
+def all_bounds(rows: Directions) -> bool:
+    """Whether the run may end by an active set: these systems cost too little for that."""
+    return False
+
+
+@inner
+def by_active_bounds(
+    H: Core,
+    h: Array,
+    g: Array,
+    E: Rows,
+    e: Array,
+    rows: Directions,
+    c: Array,
+    own: int,
+    tol: float,
+    z: Array,
+    nu: Array,
+    s: Array,
+    lam: Array,
+) -> bool:
+    """Not asked for here."""
+    return False
+
+
+begun = inner(elsewhere(program_system.begun, globals()))
+conditions = inner(elsewhere(program_system.conditions, globals()))
+curved = inner(elsewhere(program_system.curved, globals()))
+refined = inner(elsewhere(program_system.refined, globals()))
+interior = apart(elsewhere(quadratic_program.interior, globals()))

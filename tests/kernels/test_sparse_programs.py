@@ -1,0 +1,145 @@
+"""Quadratic programs with sparse matrices: factors in a fixed order, and the loop on them against the dense one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import derive as dv
+from derive.kernels.optimizers import quadratic_program, sparse_system
+from derive.kernels.optimizers.interior_point import Functions, Values
+from derive.kernels.optimizers.quasidefinite import entries, factor_sparse, solve_sparse, symbols
+from derive.kernels.optimizers.sparse_order import rows_of, sparse_arranged, split
+
+Array = np.ndarray
+
+
+def _factors(A: Array, r: int) -> tuple[bool, Array]:
+    """Whether A has factors in the order given, H being its first r rows; and A⁻¹ by them."""
+    begins, places, values = rows_of(scipy.sparse.csr_array(np.tril(A, -1)))
+    kept = symbols(begins, places, 10**6)
+    L, D = entries(kept, begins, places, values), np.diagonal(A).copy()
+    stands = factor_sparse(kept, L, D, r)
+    found = np.eye(len(A))
+    for row in found:
+        solve_sparse(kept, L, D, row)
+    return stands, found
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "share"), [(1, 0, 1.0), (1, 1, 1.0), (5, 3, 0.5), (40, 25, 0.05), (30, 12, 0.4)]
+)
+def test_factors_of_quasi_definite_matrices(n: int, m: int, share: float):
+    rng = np.random.default_rng(n + m)
+    R, B = (
+        np.where(rng.random(shape) < share, rng.standard_normal(shape), 0.0) for shape in ((n, n), (m, n))
+    )
+    A = np.block([[np.eye(n) + R @ R.T, B.T], [B, -np.diag(rng.random(m) + 0.1)]])
+    stands, found = _factors(A, n)
+    assert stands
+    np.testing.assert_allclose(found @ A, np.eye(n + m), atol=1e-11)
+
+
+def test_rows_that_depend_on_others_are_left_out():
+    """Of two equal equalities the second has no multiplier; solutions of what is consistent are right."""
+    B = np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 0.0]])
+    A = np.block([[np.diag([2.0, 1.0, 3.0]), B.T], [B, np.diag([-1e-300, -1e-300])]])
+    stands, found = _factors(A, 3)
+    assert stands
+    x = found @ np.array([0.0, 0.0, 3.0, 4.0, 4.0])
+    np.testing.assert_allclose(B @ x[:3], 4.0)
+    np.testing.assert_allclose(x[2], 1.0)
+    assert x[4] == 0.0
+
+
+def test_a_matrix_that_is_not_definite_is_found_out():
+    assert not _factors(np.array([[1.0, 2.0], [2.0, 1.0]]), 2)[0]
+    assert not _factors(np.diag([1.0, -1.0, 1.0]), 3)[0]
+
+
+def _program(H: Array, g: Array, E: Array, e: Array, C: Array, c: Array) -> Functions:
+    def values(z: Array) -> Values:
+        return Values(float(0.5 * z @ H @ z + g @ z), H @ z + g, E @ z + e, E, C @ z + c, C)
+
+    return Functions(len(g), values, lambda z, nu, lam: H)
+
+
+def _random(rng: np.random.Generator, n: int) -> Functions:
+    """Chains and loose rows under a chain of equalities, some of them twice; a point and multipliers fit."""
+    H = np.diag(np.where(rng.random(n) < 0.7, rng.random(n) + 0.1, 0.0))
+    D = np.diff(np.eye(n), axis=0)
+    H += 0.3 * D.T @ D if rng.random() < 0.5 else 0.0
+    C = np.vstack([D, np.eye(n), -2.0 * np.eye(n)[: n // 2], np.where(rng.random((5, n)) < 3 / n, 1.0, 0.0)])
+    E = np.where(rng.random((n // 6, n)) < 2 / n, rng.standard_normal((n // 6, n)), 0.0)
+    E = np.vstack([E, E[:1] + E[1:2]])
+    z, active = rng.standard_normal(n), rng.random(len(C)) < 0.3
+    g = C.T @ np.where(active, rng.random(len(C)), 0.0) + E.T @ rng.standard_normal(len(E)) - H @ z
+    return _program(H, g, E, -E @ z, C, np.where(active, 0.0, rng.random(len(C))) - C @ z)
+
+
+def test_the_loop_on_sparse_matrices_is_the_dense_one():
+    rng, tried = np.random.default_rng(0), 0
+    for _ in range(12):
+        n = int(rng.integers(40, 90))
+        functions, z = _random(rng, n), np.zeros(n)
+        made = sparse_arranged(functions, z)
+        assert made is not None
+        order, parts, _ = made
+        x, _, _, status, _ = sparse_system.interior(*parts, z[order].copy(), 1e-10, 100)
+        dense = quadratic_program.as_stated(functions, z)
+        assert dense is not None
+        y, _, _, other, _ = quadratic_program.interior(*dense[1], z[dense[0]].copy(), 1e-10, 100)
+        if status == 0 and other == 0:
+            tried += 1
+            found, wanted = (functions.values(at[np.argsort(o)]) for at, o in ((x, order), (y, dense[0])))
+            assert abs(found.f - wanted.f) <= 1e-8 * (1.0 + abs(wanted.f))
+            assert np.abs(found.e).max() <= 1e-8 and found.c.min() >= -1e-8
+    assert tried >= 11
+
+
+def test_slacks_are_those_of_one_direction():
+    """Absolute values of differences have slacks, variables between two rows have none."""
+    n = 40
+    D = np.diff(np.eye(n), axis=0)
+    H = np.diag(np.r_[np.ones(n), np.zeros(n - 1)])
+    C = np.block([[D, np.eye(n - 1)], [-2.0 * D, 2.0 * np.eye(n - 1)], [np.zeros((n - 1, n)), np.eye(n - 1)]])
+    E = np.zeros((0, 2 * n - 1))
+    order, r, rows = split(*(scipy.sparse.csr_array(A) for A in (H, E, C)))
+    (starts, _, _), place, share, own, owner, line = rows
+    assert r == n and sorted(order) == list(range(2 * n - 1))
+    assert starts.size - 1 == n - 1  # one direction for the rows of a slack
+    assert (line == place[: n - 1]).all() and (owner[: n - 1] == np.arange(n - 1)).all()
+    np.testing.assert_array_equal(share[n - 1 : 2 * n - 2], -2.0)
+    np.testing.assert_array_equal(own[n - 1 : 2 * n - 2], 2.0)
+    np.testing.assert_array_equal(place[2 * n - 2 :], line)  # 0 times the direction of the others
+    np.testing.assert_array_equal(share[2 * n - 2 :], 0.0)
+    order, r, _ = split(*(scipy.sparse.csr_array(A) for A in (np.eye(n), np.zeros((0, n)), D)))
+    assert r == n
+
+
+def test_prepared_signals_transports_and_chains():
+    """Isotonic, fused and convex fits, a transport: the prepared answers are certified, also when data change."""
+    rng = np.random.default_rng(1)
+    n = 60
+    y, first, second = rng.standard_normal(n), np.diff(np.eye(n), axis=0), np.diff(np.eye(n), n=2, axis=0)
+    shapes = {"D": ("m", "n"), "x": ("n",), "y": ("n",)}
+    for text, conditions, D in (
+        ("sumsq(x - y)/2", ["D @ x >= 0"], first),
+        ("sumsq(x - y)/2 + norm(D @ x, 1)", [], first),
+        ("sumsq(x - y)/2 + norm(D @ x, 1)", [], second),
+        ("sumsq(x - y)/2", ["D @ x >= 0"], second),
+    ):
+        fast = dv.minimize(text, over="x", subject_to=conditions, variables=shapes).prepare(D=D, y=y)
+        assert fast._interior is sparse_system.interior
+        assert fast.certify(fast()).ok()
+        assert fast.certify(fast(y=y[::-1].copy())).ok()
+    M, a, b = rng.random((9, 12)), np.full(9, 1 / 9), np.full(12, 1 / 12)
+    fast = dv.minimize(
+        "sum(M*P)",
+        over="P",
+        subject_to=["P >= 0", "sum(P, axis=1) == a", "sum(P, axis=0) == b"],
+        variables={"M": ("p", "q"), "P": ("p", "q"), "a": ("p",), "b": ("q",)},
+    ).prepare(M=M, a=a, b=b)
+    assert fast._interior is sparse_system.interior
+    assert fast.certify(fast()).ok()
