@@ -52,10 +52,10 @@ def rows_of(program: ConeProgram) -> tuple[Rows, Grams]:
 
 
 @inner
-def room_for(rows: Rows, equalities: int) -> int:
+def room_for(rows: Rows) -> int:
     """How many numbers of work products with the rows and linear systems need."""
-    shared, lines = rows[7], rows[0][0].shape[0]
-    found: int = 2 * (shared + equalities) + shared + rows[8] + 1 + lines + shared + 1
+    lines, shared, slacks = rows[0][0].shape[0], rows[7], rows[8]
+    found: int = shared + slacks + 1 + lines + shared + 1
     return found
 
 

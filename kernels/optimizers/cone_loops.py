@@ -29,23 +29,13 @@ from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
     unscaled,
 )
 from .cone_blocks import applied, returned, rows_of
-from .cone_normal import (  # noqa: F401
-    Program,
-    System,
-    factors,
-    solve_system,
-    system_of,
-    with_heads,
-    with_slacks,
-    without_heads,
-    without_slacks,
-)
+from .cone_normal import Program, System, factors, solve_system, system_of  # noqa: F401
 from .cone_problem import ConeProgram
 from .program_vectors import copied, largest, moved, product
 
-#: x, ν, s, z; and the residuals of the conditions for x, ν, s.
+#: x, ν, s, z; and the residuals of the conditions for x, ν, s, and W⁻¹ of the last.
 Point = tuple[Array, Array, Array, Array]
-Residual = tuple[Array, Array, Array]
+Residual = tuple[Array, Array, Array, Array]
 
 
 @inner
@@ -61,7 +51,7 @@ def residuals(program: Program, cones: Places, system: System, point: Point, res
         program[0], program[2], program[3], program[4], program[5], program[6], program[7],
     )  # fmt: skip
     x, nu, s, z = point
-    rx, ry, rs = residual
+    rx, ry, rs = residual[0], residual[1], residual[2]
     r, work, f = Q.shape[0], system[9], 0.0
     dot_rows(Q, x[:r], rx[:r])
     for i in range(r, x.size):
@@ -79,6 +69,13 @@ def residuals(program: Program, cones: Places, system: System, point: Point, res
     return f
 
 
+@inner
+def residual_scaled(cones: Places, W: Scaled, residual: Residual) -> None:
+    """W⁻¹ of the residual of s."""
+    copied(residual[2], residual[3])
+    times(cones, W, residual[3], True)
+
+
 @within
 def newton_step(
     program: Program,
@@ -94,37 +91,43 @@ def newton_step(
 ) -> None:
     """Δx, Δν, Δs, Δz with WΔz + W⁻¹Δs = q, the residuals lowered by a share; u = W⁻¹Δs.
 
-    turns  those of the linear system
+    turns  a second one takes out what rounding left of the first two conditions
     """
-    G = program[0]
-    r, slacks, work = G[7], G[8], system[9]
+    G, Q, E, diagonal, work = program[0], program[2], program[3], program[4], system[9]
     dx, dnu, ds, dz = step
-    rx, ry, rs = residual
-    copied(rs, u)
-    times(cones, W, u, True)
-    for i in range(q.size):
-        u[i] = q[i] + share * u[i]
-    times(cones, W, u, True)
+    rx, ry, rs, scaled = residual
+    r = Q.shape[0]
+    more, beside = np.empty(dx.size), np.empty(dnu.size)
     for i in range(dx.size):
-        dx[i] = -share * rx[i]
-    returned(G, cones, work, 1.0, u, dx)
-    if slacks > 0:
-        without_slacks(G[0], system[3], system[4], work, r, dx)
-    if dx.size > r + slacks:
-        without_heads(G, system[5], system[6], dx)
-    solve_system(program[3], system, r, -share, ry, turns, dx, dnu)
-    if slacks > 0:
-        with_slacks(G[0], system[3], system[4], work, r, dx)
-    if dx.size > r + slacks:
-        with_heads(G, system[5], system[6], dx)
-    applied(G, cones, work, dx, ds)
+        dx[i] = 0.0
+    for k in range(dnu.size):
+        dnu[k] = 0.0
     for p in range(q.size):
-        ds[p] -= share * rs[p]
-    copied(ds, u)
-    times(cones, W, u, True)
-    for p in range(q.size):
-        dz[p] = q[p] - u[p]
+        dz[p] = q[p] + share * scaled[p]
     times(cones, W, dz, True)
+    for turn in range(turns):
+        for i in range(dx.size):
+            more[i] = -share * rx[i]
+        for k in range(dnu.size):
+            beside[k] = -share * ry[k]
+        if turn > 0:
+            for i in range(dx.size):
+                more[i] -= product(Q[i], dx[:r]) if i < r else diagonal[i - r] * dx[i]
+            for k in range(dnu.size):
+                beside[k] -= product(E[k], dx[:r])
+                moved(more, dnu[k], E[k])
+        returned(G, cones, work, 1.0, dz, more)
+        solve_system(program, system, more, beside)
+        moved(dx, 1.0, more)
+        moved(dnu, 1.0, beside)
+        applied(G, cones, work, dx, ds)
+        for p in range(q.size):
+            ds[p] -= share * rs[p]
+        copied(ds, u)
+        times(cones, W, u, True)
+        for p in range(q.size):
+            dz[p] = q[p] - u[p]
+        times(cones, W, dz, True)
 
 
 noted = inner(elsewhere(cone_program.noted, globals()))

@@ -15,11 +15,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..apart import inner
+from ..lapack import potrs
 from ..oracle import Array
+from ..rowwise import dot_rows
 from ..special import helper, within
 from .cone_algebra import Places, Scaled
 from .cone_blocks import BEGIN, COUNT, GROUP, LEVEL, PRIVATE, Grams, Rows, parts, pulled, room_for
-from .envelope import factor_envelope, solve_envelope
+from .envelope import factor_rows, solve_rows
 from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, substitute
 from .program_vectors import copied, moved, product
 from .slacks import Directions, across, along
@@ -50,7 +52,7 @@ def system_of(program: Program) -> System:
         np.empty((cones, 2)),
         np.empty((q, r)),
         np.empty((q, q)),
-        np.empty(room_for(G, q)),
+        np.empty(room_for(G)),
     )
 
 
@@ -141,19 +143,20 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
     top = 0.0
     for i in range(r):
         top = max(top, M[i, i])
-        for j in range(i):
-            M[j, i] = M[i, j]
     for turn in range(2):
         for i in range(r if turn == 1 else 0):
             M[i, i] += 1e-13 * max(M[i, i], 1e-3 * top)
-        definite: bool = factor_envelope(M, L, first)
+        definite: bool = factor_rows(M, L, first)
         if not definite:
             continue
         for k in range(E.shape[0]):
             copied(E[k], half[k])
-            solve_envelope(L, first, half[k])
-            for i in range(k + 1):
-                S[k, i] = product(half[k], E[i])
+        if first[0] < 0 and E.shape[0] > 1:
+            potrs(L, half)
+        for k in range(E.shape[0]):
+            if first[0] >= 0 or E.shape[0] == 1:
+                solve_rows(L, first, half[k])
+            dot_rows(E[: k + 1], half[k], S[k, : k + 1])
             S[k, k] *= 1.0 + 1e-15
         if factor(S):
             return True
@@ -216,31 +219,29 @@ def with_heads(G: Rows, pulls: Array, heads: Array, x: Array) -> None:
 
 
 @within
-def solve_system(
-    E: Array, system: System, r: int, t: float, q: Array, turns: int, x: Array, nu: Array
-) -> None:
-    """Mx − Eᵀν = x, Ex = tq for the shared unknowns, in as many turns: M is ill-conditioned near the boundary."""
-    k = q.size
-    M, L, first, half, S, work = system[0], system[1], system[2], system[7], system[8], system[9]
-    right, rest = parts(work, r, r)
-    below, dnu = parts(work[2 * r :], k, k)
-    copied(x[:r], right)
-    for turn in range(turns):
-        copied(right, rest)
-        for i in range(k):
-            below[i] = t * q[i]
-        for i in range(r if turn > 0 else 0):
-            rest[i] -= product(M[i], x[:r])
-        for i in range(k if turn > 0 else 0):
-            moved(rest, nu[i], E[i])
-            below[i] -= product(E[i], x[:r])
-        solve_envelope(L, first, rest)
-        if k > 0:
-            for i in range(k):
-                dnu[i] = below[i] - product(E[i], rest)
-            substitute(S, dnu)
-            for i in range(k):
-                moved(rest, dnu[i], half[i])
-                nu[i] = nu[i] + dnu[i] if turn > 0 else dnu[i]
-        for i in range(r):
-            x[i] = x[i] + rest[i] if turn > 0 else rest[i]
+def solve_shared(E: Array, system: System, r: int, x: Array, nu: Array) -> None:
+    """Mx − Eᵀν = x, Ex = ν for the shared unknowns, in the place of both right-hand sides."""
+    L, first, half, S = system[1], system[2], system[7], system[8]
+    solve_rows(L, first, x)
+    if nu.size > 0:
+        for i in range(nu.size):
+            nu[i] -= product(E[i], x[:r])
+        substitute(S, nu)
+        for i in range(nu.size):
+            moved(x, nu[i], half[i])
+
+
+@within
+def solve_system(program: Program, system: System, x: Array, nu: Array) -> None:
+    """The same for all unknowns."""
+    G = program[0]
+    r, slacks, work = G[7], G[8], system[9]
+    if slacks > 0:
+        without_slacks(G[0], system[3], system[4], work, r, x)
+    if x.size > r + slacks:
+        without_heads(G, system[5], system[6], x)
+    solve_shared(program[3], system, r, x, nu)
+    if slacks > 0:
+        with_slacks(G[0], system[3], system[4], work, r, x)
+    if x.size > r + slacks:
+        with_heads(G, system[5], system[6], x)

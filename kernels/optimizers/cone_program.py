@@ -33,6 +33,7 @@ from .cone_vectors import (
     moved,
     newton_step,
     product,
+    residual_scaled,
     residuals,
     rooms,
     scaling,
@@ -44,23 +45,23 @@ from .cone_vectors import (
 CONVERGED, LIMIT, STALLED, STOPPED = 0, 1, 2, 3
 #: Where the residuals and the gap are below this share, a run ends; also after so many steps, or after some that gain
 #: nothing, fewer of them where the point is good enough.
-TOLERANCE, GOOD, MOST, PATIENCE = 3e-12, 1e-9, 80, 12
+TOLERANCE, GOOD, MOST, PATIENCE = 3e-12, 1e-9, 80, 20
 #: An objective that is smaller, in balanced units, counts as nothing beside a gap.
 LEAST = 1e-2
 #: How much of the way to the edge a step goes. One that is shorter than `SHORT` is tried again with a corrector that
 #: brings the products at a point so much further between so many times what they are to be, and its inverse (Gondzio,
 #: Comput. Optim. Appl. 6 (1996)); and taken if it is so much longer.
 KEPT, SHORT, FURTHER, CENTRAL, GAINED = 0.99, 0.9, 0.2, 0.1, 0.01
-#: Below this error the linear systems are refined.
-FINE = 1e-4
+#: Below this error steps are refined where the linear conditions, which a full step ends, are more than a share of it.
+FINE, APART = 1e-4, 1e-2
 
-#: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective and the error here; the
-#: error at the best point; steps without gain; steps.
-BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, BEST, STALL, COUNT = range(10)
-NUMBERS = 10
-#: x, ν, s, z; residuals for x, ν, s; x, ν, z.
+#: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective, the error, and that of
+#: slope and equations here; the error at the best point; steps without gain; steps.
+BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, LINEAR, BEST, STALL, COUNT = range(11)
+NUMBERS = 11
+#: x, ν, s, z; residuals for x, ν, s, and W⁻¹ of the last; x, ν, z.
 Point = tuple[Vector, Vector, Vector, Vector]
-Residual = tuple[Vector, Vector, Vector]
+Residual = tuple[Vector, Vector, Vector, Vector]
 Best = tuple[Vector, Vector, Vector]
 
 
@@ -73,7 +74,7 @@ def cone_loop(
     program, cones  matrices and `Cones`, or what `cone_loops` has for them
     """
     x, nu, s, z = point
-    residual = np.empty(x.size), np.empty(nu.size), np.empty(s.size)
+    residual = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     step = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     trial = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     q, u = np.empty(s.size), np.empty(s.size)
@@ -100,9 +101,11 @@ def cone_loop(
         if not factors(program, cones, W, system):
             numbers[STALL] = np.inf
             break
+        residual_scaled(cones, W, residual)
         share, t, goal = 1.0, 1.0, 0.0
         for turn in range(3):
-            turns = 2 if not begun or (turn > 0 and numbers[WORST] < FINE) else 1
+            worst = numbers[WORST]
+            turns = 2 if turn > 0 and worst < FINE and numbers[LINEAR] > APART * worst else 1
             newton_step(program, cones, W, system, residual, q, share, turns, trial, u)
             if begun and turn == 0:
                 moved(q, -1.0, u)  # WΔz
@@ -146,13 +149,11 @@ def cone_loop(
 def noted(f: float, residual: Residual, point: Point, best: Best, numbers: Vector) -> None:
     """A new point: how far it is from the conditions, whether it is the best, and how long none was much better."""
     x, nu, s, z = point
-    rx, ry, rs = residual
+    rx, ry, rs = residual[0], residual[1], residual[2]
     gap = product(s, z)
-    worst = max(
-        max(largest(rx) / numbers[OF_C], largest(ry) / numbers[OF_E]),
-        max(largest(rs) / numbers[OF_G], gap / max(LEAST, abs(f))),
-    )
-    numbers[GAP], numbers[HERE], numbers[WORST] = gap, f, worst
+    linear = max(largest(rx) / numbers[OF_C], largest(ry) / numbers[OF_E])
+    worst = max(linear, max(largest(rs) / numbers[OF_G], gap / max(LEAST, abs(f))))
+    numbers[GAP], numbers[HERE], numbers[WORST], numbers[LINEAR] = gap, f, worst, linear
     numbers[STALL] = 0.0 if worst < 0.5 * numbers[BEST] else numbers[STALL] + 1.0
     if worst < numbers[BEST]:
         numbers[BEST] = worst

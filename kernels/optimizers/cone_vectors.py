@@ -19,9 +19,9 @@ Program = tuple[Matrix, Vector, Matrix, Vector, Matrix, Vector]
 System = tuple[Matrix, Matrix, Matrix]
 #: `roots`, `mean`, `eta` and λ
 Scaled = tuple[Vector, Vector, Vector, Vector]
-#: x, ν, s, z; and the residuals of the conditions for x, ν, s
+#: x, ν, s, z; and the residuals of the conditions for x, ν, s, and W⁻¹ of the last
 Point = tuple[Vector, Vector, Vector, Vector]
-Residual = tuple[Vector, Vector, Vector]
+Residual = tuple[Vector, Vector, Vector, Vector]
 
 
 def sizes(program: Program) -> tuple[float, float, float]:
@@ -33,7 +33,7 @@ def residuals(program: Program, cones: Cones, system: System, point: Point, resi
     """Qx + c − Eᵀν − Gᵀz, Ex + e, s − Gx − g; the objective without its constant."""
     Q, c, E, e, G, g = program
     x, nu, s, z = point
-    rx, ry, rs = residual
+    rx, ry, rs, _ = residual
     bent = Q @ x
     rx[...] = bent + c - E.T @ nu - G.T @ z
     ry[...] = E @ x + e
@@ -120,19 +120,15 @@ def factors(program: Program, cones: Cones, W: Scaled, system: System) -> bool:
     return False
 
 
-def solve_system(program: Program, system: System, q: Vector, turns: int, x: Vector, nu: Vector) -> None:
-    """Mx − Eᵀν = x, Ex = q, in as many turns: M is ill-conditioned near the boundary."""
-    E, (M, L, S) = program[2], system
-    p = x.copy()
-    x[...], nu[...] = 0.0, 0.0
-    for turn in range(turns):
-        first, second = (p, q) if turn == 0 else (p - M @ x + E.T @ nu, q - E @ x)
-        dx = scipy.linalg.cho_solve((L, True), first)
-        if q.size:
-            dnu = scipy.linalg.cho_solve((S, True), second - E @ dx)
-            dx = scipy.linalg.cho_solve((L, True), first + E.T @ dnu)
-            nu += dnu
-        x += dx
+def solve_system(program: Program, system: System, p: Vector, q: Vector, x: Vector, nu: Vector) -> None:
+    """x and ν grow by the solution of Mx − Eᵀν = p, Ex = q."""
+    E, (_, L, S) = program[2], system
+    dx = scipy.linalg.cho_solve((L, True), p, check_finite=False)
+    if q.size:
+        dnu = scipy.linalg.cho_solve((S, True), q - E @ dx, check_finite=False)
+        dx = scipy.linalg.cho_solve((L, True), p + E.T @ dnu, check_finite=False)
+        nu += dnu
+    x += dx
 
 
 def corrected(cones: Cones, lam: Vector, u: Vector, goal: float, q: Vector) -> None:
@@ -144,6 +140,11 @@ def centred(cones: Cones, lam: Vector, u: Vector, q: Vector, t: float, least: fl
     """q += λ \\ (what brings the eigenvalues of (λ + tu) ∘ (λ + t(q − u)) between two numbers)."""
     found = cones.product(lam + t * u, lam + t * (q - u))
     q += cones.quotient(cones.bounded(found, least, most) - found, lam)
+
+
+def residual_scaled(cones: Cones, W: Scaled, residual: Residual) -> None:
+    """W⁻¹ of the residual of s."""
+    residual[3][...] = Scaling(cones, *W[:3]).times(residual[2], inverse=True)
 
 
 def newton_step(
@@ -160,17 +161,20 @@ def newton_step(
 ) -> None:
     """Δx, Δν, Δs, Δz with WΔz + W⁻¹Δs = q, the residuals lowered by a share; u = W⁻¹Δs.
 
-    turns  those of the linear system
+    turns  a second one takes out what rounding left of the first two conditions
     """
-    G, by = program[4], Scaling(cones, *W[:3])
+    Q, _, E, _, G, _ = program
+    by = Scaling(cones, *W[:3])
     dx, dnu, ds, dz = step
-    rx, ry, rs = residual
-    rest = by.times(q + share * by.times(rs, inverse=True), inverse=True)
-    dx[...] = -share * rx + G.T @ rest
-    solve_system(program, system, -share * ry, turns, dx, dnu)
-    ds[...] = G @ dx - share * rs
-    u[...] = by.times(ds, inverse=True)
-    dz[...] = by.times(q - u, inverse=True)
+    rx, ry, rs, scaled = residual
+    dx[...], dnu[...] = 0.0, 0.0
+    dz[...] = by.times(q + share * scaled, inverse=True)
+    for _ in range(turns):
+        right = G.T @ dz + E.T @ dnu - Q @ dx - share * rx
+        solve_system(program, system, right, -share * ry - E @ dx, dx, dnu)
+        ds[...] = G @ dx - share * rs
+        u[...] = by.times(ds, inverse=True)
+        dz[...] = by.times(q - u, inverse=True)
 
 
 def longest_step(cones: Cones, x: Array, dx: Array, most: float) -> float:

@@ -1,6 +1,6 @@
 """Cholesky factors in plain loops that leave out what lies before the first entry of a row.
 
-    P A Pᵀ = L Lᵀ,   P reverses the order
+    A = L Lᵀ,   or   P A Pᵀ = L Lᵀ,   P reverses the order
 
 Fill stays inside the envelope of a matrix: diagonal and banded ones cost next to nothing. Slack variables come last in
 the smooth form, each alone but for what it bounds; in reverse order they are eliminated first, and n of them beside d
@@ -15,6 +15,77 @@ import numpy as np
 from ..apart import apart, inner
 from ..oracle import Array
 from .normal_matrix import factor, substitute
+
+
+@inner
+def factor_inside(L: Array, first: Array) -> bool:
+    """L in place of the lower triangle that is there, of which the rows begin at `first`; False where it has none."""
+    for i in range(L.shape[0]):
+        row, f = L[i], first[i]
+        s = row[i]
+        for j in range(f, i):
+            other, t = L[j], row[j]
+            for k in range(max(f, first[j]), j):
+                t -= row[k] * other[k]
+            t /= other[j]
+            row[j] = t
+            s -= t * t
+        if not s > 0.0:
+            return False
+        row[i] = np.sqrt(s)
+    return True
+
+
+@inner
+def factor_all(A: Array, L: Array, first: Array) -> bool:
+    """L of the whole triangle, in the order of A, which `first` tells by its −1."""
+    for i in range(A.shape[0]):
+        for j in range(i + 1):
+            L[i, j] = A[i, j]
+    first[0] = -1
+    found: bool = factor(L)
+    return found
+
+
+@apart
+def factor_rows(A: Array, L: Array, first: Array) -> bool:
+    """L of the lower triangle of A in its order, and the first column of each of its rows; as `factor_envelope`."""
+    n = A.shape[0]
+    inside = 0
+    for i in range(n):
+        given, f = A[i], 0
+        while f < i and given[f] == 0.0:
+            f += 1
+        first[i] = f
+        inside += i - f
+    if 3 * inside > n * n:
+        found: bool = factor_all(A, L, first)
+        return found
+    for i in range(n):
+        for j in range(first[i], i + 1):
+            L[i, j] = A[i, j]
+    found = factor_inside(L, first)
+    return found
+
+
+@apart
+def solve_rows(L: Array, first: Array, b: Array) -> None:
+    """b becomes A⁻¹b, of `factor_rows`."""
+    n = first.size
+    if first[0] < 0:
+        substitute(L, b)
+        return
+    for i in range(n):
+        t, row = b[i], L[i]
+        for k in range(first[i], i):
+            t -= row[k] * b[k]
+        b[i] = t / row[i]
+    for i in range(n - 1, -1, -1):
+        row = L[i]
+        t = b[i] / row[i]
+        b[i] = t
+        for k in range(first[i], i):
+            b[k] -= row[k] * t
 
 
 @apart
@@ -33,26 +104,8 @@ def factor_envelope(A: Array, L: Array, first: Array) -> bool:
             if row[j] != 0.0 and first[i] == i:
                 first[i] = j
         inside += i - first[i]
-    if 3 * inside > n * n:
-        for i in range(n):
-            for j in range(i + 1):
-                L[i, j] = A[i, j]
-        first[0] = -1
-        return bool(factor(L))
-    for i in range(n):
-        row, f = L[i], first[i]
-        s = row[i]
-        for j in range(f, i):
-            other, t = L[j], row[j]
-            for k in range(max(f, first[j]), j):
-                t -= row[k] * other[k]
-            t /= other[j]
-            row[j] = t
-            s -= t * t
-        if not s > 0.0:
-            return False
-        row[i] = np.sqrt(s)
-    return True
+    found: bool = factor_all(A, L, first) if 3 * inside > n * n else factor_inside(L, first)
+    return found
 
 
 @inner
