@@ -23,7 +23,7 @@ IMPORTS = {
     "import llvmlite.binding",
     "from functools import partial",
     "from pathlib import Path",
-    "from numba import njit",
+    "from numba import njit, types",
     "from numba.core.registry import CPUDispatcher",
     "from collections.abc import Callable",
     "from typing import Any",

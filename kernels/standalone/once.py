@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
-from numba import njit
+from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
 #: The text of this file as a number: its symbols are not those of another file, wherever the file is moved.
@@ -62,8 +62,8 @@ class Once(CPUDispatcher):  # type: ignore[misc]
             super().add_overload(result)
 
     def compile(self, sig: Any) -> Any:
-        """The machine code for these types, and its symbol."""
-        known = set(self.overloads)
+        """The machine code for these types, and its symbol. A number that numba happens to know is any number."""
+        sig, known = tuple(map(types.unliteral, sig)), set(self.overloads)
         try:
             entry = super().compile(sig)
         except (

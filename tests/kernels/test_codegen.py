@@ -64,7 +64,7 @@ def run(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str
 def loaded(text: str) -> dict[str, Any]:
     """The file's names, its kernels as plain Python: quick, and the same numbers."""
     text = text.replace(
-        "from numba import njit", "def njit(**settings):\n    return lambda function: function"
+        "from numba import njit, types", "def njit(**settings):\n    return lambda function: function"
     ).replace(
         "    def decorate(function: Any) -> Any:\n", "    def decorate(function):\n        return function\n"
     )
@@ -119,6 +119,8 @@ def test_constraints_alone(folder: Path) -> None:
     assert solved.returncode == 0 and solved.stdout.startswith("certified"), solved.stdout + solved.stderr
     with np.load(folder / "result.npz", allow_pickle=False) as found:
         np.testing.assert_allclose(found["w"], problem.solve(c=[1.0, -1.0])["w"], rtol=1e-8)
+    compiled = list(folder.glob("__pycache__/*.exchanged-*.nbc"))
+    assert len(compiled) == 1, "for any whole numbers, not for each that numba happens to know"
 
 
 BALL = {"w": ("d",), "c": ("d",)}
