@@ -22,7 +22,7 @@ from .quasidefinite import Rows, entries, positions, symbols
 from .slacks import SLACK_ROWS
 from .sparse_system import Core, Directions
 
-#: The most entries of a direction.
+#: The most entries of a direction, and of a variable that is eliminated at once in the equalities.
 SHORT = 32
 #: Products of one factorisation at most; how many dense ones take as long as one that looks up its place.
 MOST, DEAR = 2_000_000, 8
@@ -150,8 +150,6 @@ def by_degree(pattern: Any) -> Array:
     n = pattern.shape[0]
     if n < 3:
         return np.arange(n)
-    if pattern.nnz == np.count_nonzero(pattern.diagonal()):
-        return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0)
     full = scipy.sparse.csc_array(abs(pattern) + scipy.sparse.diags_array(np.ones(n)))
     full.data[:] = 1.0
     full.setdiag(n + 1.0)
@@ -171,18 +169,19 @@ def rows_of(A: Any) -> Rows:
     )
 
 
-def ordered(H: Any, base: Any, E: Any) -> Array:
-    """The places of variables and equalities in the order of elimination."""
+def ordered(H: Any, base: Any, E: Any, some: Array) -> Array:
+    """The places of some of the variables and of all equalities in the order of elimination; −1 for the others."""
     of_rows, of_equalities = abs(base).sign(), abs(E).sign()
-    first = by_degree(abs(H).sign() + of_rows.T @ of_rows)
-    return np.concatenate([first, H.shape[0] + by_degree(of_equalities @ of_equalities.T)])
+    first = np.full(some.size, -1)
+    first[some] = by_degree((abs(H).sign() + of_rows.T @ of_rows)[some][:, some])
+    return np.concatenate([first, np.count_nonzero(some) + by_degree(of_equalities @ of_equalities.T)])
 
 
 def squared(base: Any, node: Array) -> tuple[Array, Array, Array, Array]:
-    """Of each direction the products of two of its entries: the direction, row and column, the product."""
+    """Of each row of a matrix the products of two of its entries: the row; where they are added; the product."""
     parts: tuple[list[Array], ...] = [], [], [], []
     counts = np.diff(base.indptr)
-    for size in range(2, SHORT + 1):
+    for size in range(1, SHORT + 1):
         which = np.flatnonzero(counts == size)
         at = base.indptr[which][:, None] + np.arange(size)
         a, b = np.tril_indices(size)
@@ -231,24 +230,36 @@ def core_of(H: Any, E: Any, rows: Directions, n: int) -> Core | None:
     base = scipy.sparse.csr_array((values, places, starts), shape=(count, r))
     if np.diff(starts).max(initial=0) > SHORT:
         return None
-    node = ordered(H, base, E)
-    which, low, high, products = squared(base, node[:r])
-    whole = scipy.sparse.coo_array(scipy.sparse.block_array([[scipy.sparse.tril(H, -1), None], [E, None]]))
-    i, j, off = node[whole.row], node[whole.col], low != high
+    alone = np.diff(H.indptr) <= (H.diagonal() != 0.0)
+    lone = alone & (np.bincount(places, minlength=r) == 0) & (np.bincount(E.indices, minlength=r) <= SHORT)
+    node = ordered(H, base, E, ~lone)
+    squares, of_lone = squared(base, node[:r]), E @ scipy.sparse.diags_array(lone.astype(float))
+    of_lone.eliminate_zeros()
+    more = squared(scipy.sparse.csr_array(of_lone.T), node[r:])
+    which = np.concatenate([squares[0], count + r + 1 + more[0]])
+    low, high, products = (np.concatenate(pair) for pair in zip(squares[1:], more[1:], strict=True))
+    whole = scipy.sparse.coo_array(
+        scipy.sparse.block_array([[scipy.sparse.tril(H, -1), None], [E - of_lone, None]])
+    )
+    there = whole.data != 0.0
+    i, j, off = node[whole.row[there]], node[whole.col[there]], low != high
     every = np.concatenate([np.maximum(i, j), low[off]]), np.concatenate([np.minimum(i, j), high[off]])
-    numbers = np.concatenate([whole.data, np.zeros(every[0].size - whole.nnz)])
-    left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(node.size, node.size)))
+    numbers = np.concatenate([whole.data[there], np.zeros(np.count_nonzero(off))])
+    size = np.count_nonzero(node >= 0)
+    left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(size, size)))
     kept = symbols(left[0], left[1], MOST)
-    alone = int((np.diff(H.indptr) <= (H.diagonal() != 0.0)).sum())
-    if kept[3][0] < 0 or not cheaper(kept, r, alone, count, n, E.shape[0]):
+    full = (
+        r if count else r - np.count_nonzero(alone)
+    )  # dense matrices have those as slacks under bounds alone
+    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, full, count, n, E.shape[0]):
         return None
     given = entries(kept, *left)
     targets = given.size + low
     targets[off] = positions(kept, low[off], high[off])
     single = place[(place >= count) & (place < count + r)] - count
     met = np.bincount(single, minlength=r) + np.bincount(places, minlength=r)
-    least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + abs(H).max()), 0.0)
-    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), kept
+    least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + np.abs(H.data).max(initial=0.0)), 0.0)
+    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), rows_of(of_lone), kept
 
 
 def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...], float] | None:
@@ -282,13 +293,14 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     return order, parts, unit
 
 
-def cheaper(kept: Any, r: int, alone: int, count: int, n: int, q: int) -> bool:
+def cheaper(kept: Any, squares: int, full: int, count: int, n: int, q: int) -> bool:
     """Whether a step takes less time with sparse matrices than with dense ones, in products.
 
-    alone  how many of the r variables meet no other in H: under bounds alone they are slacks to dense matrices
+    full  how many variables dense matrices have
     """
     end = int(kept[3][0])
-    sparse = DEAR * (kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
-    r = r if count else r - alone
-    dense = r * r * (count // 2 + r // 6 + q // 2) + q * q * n // 2 + 6 * (r * (count + r) + q * n)
+    sparse = DEAR * (squares + kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
+    dense = (
+        full * full * (count // 2 + full // 6 + q // 2) + q * q * n // 2 + 6 * (full * (count + full) + q * n)
+    )
     return bool(sparse < dense)

@@ -6,6 +6,8 @@ equalities this is factorised as one quasi-definite matrix:
     [ K    Eᵀ ] [ dx  ]
     [ E    −ε ] [ −dν ]  =  …
 
+Variables that meet no other in K are eliminated before, all together: each takes a multiple of eeᵀ off the second
+block.
 The order of elimination is found when data are bound (`sparse_order`): variables first. Rows of the conditions as rows
 of the matrix, weighted by the inverse of λ/s, would fill it less, and lose all digits where many of them are active.
 """
@@ -36,12 +38,14 @@ from .slacks import gathered, scattered  # noqa: F401
 
 #: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
 Directions = tuple[Rows, Array, Array, Array, Array, Array]
-#: What directions add to the matrix: of which, where, how many times their weight.
+#: What directions, and behind them variables, add to the matrix: of which, where, how many times their weight.
 Squares = tuple[Array, Array, Array]
 #: H by rows; its diagonal and the least that it counts as; where variables and equalities stand in the order of
-#: elimination; the matrix as it is stored, without its diagonal.
-Core = tuple[Rows, Array, Array, Array, Array, Squares, Symbols]
-#: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions; room for a right side.
+#: elimination, −1 for variables that meet no other; the matrix as it is stored, without its diagonal; the equalities'
+#: entries of variables that meet no other.
+Core = tuple[Rows, Array, Array, Array, Array, Squares, Rows, Symbols]
+#: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions, and −1/κ of variables that
+#: meet no other; room for a right side.
 Normal = tuple[Core, Directions, Array, Array, Array, Array, Array]
 #: The same, the equalities, and nothing where E K⁻¹ and E K⁻¹ Eᵀ are kept densely.
 System = tuple[Normal, Rows, Array, Array]
@@ -159,14 +163,16 @@ def rooms(H: Core, h: Array, E: Rows, rows: Directions, n: int, top: float) -> t
     """The arrays of a run, the last with a number for each direction."""
     k, q = h.size, E[0].size - 1
     b = np.empty(rows[0][0].size + n - k)
-    size = H[3].size
+    r, size = n - k, 0
+    for i in range(H[3].size):
+        size += 1 if H[3][i] >= 0 else 0
     normal = (
         H,
         rows,
         np.empty(H[4].size + size),
         np.empty(k + 1),
         np.empty(k + 1),
-        np.empty(b.size),
+        np.empty(b.size + r),
         np.empty(size),
     )
     none = np.empty((0, 0))
@@ -177,11 +183,12 @@ def rooms(H: Core, h: Array, E: Rows, rows: Directions, n: int, top: float) -> t
 def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
     """κ, ρ and weights of directions as of `normal_matrix.eliminate_slacks`, and the factors of all else."""
     core, rows, L, rho, kappa, weight, _ = system[0]
-    _, diagonal, least, node, given, (which, targets, products), kept = core
+    _, diagonal, least, node, given, (which, targets, products), _, kept = core
     _, place, share, own, owner, line = rows
     D = L[given.size :]
     k, r = line.size, diagonal.size
-    count = weight.size - 1 - r
+    count = b.size - 1 - r
+    inverses = weight[b.size :]
     for q in range(weight.size):
         weight[q] = 0.0
     kappa[k], rho[k] = 1.0, 0.0
@@ -206,16 +213,23 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
     definite: bool = False
     for _ in range(5):  # rounding makes K indefinite where λ/s is huge
         if not definite:
+            firsts = 0
             copied(given, L)
             for i in range(D.size):
                 D[i] = -dual
             for j in range(r):
-                D[node[j]] = max(diagonal[j] + weight[count + j] + delta, least[j])
+                own_part = max(diagonal[j] + weight[count + j] + delta, least[j])
+                inverses[j] = 0.0
+                if node[j] < 0:
+                    inverses[j] = -1.0 / own_part
+                else:
+                    D[node[j]] = own_part
+                    firsts += 1
             for a in range(which.size):
                 L[targets[a]] += weight[which[a]] * products[a]
-            for j in range(r):
-                D[node[j]] *= 1.0 + shift
-            definite = factor_sparse(kept, L, D, r)
+            for i in range(firsts):
+                D[i] *= 1.0 + shift
+            definite = factor_sparse(kept, L, D, firsts)
             shift = 30.0 * max(shift, 1e-15)
     return definite
 
@@ -223,8 +237,9 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
 @inner
 def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Array, dnu: Array) -> None:
     """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
-    core, rows, L, rho, kappa, _, x = system[0]
-    node, kept, (begins, places, values), line = core[3], core[6], rows[0], rows[5]
+    core, rows, L, rho, kappa, weight, x = system[0]
+    inverses = weight[b.size :]
+    node, lone, kept, (begins, places, values), line = core[3], core[6], core[7], rows[0], rows[5]
     k, r = line.size, core[1].size
     count = b.size - 1 - r
     slacks = dz[r:]
@@ -236,17 +251,28 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
         slacks[s] = -slacks[s]
         b[line[s]] += rho[s] * slacks[s]
     for j in range(r):
-        x[node[j]] = -push[j] - b[count + j]
+        right = -push[j] - b[count + j]
+        dz[j] = -inverses[j] * right
+        if node[j] >= 0:
+            x[node[j]] = right
     for q in range(count):
         for a in range(begins[q], begins[q + 1]):
             x[node[places[a]]] -= b[q] * values[a]
+    times(lone, dz, dnu)
     for i in range(re.size):
-        x[node[r + i]] = -re[i]
+        x[node[r + i]] = -re[i] - dnu[i]
     solve_sparse(kept, L, L[core[4].size :], x)
-    for j in range(r):
-        dz[j] = x[node[j]]
     for i in range(re.size):
         dnu[i] = -x[node[r + i]]
+    pull = np.empty(r)
+    for j in range(r):
+        pull[j] = 0.0
+    less_multiples(lone, dnu, pull)
+    for j in range(r):
+        if node[j] >= 0:
+            dz[j] = x[node[j]]
+        else:
+            dz[j] += inverses[j] * pull[j]
     along(rows, dz, b)
     for s in range(k):
         slacks[s] = slacks[s] / kappa[s] - rho[s] * b[line[s]]

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse
 
 import derive as dv
-from derive.kernels.optimizers import quadratic_program, sparse_system
+from derive.kernels.optimizers import quadratic_program, sparse_order, sparse_system
 from derive.kernels.optimizers.interior_point import Functions, Values
 from derive.kernels.optimizers.quasidefinite import entries, factor_sparse, solve_sparse, symbols
 from derive.kernels.optimizers.sparse_order import rows_of, sparse_arranged, split
@@ -143,3 +143,40 @@ def test_prepared_signals_transports_and_chains():
     ).prepare(M=M, a=a, b=b)
     assert fast._interior is sparse_system.interior
     assert fast.certify(fast()).ok()
+
+
+def test_variables_that_only_a_row_holds(monkeypatch: pytest.MonkeyPatch):
+    """Σ xᵢ ≥ 1 at least cost Σ xᵢ, and nothing else: K has rank one, and is made definite by rounding."""
+    monkeypatch.setattr(sparse_order, "FEWEST", 1)
+    monkeypatch.setattr(sparse_order, "cheaper", lambda *_: True)
+    n = 12
+    row = np.zeros((1, n))
+    row[0, :3] = 1.0
+    functions = _program(np.zeros((n, n)), row[0], np.zeros((0, n)), np.zeros(0), row, np.array([-1.0]))
+    made = sparse_arranged(functions, np.zeros(n))
+    assert made is not None
+    x, _, lam, status, _ = sparse_system.interior(*made[1], np.zeros(n), 1e-10, 100)
+    assert status == 0
+    np.testing.assert_allclose([functions.values(x).f, lam[0]], 1.0)
+
+
+def test_variables_that_meet_no_other_are_eliminated_at_once():
+    """A chain of states and controls under bounds: nothing is left to factorise but its equalities."""
+    rng, steps = np.random.default_rng(0), 20
+    n = 3 * steps
+    E = np.zeros((2 * steps, n))
+    for k in range(steps):
+        E[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] = np.eye(2)
+        E[2 * k : 2 * k + 2, 2 * steps + k] = -rng.random(2)
+        if k:
+            E[2 * k : 2 * k + 2, 2 * k - 2 : 2 * k] = -np.eye(2) - 0.1 * np.eye(2, k=1)
+    e, bounds = np.where(np.arange(2 * steps) < 2, 0.9, 0.0), np.vstack([np.eye(n), -np.eye(n)])
+    functions = _program(np.eye(n), np.zeros(n), E, -e, bounds, np.ones(2 * n))
+    made = sparse_arranged(functions, np.zeros(n))
+    assert made is not None
+    node = made[1][0][3]
+    assert (node[:n] < 0).all() and sorted(node[n:]) == list(range(2 * steps))
+    x, nu, lam, status, _ = sparse_system.interior(*made[1], np.zeros(n), 1e-10, 100)
+    assert status == 0
+    np.testing.assert_allclose(E @ x, e, atol=1e-9)
+    np.testing.assert_allclose(x - E.T @ nu - bounds.T @ lam, 0.0, atol=1e-8)
