@@ -28,6 +28,7 @@ FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 #: For functions that are compiled with each kernel that calls them.
 helper = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)
 
+#: The same, as part of their callers: what takes many arrays costs more to call than to run where they are short.
 within = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops, forceinline=True)
 
 

@@ -181,7 +181,7 @@ def returned(G: Rows, cones: Places, work: Array, t: float, z: Array, x: Array) 
         x[places[i, COLUMN]] += t * values[i] * z[places[i, ROW]]
 
 
-@within
+@inner
 def pulled(G: Rows, cones: Places, mean: Array, pulls: Array) -> None:
     """pulls = Uᵀw of every cone, in its columns; `mean` has the w of all."""
     table, dense, places, values, behind = G[1], G[3], G[4], G[5], G[6]

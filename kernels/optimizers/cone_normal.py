@@ -71,7 +71,7 @@ def added(M: Array, count: int, mine: Array, t: float, v: Array) -> None:
             row[mine[b]] += pull * v[b]
 
 
-@within
+@inner
 def grams_added(G: Rows, grams: Grams, weight: Array, M: Array) -> None:
     """M += the Gram matrices, each with its weight."""
     table, columns, groups, entries = G[1], G[2], grams[2], grams[3]
@@ -163,7 +163,7 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
     return False
 
 
-@within
+@inner
 def without_slacks(directed: Directions, left: Array, wide: Array, work: Array, r: int, x: Array) -> None:
     """The shared unknowns of a right-hand side when slacks are eliminated."""
     line, slacks = directed[5], left.shape[1] - 1
@@ -181,7 +181,7 @@ def without_slacks(directed: Directions, left: Array, wide: Array, work: Array, 
             x[j] -= x[r + s] * wide[s, j]
 
 
-@within
+@inner
 def with_slacks(directed: Directions, left: Array, wide: Array, work: Array, r: int, x: Array) -> None:
     """The slacks of a solution in place of their right-hand side, the shared unknowns being known."""
     slacks = left.shape[1] - 1
