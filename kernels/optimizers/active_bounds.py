@@ -247,7 +247,7 @@ def free_system(
         for j in range(bend.size):
             part += equal[i, inside + j] ** 2 / bend[j]
         least = max(least, 1e-12 * part)
-    found = factored(bend, system, held, nothing, b, 1e-14 * (1.0 + top), least)
+    found = factored(bend, system, held, nothing, b, 1e-14 * (1.0 + top), least, False)
     L, K = system[0][0], held[0]
     flat = False
     for i in range(inside):

@@ -177,6 +177,23 @@ def factor(a: Array) -> bool:
 
 
 @apart
+def factor_roughly(a: Array) -> bool:
+    """The same by half of the digits, in half of the time; for matrices that go to LAPACK."""
+    n = a.shape[0]
+    short = np.empty((n, n), np.float32)
+    for i in range(n):
+        for j in range(i + 1):
+            short[i, j] = a[i, j]
+    potrf(short)
+    if not short[0, 0] > 0.0:
+        return False
+    for i in range(n):
+        for j in range(i + 1):
+            a[i, j] = short[i, j]
+    return True
+
+
+@apart
 def substitute(a: Array, b: Array) -> None:
     """b becomes A⁻¹b, A given by its factor; b may be longer."""
     n = a.shape[0]

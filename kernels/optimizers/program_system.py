@@ -17,6 +17,7 @@ from .normal_matrix import (
     eliminate_slacks,
     extended,
     factor,
+    factor_roughly,
     solve_normal,
     squares,
     substitute,
@@ -26,6 +27,8 @@ from .slacks import Directions, along, backward, gathered
 
 #: The first multipliers beside the mean of what each has to press against and what all are measured by.
 STEEP = 0.3
+#: From this size on matrices are factorised in single precision where few digits are wanted.
+LONG = 200
 #: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
 System = tuple[Normal, Array, Array, Array]
 #: H with the weights of equalities, and these weights; Eᵀ where all variables are slacks; room for rows.
@@ -217,21 +220,28 @@ def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
 
 
 @inner
-def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
-    """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
+def factored(
+    h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, rough: bool
+) -> bool:
+    """The factors of K and of E K⁻¹ Eᵀ, roughly if half of the digits are enough; False where rounding leaves none."""
     normal, E, half, schur = system
     H, firm, turned, W = held
     M, kappa = normal[0], normal[4]
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
     definite: bool = False
-    for _ in range(4):  # rounding makes K indefinite where λ/s is huge
+    half_enough = rough and r >= LONG
+    for _ in range(5):  # rounding makes K indefinite where λ/s is huge
         if not definite:
             eliminate_slacks(H, h, normal, ratio, W, b)
             for i in range(r):
                 M[i, i] += delta + shift * M[i, i]
-            definite = factor(M)
-            shift *= 30.0
+            if half_enough:
+                definite = factor_roughly(M)
+                half_enough = False
+            else:
+                definite = factor(M)
+                shift *= 30.0
     if not definite or q == 0:
         return definite
     solve_equalities(system, b, firm)
