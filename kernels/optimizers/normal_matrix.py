@@ -24,7 +24,7 @@ from ..oracle import Array
 from .slacks import Directions, across, along, scattered
 
 #: Matrices up to this size are factorised by plain loops, larger ones by LAPACK.
-SMALL = 128
+SMALL = 80
 #: Rows that are scaled before they are added to a sum of squares: they stay in the first cache.
 BLOCK = 64
 #: K without its slacks: M, or its factor; the rows; and of the slacks ρ, `wide` and κ, as of `eliminate_slacks`.

@@ -13,6 +13,7 @@ from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
 from .normal_matrix import (
     BLOCK,
+    SMALL,
     Normal,
     eliminate_slacks,
     extended,
@@ -27,8 +28,6 @@ from .slacks import Directions, along, backward, gathered
 
 #: The first multipliers beside the mean of what each has to press against and what all are measured by.
 STEEP = 0.3
-#: From this size on matrices are factorised in single precision where few digits are wanted.
-LONG = 200
 #: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
 System = tuple[Normal, Array, Array, Array]
 #: H with the weights of equalities, and these weights; Eᵀ where all variables are slacks; room for rows.
@@ -221,7 +220,7 @@ def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
 
 @inner
 def factored(
-    h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, rough: bool
+    h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, coarse: bool
 ) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ, roughly if half of the digits are enough; False where rounding leaves none."""
     normal, E, half, schur = system
@@ -230,7 +229,7 @@ def factored(
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
     definite: bool = False
-    half_enough = rough and r >= LONG
+    half_enough = coarse and r > SMALL
     for _ in range(5):  # rounding makes K indefinite where λ/s is huge
         if not definite:
             eliminate_slacks(H, h, normal, ratio, W, b)

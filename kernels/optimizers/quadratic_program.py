@@ -65,7 +65,7 @@ SHORT = 0.1
 #: The gap below which directions are refined, once a step did not lower residuals as far as it should.
 FINE = 1e-4
 #: The gap above which directions need few digits.
-ROUGH = 1e-2
+COARSE = 1e-3
 #: The gap below which an active set is tried, and how much it has to fall before the next one is.
 ENDING, LATER = 1e-2, 0.03
 #: The least share of their mean that a product of slack and multiplier may have.
@@ -190,7 +190,7 @@ def interior(
             return z[:n], nu, lam, end, it
         before = error
         weights(s, lam, inverse, ratio)
-        if not factored(h, system, held, ratio, b, delta, dual, share > ROUGH):
+        if not factored(h, system, held, ratio, b, delta, dual, share > COARSE):
             return z[:n], nu, lam, end, it
         if it == 0:
             dual = rounding(system)

@@ -7,7 +7,13 @@ from scipy.optimize import linprog
 
 import derive as dv
 from derive.kernels.optimizers import thin_program
-from derive.kernels.optimizers.normal_matrix import BLOCK, eliminate_slacks, factor, solve_normal
+from derive.kernels.optimizers.normal_matrix import (
+    BLOCK,
+    eliminate_slacks,
+    factor,
+    factor_roughly,
+    solve_normal,
+)
 from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
 from derive.kernels.optimizers.thin_program import low_rank
 
@@ -67,6 +73,38 @@ def test_solutions_are_those_of_the_whole_matrix():
         back, y = np.empty(size + 1), rng.standard_normal(len(C))
         backward(rows, y, products, back)
         np.testing.assert_allclose(back[:-1], C[:, order].T @ y, rtol=1e-12, atol=1e-12)
+
+
+def test_factors_of_half_the_digits():
+    """Those of single precision, in the lower triangle; none of what is not definite."""
+    rng = np.random.default_rng(7)
+    for n in (1, 2, 90):
+        A = rng.standard_normal((n, n))
+        whole = A @ A.T + n * np.eye(n)
+        fine, coarse = whole.copy(), whole.copy()
+        assert factor(fine) and factor_roughly(coarse)
+        off = np.abs(np.tril(coarse - fine)).max() / np.abs(fine).max()
+        assert 0.0 < off < 1e-5
+        assert not factor_roughly(-whole)
+
+
+def test_large_programs_have_all_digits():
+    """Where first factors are of single precision the answer is as exact as ever, with rows that are no bounds too."""
+    rng = np.random.default_rng(8)
+    n = 130
+    A = rng.standard_normal((2 * n, n))
+    S, mu = A.T @ A / n, rng.random(n)
+    problem = dv.minimize(
+        "dot(w, S @ w) - dot(mu, w)",
+        over="w",
+        subject_to=["w >= 0", "sum(w) == 1", "dot(mu, w) >= r"],
+        variables={"S": ("n", "n"), "mu": ("n",), "w": ("n",), "r": ()},
+        facts={"S": ("psd",)},
+    )
+    fast = problem.prepare(S=S, mu=mu, r=0.97)
+    answer = fast()
+    assert fast.certify(answer).ok()
+    assert abs(answer["w"].sum() - 1.0) <= 1e-10 and abs(mu @ answer["w"] - 0.97) <= 1e-9
 
 
 def test_least_absolute_deviations_prepared():
