@@ -24,6 +24,11 @@ from .machine import has_wide_vectors
 from .values import BOOL, INT, REAL, SINGLE, Array, Beyond, Items, Number, Thing, Values, whole
 
 _I = ir.IntType(64)
+#: Loops around elementary functions take four vectors of eight at a time from so many turns on. These functions are
+#: chains in which each operation waits for the one before, and processors do not look far enough ahead to find several
+#: by themselves. With eight vectors all divisions would come at the end; for fewer turns, a loop of its own, since of
+#: what is left over the compiler takes half vectors. Not loops that add up: their sums would be in as many parts.
+_MANY = 32
 
 
 class Walk(Expressions):
@@ -242,27 +247,40 @@ class Walk(Expressions):
                 self.context.call_conv.return_user_exc(b, ValueError, message)
         counter = cgutils.alloca_once(b, _I)
         b.store(start.value, counter)
-        head, inside, following, end = (b.append_basic_block(n) for n in ("head", "body", "next", "end"))
-        b.branch(head)
+        above = (stop.known or 0) >= -1 and stop.known is not None if down else start.nonnegative
+        above = above and self.counters[name] == self.stores[name] and name not in self.described.args
+        before, end, chains = b.block, b.append_basic_block("end"), self.chains
+        head, turn, straight = self._loop(node, counter, stop, step, down, above, end)
+        sums = any(isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) for s in node.body)
+        long = None
+        if straight and self.chains > chains and not sums and step.known == 1 and has_wide_vectors():
+            _hint(self.module, turn, {"vectorize.width": 8, "interleave.count": 1})
+            long, turn, _ = self._loop(node, counter, stop, step, down, above, end)
+            _hint(self.module, turn, {"interleave.count": 4})
+        b.position_at_end(before)
+        if long is None:
+            b.branch(head)
+        else:
+            count = b.sub(stop.value, start.value)
+            b.cbranch(b.icmp_signed("<", count, _I(_MANY)), head, long)
+        b.position_at_end(end)
+
+    def _loop(
+        self, node: ast.For, counter: Any, stop: Number, step: Number, down: bool, above: bool, end: Any
+    ) -> tuple[Any, Any, bool]:
+        """A loop to `end`: where it begins, where it turns back, and whether its turns are without branches."""
+        b, name = self.b, node.target.id  # type: ignore[attr-defined]
+        head, inside, following = (b.append_basic_block(n) for n in ("head", "body", "next"))
         b.position_at_end(head)
         b.cbranch(b.icmp_signed(">" if down else "<", b.load(counter), stop.value), inside, end)
         b.position_at_end(inside)
         self._bind(name, Number(INT, b.load(counter)))
-        above = (stop.known or 0) >= -1 and stop.known is not None if down else start.nonnegative
-        if above and self.counters[name] == self.stores[name] and name not in self.described.args:
-            self.nonnegative.add(name)
-        else:
-            self.nonnegative.discard(name)
-        chains = self.chains
+        (self.nonnegative.add if above else self.nonnegative.discard)(name)
         self._turns(node.body, following, end)
         straight = inside.is_terminated and inside.terminator.operands == [following]
         b.position_at_end(following)
         b.store(b.add(b.load(counter), step.value, flags=["nsw"]), counter)
-        turn = b.branch(head)
-        sums = any(isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) for s in node.body)
-        if straight and self.chains > chains and not sums:
-            _side_by_side(self.module, turn)
-        b.position_at_end(end)
+        return head, b.branch(head), straight
 
     def _each(self, node: ast.For, items: ast.Tuple) -> None:
         """A loop over a few values, written out."""
@@ -345,18 +363,12 @@ class Walk(Expressions):
         convention.return_value(b, self.context.get_return_value(b, kind, value))
 
 
-def _side_by_side(module: Any, turn: Any) -> None:
-    """A hint for the compiler: several turns of a loop at a time.
-
-    Elementary functions are chains in which each operation waits for the one before, and a processor does not look
-    far enough ahead to find many of them by itself. Eight, because then the compiler takes whole vectors of what is
-    left over, too. Loops that add up are left alone: their sums would be in as many parts.
-    """
-    if not has_wide_vectors():
-        return  # too few registers
-    hint = module.add_metadata([ir.MetaDataString(module, "llvm.loop.interleave.count"), ir.IntType(32)(8)])
-    loop = ir.values.MDValue(module, [hint], str(len(module.metadata)))
-    loop.operands = (loop, hint)  # refers to itself: each loop has its own
+def _hint(module: Any, turn: Any, wanted: dict[str, int]) -> None:
+    """Tells the compiler how many turns of a loop to take at a time, vectors times their number."""
+    text = (ir.MetaDataString(module, f"llvm.loop.{name}") for name in wanted)
+    hints = [module.add_metadata([t, ir.IntType(32)(n)]) for t, n in zip(text, wanted.values(), strict=True)]
+    loop = ir.values.MDValue(module, hints, str(len(module.metadata)))
+    loop.operands = (loop, *hints)  # refers to itself: each loop has its own
     turn.set_metadata("llvm.loop", loop)
 
 

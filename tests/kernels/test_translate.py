@@ -117,7 +117,7 @@ def test_several_turns_at_a_time() -> None:
         "    s = 0.0\n    for i in range(x.shape[0]):\n        s += exp(x[i])\n    return s\n"
     )
     rng = np.random.default_rng(0)
-    for n in (*range(26), 63, 64, 65, 72, 127, 128, 150):
+    for n in (*range(26), 31, 32, 33, 40, 63, 64, 65, 72, 127, 128, 150):
         given = rng.normal(size=n)
         z = np.full(n + 1, 7.0)
         np.testing.assert_allclose(module.f(given, z), np.exp(given).sum(), rtol=1e-14)
