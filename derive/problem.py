@@ -76,7 +76,8 @@ class Problem:
     @property
     def declared(self) -> tuple[Variable, ...]:
         """All variables, data first, in the order of their names."""
-        return (*sorted(self._posed.given, key=lambda v: v.name), *self._over)
+        data = (*self._posed.given, *self._posed.idle)
+        return (*sorted(data, key=lambda v: v.name), *self._over)
 
     @property
     def posed(self) -> Posed:

@@ -38,14 +38,23 @@ from .neighbourhood import (
     beyond_curvature,
     curvature_by_differences,
     falls_along,
+    level_by_differences,
     rounding_of,
     spectrum,
 )
-from .oracle import VALUE, Layout, Matrix, Vector, assemble, gradient_key
+from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key
+from .plateau import Plateau
 
 TOLERANCE = 1e-8
 #: Curvature is looked for without a Hessian where that costs no more than so many numbers read.
 PROBED = 4_000_000
+
+
+#: What is said of a point that only looks stationary.
+PLATEAU = (
+    "no minimum is seen: on a plateau the derivatives vanish in double precision, and prove nothing; start elsewhere, "
+    "or add tighter bounds"
+)
 
 
 class Guaranteed:
@@ -75,6 +84,8 @@ class Certificate(Guaranteed):
                     rounding alone bends it
     curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
     falls         : whether the objective falls along a direction without curvature (x³ at 0)
+    plateau       : whether derivatives vanish by lack of digits alone (`plateau`)
+    below         : a point that is lower, and that is reached from this one without a rise
     gradient_norm : the plain max_i |g_i|
     where         : the unknown with the largest scaled gradient entry
     proved        : whether a stationary point is proved to be a global minimum, as of a convex statement
@@ -89,6 +100,8 @@ class Certificate(Guaranteed):
     curvature: float | None = None
     condition: float | None = None
     falls: bool = False
+    plateau: bool = False
+    below: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
     where: str = ""
     tolerance: float = TOLERANCE
     proved: bool = False
@@ -108,7 +121,7 @@ class Certificate(Guaranteed):
         """Whether the objective falls on both sides, or on one: curvature that is negative beyond rounding, or none."""
         if self.proved:
             return False  # what is negative is rounding
-        return self.falls or (self.curvature is not None and self.curvature < -1e-7)
+        return self.falls or self.plateau or (self.curvature is not None and self.curvature < -1e-7)
 
     def runs_away(self) -> bool:
         """Whether the gradient vanishes only because the point runs off to infinity."""
@@ -135,6 +148,8 @@ class Certificate(Guaranteed):
         if not self.stationary():
             at = f", largest at {self.where}" if self.where else ""
             return f"scaled gradient {self.stationarity:.1e} exceeds {self.tolerance:.0e}{at}"
+        if self.plateau:
+            return PLATEAU
         if self.falls:
             return "stationary, but no minimum: the objective falls along a direction in which it has no curvature"
         if self.saddle():
@@ -166,7 +181,7 @@ def certify(
     x: Vector,
     *,
     hessian: Matrix | None = None,
-    gradient_at: Callable[[Vector], Vector] | None = None,
+    at: Callable[[Vector], tuple[float, Vector]] | None = None,
     compiled: Callable[[Vector], Vector] | None = None,
     magnitude: float = 0.0,
     tolerance: float = TOLERANCE,
@@ -180,12 +195,19 @@ def certify(
 
     `magnitude` is the typical size of an objective that vanishes at its minimum: 1, or the gain since the
     start where that is less (a far start must not make the proof easier).
-    `gradient_at` serves to measure resolution and drift, and, with `probe` and where no Hessian is given,
-    curvature; there `compiled`, the same gradient, takes over once it has agreed with it.
+    `at`, value and gradient elsewhere, serves to measure resolution and drift, and to look beyond plateaus; with
+    `probe` and where no Hessian is given, curvature as well: there `compiled`, the same gradient, takes over once it
+    has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
+
+    def slope(point: Vector) -> Vector:
+        assert at is not None
+        return at(point)[1]
+
+    gradient_at = None if at is None else slope
     size = max(abs(value), magnitude if magnitude > 0.0 else 1.0, 1e-300)
     lengths = np.maximum(1.0, np.abs(x))
     if hessian is not None and np.isfinite(hessian).all():
@@ -200,22 +222,25 @@ def certify(
     worst = int(np.argmax(parts)) if x.size else 0
     settled = proved and attained and bool(parts.max(initial=0.0) <= tolerance)
     rounding = np.zeros(x.size) if settled else rounding_of(gradient, x, hessian, gradient_at)
-    curvature, condition, flat = None, None, None
+    curvature, condition, flats = None, None, np.zeros((x.size, 0))
     if hessian is not None:
-        curvature, condition, flat = spectrum(hessian, lengths, size)
+        curvature, condition, flats = spectrum(hessian, lengths, size)
     elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
         curvature = curvature_by_differences(gradient_at, x, compiled)
+        flats = level_by_differences(gradient_at, x, lengths, size)
     drift = 0.0 if proved and attained else along_itself(gradient, x, rounding, hessian, gradient_at)
     if hessian is not None and gradient_at is not None and not attained and parts.max() <= tolerance**0.5:
         drift = max(drift, along_a_valley(gradient, x, rounding, hessian, size, gradient_at))
     if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
         drift = np.inf
-    falls = (
-        not proved
-        and flat is not None
-        and gradient_at is not None
-        and falls_along(gradient_at, x, lengths * flat, size)
-    )
+    falls, level, below = False, False, None
+    if at is not None and flats.shape[1] > 0 and parts.max() <= tolerance**0.5:
+        falls = not proved and falls_along(slope, x, lengths * flats[:, 0], size)
+        if not falls:
+            plateau = Plateau(at, x, lengths, size).explore(flats, proved)
+            level, below = plateau.vague or plateau.lower is not None, plateau.lower
+            if plateau.endless and not attained:
+                drift = np.inf
     return Certificate(
         value=float(value),
         gradient_norm=float(np.abs(gradient).max()),
@@ -225,10 +250,19 @@ def certify(
         curvature=curvature,
         condition=condition,
         falls=falls,
+        plateau=level,
+        below=by_name(below, layout),
         where=layout.place_of(worst) if layout is not None else "",
         tolerance=tolerance,
         proved=proved,
     )
+
+
+def by_name(point: Vector | None, layout: Layout | None) -> dict[str, Array] | None:
+    """A point as arrays by name, as far as names are known."""
+    if point is None:
+        return None
+    return {} if layout is None else layout.unpack(point)
 
 
 def certify_statement(
@@ -259,30 +293,31 @@ def certify_statement(
     given = {**data, **layout.unpack(x)}
     arrays, binding = bind(wanted, given, sizes=sizes, extra=True, check_facts=False)
 
-    def at(point: Vector, names: list[str]) -> list[np.ndarray[Any, Any]]:
+    def found(point: Vector, names: list[str]) -> list[np.ndarray[Any, Any]]:
         moved = {**arrays, **layout.unpack(point)}
         return evaluate_bound([computed[k] for k in names], moved, binding)
 
-    def gradient_at(point: Vector) -> Vector:
+    def at(point: Vector) -> tuple[float, Vector]:
         try:
-            return layout.pack(dict(zip(layout.names, at(point, keys[1:]), strict=True)))
+            value, *slopes = found(point, keys)
         except DataError:
-            return np.full(layout.size, np.nan)
+            return float("nan"), np.full(layout.size, np.nan)
+        return float(value), layout.pack(dict(zip(layout.names, slopes, strict=True)))
 
     hessian = None
+    value, gradient = at(x)
     try:
-        value = float(at(x, keys[:1])[0])
         if blocks:
-            hessian = assemble(layout, dict(zip(blocks, at(x, blocks), strict=True)))
+            hessian = assemble(layout, dict(zip(blocks, found(x, blocks), strict=True)))
             hessian = (hessian + hessian.T) / 2
     except DataError:
         value = float("nan")
     return certify(
         value,
-        gradient_at(x),
+        gradient,
         x,
         hessian=hessian,
-        gradient_at=gradient_at,
+        at=at,
         compiled=compiled,
         magnitude=magnitude,
         tolerance=tolerance,

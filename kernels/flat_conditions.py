@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import final
 
+from .conditions import condition_key, jacobian_key, multiplier_name
 from .flat import EVEN, Flat
-from .kkt import condition_key, jacobian_key, multiplier_name
 from .oracle import VALUE, gradient_key, hessian_key
 
 #: The multipliers of each kind of condition, and the letters of its values and Jacobian.

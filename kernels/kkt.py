@@ -1,4 +1,4 @@
-"""The conditions of Karush, Kuhn and Tucker: as functions for a solver, and as the proof of an answer.
+"""The conditions of Karush, Kuhn and Tucker as the proof of an answer.
 
 For    minimise f(z)  subject to  e(z) = 0,  c(z) ≥ 0    with multipliers ν and λ ≥ 0:
 
@@ -15,154 +15,24 @@ own unknowns is computed as well, and has to agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 
-from derive.errors import DataError
-from derive.evaluate import bind, evaluate_bound
-from derive.node import Node, size_symbols, variables
-from derive.stable import stabilise
-
-from .certificate import TOLERANCE, Guaranteed
+from .certificate import PLATEAU, TOLERANCE, Guaranteed, by_name
 from .natural import Natural, units_of
-from .neighbourhood import falls_along, level
+from .neighbourhood import falls_along, level_part
 from .optimizers.interior_point import Functions, Values
-from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key, hessian_key
+from .oracle import Array, Layout, Matrix, Vector
+from .plateau import Plateau
 
 NAN = float("nan")
 #: Curvature is looked at for so many unknowns.
 CURVED = 400
 EPS = float(np.finfo(np.float64).eps)
-Evaluate = Callable[[Mapping[str, Array]], Mapping[str, Array]]
-
-
-def condition_key(kind: str, number: int) -> str:
-    """The name of one constraint array; `kind` is "equality" or "inequality"."""
-    return f"{kind} {number}"
-
-
-def jacobian_key(kind: str, number: int, unknown: str) -> str:
-    """The name of the derivative of one constraint array."""
-    return f"jacobian {kind} {number} {unknown}"
-
-
-def multiplier_name(kind: str, number: int) -> str:
-    """The variable that stands for the multipliers of one constraint array."""
-    return f"_{kind}_{number}"
-
-
-def rows_of(found: Mapping[str, Array], kind: str, shapes: Mapping[int, tuple[int, ...]]) -> Vector:
-    """The values of all conditions of one kind, one below the other."""
-    parts = [np.zeros(0)]
-    for k, shape in shapes.items():
-        parts.append(np.broadcast_to(found[condition_key(kind, k)], shape).reshape(-1))
-    return np.concatenate(parts)
-
-
-def flat_gradient(layout: Layout, found: Mapping[str, Array]) -> Vector:
-    """The gradient as one vector; unknowns that the objective does not hold may be missing."""
-    g = np.zeros(layout.size)
-    for name, place in layout.slices.items():
-        part = found.get(gradient_key(name))
-        if part is not None:
-            g[place] = np.asarray(part).reshape(-1)
-    return g
-
-
-def functions_of(
-    layout: Layout,
-    first: Evaluate,
-    slopes: Evaluate,
-    second: Evaluate,
-    shapes: Mapping[str, Mapping[int, tuple[int, ...]]],
-    *,
-    linear: bool = False,
-    quadratic: bool = False,
-) -> Functions:
-    """A solver's view of evaluations by name.
-
-    `first` takes the unknowns and gives the objective, its gradient and the constraints, `slopes` the Jacobians,
-    `second` takes the multipliers as well and gives the blocks of the Lagrangian's Hessian; blocks that vanish
-    may be missing. `shapes` are those of the constraint arrays by kind and number. Jacobians of linear constraints
-    and the Hessian of a quadratic problem are evaluated once.
-    """
-    sizes = dict(zip(layout.names, layout.sizes, strict=True))
-
-    known: dict[str, Matrix] = {}
-
-    def jacobian(found: Mapping[str, Array], kind: str) -> Matrix:
-        blocks = [np.zeros((0, layout.size))]
-        for k, shape in shapes[kind].items():
-            count = int(np.prod(shape, dtype=np.int64))
-            block = np.zeros((count, layout.size))
-            for name, place in layout.slices.items():
-                part = found.get(jacobian_key(kind, k, name))
-                if part is not None:
-                    block[:, place] = np.asarray(part).reshape(count, sizes[name])
-            blocks.append(block)
-        return np.vstack(blocks)
-
-    def values(z: Vector) -> Values:
-        point = layout.unpack(z)
-        try:
-            found = first(point)
-            if linear and not known:
-                fixed = slopes(point)
-                known.update({kind: jacobian(fixed, kind) for kind in shapes})
-            moving = {} if linear else slopes(point)
-        except (DataError, np.linalg.LinAlgError, FloatingPointError):
-            n = layout.size
-            E, C = (
-                np.full((sum(int(np.prod(s, dtype=np.int64)) for s in shapes[kind].values()), n), np.nan)
-                for kind in ("equality", "inequality")
-            )
-            return Values(np.nan, np.full(n, np.nan), E[:, 0], E, C[:, 0], C)
-        g, (e, c) = (
-            flat_gradient(layout, found),
-            (rows_of(found, kind, shapes[kind]) for kind in ("equality", "inequality")),
-        )
-        E, C = (known[kind] if linear else jacobian(moving, kind) for kind in ("equality", "inequality"))
-        return Values(float(found[VALUE]), g, e, E, c, C)
-
-    constant: list[Matrix] = []
-
-    def hessian(z: Vector, nu: Vector, lam: Vector) -> Matrix:
-        if constant:
-            return constant[0]
-        given = {**layout.unpack(z), **multiplier_parts(shapes, nu, lam)}
-        try:
-            found = dict(second(given))
-        except (DataError, np.linalg.LinAlgError, FloatingPointError):
-            return np.full((layout.size, layout.size), np.nan)
-        for a in layout.names:
-            for b in layout.names:
-                if hessian_key(a, b) not in found and hessian_key(b, a) not in found:
-                    found[hessian_key(a, b)] = np.zeros((sizes[a], sizes[b]))
-        full = assemble(layout, found)
-        full = np.asarray((full + full.T) / 2)
-        if quadratic and np.isfinite(full).all():
-            constant.append(full)
-        return full
-
-    return Functions(layout.size, values, hessian)
-
-
-def multiplier_parts(
-    shapes: Mapping[str, Mapping[int, tuple[int, ...]]], nu: Vector, lam: Vector
-) -> dict[str, Array]:
-    """The multipliers of each constraint array by its name, in its shape."""
-    found: dict[str, Array] = {}
-    for kind, flat in (("equality", nu), ("inequality", lam)):
-        at = 0
-        for k, shape in shapes[kind].items():
-            count = int(np.prod(shape, dtype=np.int64))
-            found[multiplier_name(kind, k)] = np.asarray(flat[at : at + count]).reshape(shape)
-            at += count
-    return found
 
 
 @dataclass(frozen=True)
@@ -180,6 +50,8 @@ class KktCertificate(Guaranteed):
     tolerance: float = TOLERANCE
     drift: float = 0.0  # Newton's step along z relative to z, where the Lagrangian curves upwards along z
     ahead: float = 0.0  # what the objective would lose by Newton's step, over its size
+    plateau: bool = False  # as of `Certificate`
+    below: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
     proved: bool = False  # whether a stationary point is proved to be a global minimum
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
 
@@ -206,13 +78,17 @@ class KktCertificate(Guaranteed):
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
             )
-        if self.saddle():
+        if self.plateau and not self.proved:
+            found.append(PLATEAU)
+        elif self.saddle():
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
 
     def saddle(self) -> bool:
-        """Whether the Lagrangian curves down, beyond rounding, where the active constraints stay active."""
-        return self.curvature is not None and self.curvature < -1e-7 and not self.proved
+        """Whether the Lagrangian curves down, beyond rounding, where the active constraints stay active, or
+        nothing is seen on a plateau."""
+        curved = self.curvature is not None and self.curvature < -1e-7
+        return (curved or self.plateau) and not self.proved
 
     def stationary(self) -> bool:
         """Whether every condition of first order holds."""
@@ -251,22 +127,6 @@ class KktCertificate(Guaranteed):
 def nowhere(tolerance: float) -> KktCertificate:
     """The certificate of a point where something is not finite: no condition holds."""
     return KktCertificate(NAN, NAN, NAN, NAN, NAN, tolerance=tolerance)
-
-
-def interpreter(nodes: Mapping[str, Node], data: Mapping[str, Any], point: Mapping[str, Any]) -> Evaluate:
-    """The named nodes by the reference interpreter, on checked data."""
-    names = list(nodes)
-    ready = stabilise([nodes[k] for k in names])
-    given = {**data, **point}
-    arrays, binding = bind(
-        variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
-    )
-
-    def evaluate(unknowns: Mapping[str, Array]) -> Mapping[str, Array]:
-        moved = {**arrays, **{k: v for k, v in unknowns.items() if k in arrays}}
-        return dict(zip(names, evaluate_bound(ready, moved, binding), strict=True))
-
-    return evaluate
 
 
 def certify_kkt(
@@ -317,11 +177,17 @@ def certify_kkt(
         rest = np.sign(dual) * np.maximum(np.abs(dual) - noise, 0.0)
         if h is None:
             curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
+            drift, level, below = 0.0, False, None
         else:
-            curvature, ahead, flat = _along_tangents(h, v, lam, rest, units)
-            if flat is not None and _falls(functions, v, z, nu, lam, flat, size):
-                curvature = -1.0
-        drift = 0.0 if h is None else _drift(h, z, dual, noise)
+            curvature, ahead, flats = _along_tangents(h, v, lam, rest, units)
+            drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
+            if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
+                if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
+                    curvature = -1.0
+                plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
+                level, below = plateau.vague or plateau.lower is not None, plateau.lower
+                if plateau.endless:
+                    drift = np.inf
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,
@@ -334,6 +200,8 @@ def certify_kkt(
         tolerance=tolerance,
         drift=drift,
         ahead=ahead,
+        plateau=level,
+        below=by_name(below, layout),
     )
 
 
@@ -375,44 +243,67 @@ def _elsewhere(functions: Functions, v: Values, z: Vector) -> float:
     return max((c for c in changes if np.isfinite(c)), default=0.0)
 
 
-def _drift(h: Matrix, z: Vector, dual: Vector, noise: Vector) -> float:
-    """|∇Lᵀz| / zᵀ∇²L z where both are beyond rounding: near 1/‖z‖, not 0, while a point runs off to infinity."""
-    reach = float(np.abs(z).max(initial=0.0))
-    if reach < 10.0:
-        return 0.0
+def _drift(
+    functions: Functions, h: Matrix, z: Vector, nu: Vector, lam: Vector, dual: Vector, noise: Vector
+) -> float:
+    """|∇Lᵀz| / zᵀ∇²L z where both are beyond rounding: near 1/‖z‖, not 0, while a point runs off to infinity.
+
+    A point near 0 makes long steps relative to itself as well; one that is far out has left the curvature behind.
+    """
     along, bend = abs(float(dual @ z)), float(z @ h @ z)
-    if not np.isfinite(bend) or bend <= 0.0 or along <= 1e3 * float(noise @ np.abs(z)):
+    if not np.isfinite(bend) or bend <= 0.0 or along <= max(1e3 * float(noise @ np.abs(z)), 1e-3 * bend):
         return 0.0
+    if float(np.abs(z).max(initial=0.0)) < 10.0:
+        behind = functions.hessian(z / 2.0, nu, lam)
+        if not float(z @ behind @ z) > 1e3 * bend:
+            return 0.0
     return along / bend
 
 
 def _along_tangents(
     h: Matrix, v: Values, lam: Vector, rest: Vector, units: Natural
-) -> tuple[float | None, float, Vector | None]:
+) -> tuple[float | None, float, Matrix]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
-    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, and a direction
-    without curvature."""
+    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, and directions
+    without curvature, in units of the reach."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
-    A = np.vstack([v.E, v.C[active]]) * lengths
-    A /= np.maximum(np.abs(A).max(axis=1, initial=0.0), 1e-300)[:, None]
-    h = h * lengths[:, None] * lengths[None, :] / size
-    slope = rest * lengths / size
-    basis: Any = np.eye(len(h))
-    if A.shape[0]:
-        q, triangle, _ = scipy.linalg.qr(A.T, pivoting=True)
-        sizes = np.abs(np.diagonal(triangle))
-        basis = q[:, int((sizes > 1e-9 * sizes[0]).sum()) :]
-        if basis.shape[1] == 0:
-            return None, 0.0, None
-        h, slope = basis.T @ h @ basis, basis.T @ slope
-    values, vectors = np.linalg.eigh(h)
+    A = np.vstack([v.E, v.C[active]])
+    basis = _tangents(A * lengths)
+    if basis.shape[1] == 0:
+        return None, 0.0, np.zeros((len(lengths), 0))
+    reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
+    slope = basis.T @ (rest * lengths / size)
+    values, vectors = np.linalg.eigh(reduced)
     bent = values > 1e-10 * values[-1]
     ahead = float(((vectors.T @ slope)[bent] ** 2 / values[bent]).sum()) / 2
-    direction = level(values, vectors)
-    flat = None if direction is None else lengths * (basis @ direction)
-    return float(values[0]) / max(1.0, float(np.abs(h).max())), ahead, flat
+    least = float(values[0]) / max(1.0, float(np.abs(reduced).max()))
+    basis = _tangents(A * units.reach)  # what is longer tells by rounding alone
+    near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
+    return least, ahead, np.asarray(basis @ level_part(*np.linalg.eigh(near)))
+
+
+def _tangents(A: Matrix) -> Matrix:
+    """An orthogonal basis of the directions in which no row changes."""
+    if not A.shape[0]:
+        return np.eye(A.shape[1])
+    rows = A / np.maximum(np.abs(A).max(axis=1, initial=0.0), 1e-300)[:, None]
+    q, triangle, _ = scipy.linalg.qr(rows.T, pivoting=True)
+    sizes = np.abs(np.diagonal(triangle))
+    return np.asarray(q[:, int((sizes > 1e-9 * sizes[0]).sum()) :])
+
+
+def _plateau(functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector, units: Natural) -> Plateau:
+    """The objective around a point, as far as conditions hold; its slope is that of the Lagrangian."""
+
+    def at(point: Vector) -> tuple[float, Vector]:
+        near = functions.values(point)
+        allowed = (np.abs(near.e) <= np.maximum(np.abs(v.e), TOLERANCE * units.equalities)).all()
+        allowed &= (near.c >= np.minimum(v.c, -TOLERANCE * units.inequalities)).all()
+        return (near.f if allowed else np.inf), np.asarray(near.g - near.E.T @ nu - near.C.T @ lam)
+
+    return Plateau(at, z, units.reach, units.objective)
 
 
 def _falls(

@@ -28,10 +28,11 @@ VANISHING = 1e-8
 
 
 class Natural(NamedTuple):
-    """The units at one point."""
+    """The units at one point; `reach` is the lengths where they are no longer than the unknowns beside them."""
 
     objective: float
     lengths: Vector
+    reach: Vector
     equalities: Vector
     inequalities: Vector
 
@@ -60,7 +61,7 @@ def units_of(
     for k, A in enumerate((v.E, v.C)):
         sizes = _row_sizes(A, spread)
         rows[k] = np.where(sizes > 0.0, sizes, rows[k])
-    return Natural(size, lengths, *rows)
+    return Natural(size, lengths, spread, *rows)
 
 
 def amount(z: Vector, h: Matrix | None, forces: Vector) -> float:

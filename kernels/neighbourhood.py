@@ -13,24 +13,32 @@ import numpy as np
 from .oracle import Matrix, Vector
 
 EPS = float(np.finfo(np.float64).eps)
+#: Curvature that proves nothing, over the largest.
+UNPROVED = 1e-7
 #: Steps of Lanczos' method; as many unknowns or fewer, and the whole spectrum is found.
 LANCZOS = 20
 
 
-def spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float, Vector | None]:
-    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j), and a direction without
-    curvature, if there is one."""
+def spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float, Matrix]:
+    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j), and its directions without
+    curvature."""
     values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :] / size)
     largest = float(np.abs(values).max())
     smallest = float(np.abs(values).min())
-    return float(values[0]), largest / smallest if smallest > 0.0 else float("inf"), level(values, vectors)
+    return (
+        float(values[0]),
+        largest / smallest if smallest > 0.0 else float("inf"),
+        level_part(values, vectors),
+    )
 
 
-def level(values: Vector, vectors: Matrix) -> Vector | None:
-    """The eigenvector of a scaled Hessian without curvature; None where there is none."""
-    least = int(np.abs(values).argmin())
-    bends = abs(values[least]) > 1e-13 * max(float(np.abs(values).max()), 1e-3)
-    return None if bends else vectors[:, least]
+def level_part(values: Vector, vectors: Matrix) -> Matrix:
+    """The eigenvectors of a scaled Hessian whose curvature proves nothing, one per column, the least bent first."""
+    bends = np.abs(values)
+    flat = np.argsort(bends, kind="stable")[
+        : int((bends <= UNPROVED * max(float(bends.max(initial=0.0)), 1e-3)).sum())
+    ]
+    return np.asarray(vectors[:, flat])
 
 
 def falls_along(gradient_at: Callable[[Vector], Vector], x: Vector, direction: Vector, size: float) -> bool:
@@ -102,6 +110,36 @@ def curvature_by_differences(
     largest = float(np.abs(values).max())
     found = float(values[0]) / largest if largest > 0.0 else 0.0
     return found if found < -1e-5 or found > 0.0 else 0.0
+
+
+def hessian_by_differences(
+    gradient_at: Callable[[Vector], Vector], x: Vector, lengths: Vector
+) -> Matrix | None:
+    """∂²f / ∂xᵢ∂xⱼ times the lengths of both, by central differences of the gradient; None if not finite."""
+    found = np.empty((x.size, x.size))
+    for i in range(x.size):
+        step = np.zeros(x.size)
+        step[i] = 1e-5 * lengths[i]
+        found[i] = (gradient_at(x + step) - gradient_at(x - step)) / 2e-5 * lengths
+    return (found + found.T) / 2 if np.isfinite(found).all() else None
+
+
+def level_by_differences(
+    gradient_at: Callable[[Vector], Vector], x: Vector, lengths: Vector, size: float
+) -> Matrix:
+    """Directions without curvature, in units of the lengths: all of few unknowns, of many that towards 0."""
+    if x.size <= LANCZOS:
+        h = hessian_by_differences(gradient_at, x, lengths)
+        if h is None:
+            return np.zeros((x.size, 0))
+        values, vectors = np.linalg.eigh(h / size)
+        return np.asarray(vectors[:, np.abs(values) <= UNPROVED * max(float(np.abs(values).max()), 1e-3)])
+    way = x / lengths
+    if not way.any():
+        return np.zeros((x.size, 0))
+    ahead, behind = (gradient_at(x + s * 1e-5 * x) for s in (1.0, -1.0))
+    bends = float(np.abs((ahead - behind) * lengths).max()) / 2e-5 <= 1e-12 * size
+    return (way / np.sqrt(way @ way))[:, None] if bends else np.zeros((x.size, 0))
 
 
 def rounding_of(

@@ -13,15 +13,17 @@ variables this needs no Jacobians, and is as cheap as one gradient.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .certificate import TOLERANCE
-from .kkt import EPS, KktCertificate, nowhere
+from .certificate import TOLERANCE, by_name
+from .kkt import CURVED, EPS, KktCertificate, nowhere
 from .neighbourhood import along_a_valley, along_itself, falls_along, spectrum
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
+from .plateau import Plateau
 
 
 def certify_separable(
@@ -37,39 +39,49 @@ def certify_separable(
     tolerance: float = TOLERANCE,
     layout: Layout | None = None,
     proved: bool = False,
-    gradient_at: Callable[[Vector], Vector] | None = None,
-    slope_at: Callable[[Vector], Vector] | None = None,
+    attained: bool = False,
+    at: Callable[[Vector], tuple[float, Vector]] | None = None,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
 
-    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed. With
-    `gradient_at`, that of the smooth part, points that run away are recognised without one as well; with `slope_at`,
-    the same, how far a step along the slope would go.
+    `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed; `attained`, that
+    there is one. With `at`, value and gradient of the smooth part elsewhere, points that run away are recognised
+    without one as well, plateaus, and how far a step along the slope would go.
     """
+
+    def slope_at(point: Vector) -> Vector:
+        assert at is not None
+        return at(point)[1]
+
+    gradient_at = None if at is None or (proved and attained) else slope_at
     total = f + float(l1 @ np.abs(x))
-    lengthless = h is None and slope_at is not None and not l1.all()
-    bend = _bend(slope_at, g, x) if lengthless and slope_at is not None else 0.0
+    bend = _bend(slope_at, g, x) if h is None and at is not None and not l1.all() else 0.0
     sizes = sizes_of(total, g, x, statement_value, l1, h=h, layout=layout, bend=bend)
     if sizes is None:
         return nowhere(tolerance)
     size, lengths = sizes.objective, sizes.lengths
+    held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
-    curvature = None
+    curvature, flats = None, np.zeros((x.size, 0))
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
-        curvature, flat = _curvature(h, low, high, l1, x, lengths, size)
-        if flat is not None and gradient_at is not None and not proved and not l1.any():
+        free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
+        curvature, flats = _curvature(h, free, lengths, size)
+        if flats.shape[1] > 0 and gradient_at is not None and not proved and not l1.any():
+            flat = lengths * flats[:, 0]
             inside = (x - 0.1 * np.abs(flat) >= low) & (x + 0.1 * np.abs(flat) <= high)
             if inside.all() and falls_along(gradient_at, x, flat, size):
                 curvature = -1.0
         # At a bound without a slope, the way inwards must not be downhill either.
         resting = ((x <= low) | (x >= high)) & (low < high) & (l1 == 0.0)
         resting &= np.abs(g) * lengths <= tolerance * size
-        bends = (np.diagonal(h) * lengths**2)[resting] / max(size, float(np.abs(h).max(initial=0.0)))
-        if bends.size and bends.min() < 0.0:
-            curvature = min(float(bends.min()), 0.0 if curvature is None else curvature)
-    drift = 0.0
+        if not proved and resting.any() and (free | resting).sum() <= CURVED and np.isfinite(h).all():
+            bend = _inward(h, free, np.where(resting, np.where(x <= low, 1.0, -1.0), 0.0), held)
+            if bend < 0.0:
+                curvature = min(bend, 0.0 if curvature is None else curvature)
+        flats = _curvature(h, free | resting, held, size)[1]
+    drift, level, below = 0.0, False, None
     if not l1.all() and (h is not None or gradient_at is not None):
         endless = (low < x) & (x < high) & np.isinf(np.where(x > 0.0, high, low))
         way = np.where(endless, x, 0.0)
@@ -80,10 +92,14 @@ def certify_separable(
         drift = along_itself(slope, x, rounding, h, gradient_at, way)
         if h is not None and gradient_at is not None and not l1.any():
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
-    ahead = (
-        0.0 if h is not None or slope_at is None else _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x)
-    )
-    held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
+    still = bool((gaps * lengths <= tolerance**0.5 * size).all())
+    if at is not None and gradient_at is not None and flats.shape[1] > 0 and still:
+        plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
+        below = plateau.explore(flats, proved).lower
+        level = plateau.vague or below is not None
+        if plateau.endless:
+            drift = np.inf
+    ahead = 0.0 if h is not None or at is None else _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x)
     primal = float((broken / held).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return certificate_of(
@@ -96,6 +112,8 @@ def certify_separable(
         where=where,
         tolerance=tolerance,
         drift=drift,
+        plateau=level,
+        below=by_name(below, layout),
         ahead=ahead / sizes.objective,
         proved=proved,
     )
@@ -119,19 +137,65 @@ def _ahead(slope_at: Callable[[Vector], Vector], g: Vector, gaps: Vector, x: Vec
     return gain / (2.0 * bend) if bend > 0.0 else np.inf
 
 
-def _curvature(
-    h: Matrix, low: Vector, high: Vector, l1: Vector, x: Vector, lengths: Vector, size: float
-) -> tuple[float | None, Vector | None]:
-    """The smallest eigenvalue of the Hessian in the entries that are free, and a direction without curvature."""
-    free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
+def _inward(h: Matrix, free: Any, inward: Vector, lengths: Vector) -> float:
+    """The least vᵀHv / max |H| that is found, in units of the lengths, over v of length 1 that point inwards.
+
+    `inward` is the sign that entries resting at a bound may take, 0 for others. Whether a matrix is copositive is a
+    hard question; projected gradients from single entries, pairs of them and the eigenvectors find what there is.
+    """
+    moving = free | (inward != 0.0)
+    sides = inward[moving]
+    part = h[np.ix_(moving, moving)] * np.multiply.outer(lengths[moving], lengths[moving])
+    largest = float(np.abs(part).max(initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    part = part / largest
+    n = len(part)
+
+    def inside(v: Vector) -> Vector:
+        v = np.where(sides != 0.0, np.where(v * sides > 0.0, v, 0.0), v)
+        return np.asarray(v / (float(np.sqrt(v @ v)) or 1.0))
+
+    vectors = np.linalg.eigh(part)[1][:, :4].T
+    pairs = np.argsort(part + np.diag(np.full(n, np.inf)), axis=None)[:8]
+    starts = [*vectors, *-vectors, np.where(sides != 0.0, sides, 1.0)]
+    for i in np.argsort(np.diagonal(part))[:4]:
+        starts.append(np.where(np.arange(n) == i, np.where(sides != 0.0, sides, 1.0), 0.0))
+    for k in pairs:
+        i, j = divmod(int(k), n)
+        starts.append(
+            np.where((np.arange(n) == i) | (np.arange(n) == j), np.where(sides != 0.0, sides, 1.0), 0.0)
+        )
+    least = 0.0
+    for v in starts:
+        v = inside(v)
+        for _ in range(30):
+            least = min(least, float(v @ part @ v))
+            v = inside(v - part @ v / n)
+    return least if least < -1e-10 else 0.0
+
+
+def _whole(
+    at: Callable[[Vector], tuple[float, Vector]], l1: Vector
+) -> Callable[[Vector], tuple[float, Vector]]:
+    """Value and steepest slope of f + Σ λᵢ|xᵢ|."""
+
+    def whole(point: Vector) -> tuple[float, Vector]:
+        f, g = at(point)
+        at_zero = np.sign(g) * np.maximum(np.abs(g) - l1, 0.0)
+        return f + float(l1 @ np.abs(point)), np.where(point == 0.0, at_zero, g + l1 * np.sign(point))
+
+    return whole
+
+
+def _curvature(h: Matrix, free: Any, lengths: Vector, size: float) -> tuple[float | None, Matrix]:
+    """The smallest eigenvalue of the Hessian in the entries that are free, and the directions without curvature."""
     count = int(free.sum())
     if count == 0 or count > 400 or not np.isfinite(h).all():
-        return None, None
-    part = h if count == x.size else h[np.ix_(free, free)]
-    smallest, _, direction = spectrum(part, lengths[free], size)
-    flat = None
-    if direction is not None:
-        flat = np.zeros(x.size)
-        flat[free] = lengths[free] * direction
+        return None, np.zeros((free.size, 0))
+    part = h if count == free.size else h[np.ix_(free, free)]
+    smallest, _, level = spectrum(part, lengths[free], size)
+    flats = np.zeros((free.size, level.shape[1]))
+    flats[free] = level
     scaled = np.abs(part) * np.multiply.outer(lengths[free], lengths[free]) / size
-    return smallest / max(1.0, float(scaled.max())), flat
+    return smallest / max(1.0, float(scaled.max())), flats

@@ -334,3 +334,102 @@ def test_an_interrupt_of_a_large_problem_is_not_followed_by_a_proof(monkeypatch:
     with pytest.warns(NotCertifiedWarning, match="not judged"):
         result = problem.solve(X=rows, y=rows[:, 0])
     assert not result.success and result.fun == pytest.approx(np.abs(rows[:, 0]).sum())
+
+
+T = np.linspace(0.0, 2.0, 20)
+DECAY = 2.0 * np.exp(-1.3 * T) + 0.01 * np.random.default_rng(1).standard_normal(20)
+
+
+@pytest.mark.parametrize("method", [None, "newton", "lbfgs"])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("bounds", [[], ["b >= 0", "b <= 1e6"]])
+@pytest.mark.parametrize("start", [{"a": 1.0, "b": 1e5}, {"a": 1.0, "b": 1e6}, {"a": -1.0, "b": 500.0}])
+def test_plateaus_are_not_certified(method: Any, shift: float, bounds: Any, start: Any) -> None:
+    """Where exp(−bt) underflows all derivatives vanish, and prove nothing; the plan's method goes on from below."""
+    if method is not None and bounds:
+        return
+    shapes = {"t": ("n",), "y": ("n",), "a": (), "b": ()}
+    problem = dv.minimize("sumsq(y - a*exp(-b*t))", over=["a", "b"], subject_to=bounds, variables=shapes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(t=T + shift, y=DECAY, start=start, method=method, backend="numpy")
+    assert result.fun < 0.01 or not result.success, result.message
+
+
+@pytest.mark.parametrize(
+    ("model", "start"),
+    [
+        ("a*tanh(b*(t - c))", {"a": -500.0, "b": 490.0, "c": 75.0}),
+        ("a*exp(-((t - b)/c)**2)", {"a": 29.0, "b": -1e5, "c": 150.0}),
+        ("a*exp(-((t - b)/c)**2)", {"a": -36.0, "b": 5898.0, "c": -91.0}),
+        ("a*sigmoid(b*(t - c))", {"a": 3.0, "b": -2e4, "c": 5e4}),
+    ],
+)
+def test_saturated_models_are_not_certified(model: str, start: Any) -> None:
+    """Data far from where a step, a peak or a curve is: all of it is level there."""
+    shapes = {"t": ("n",), "y": ("n",), "a": (), "b": (), "c": ()}
+    problem = dv.minimize(f"sumsq(y - {model})", over=["a", "b", "c"], variables=shapes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(t=T, y=DECAY, start=start, method="lbfgs", backend="numpy")
+    assert not result.success and "minimum" in result.message, result.message
+
+
+@pytest.mark.parametrize("conditions", [[], ["w[0] + w[1] >= -1e9"]])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("far", [1.0, 1e5])
+def test_separable_data_in_any_units(conditions: Any, scale: float, far: float) -> None:
+    """Far along the way that separates them, the likelihood underflows to 0, and so do its derivatives."""
+    way = np.array([1.0, -2.0, 0.5])
+    data = {"X": X * scale, "y": np.sign(X @ way)}
+    problem = dv.minimize("mean(softplus(-y*(X @ w)))", over="w", subject_to=conditions, variables=SHAPES)
+    with pytest.warns(NotCertifiedWarning, match="no minimum"):
+        result = problem.solve(data, start={"w": far * way}, backend="numpy")
+    assert not result.success
+
+
+def test_flat_minima_are_certified() -> None:
+    """Edges that are no tails: a hinge squared, columns of zeros, twice the same column, factors that turn, an unknown
+    that does nothing, two exponentials with a minimum far between them."""
+    y = np.sign(X @ [1.0, -2.0, 0.5])
+    assert solve("sum(maximum(0, 1 - y*(X @ w))**2)", SHAPES, {"X": X, "y": y}).success
+    doubled = np.column_stack([X[:, 0], X[:, 0], 0.0 * X[:, 0]])
+    assert solve("sum(log(cosh(X @ w - y)))", SHAPES, {"X": doubled, "y": X[:, 1]}).success
+    shapes = {"A": ("n", "m"), "u": ("n", "k"), "v": ("m", "k")}
+    factors = dv.minimize("sumsq(A - u @ v.T)", over=["u", "v"], variables=shapes)
+    assert factors.solve(A=X, start={"u": X[:, :2], "v": np.eye(3)[:, :2]}).success
+    assert solve("exp(-w) + exp(w - 100)", {"w": ()}, {}, start=50.0).success
+
+
+@pytest.mark.parametrize(
+    ("objective", "bounds"),
+    [("(w[0]*w[1] - 1)**2", ["w >= 0"]), ("w[0]**2 + w[1]**2 - 3*w[0]*w[1]", ["w >= 0", "w <= 1"])],
+)
+def test_corners_are_left_together(objective: str, bounds: Any) -> None:
+    """At 0 no single entry leads down, two do."""
+    problem = dv.minimize(objective, over="w", subject_to=bounds, variables={"w": (2,)})
+    assert np.allclose(problem.solve()["w"], 1.0)
+    assert not problem.prepare().certify({"w": np.zeros(2)}).ok()
+
+
+def test_no_better_in_many_digits() -> None:
+    """What refinement makes worse is not taken."""
+    shapes = {"t": ("n",), "y": ("n",), "a": (), "b": ()}
+    problem = dv.minimize("sumsq(y - a*exp(-b*t))", over=["a", "b"], variables=shapes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(t=T, y=DECAY, start={"a": -31.0, "b": -152.2})
+    assert np.isfinite(result.fun) or not result.success
+
+
+def test_unused_declarations() -> None:
+    """What occurs nowhere needs no data; given, it still tells sizes."""
+    shapes = {**SHAPES, "z": ("d",), "q": ()}
+    problem = dv.minimize("sumsq(X @ w - y)", over="w", variables=shapes)
+    assert problem.solve(DATA).success and problem.solve(DATA, z=np.ones(3), q=1.0).success
+    assert problem.prepare(DATA, q=1.0)(q=2.0)["w"].shape == (3,)
+    with pytest.raises(SizeError):
+        problem.solve(DATA, z=np.ones(4))
+    alone = dv.minimize("sumsq(w - 1)", over="w", variables={"w": ("d",), "z": ("d",)})
+    assert alone.solve(z=np.zeros(4)).x.shape == (4,)
+    assert {v.name for v in problem.declared} == {"X", "y", "w", "z", "q"}

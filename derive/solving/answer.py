@@ -208,7 +208,7 @@ def _proof(
         gain = first - f
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         near: dict[str, Any] = {"hessian": h} if h is not None else {}
-        near["gradient_at"] = lambda point: judge(point)[1]
+        near["at"] = lambda point: judge(point)[:2]
         if known is not None:
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
@@ -227,8 +227,8 @@ def _proof(
         tolerance=tolerance,
         layout=layout,
         proved=known is not None,
-        gradient_at=None if known is not None and known.attained else lambda point: judge(point)[1],
-        slope_at=lambda point: judge(point)[1],
+        attained=known is not None and known.attained,
+        at=lambda point: judge(point)[:2],
     )
     return proof, g
 

@@ -51,7 +51,7 @@ class Constrained:
         equalities: Sequence[Node],
         inequalities: Sequence[Node],
     ) -> None:
-        from ..kernels.kkt import condition_key, jacobian_key, multiplier_name
+        from ..kernels.conditions import condition_key, jacobian_key, multiplier_name
         from ..kernels.oracle import VALUE, gradient_key, hessian_key
 
         self.original, self.wanted = recognise(objective), tuple(unknowns)
@@ -157,7 +157,7 @@ class Constrained:
         backend: str,
     ) -> Any:
         """The nodes as a function of the unknowns; kernels are kept under the name of the part."""
-        from ..kernels.kkt import interpreter
+        from ..kernels.conditions import interpreter
 
         if not nodes:
             return lambda unknowns: {}
@@ -183,7 +183,7 @@ class Constrained:
         self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
     ) -> Any:
         """The solver's view of the problem on data, with dense matrices."""
-        from ..kernels.kkt import functions_of
+        from ..kernels.conditions import functions_of
 
         first, slopes, second = (
             self.evaluator(part, nodes, arrays, filled, backend)

@@ -10,6 +10,7 @@ Nothing here decides anything; a fact that cannot be derived is None.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
@@ -91,6 +92,15 @@ class Facts:
     def is_convex(self) -> bool:
         """Whether the problem is proved to be convex."""
         return self.convexity is not None and self.convexity.status == "convex"
+
+    def holds(self, arrays: Mapping[str, Any]) -> bool:
+        """Whether that is so for these data: numbers have the signs that the proof needs."""
+        numbers = [v for v in self.posed.given if not v.order]
+        return self.is_convex and all(
+            (arrays[v.name] > 0.0 or "positive" not in v.facts)
+            and (arrays[v.name] >= 0.0 or "nonnegative" not in v.facts)
+            for v in numbers
+        )
 
     @cached_property
     def smooth_part(self) -> Convexity | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..evaluate import as_plain, bind
+from ..node import size_symbols
 from ..sizes import Binding
 from .facts import Constants, Facts
 from .posed import Posed
@@ -52,7 +53,12 @@ class Instance:
         for name in posed.names:
             if name in self.data:
                 raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
-        self.checked, binding = bind(posed.given, self.data, sizes=posed.symbols)
+        idle = [v for v in posed.idle if v.name in self.data]
+        symbols = {*posed.symbols, *size_symbols(*posed.idle)}
+        checked, binding = bind((*posed.given, *idle), self.data, sizes=symbols)
+        for v in idle:
+            del self.data[v.name]
+        self.checked = {v.name: checked[v.name] for v in posed.given}
         for v in posed.unknowns:
             if v.name in self.start:
                 binding.learn(v.name, v.shape, np.shape(self.start[v.name]))

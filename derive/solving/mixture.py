@@ -80,7 +80,7 @@ class Mixture:
     def bind(self, instance: Instance, backend: str) -> Any:
         """Value and gradients by name at a point given by name."""
         from ..kernels.compile import compile_nodes
-        from ..kernels.kkt import interpreter
+        from ..kernels.conditions import interpreter
         from ..kernels.oracle import VALUE, gradient_key
 
         names = [v.name for v in self.unknowns]

@@ -22,7 +22,9 @@ def plan(posed: Posed, given: Mapping[str, Any]) -> Any:
     """The method that would be chosen for these sizes, or data, and why; with the facts that are known."""
     known = {v.name: v for v in posed.given}
     for name in given:
-        if name not in known and name not in {s.name for s in posed.symbols}:
+        if name not in {*known, *(v.name for v in posed.idle)} and name not in {
+            s.name for s in posed.symbols
+        }:
             raise ArgumentError(f"{name} is neither a size nor data of this problem")
     instance = Instance(posed, given, {}) if all(name in given for name in known) else None
     chosen = _planned(posed, instance, given)

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from ..build import negate
 from ..differentiate import substitute
-from ..node import Node, Variable, size_symbols, variable
+from ..node import Node, Variable, size_symbols, variable, variables
 from ..optimality import Relation
 from ..smoothing import has_kinks
 from ..stable import recognise
@@ -27,7 +27,8 @@ from .squares import LeastSquares
 
 @final
 class Posed:
-    """Objective, unknowns, relations and sense; `given` are the variables that data are needed for."""
+    """Objective, unknowns, relations and sense; `given` are the variables that data are needed for, `idle` those that
+    are declared and occur nowhere: their data may be left out, and tell no more than sizes."""
 
     def __init__(
         self,
@@ -39,7 +40,11 @@ class Posed:
     ) -> None:
         self.objective, self.unknowns = objective, tuple(unknowns)
         self.relations, self.sense = tuple(relations), sense
-        self.given = tuple(v for v in declared if v not in self.unknowns)
+        sides = [side for r in self.relations for side in (r.left, r.right)]
+        used = set(variables(objective, *sides))
+        others = [v for v in declared if v not in self.unknowns]
+        self.given = tuple(v for v in others if v in used)
+        self.idle = tuple(v for v in others if v not in used)
         self.signs = ""  # of numbers among the data, where they were read off their values
         self.kernels: dict[Any, Any] = {}  # what has been compiled, by method and backend
         self._memory: dict[Hashable, Any] = {}

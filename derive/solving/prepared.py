@@ -22,7 +22,7 @@ from .mixture import PreparedMixture
 from .posed import Posed
 from .prepared_constraints import PreparedCones, PreparedConstraints, PreparedProgram, prepare_constraints
 from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
-from .starts import default_start
+from .starts import default_start, elsewhere
 
 
 @final
@@ -41,6 +41,7 @@ class Prepared:
         self._single = self._layout.names[0] if vector else ""
         self._most = SWEEPS if composite.quadratic else STEPS
         self._slopes: dict[str, Any] = {}
+        self._inside: PreparedProgram | PreparedCones | PreparedConstraints | None = None
         self._bind(self._instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
@@ -51,7 +52,8 @@ class Prepared:
         loop = many or self._loops.compiled(self._instance, arrays)
         self._status = 1 if many is not None else 2
         self._direct = many is None and self._composite.quadratic
-        limits = self._composite.entries(self._instance, arrays)[:3]
+        self._certain = self._instance.facts.holds(arrays)
+        self._limits = limits = self._composite.entries(self._instance, arrays)[:3]
         loop = partial(loop, np.stack(limits)) if self._direct else partial(loop, *limits)
         self._loop = loop if self._layout.size <= BLAS_FROM else partial(alone, loop)
 
@@ -70,12 +72,43 @@ class Prepared:
         copied, loop = self._copied, self._loop  # read first: calling an attribute of an instance is slow
         x = copied() if start is None else self._layout.pack(start)
         status = loop(x, tolerance, self._most)
-        if status if self._direct else status[self._status]:
-            raise DataError(FAILED)
+        failed = bool(status if self._direct else status[self._status])
+        if failed or not (self._certain or self._is_minimum(x)):
+            return self._from_elsewhere(x, failed, tolerance)
         if self._single:
             return {self._single: x}
         found: dict[str, Any] = self._layout.unpack(x)
         return found
+
+    def _is_minimum(self, x: Any) -> bool:
+        """Whether no curvature leads down, by the interpreter: nothing else tells where convexity is not proved."""
+        return not self.certify(self._layout.unpack(x)).saddle()
+
+    def _from_elsewhere(self, x: Any, failed: bool, tolerance: float) -> dict[str, Any]:
+        """The answer after a run that has failed or ended at a saddle: by the same loop from other points, or else by
+        the interior point."""
+        points: list[Any] = []
+        if not self._certain:
+            rng = np.random.default_rng(0)
+            if not failed:
+                step = 0.1 * max(1.0, float(np.abs(x).max())) * rng.standard_normal(x.size)
+                points += [x + step, x - step]
+            unknowns, shapes = self._instance.posed.unknowns, self._instance.shapes
+            points += [self._layout.pack(point) for point in elsewhere(unknowns, shapes, 0)]
+        for point in points:
+            z = np.clip(point, self._limits[1], self._limits[2])
+            status = self._loop(z, tolerance, self._most)
+            if not (status if self._direct else status[self._status]) and self._is_minimum(z):
+                return dict(self._layout.unpack(z))
+        if self._composite.structure.is_plain and (self._certain or not np.isfinite(x).all()):
+            raise DataError(FAILED)
+        try:
+            inside = self._inside or prepare_constraints(self._instance)
+        except UnsupportedError:
+            raise DataError(FAILED) from None
+        self._inside = inside
+        inside.bind(self._arrays)
+        return inside()
 
     def path(
         self,

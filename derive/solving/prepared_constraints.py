@@ -30,9 +30,9 @@ class PreparedProgram:
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
         self._answer: Any = None
-        self._bind(instance.numbers)
+        self.bind(instance.numbers)
 
-    def _bind(self, arrays: dict[str, Any]) -> None:
+    def bind(self, arrays: dict[str, Any]) -> None:
         instance = self._instance
         self._arrays = arrays
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
@@ -64,7 +64,7 @@ class PreparedProgram:
         from ..kernels.optimizers.quadratic_program import restored
 
         if mapping is not None or changed:
-            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+            self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         status = 1
         while status != 0:
             x, nu, lam, status, count = self._interior(*self._parts, self._start.copy(), tolerance, 100)
@@ -94,9 +94,9 @@ class PreparedCones:
             raise UnsupportedError(REMEDY)
         self._instance, self._form = instance, form
         self._answer: Any = None
-        self._bind(instance.numbers)
+        self.bind(instance.numbers)
 
-    def _bind(self, arrays: dict[str, Any]) -> None:
+    def bind(self, arrays: dict[str, Any]) -> None:
         from ..kernels.optimizers.cone_loops import on_program
         from ..kernels.optimizers.cone_program import ConeSolver
 
@@ -120,7 +120,7 @@ class PreparedCones:
         from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
 
         if mapping is not None or changed:
-            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+            self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         self._answer = answer = self._solve(None, tolerance)
         if answer.status != CONVERGED:
             with np.errstate(all="ignore"):
@@ -162,13 +162,13 @@ class PreparedConstraints:
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
-        self._bind(instance.numbers)
+        self.bind(instance.numbers)
         counts = self._placed.shapes.values()
         q, m = (sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
         self._rows = q, m
         self._start = self._fresh({})
 
-    def _bind(self, arrays: dict[str, Any]) -> None:
+    def bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
         self._placed = Placed(self._derived, arrays, self._instance.binding)
         self._layout = self._placed.layout
@@ -206,7 +206,7 @@ class PreparedConstraints:
         Where the run fails from the point at which that of the first data began, or ends in a saddle, others are tried.
         """
         if mapping is not None or changed:
-            self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+            self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         found = self._run(self._start if start is None else self._fresh(start), tolerance)
         if not found and start is None:
             found = any(self._run(z, tolerance) for z in self._others())

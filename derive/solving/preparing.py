@@ -32,7 +32,10 @@ def changed_data(instance: Instance, arrays: Mapping[str, Any], changed: Mapping
     """The data with some arrays replaced by others of the same shape, checked."""
     found = dict(arrays)
     known = {v.name: v for v in instance.posed.given}
+    idle = {v.name for v in instance.posed.idle}
     for name, value in changed.items():
+        if name in idle:
+            continue
         if name not in known:
             raise DataError(f"{name} is no data of this problem: {', '.join(known)}")
         array = as_data(name, value, known[name].order)

@@ -187,6 +187,8 @@ def _once(instance: Instance, options: Options) -> Any:
         if not (result.certificate.saddle() and result.status != INTERRUPT):
             return _or_constrained(result, instance, point, options)
         options = replace(options, backend=options.backend or "numpy")  # a small saddle: Newton leaves it
+        if result.certificate.below is not None and not any(v.facts for v in posed.unknowns):
+            point = {**point, **result.certificate.below}
     if method in SQUARES:
         raise ArgumentError(f"method {method} is for sums of squares in vectors, and this objective is none")
     if options.precision == "high":
@@ -217,6 +219,8 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
     for side in (0.1, -0.1):
         size = {name: side * max(1.0, float(np.abs(x).max(initial=0.0))) for name, x in found.items()}
         moved = {name: x + size[name] * steps[name] for name, x in found.items()}
+        if proof.below is not None and side > 0.0:
+            moved = {**moved, **proof.below}
         again = way(instance, moved, options=options)
         if again.success:
             return again

@@ -35,7 +35,7 @@ class Sparse:
     @cached_property
     def slopes(self) -> Any:
         """The Jacobians of the conditions, in blocks."""
-        from ..kernels.kkt import jacobian_key
+        from ..kernels.conditions import jacobian_key
         from ..kernels.sparse import Blocks
 
         order = {
@@ -58,7 +58,7 @@ class Sparse:
 
     def stored(self, layout: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> tuple[int, int]:
         """The numbers of entries that are stored, of Jacobians and of the Hessian."""
-        from ..kernels.kkt import jacobian_key
+        from ..kernels.conditions import jacobian_key
         from ..kernels.oracle import hessian_key
 
         sizes = dict(zip(layout.names, layout.shapes, strict=True))
@@ -94,7 +94,7 @@ class Sparse:
 
     def jacobian(self, found: Mapping[str, Any], kind: str, layout: Any, shapes: Any) -> Any:
         """One kind of conditions by all unknowns, from the values of the cores."""
-        from ..kernels.kkt import jacobian_key
+        from ..kernels.conditions import jacobian_key
 
         parts = dict(zip(layout.names, layout.shapes, strict=True))
         lines = [
@@ -111,7 +111,7 @@ class Sparse:
         self, layout: Any, shapes: Any, arrays: Mapping[str, Any], filled: Mapping[str, Any], backend: str
     ) -> Any:
         """The solver's view of the problem on data, as `functions_of` gives it, with sparse matrices."""
-        from ..kernels.kkt import flat_gradient, multiplier_parts, rows_of
+        from ..kernels.conditions import flat_gradient, multiplier_parts, rows_of
         from ..kernels.optimizers.interior_point import Functions
         from ..kernels.optimizers.sparse_interior_point import SparseValues
         from ..kernels.oracle import VALUE, hessian_key

@@ -172,8 +172,8 @@ class LeastSquares:
                 precision, note = "high", "; slow convergence, so refined by Newton's method in many digits"
         if precision == "high" and np.isfinite(result.x).all():
             better = refine(self.statement, arrays, layout, result.x, exact=exact)
-            if better is not None:
-                proof = judge(better, 1.0)
+            proof = None if better is None else judge(better, 1.0)
+            if proof is not None and (proof.ok() or (not result.success and proof.value <= result.fun)):
                 result.x, result.certificate, result.fun = better, proof, proof.value
                 if proof.ok():
                     result.success, result.status = True, 0
@@ -183,7 +183,7 @@ class LeastSquares:
 
     def _evaluator(self, data: Mapping[str, Any], point: Mapping[str, Any], backend: str) -> Any:
         if backend == "numpy":
-            from ..kernels.kkt import interpreter
+            from ..kernels.conditions import interpreter
 
             return interpreter(self.outputs, data, point)
         from ..kernels.compile import compile_nodes

@@ -166,7 +166,7 @@ def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> C
         g,
         x,
         hessian=hessian,
-        gradient_at=lambda point: oracle.value_gradient(point)[1],
+        at=oracle.value_gradient,
         magnitude=magnitude,
         tolerance=tol,
         layout=oracle.layout,

@@ -6,9 +6,10 @@ from typing import Any
 
 from ...solving.reasons import contradict, falls_forever
 from ..bundle import Bundle
+from ..conditions import functions_of
 from ..flat_conditions import Call, FlatConditions
 from ..inline import on_data
-from ..kkt import certify_kkt, functions_of
+from ..kkt import certify_kkt
 from ..optimizers import halves, interior_loops, interior_point, quadratic_program
 from ..oracle import VALUE
 from ..semidefinite import certify_semidefinite

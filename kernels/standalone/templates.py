@@ -44,7 +44,7 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=N
             g,
             x,
             hessian={hessian},
-            gradient_at=lambda point: value_gradient(point, data)[1],
+            at=lambda point: value_gradient(point, data),
             magnitude=magnitude,
             tolerance=tolerance,
             layout=layout,
@@ -122,7 +122,17 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=N
         f, g, h = oracle(x, data)
         value = float(stated(layout.unpack(x))["value"])
         return certify_separable(
-            f, g, h, l1, low, high, x, statement_value=value, tolerance=tolerance, layout=layout
+            f,
+            g,
+            h,
+            l1,
+            low,
+            high,
+            x,
+            statement_value=value,
+            tolerance=tolerance,
+            layout=layout,
+            at=lambda point: oracle(point, data)[:2],
         )
 
     with np.errstate(all="ignore"):

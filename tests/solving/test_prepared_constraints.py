@@ -134,3 +134,27 @@ def test_symmetric_unknowns_stay_symmetric(conditions: list[str]) -> None:
         np.testing.assert_allclose(S, plain["S"], atol=1e-6)
     proof = fast.certify(fast())
     assert proof.ok() and proof.value == pytest.approx(result.fun, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("objective", "bounds", "value"),
+    [
+        ("w[0]*w[1]", ["w >= -1", "w <= 1"], -1.0),
+        ("-sumsq(w)", ["w >= -1", "w <= 1"], -2.0),
+        ("sumsq(w*w - 1)", ["w >= -1", "w <= 1"], 0.0),
+        ("sumsq(w*w - 1)", [], 0.0),
+        ("sum(w**4) - sumsq(w)", ["w >= 0"], -0.5),
+    ],
+)
+def test_saddles_under_bounds_are_left(objective: str, bounds: list[str], value: float) -> None:
+    """The start is a saddle: the prepared solver goes on from elsewhere, at last by the interior point."""
+    fast = dv.minimize(objective, over="w", subject_to=bounds, variables={"w": (2,)}).prepare()
+    proof = fast.certify(fast())
+    assert proof.ok() and proof.value == pytest.approx(value, abs=1e-8)
+
+
+def test_no_minimum_under_bounds_is_an_error() -> None:
+    """Nothing is returned where the objective falls for ever."""
+    fast = dv.minimize("-sumsq(w)", over="w", subject_to=["w >= 0"], variables={"w": (2,)}).prepare()
+    with pytest.raises(DataError, match="does not converge"):
+        fast()
