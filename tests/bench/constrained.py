@@ -15,7 +15,6 @@ import numpy as np
 import derive as dv
 
 Array = np.ndarray[Any, Any]
-SHAPES = {"A": ("m", "n"), "B": ("k", "n"), "S": ("n", "n"), "b": ("m",), "c": ("k",), "r": ()}
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Statement:
     """One problem in words, in our language, and for CVXPY: `reference(cp, x)` gives objective and conditions."""
 
     size: str
-    length: int
+    length: int | tuple[int, ...]
     text: str
     conditions: list[str]
     data: dict[str, Any]
@@ -93,14 +92,15 @@ def root(rng: np.random.Generator) -> Statement:
 PROBLEMS = {f.__name__: f for f in (entropy, growth, ball, geometric, balls, root)}
 
 
-def runs(name: str) -> tuple[str, Callable[[Array], float], dict[str, Callable[[], Any]], Any]:
+def runs(made: Statement) -> tuple[str, Callable[[Array], float], dict[str, Callable[[], Any]], Any]:
     """The size in words, the objective, our ways to solve it, and what builds the problem for CVXPY."""
-    made = PROBLEMS[name](np.random.default_rng(0))
+    shapes = {k: np.shape(a) for k, a in made.data.items()} | {"x": np.empty(made.length).shape}
+    lengths = {size: f"n{size}" for shape in shapes.values() for size in shape}  # equal sizes have one name
     problem = dv.minimize(
         made.text,
         over="x",
         subject_to=made.conditions,
-        variables={**{k: SHAPES[k] for k in made.data}, "x": ("n",)},
+        variables={k: tuple(lengths[size] for size in shape) for k, shape in shapes.items()},
         facts=made.facts,
     )
     fast = problem.prepare(made.data)

@@ -15,17 +15,23 @@ CONES_UP_TO = 100_000
 
 
 def cvxpy(build: Callable[[Any], tuple[Any, Any]], solvers: tuple[str, ...]) -> dict[str, Run]:
-    """CVXPY with each solver; `build(cp)` gives the problem and its variable."""
-    made: list[Any] = []
+    """CVXPY with each solver; `build(cp)` gives the problem and its variable.
+
+    Each has a problem of its own: one that changes its solver is arranged anew each time.
+    """
+    made: dict[str, tuple[Any, Any]] = {}
 
     def run(solver: str) -> Any:
         import cvxpy as cp
 
-        if not made:
-            made.extend(build(cp))
-        options = {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iter": 100_000} if solver == "OSQP" else {}
-        made[0].solve(solver=solver, **options)
-        return made[1].value
+        if solver not in made:
+            made[solver] = build(cp)
+        options: dict[str, Any] = {}
+        if solver == "OSQP":  # which would begin at the answer of the run before
+            options = {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iter": 100_000, "warm_start": False}
+        problem, variable = made[solver]
+        problem.solve(solver=solver, **options)
+        return variable.value
 
     return {f"cvxpy {s.title()}": lambda s=s: run(s) for s in solvers}
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import derive as dv
 
-from . import constrained
+from . import constrained, programs
 from . import solver_peers as peers
 from .table import Table
 
@@ -246,10 +246,10 @@ def program(name: str, n: int, d: int) -> Case:
     return Case(f"program: {name}", f"{n}×{d}", objective, runs | peers.program(name, data))
 
 
-def conditioned(name: str) -> Case:
-    """Under constraints that are no quadratic program's."""
-    size, objective, runs, build = constrained.runs(name)
-    return Case(f"constraints: {name}", size, objective, runs | peers.cvxpy(build, ("CLARABEL",)))
+def conditioned(kind: str, name: str, make: Any, solvers: tuple[str, ...]) -> Case:
+    """Under constraints, stated for CVXPY as well."""
+    size, objective, runs, build = constrained.runs(make(np.random.default_rng(0)))
+    return Case(f"{kind}: {name}", size, objective, runs | peers.cvxpy(build, solvers))
 
 
 def mixture(n: int, d: int, k: int = 5, iterations: int = 20) -> Case:
@@ -287,7 +287,14 @@ CASES: dict[str, tuple[Callable[[], Case], bool]] = {
     "program-portfolio": (lambda: program("portfolio", 200, 10), True),
     "program-svm": (lambda: program("svm", 100, 10), True),
     "program-absolute": (lambda: program("absolute", 100, 10), True),
-    **{f"constraints-{name}": (lambda name=name: conditioned(name), True) for name in constrained.PROBLEMS},
+    **{
+        f"constraints-{name}": (lambda n=name, f=f: conditioned("constraints", n, f, ("CLARABEL",)), True)
+        for name, f in constrained.PROBLEMS.items()
+    },
+    **{
+        f"program-{name}": (lambda n=name, f=f, s=s: conditioned("program", n, f, s), True)
+        for name, (f, s) in programs.PROGRAMS.items()
+    },
     "softmax": (lambda: softmax(2000, 100, 10), True),
     "groups": (lambda: groups(200, 500, 3), True),
     "tasks": (lambda: tasks(200, 500, 5), True),
