@@ -56,6 +56,10 @@ Held = tuple[Array, Array]
 def times(A: Rows, x: Array, found: Array) -> None:
     """found = Ax, as far as A has rows."""
     begins, places, values = A
+    if places.size == 0:
+        for i in range(begins.size - 1):
+            found[i] = 0.0
+        return
     for i in range(begins.size - 1):
         t = 0.0
         for a in range(begins[i], begins[i + 1]):
