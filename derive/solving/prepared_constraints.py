@@ -29,7 +29,7 @@ class PreparedProgram:
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
-        self._answer: Any = None
+        self._found: Any = None
         self.bind(instance.numbers)
 
     def bind(self, arrays: dict[str, Any]) -> None:
@@ -52,36 +52,41 @@ class PreparedProgram:
         with np.errstate(all="ignore"):
             made = next(self._forms, None)
         if made is not None:
-            first, self._order, self._interior, self._parts, self._unit = made
-            self._start = padded(first, self._order)
+            first, order, self._interior, self._parts, self._unit = made
+            self._start, self._places = padded(first, order), np.argsort(order)[: first.size]
         return made is not None
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
-        from ..kernels.optimizers.interior_point import CONVERGED, Answer
-        from ..kernels.optimizers.quadratic_program import restored
-
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        status = 1
+        x, *duals, status, _ = self._interior(*self._parts, self._start.copy(), tolerance, 100)
         while status != 0:
-            x, nu, lam, status, count = self._interior(*self._parts, self._start.copy(), tolerance, 100)
-            if status != 0 and not self._take():
+            if not self._take():
                 raise DataError(FAILED)
-        z = self._placed.even(restored(x, self._order, self._layout.size))
-        duals = self._unit * nu[: nu.size - (x.size - z.size)], self._unit * lam
-        self._answer = Answer(z, *duals, CONVERGED, count)
-        return dict(self._derived.free.forward(self._layout.unpack(z)))
+            x, *duals, status, _ = self._interior(*self._parts, self._start.copy(), tolerance, 100)
+        z = self._placed.even(x.take(self._places))
+        self._found = z, *duals
+        return self._derived.free.forward(self._layout.unpack(z))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
 
         The multipliers are those of the last call, if the point is its answer.
         """
+        from ..kernels.optimizers.interior_point import CONVERGED, Answer
+
+        given = None
+        if self._found is not None:
+            z, nu, lam = self._found
+            own = (
+                self._start.size - z.size
+            )  # equalities that say what variables for the rank of the Hessian are
+            given = Answer(z, self._unit * nu[: nu.size - own], self._unit * lam, CONVERGED, 0)
         placed = Placed(self._derived, self._arrays, self._instance.binding)
-        return _stated(placed.certified(answer, tolerance, given=self._answer)[0], self._instance)
+        return _stated(placed.certified(answer, tolerance, given=given)[0], self._instance)
 
 
 @final
