@@ -18,6 +18,26 @@ from .kernel_texts import Kernels
 from .templates import CONSTRAINED, CONTRADICTION
 from .writing import called, in_table, in_tuple, shape_text
 
+#: Active sets and single precision halve the time of a loop, which is little of a file's run, and take five seconds to
+#: compile: files go without.
+WITHOUT = {
+    "all_bounds": """@compiled
+def all_bounds(rows):
+    \"""Whether the run may end by an active set: not here.\"""
+    return False
+""",
+    "by_active_bounds": """@compiled
+def by_active_bounds(H, h, g, E, e, rows, c, own, tol, z, nu, s, lam):
+    \"""Not asked for here.\"""
+    return False
+""",
+    "factor_roughly": """@compiled
+def factor_roughly(a):
+    \"""As good as `factor`, which it is here.\"""
+    return factor(a)
+""",
+}
+
 
 def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     """The kernels of a problem with constraints, and the methods that run on them."""
@@ -51,6 +71,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
         return
     bundle.add(certify_kkt, running.inside)
     if derived.quadratic:
+        bundle.replaced |= WITHOUT
         bundle.add(quadratic_program.solve_program, interior_point.solve)
         source = bundle.parts.pop("solve")
         bundle.parts["by_interior_point"] = source.replace("def solve(", "def by_interior_point(", 1)

@@ -322,6 +322,7 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     text = dv.codegen(CASES["equality"])
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
         assert f"compiled\ndef {name}(" in text, name
+    assert "return factor(a)" in text and "def guessed_bounds(" not in text  # half of the time to compile
     assert "inside(functions, (solve_program, by_interior_point), z, max_iterations" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
