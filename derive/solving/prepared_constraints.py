@@ -109,35 +109,41 @@ class PreparedCones:
             made = self._form.program(self._instance, arrays)
             if made is None:
                 raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
-            self._program, self._layout = program, layout = made
-            self._arrays, self._solver = arrays, ConeSolver(program, compiled=on_program)
-        self._solve = self._solver.solve
-        if layout.size > BLAS_FROM:
-            self._solve = partial(alone, self._solver.solve)
+            self._program, self._layout = program, _ = made
+            large = program.G.size > BLAS_FROM**2
+            make = partial(alone, ConeSolver) if large else ConeSolver
+            self._arrays, self._solver = arrays, make(program, None, on_program)
+        self._solve = partial(alone, self._solver.solve) if large else self._solver.solve
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = CONES, **changed: Any
     ) -> dict[str, Any]:
-        """The minimiser by name. Data that have changed may be given; they replace those given before.
-
-        Where the loop does not converge, its text does the same by NumPy, which eliminates nothing.
-        """
-        from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
+        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        from ..kernels.optimizers.cone_program import CONVERGED
 
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        self._answer = answer = self._solve(None, tolerance)
-        if answer.status != CONVERGED:
-            with np.errstate(all="ignore"):
-                self._answer = answer = alone(ConeSolver(self._program).solve, None, tolerance)
-        if answer.status != CONVERGED:
-            raise DataError(FAILED)
-        return self._unknowns(answer)
+        answer = self._solve(None, tolerance)
+        self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
+        return self._unknowns(*self._answer)
 
-    def _unknowns(self, answer: Any) -> dict[str, Any]:
+    def _otherwise(self, tolerance: float) -> tuple[Any, Any]:
+        """In other units, compiled and by NumPy, which eliminates nothing: the solver and its answer."""
+        from ..kernels.optimizers.cone_loops import on_program
+        from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
+        from ..kernels.optimizers.cone_units import geometric_units
+
+        with np.errstate(all="ignore"):
+            for compiled in (on_program, None):
+                solver = ConeSolver(self._program, geometric_units(self._program), compiled)
+                answer = alone(solver.solve, None, tolerance)
+                if answer.status == CONVERGED:
+                    return solver, answer
+        raise DataError(FAILED)
+
+    def _unknowns(self, solver: Any, answer: Any) -> dict[str, Any]:
         """By name, from the answer of a run."""
-        x = self._solver.point(answer.x)
-        return dict(self._form.derived.free.forward(self._layout.unpack(x)))
+        return dict(self._form.derived.free.forward(self._layout.unpack(solver.point(answer.x))))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
@@ -148,10 +154,11 @@ class PreparedCones:
         from ..kernels.optimizers.cone_units import cleared
 
         derived, found = self._form.derived, self._answer
-        last = {} if found is None else self._unknowns(found)
+        last = {} if found is None else self._unknowns(*found)
         if found is not None and all(np.array_equal(last[name], answer[name]) for name in last):
             value = statement_value(derived.original, self._arrays, answer)
-            clear = cleared(self._program, self._solver.restored(found))
+            solver, run = found
+            clear = cleared(self._program, solver.restored(run))
             proof = certify_cones(
                 self._program, self._layout, clear, statement_value=value, tolerance=tolerance
             )

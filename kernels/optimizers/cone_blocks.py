@@ -61,59 +61,52 @@ def room_for(rows: Rows) -> int:
 
 def _cones(program: ConeProgram, r: int) -> tuple[Array, Array, Array, Array, Array, int, Grams]:
     """What is known of each cone."""
-    G, cones, first = program.G, program.cones, program.c.size - program.heads
-    table, factors = np.zeros((cones.sizes.size, 6), np.int64), np.zeros((cones.sizes.size, 2))
+    G, cones, m = program.G, program.cones, program.cones.orthant
+    heads, private = G[cones.heads, :r], G[cones.heads, program.c.size - program.heads :]
+    met = cones.met(G)[:, :r] | (heads != 0.0)
+    counts, owner = met.sum(axis=1), cones.owner
+    begins = np.cumsum(counts) - counts
+    there = G[m:, :r] != 0.0
+    there[cones.starts] = False
+    whole = cones.added(there.sum(axis=1)) >= DENSE * (cones.sizes - 1) * counts
+    blocks, grams, at, spot = [np.zeros(0)], [np.zeros(0)], 0, 0
     groups: list[tuple[int, int]] = []
-    columns, blocks, leads, tails, grams = [np.zeros(0, np.int64)], [np.zeros(0)], [], [], []
     known: dict[bytes, list[tuple[int, Array]]] = {}
-    begin = at = spot = 0
+    table, factors = np.zeros((cones.sizes.size, 6), np.int64), np.zeros((cones.sizes.size, 2))
     for k, (head, size) in enumerate(zip(cones.heads.tolist(), cones.sizes.tolist(), strict=True)):
-        block, private = G[head : head + size, :r], np.flatnonzero(G[head, first:])
-        mine = np.flatnonzero(block.any(axis=0))
-        lead, tail = block[0, mine], block[1:, mine]
-        row, column = np.nonzero(tail)
-        whole = row.size >= DENSE * tail.size
+        tail = G[head + 1 : head + size, :r][:, met[k]]
         gram = tail.T @ tail
-        share = float(gram.max(initial=0.0)) or 1.0
-        alike = known.setdefault(mine.tobytes(), [])
-        group = next(
-            (i for i, a in alike[:KINDS] if np.abs(gram / share - a).max(initial=0.0) <= ALIKE), len(groups)
-        )
+        factors[k, 1] = share = float(gram.max(initial=0.0)) or 1.0
+        gram /= share
+        alike = known.setdefault(met[k].tobytes(), [])
+        group = next((i for i, a in alike[:KINDS] if abs(gram - a).max(initial=0.0) <= ALIKE), len(groups))
         if group == len(groups):
-            alike.append((group, gram / share))
+            alike.append((group, gram))
             groups.append((spot, k))
-            grams.append(np.ravel(gram / share))
+            grams.append(gram.reshape(-1))
             spot += gram.size
-        table[k] = (
-            mine.size,
-            begin,
-            at if whole else -1,
-            private[0] if private.size else -1,
-            not lead.any(),
-            group,
-        )
-        factors[k] = G[head, first + private[0]] if private.size else 0.0, share
-        columns.append(mine)
-        leads.append(lead)
-        if whole:
-            blocks.append(np.ravel(tail))
+        table[k, GROUP], table[k, BLOCK_AT] = group, at if whole[k] else -1
+        if whole[k]:
+            blocks.append(tail.reshape(-1))
             at += tail.size
-        else:
-            tails.append(np.column_stack([head + 1 + row, mine[column], begin + column]))
-        begin += mine.size
+    table[:, COUNT], table[:, BEGIN], table[:, LEVEL] = counts, begins, ~heads.any(axis=1)
+    alone = private.any(axis=1)
+    table[:, PRIVATE] = np.where(alone, abs(private).argmax(axis=1), -1) if program.heads else -1
+    factors[:, 0] = private.sum(axis=1)
+    there[whole[owner]] = False
+    row, column = np.nonzero(there)
+    tails = np.column_stack([m + row, column, (begins[:, None] + met.cumsum(axis=1) - 1)[owner[row], column]])
     row, column = np.nonzero(G[cones.heads])
-    heads = np.column_stack([cones.heads[row], column, np.zeros(row.size, int)])
-    places = np.vstack([np.zeros((0, 3), np.int64), *tails, heads]).astype(np.int64)
-    values = G[places[:, ROW], places[:, COLUMN]]
-    beside = (
-        np.concatenate([np.zeros(0), *leads]),
-        factors,
-        np.asarray(groups, np.int64).reshape(-1, 2),
-        np.concatenate([np.zeros(0), *grams]),
-    )
+    places = np.vstack([tails, np.column_stack([cones.heads[row], column, np.zeros(row.size, int)])])
     return (
-        table, np.concatenate(columns), np.concatenate(blocks), places, values, len(places) - len(heads), beside
-    )  # fmt: skip
+        table,
+        np.nonzero(met)[1].astype(np.int64),
+        np.concatenate(blocks),
+        places.astype(np.int64),
+        G[places[:, ROW], places[:, COLUMN]],
+        len(tails),
+        (heads[met], factors, np.asarray(groups, np.int64).reshape(-1, 2), np.concatenate(grams)),
+    )
 
 
 @helper

@@ -91,7 +91,7 @@ def newton_step(
 ) -> None:
     """Δx, Δν, Δs, Δz with WΔz + W⁻¹Δs = q, the residuals lowered by a share; u = W⁻¹Δs.
 
-    turns  a second one takes out what rounding left of the first two conditions
+    turns  those after the first take out what rounding left of the first two conditions
     """
     G, Q, E, diagonal, work = program[0], program[2], program[3], program[4], system[9]
     dx, dnu, ds, dz = step

@@ -73,6 +73,8 @@ def without_bounds(program: ConeProgram) -> tuple[ConeProgram, Any, tuple[Any, A
     met = G != 0.0
     idle = ~(program.Q.any(axis=0) | (program.c != 0.0) | program.E.any(axis=0)) & (met.sum(axis=0) == 2)
     t = np.flatnonzero(idle)
+    if not t.size:
+        return program, np.arange(n), (t, np.zeros((0, n)), np.zeros(0)), lambda x, z: (x, z)
     row, head = met[:, t].argmax(axis=0), size - 1 - met[::-1, t].argmax(axis=0)
     fits = (row < m) & np.isin(head, cones.heads) & (G[row, t] < 0.0) & (G[head, t] > 0.0)
     t, row, head = t[fits], row[fits], head[fits]
@@ -108,9 +110,8 @@ def without_bounds(program: ConeProgram) -> tuple[ConeProgram, Any, tuple[Any, A
     return made, kept, (t, *bounds), back
 
 
-def triangle(A: Any, b: Vector) -> tuple[Any, Any, Vector] | None:
-    """Q, A' and b' with Ax + b = Q (A'x + b') where these have fewer rows."""
-    met = np.flatnonzero(A.any(axis=0)) if len(A) > 1 else np.zeros(len(A), int)
+def triangle(A: Any, b: Vector, met: Any) -> tuple[Any, Any, Vector] | None:
+    """Q, A' and b' with Ax + b = Q (A'x + b') where these have fewer rows; A is zero in all columns but some."""
     width = met.size + int(b.any())
     if len(A) <= width:
         return None
@@ -126,10 +127,14 @@ def shortened(program: ConeProgram) -> tuple[ConeProgram, Back]:
     """Triangles in place of the rows of long cones."""
     G, g, cones = program.G, program.g, program.cones
     m, at = cones.orthant, cones.orthant
+    met = cones.met(G)
+    long = cones.sizes - 1 > met.sum(axis=1)
+    if not long.any():
+        return program, lambda x, z: (x, z)
     blocks, offsets, places, sizes, turns = [G[:m]], [g[:m]], [np.arange(m)], [], []
-    for first, count in zip(cones.heads.tolist(), cones.sizes.tolist(), strict=True):
+    for k, (first, count) in enumerate(zip(cones.heads.tolist(), cones.sizes.tolist(), strict=True)):
         rows = np.arange(first, first + count)
-        short = triangle(G[rows[1:]], g[rows[1:]])
+        short = triangle(G[rows[1:]], g[rows[1:]], np.flatnonzero(met[k])) if long[k] else None
         kept = rows if short is None else rows[:1]
         blocks.append(G[kept])
         offsets.append(g[kept])
@@ -143,8 +148,6 @@ def shortened(program: ConeProgram) -> tuple[ConeProgram, Back]:
             places.append(np.full(len(A), -1))
             sizes[-1] = 1 + len(A)
         at += sizes[-1]
-    if not turns:
-        return program, lambda x, z: (x, z)
     whole, constant, place = np.vstack(blocks), np.concatenate(offsets), np.concatenate(places)
 
     def back(x: Vector, z: Vector) -> tuple[Vector, Vector]:
@@ -176,11 +179,13 @@ def ordered(program: ConeProgram) -> tuple[ConeProgram, Any, Back]:
     heads = met[cones.heads[single]].argmax(axis=1)
     heads = heads[alone[heads] & (met[:, heads].sum(axis=0) == 1)]
     last = [*reversed(slacks), *heads.tolist()]
-    order = np.concatenate([np.setdiff1d(np.arange(n), last), np.asarray(last, int)])
-    made = replace(
-        program, Q=Q[np.ix_(order, order)], c=program.c[order], E=program.E[:, order], G=G[:, order],
-        slacks=len(slacks), heads=heads.size,
-    )  # fmt: skip
+    shared = np.ones(n, bool)
+    shared[last] = False
+    order = np.concatenate([np.flatnonzero(shared), np.asarray(last, int)])
+    made = replace(program, slacks=len(slacks), heads=heads.size)
+    if (order == np.arange(n)).all():  # mostly
+        return made, order, lambda x, z: (x, z)
+    made = replace(made, Q=Q[np.ix_(order, order)], c=program.c[order], E=program.E[:, order], G=G[:, order])
 
     def back(x: Vector, z: Vector) -> tuple[Vector, Vector]:
         found = np.empty(n)

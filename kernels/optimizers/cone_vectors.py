@@ -161,7 +161,7 @@ def newton_step(
 ) -> None:
     """Δx, Δν, Δs, Δz with WΔz + W⁻¹Δs = q, the residuals lowered by a share; u = W⁻¹Δs.
 
-    turns  a second one takes out what rounding left of the first two conditions
+    turns  those after the first take out what rounding left of the first two conditions
     """
     Q, _, E, _, G, _ = program
     by = Scaling(cones, *W[:3])

@@ -63,6 +63,13 @@ class Cones:
         found: Vector = np.maximum.reduceat(x, self.starts) if self.sizes.size else x[:0]
         return found
 
+    def met(self, G: Matrix) -> Array:
+        """Which columns the rows of each second-order cone behind its head meet."""
+        there = G[self.orthant :] != 0.0
+        there[self.starts] = False
+        found: Array = np.logical_or.reduceat(there, self.starts, axis=0) if self.sizes.size else there[:0]
+        return found
+
     def product(self, x: Vector, y: Vector) -> Vector:
         """x ∘ y"""
         m = self.orthant

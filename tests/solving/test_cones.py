@@ -131,3 +131,24 @@ def test_prepared() -> None:
     problem = dv.minimize("norm(w) - sumsq(w)", over="w", subject_to=["norm(w) <= 1"], variables={"w": (3,)})
     with pytest.raises(dv.DeriveError, match="not convex"):
         problem.prepare()
+
+
+def test_prepared_in_other_units() -> None:
+    """Two small norms in one condition, two rows of them alike: balanced units end at 3·10⁻⁹, geometric ones do not."""
+    rng = np.random.default_rng(0)
+    shapes = {"A": ("m", "n"), "B": ("k", "n"), "c": ("n",), "x": ("n",), "r": ()}
+    problem = dv.minimize(
+        "sumsq(x - c)", over="x", subject_to=["norm(A @ x) + norm(B @ x) <= r", "x >= -1"], variables=shapes
+    )
+    A, B, c = (
+        1e-3 * rng.standard_normal((41, 20)),
+        2e-4 * rng.standard_normal((2, 20)),
+        rng.standard_normal(20),
+    )
+    A[0], B[0] = A[-1], B[-1]
+    fast = problem.prepare(A=A, B=B, c=c, r=2e-3)
+    for _ in range(2):
+        found = fast()
+        assert fast.certify(found).ok()
+        x = found["x"]
+        assert np.linalg.norm(A @ x) + np.linalg.norm(B @ x) <= 2e-3 * (1 + 1e-8) and (x >= -1 - 1e-8).all()
