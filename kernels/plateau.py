@@ -54,7 +54,7 @@ class Plateau:
         lengths: Vector,
         size: float,
         within: Callable[[Vector], Vector] = np.array,
-        most: int = 2000,
+        most: int = 1200,
     ) -> None:
         self.at, self.x, self.lengths, self.within = at, x, lengths, within
         self.value, self.size, self.left, self.slopes = at(x)[0], size, most, FOLLOWED
@@ -69,13 +69,14 @@ class Plateau:
 
     def explore(self, flats: Matrix, proved: bool = False) -> Plateau:
         """Go along combinations of the columns of `flats`, in units of the lengths, until something is found; of what
-        is `proved` to be convex only `endless`."""
+        is `proved` to be convex only `endless`, which then tells on the way to 0."""
         alive = np.abs(self.x) > self.lengths / EXTREME
         factors = [np.zeros(self.x.size, dtype=bool), self.extreme, alive]
-        for k, by_factors in enumerate(factors):
+        for k, by_factors in enumerate(factors[:1] if proved else factors):
             if k > 0 and (not by_factors.any() or any(np.array_equal(by_factors, f) for f in factors[:k])):
                 continue
-            for direction in _level_ways(flats, self.x / self.lengths, single=k == 0):
+            ways = _level_ways(flats, self.x / self.lengths, single=k == 0)
+            for direction in ways[:1] if proved else ways:
                 if k == 0 and not proved and self._on_the_line(direction):
                     return self
                 ends = []
@@ -282,20 +283,22 @@ class Plateau:
                     break
                 middle = (low + high) / 2
                 low, high = (low, middle) if above(middle) else (middle, high)
+            if not np.isfinite(
+                self._evaluated(self._moved(edge, high * self.lengths * direction, by_factors))[0]
+            ):
+                return False  # what is not allowed begins there
             places.append(high)
         return places[1] - places[0] > LIKE * (places[2] - places[1])
 
 
 def _level_ways(flats: Matrix, y: Vector, single: bool) -> list[Vector]:
-    """Where to go: single unknowns first, if asked for, towards 0, and some combinations."""
+    """Where to go: towards 0, single unknowns, if asked for, and some combinations."""
     n, count = flats.shape
-    found = []
+    toward = flats @ (flats.T @ y)
+    found = [toward] if np.abs(toward).max(initial=0.0) > 0.0 else []
     alone = np.flatnonzero((flats**2).sum(axis=1) > 0.999)
     if single:
         found += [np.eye(n)[i] for i in alone[:4]]
-    toward = flats @ (flats.T @ y)
-    if np.abs(toward).max(initial=0.0) > 0.0:
-        found.append(toward)
     if alone.size < count:
         mixed = np.random.default_rng(0).standard_normal((count, 2)) if count > 2 else np.eye(count)
         found += list((flats @ mixed).T)

@@ -100,8 +100,6 @@ class Prepared:
             status = self._loop(z, tolerance, self._most)
             if not (status if self._direct else status[self._status]) and self._is_minimum(z):
                 return dict(self._layout.unpack(z))
-        if self._composite.structure.is_plain and (self._certain or not np.isfinite(x).all()):
-            raise DataError(FAILED)
         try:
             inside = self._inside or prepare_constraints(self._instance)
         except UnsupportedError:
