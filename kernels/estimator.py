@@ -32,6 +32,7 @@ try:
     from sklearn.base import (
         BaseEstimator,
         ClassifierMixin,
+        ClassNamePrefixFeaturesOutMixin,
         DensityMixin,
         RegressorMixin,
         TransformerMixin,
@@ -205,8 +206,8 @@ class Probabilities:
         return np.asarray(found - np.logaddexp.reduce(found, axis=1, keepdims=True))
 
 
-class Transformer(TransformerMixin, Statement):  # type: ignore[misc]
-    """Maps rows to rows."""
+class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Statement):  # type: ignore[misc]
+    """Maps rows to rows; the names of what comes out are those of the class, numbered."""
 
 
 class Density(DensityMixin, Statement):  # type: ignore[misc]

@@ -433,3 +433,20 @@ def test_unused_declarations() -> None:
     alone = dv.minimize("sumsq(w - 1)", over="w", variables={"w": ("d",), "z": ("d",)})
     assert alone.solve(z=np.zeros(4)).x.shape == (4,)
     assert {v.name for v in problem.declared} == {"X", "y", "w", "z", "q"}
+
+
+def test_time_is_up_for_proofs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of constraints that was stopped is judged once, and not tried with other multipliers and points."""
+    import derive.kernels.kkt as kkt
+
+    judged: list[Any] = []
+    certify = kkt.certify_kkt
+    monkeypatch.setattr(
+        kkt, "certify_kkt", lambda *given, **told: judged.append(given) or certify(*given, **told)
+    )
+    problem = dv.minimize(
+        "sum(softplus(-y*(X @ w)))", over="w", subject_to=["sumsq(w) <= 0.1"], variables=SHAPES
+    )
+    with pytest.warns(NotCertifiedWarning, match="max_time"):
+        problem.solve(X=X, y=np.sign(X[:, 1]), max_time=1e-9, backend="numpy")
+    assert len(judged) == 1

@@ -144,3 +144,14 @@ def test_what_is_no_estimator() -> None:
     with pytest.raises(ArgumentError, match="mu is no number of this problem"):
         dv.estimator(RIDGE, mu=1.0)
     assert dv.estimator(poisson, predict="exp(X @ w)").fit(X / 4, COUNTS).predict(X / 4).min() > 0
+
+
+def test_components_have_names() -> None:
+    """`set_output` and pipelines ask what the columns that come out are called."""
+    from derive.estimators import PCA
+
+    rows = np.random.default_rng(0).standard_normal((12, 4))
+    fitted = PCA(n_components=2).fit(rows)
+    assert list(fitted.get_feature_names_out()) == ["pca0", "pca1"]
+    pandas = pytest.importorskip("pandas")
+    assert isinstance(PCA().set_output(transform="pandas").fit(rows).transform(rows), pandas.DataFrame)

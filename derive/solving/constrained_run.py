@@ -214,7 +214,7 @@ class _Run:
             found = ip.run(self.loop, z, v.e.size, v.c.size, most=self.most, watch=seen)
         if found is None or (self.loop is None and found.status != ip.CONVERGED):
             found = self.record.solve(functions, z, max_iterations=self.most, watch=watch)
-        return polish(functions, found)
+        return found if self.ended else polish(functions, found)  # time is up
 
     def judged(self, answer: Any) -> Judged:
         """The answer with its certificate, by the interpreter; with the multipliers that fit best, or 0 in its place,
@@ -224,7 +224,7 @@ class _Run:
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
-        if found.proof.ok() or self.blocks or self.placed.sparse is not None:
+        if found.proof.ok() or self.blocks or self.placed.sparse is not None or self.ended:
             return found
         for point in (z, np.zeros(z.size)):  # where all vanishes, rounding has nothing to be small beside
             v = judge.values(point)
