@@ -74,7 +74,7 @@ class PreparedProgram:
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
 
-        The multipliers are those of the last call, if the point is its answer.
+        The multipliers are those of the last call, if the point is its answer, or else those that fit best.
         """
         from ..kernels.optimizers.interior_point import CONVERGED, Answer
 
@@ -86,7 +86,13 @@ class PreparedProgram:
             )  # equalities that say what variables for the rank of the Hessian are
             given = Answer(z, self._unit * nu[: nu.size - own], self._unit * lam, CONVERGED, 0)
         placed = Placed(self._derived, self._arrays, self._instance.binding)
-        return _stated(placed.certified(answer, tolerance, given=given)[0], self._instance)
+        proof = placed.certified(answer, tolerance, given=given)[0]
+        if (
+            given is not None and not proof.ok()
+        ):  # where constraints determine the point, multipliers may be anything
+            fitted = placed.certified(answer, tolerance)[0]
+            proof = fitted if fitted.ok() else proof
+        return _stated(proof, self._instance)
 
 
 @final

@@ -158,3 +158,15 @@ def test_no_minimum_under_bounds_is_an_error() -> None:
     fast = dv.minimize("-sumsq(w)", over="w", subject_to=["w >= 0"], variables={"w": (2,)}).prepare()
     with pytest.raises(DataError, match="does not converge"):
         fast()
+
+
+def test_one_point_is_feasible() -> None:
+    """The multipliers of a run that has nothing to choose need not fit: those that do are found."""
+    problem = dv.minimize(
+        "sumsq(X @ w - y)",
+        over="w",
+        subject_to=["w >= 0", "sum(w) == 1"],
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+    )
+    fast = problem.prepare(X=RNG.standard_normal((5, 1)), y=RNG.standard_normal(5))
+    assert fast.certify(fast()).ok()
