@@ -224,11 +224,16 @@ def solve_shared(E: Array, system: System, r: int, x: Array, nu: Array) -> None:
     L, first, half, S = system[1], system[2], system[7], system[8]
     solve_rows(L, first, x)
     if nu.size > 0:
+        right, lack = np.empty(nu.size), np.empty(nu.size)
         for i in range(nu.size):
-            nu[i] -= product(E[i], x[:r])
-        substitute(S, nu)
-        for i in range(nu.size):
-            moved(x, nu[i], half[i])
+            right[i], nu[i] = nu[i], 0.0
+        for _ in range(2):  # the equations once more, of which S knows few digits where M is nearly singular
+            for i in range(nu.size):
+                lack[i] = right[i] - product(E[i], x[:r])
+            substitute(S, lack)
+            for i in range(nu.size):
+                moved(x, lack[i], half[i])
+                nu[i] += lack[i]
 
 
 @within
