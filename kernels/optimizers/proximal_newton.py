@@ -61,8 +61,18 @@ def proximal_newton(
         if not abs(seen) < np.inf:
             return total, first, NOT_FINITE, step, evaluations
         if plain:
-            if not cholesky_solve(h, p, n):
-                return total, first, NO_MODEL, step, evaluations
+            for i in range(n):
+                z[i] = h[i, i]
+            if not cholesky_solve(
+                h, p, n
+            ):  # singular, or not convex: once more with a little on the diagonal
+                for i in range(n):
+                    p[i] = -g[i]
+                    for k in range(i):
+                        h[i, k] = h[k, i]
+                    h[i, i] = z[i] * (1.0 + 1e-10) if z[i] != 0.0 or g[i] != 0.0 else 1.0
+                if not cholesky_solve(h, p, n):
+                    return total, first, NO_MODEL, step, evaluations
         else:
             # coordinate descent needs curvature, which rounding must not turn negative
             for i in range(n):

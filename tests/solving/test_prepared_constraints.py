@@ -170,3 +170,13 @@ def test_one_point_is_feasible() -> None:
     )
     fast = problem.prepare(X=RNG.standard_normal((5, 1)), y=RNG.standard_normal(5))
     assert fast.certify(fast()).ok()
+
+
+@pytest.mark.parametrize("columns", [15, 3])
+def test_singular_hessians_are_prepared(columns: int) -> None:
+    """Fewer rows than unknowns, and a column of zeros: some minimiser of many."""
+    X, y = RNG.standard_normal((8, columns)), RNG.standard_normal(8)
+    X[:, 0] = 0.0
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    fast = dv.minimize("sum(sqrt(1 + (X @ w - y)**2) - 1)", over="w", variables=shapes).prepare(X=X, y=y)
+    assert fast.certify(fast()).ok()
