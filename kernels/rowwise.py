@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -37,9 +38,10 @@ FEW = 32
 #: Rows from this length on are read from the end of a line on. Eight shorter ones stay in the first cache, where a
 #: vector that lies in two lines costs nothing that would show.
 LONG = 320
-#: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before.
-#: The processor by itself sees the ends of pages coming too late. Constants, because registers are short.
-AHEAD, FAR = 3200, 8192
+#: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before; and how
+#: near, 3 being the first cache. The processor by itself sees the ends of pages coming too late, or of rows. Constants,
+#: because registers are short. Processors of the Zen family fetch much by themselves.
+AHEAD, FAR, NEAR = (1024, 2048, 3) if llvm.get_host_cpu_name().startswith("znver") else (3200, 8192, 2)
 
 _D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _V = ir.VectorType(_D, LANES)
@@ -96,11 +98,11 @@ class _Vectors:
             self._masked("store", kind, ir.VoidType(), [value, place, _W(align), mask])
 
     def prefetch(self, pointer: Any) -> None:
-        """The line at a place, into the second cache; there need not be such a place."""
+        """The line at a place, into a cache; there need not be such a place."""
         place = self.b.bitcast(pointer, ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, _W, _W, _W])
         function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.prefetch.p0")
-        self.b.call(function, [place, _W(0), _W(2), _W(1)])
+        self.b.call(function, [place, _W(0), _W(NEAR), _W(1)])
 
     def number(self, pointer: Any, offset: Any) -> Any:
         """One entry as a double."""
