@@ -139,10 +139,12 @@ def certify_kkt(
     statement_value: float | None = None,
     tolerance: float = TOLERANCE,
     curved: bool = True,
+    quadratic: bool = False,
 ) -> KktCertificate:
     """The certificate of a point; `functions` must be those of the interpreter.
 
-    curved  whether the Hessian is looked at; without, that a stationary point is a minimum has to be proved
+    curved     whether the Hessian is looked at; without, that a stationary point is a minimum has to be proved
+    quadratic  whether the objective is, under linear conditions: its derivatives vanish nowhere by lack of digits
     """
     with np.errstate(all="ignore"):
         v = functions.values(z)
@@ -184,10 +186,10 @@ def certify_kkt(
             if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
-                plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
-                level, below = plateau.vague or plateau.lower is not None, plateau.lower
-                if plateau.endless:
-                    drift = np.inf
+                if not quadratic:
+                    plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
+                    level, below = plateau.vague or plateau.lower is not None, plateau.lower
+                    drift = np.inf if plateau.endless else drift
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,

@@ -249,7 +249,8 @@ class _Run:
             dual = np.zeros(z.size) if self.cone is None else self.cone
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
         else:
-            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
+            quadratic = self.derived.quadratic
+            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, quadratic=quadratic, **told)
         return Judged(z, found, value, proof, answer)
 
     def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:

@@ -143,7 +143,15 @@ class Placed:
         curved = not proved or costs.hessian(self.layout.shapes, self.amount) < costs.SPARED
         value = self.value(found)
         proof = certify_kkt(
-            functions, self.layout, z, nu, lam, statement_value=value, tolerance=tolerance, curved=curved
+            functions,
+            self.layout,
+            z,
+            nu,
+            lam,
+            statement_value=value,
+            tolerance=tolerance,
+            curved=curved,
+            quadratic=self.derived.quadratic,
         )
         return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
 

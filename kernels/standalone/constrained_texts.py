@@ -126,7 +126,7 @@ def constrained_tail(derived: Any, compared: str) -> str:
         compared=compared,
         certify="certify_semidefinite(functions, layout, answer, cone, blocks"
         if derived.cones
-        else "certify_kkt(functions, layout, answer.z, answer.nu, answer.lam",
+        else f"certify_kkt(functions, layout, answer.z, answer.nu, answer.lam, quadratic={derived.quadratic}",
         linear=derived.linear,
         contradiction=CONTRADICTION if derived.linear else "",
         endless="falls_forever(functions, answer.z) and not contradict(functions, answer.z)"

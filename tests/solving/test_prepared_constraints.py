@@ -180,3 +180,22 @@ def test_singular_hessians_are_prepared(columns: int) -> None:
     shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
     fast = dv.minimize("sum(sqrt(1 + (X @ w - y)**2) - 1)", over="w", variables=shapes).prepare(X=X, y=y)
     assert fast.certify(fast()).ok()
+
+
+def test_quadratic_programs_of_low_rank_are_no_plateaus():
+    """Derivatives of a quadratic vanish nowhere by lack of digits: whole sets of minima are certified."""
+    n = 12
+    problem = dv.minimize(
+        "dot(x, H @ x)/2 + dot(g, x)",
+        over="x",
+        subject_to=["x >= l", "E @ x == e"],
+        variables={"H": ("n", "n"), "g": ("n",), "l": ("n",), "E": ("q", "n"), "e": ("q",), "x": ("n",)},
+        facts={"H": ("psd",)},
+    )
+    for seed in (2, 8, 21):
+        rng = np.random.default_rng(seed)
+        R, E, low = rng.standard_normal((2, n)), rng.standard_normal((3, n)), -rng.random(n)
+        E[2] = E[0]
+        x = np.where(rng.random(n) < 0.5, low, low + 0.1)
+        fast = problem.prepare(H=R.T @ R, g=-R.T @ (R @ x), l=low, E=E, e=E @ x)
+        assert fast.certify(fast()).ok()
