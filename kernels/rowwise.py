@@ -41,7 +41,8 @@ LONG = 320
 #: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before; and how
 #: near, 3 being the first cache. The processor by itself sees the ends of pages coming too late, or of rows. Constants,
 #: because registers are short. Processors of the Zen family fetch much by themselves.
-AHEAD, FAR, NEAR = (1024, 2048, 3) if llvm.get_host_cpu_name().startswith("znver") else (3200, 8192, 2)
+ZEN = llvm.get_host_cpu_name().startswith("znver")
+AHEAD, FAR, NEAR = (1024, 2048, 3) if ZEN else (3200, 8192, 2)
 
 _D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _V = ir.VectorType(_D, LANES)

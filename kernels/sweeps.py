@@ -19,6 +19,7 @@ from .matrices import matrix_functions
 from .products import product_lines
 from .program import Nest, Pass
 from .reuse import reusable
+from .rowwise import ZEN
 from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
@@ -27,8 +28,9 @@ from .turned import Joined, joined, turned_rows
 
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
-#: Numbers in a block of a lagged pass: two such blocks are in the first cache together.
-LAGGED = 2400
+#: Numbers in a block of a lagged pass: two such blocks are in the first cache together. Where lines are fetched into
+#: that cache, it holds more of them.
+LAGGED = 1600 if ZEN else 2400
 
 
 @final
