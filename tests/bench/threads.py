@@ -91,7 +91,8 @@ def table(quick: bool) -> Table:
         point = {k: a for k, a in arrays.items() if k in case.unknowns}
         one: Any = compute.kernel(case).bind({k: a for k, a in arrays.items() if k not in point})
         two = one.kernel.bind(one.arrays, threads=2)
-        copy = one.kernel.bind(one.arrays)
+        # with data of its own: what one of two copies reads, the other would find in a cache that they share
+        copy = one.kernel.bind({k: np.array(a) for k, a in one.arrays.items()})
         for a, b in zip(one(point).values(), two(point).values(), strict=True):
             if not np.array_equal(a, b):
                 raise AssertionError(f"{case.name}: two threads and one differ")
