@@ -62,11 +62,11 @@ class PreparedProgram:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        x, *duals, status, _ = self._interior(*self._parts, self._start.copy(), tolerance, 100)
+        status = 1
         while status != 0:
-            if not self._take():
-                raise DataError(FAILED)
             x, *duals, status, _ = self._interior(*self._parts, self._start.copy(), tolerance, 100)
+            if status != 0 and not self._take():
+                raise DataError(FAILED)
         z = self._placed.even(x.take(self._places))
         self._found = z, *duals
         return self._derived.free.forward(self._layout.unpack(z))

@@ -20,7 +20,7 @@ import numpy as np
 from ..apart import apart
 from ..oracle import Array
 from .active_bounds import all_bounds, by_active_bounds
-from .interior_point import CONVERGED, LIMIT, Answer, Functions
+from .interior_point import CONVERGED, LIMIT, Answer, Functions, Values
 from .polish import violation
 from .program_system import (
     begun,
@@ -247,6 +247,11 @@ def convex(H: Array) -> bool:
     return True
 
 
+def at_zero(v: Values, H: Any, z: Array) -> tuple[Array, Array, Array, float]:
+    """The slope, the conditions and the objective of a quadratic program at zero, from those at z."""
+    return v.g - H @ z, v.e - v.E @ z, v.c - v.C @ z, float(v.f - v.g @ z + 0.5 * (z @ (H @ z)))
+
+
 def arranged_program(
     functions: Functions, z: Array, thin: bool = True
 ) -> tuple[Array, tuple[Any, ...]] | None:
@@ -261,8 +266,7 @@ def arranged_program(
     if not np.isfinite(H).all():
         return None
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
-    slope, e, c = v.g - H @ z, v.e - E @ z, v.c - C @ z
-    rest = float(v.f - v.g @ z + 0.5 * (z @ H @ z))
+    slope, e, c, rest = at_zero(v, H, z)
     own, (order, parts) = 0, slacks_apart(H, slope, E, C)
     wider = thinned(H, slope, E, C, len(parts[0])) if thin else None
     if wider is not None:

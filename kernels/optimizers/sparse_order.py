@@ -17,7 +17,7 @@ import scipy.sparse.linalg
 from ..apart import apart, inner
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import unit_of
+from .quadratic_program import at_zero, unit_of
 from .quasidefinite import Rows, entries, positions, symbols
 from .slacks import SLACK_ROWS
 from .sparse_system import Core, Directions
@@ -279,7 +279,7 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     for A in sparse:
         A.eliminate_zeros()
     H, E, C = sparse
-    slope, rest = v.g - H @ z, float(v.f - v.g @ z + 0.5 * (z @ (H @ z)))
+    slope, e, c, rest = at_zero(v, H, z)
     unit = unit_of(H.data, slope)
     H, slope, rest = H / unit, slope / unit, rest / unit
     if not is_convex(H):
@@ -289,7 +289,7 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     core = core_of(H[:r][:, :r], E[:, :r], rows, z.size)
     if core is None:
         return None
-    parts = core, H.diagonal()[r:], slope[order], rows_of(E), v.e - E @ z[order], rows, v.c - C @ z, rest, 0
+    parts = core, H.diagonal()[r:], slope[order], rows_of(E), e, rows, c, rest, 0
     return order, parts, unit
 
 

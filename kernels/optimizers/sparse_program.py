@@ -12,7 +12,7 @@ import numpy as np
 
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import ENTRIES, LARGEST, convex
+from .quadratic_program import ENTRIES, LARGEST, at_zero, convex
 from .slacks import SLACK_ROWS, directions
 
 #: Below this share of entries, sparse factors of many unknowns are the better way.
@@ -61,15 +61,8 @@ def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] |
     own = np.zeros(m)
     owned = np.flatnonzero(owner >= 0)
     own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
-    parts = (
-        core,
-        H.diagonal()[order[r:]],
-        (v.g - H @ z)[order],
-        np.ascontiguousarray(E[:, order].toarray()),
-        v.e - E @ z,
-        directions(np.ascontiguousarray(main.toarray()), own, owner, n - r),
-        v.c - C @ z,
-        float(v.f - v.g @ z + 0.5 * (z @ (H @ z))),
-        0,
-    )
+    slope, e, c, rest = at_zero(v, H, z)
+    equal = np.ascontiguousarray(E[:, order].toarray())
+    rows = directions(np.ascontiguousarray(main.toarray()), own, owner, n - r)
+    parts = core, H.diagonal()[order[r:]], slope[order], equal, e, rows, c, rest, 0
     return order, parts

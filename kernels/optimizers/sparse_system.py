@@ -19,22 +19,9 @@ import numpy as np
 from ..apart import apart, elsewhere, inner
 from ..oracle import Array
 from . import program_system, quadratic_program
-from .program_vectors import (  # noqa: F401  (what `elsewhere` finds)
-    ahead,
-    centred,
-    copied,
-    corrected,
-    largest,
-    lifted,
-    longest,
-    missing,
-    moved,
-    product,
-    steps,
-    weights,
-)
+from .program_vectors import copied, largest, product
 from .quasidefinite import Rows, Symbols, factor_sparse, solve_sparse
-from .slacks import gathered, scattered  # noqa: F401
+from .slacks import scattered
 
 #: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
 Directions = tuple[Rows, Array, Array, Array, Array, Array]
@@ -47,8 +34,8 @@ Core = tuple[Rows, Array, Array, Array, Array, Squares, Rows, Symbols]
 #: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions, and −1/κ of variables that
 #: meet no other; room for a right side.
 Normal = tuple[Core, Directions, Array, Array, Array, Array, Array]
-#: The same, the equalities, and nothing where E K⁻¹ and E K⁻¹ Eᵀ are kept densely.
-System = tuple[Normal, Rows, Array, Array]
+#: The same, and the equalities.
+System = tuple[Normal, Rows]
 Held = tuple[Array, Array]
 
 
@@ -180,7 +167,7 @@ def rooms(H: Core, h: Array, E: Rows, rows: Directions, n: int, top: float) -> t
         np.empty(size),
     )
     none = np.empty((0, 0))
-    return (normal, E, none, none), (none, np.zeros(q)), b
+    return (normal, E), (none, np.zeros(q)), b
 
 
 @inner
