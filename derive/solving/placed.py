@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..sizes import Binding
 from . import costs
 from .inside import defined, inside, numbers
 from .multipliers import cone_duals, duals
-from .preparing import BLAS_FROM, alone
+from .preparing import dense_loop
 from .reasons import fitted
 from .sparse import DENSE, Sparse
 from .stated import check_slopes, statement_value
@@ -89,34 +88,16 @@ class Placed:
         form: Any = self.derived if self.sparse is None else self.sparse
         return form.functions(self.layout, self.shapes, self.arrays, {**point, **zeros}, backend)
 
-    def programs(self, start: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any, Any, float]]:
-        """Of a quadratic program the forms that suit, the quickest first: a start, the order of the variables with
-        slacks last, the loop, what it takes before the start, and the unit of the objective there.
-        """
-        from ..kernels.optimizers import quadratic_program, sparse_system
-        from ..kernels.optimizers.sparse_order import sparse_arranged
-        from ..kernels.optimizers.sparse_program import condensed
+    def program(self, start: Mapping[str, Any]) -> Any:
+        """A solver of the quadratic program, which has no form yet: its `take` tells whether there is one."""
+        from ..kernels.optimizers.program_forms import ProgramSolver, forms
 
         derived, free = self.derived, self.derived.free
         point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), False)
         z = self.layout.pack(point)
-        self.look_for_zeros()  # whether it is convex, the numbers tell
+        self.look_for_zeros()
         functions = self.functions(point, "numpy")
-        made = sparse_arranged(functions, z)
-        if made is not None:
-            yield z, made[0], sparse_system.interior, *made[1:]  # without BLAS
-        dense: Any = quadratic_program.interior
-        dense = dense if self.layout.size <= BLAS_FROM else partial(alone, dense)
-        forms = quadratic_program.arranged_program, quadratic_program.as_stated
-        for arrange in forms if self.sparse is None else (condensed,):
-            stored: Any = arrange(functions, z)
-            if stored is None:
-                continue
-            order, (H, h, g, *others, rest, own) = stored
-            unit = quadratic_program.unit_of(H, h, g)
-            yield z, order, dense, (H / unit, h / unit, g / unit, *others, rest / unit, own), unit
-            if order.size == z.size:  # as it was stated
-                break
+        return ProgramSolver(forms(functions, z, self.sparse is not None, dense_loop(self.layout.size)), z)
 
     def certified(
         self, found: Mapping[str, Any], tolerance: float, proved: bool = False, given: Any = None

@@ -13,7 +13,7 @@ from ..errors import DataError, UnsupportedError
 from .inside import middle
 from .instance import Instance
 from .placed import Placed
-from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
+from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data, dense_loop
 from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
 
@@ -38,23 +38,12 @@ class PreparedProgram:
         start = default_start(instance.posed.unknowns, instance.shapes, 0)
         self._placed = Placed(self._derived, arrays, instance.binding)
         self._layout = self._placed.layout
-        self._forms = self._placed.programs(start)
-        if not self._take():
+        self._solver = self._placed.program(start)
+        if not self._solver.take():
             raise UnsupportedError(
                 f"a program of {self._layout.size} unknowns (slacks included) that is not convex, or is too large to "
                 "be prepared: use solve"
             )
-
-    def _take(self) -> bool:
-        """The next of the forms in which the program can be solved."""
-        from ..kernels.optimizers.quadratic_program import padded
-
-        with np.errstate(all="ignore"):
-            made = next(self._forms, None)
-        if made is not None:
-            first, order, self._interior, self._parts, self._unit = made
-            self._start, self._places = padded(first, order), np.argsort(order)[: first.size]
-        return made is not None
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
@@ -62,13 +51,12 @@ class PreparedProgram:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        status = 1
-        while status != 0:
-            x, *duals, status, _ = self._interior(*self._parts, self._start.copy(), tolerance, 100)
-            if status != 0 and not self._take():
-                raise DataError(FAILED)
-        z = self._placed.even(x.take(self._places))
-        self._found = z, *duals
+        found = self._solver.solve(tolerance)
+        if found is None:
+            raise DataError(FAILED)
+        z, nu, lam = found
+        z = self._placed.even(z)
+        self._found = z, nu, lam
         return self._derived.free.forward(self._layout.unpack(z))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
@@ -76,15 +64,7 @@ class PreparedProgram:
 
         The multipliers are those of the last call, if the point is its answer, or else those that fit best.
         """
-        from ..kernels.optimizers.interior_point import CONVERGED, Answer
-
-        given = None
-        if self._found is not None:
-            z, nu, lam = self._found
-            own = (
-                self._start.size - z.size
-            )  # equalities that say what variables for the rank of the Hessian are
-            given = Answer(z, self._unit * nu[: nu.size - own], self._unit * lam, CONVERGED, 0)
+        given = None if self._found is None else self._solver.answer(self._found)
         placed = Placed(self._derived, self._arrays, self._instance.binding)
         proof = placed.certified(answer, tolerance, given=given)[0]
         if (
@@ -108,17 +88,37 @@ class PreparedCones:
         self.bind(instance.numbers)
 
     def bind(self, arrays: dict[str, Any]) -> None:
-        from ..kernels.optimizers.cone_loops import on_program
-        from ..kernels.optimizers.cone_program import ConeSolver
+        from ..kernels.optimizers.cone_squared import SquaredNorm, minimises_a_norm
 
         with np.errstate(all="ignore"):
             made = self._form.program(self._instance, arrays)
             if made is None:
                 raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
             self._program, self._layout = program, _ = made
-            large = program.G.size > BLAS_FROM**2
-            make = partial(alone, ConeSolver) if large else ConeSolver
-            self._arrays, self._solver = arrays, make(program, None, on_program)
+            self._arrays, self._squared = arrays, minimises_a_norm(program)
+            if self._squared:
+                self._solver: Any = SquaredNorm(program, dense_loop(program.c.size), self._fits)
+                self._solve = self._solver.solve
+            else:
+                self._over_cones()
+
+    def _fits(self, answer: Any) -> bool:
+        """Whether an answer is one of the program over cones."""
+        from ..kernels.cones import certify_cones
+        from ..kernels.optimizers.cone_units import cleared
+
+        program, clear = self._program, cleared(self._program, answer)
+        value = program.value(answer.x)
+        return certify_cones(program, self._layout, clear, statement_value=value).ok()
+
+    def _over_cones(self) -> None:
+        """From now on by the interior point over cones."""
+        from ..kernels.optimizers.cone_loops import on_program
+        from ..kernels.optimizers.cone_program import ConeSolver
+
+        large = self._program.G.size > BLAS_FROM**2
+        make = partial(alone, ConeSolver) if large else ConeSolver
+        self._squared, self._solver = False, make(self._program, None, on_program)
         self._solve = partial(alone, self._solver.solve) if large else self._solver.solve
 
     def __call__(
@@ -130,6 +130,9 @@ class PreparedCones:
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         answer = self._solve(None, tolerance)
+        if answer.status != CONVERGED and self._squared:  # the square says too little here
+            self._over_cones()
+            answer = self._solve(None, tolerance)
         self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
         return self._unknowns(*self._answer)
 

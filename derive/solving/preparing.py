@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import DataError
@@ -20,6 +21,15 @@ def alone(loop: Callable[..., Any], *arguments: Any) -> Any:
 
 #: Up to so many unknowns nothing is left to BLAS.
 BLAS_FROM = 48
+
+
+def dense_loop(unknowns: int) -> Any:
+    """The loop of quadratic programs with dense matrices, on one thread where there are many unknowns."""
+    from ..kernels.optimizers.quadratic_program import interior
+
+    return interior if unknowns <= BLAS_FROM else partial(alone, interior)
+
+
 FAILED = "the prepared solver does not converge here; `solve` finds out why"
 #: What to do where nothing can be compiled whole.
 REMEDY = (

@@ -139,7 +139,7 @@ def interior(
     linear = top == 0.0
     before, wanted = np.inf, np.inf
     rough: bool = False
-    ending = ENDING if all_bounds(rows) else 0.0
+    ending = ENDING if m > 0 and all_bounds(rows) else 0.0
     dual = 1e-300
     system, held, b = rooms(H, h, E, rows, n, size + top)
     equal, firm = system[1], held[1]
@@ -163,7 +163,7 @@ def interior(
         for p in range(m):
             rc[p] += c[p] - s[p]
         gap = product(s, lam)
-        mu = gap / m
+        mu = gap / max(m, 1)
         reach = 1.0 + largest(z)
         slope, off = largest(rd[:n]) / size, largest(rc) + largest(re)
         share = max(gap, missing(s, rc, lam)) / (1.0 + abs(value))
@@ -200,10 +200,11 @@ def interior(
         direction(system, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
-        sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
-        goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
-        corrected(ratio, rc, inverse, ds, dlam, goal, u)
-        direction(system, push, u, re, b, dz, dnu)
+        if m > 0:
+            sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
+            goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
+            corrected(ratio, rc, inverse, ds, dlam, goal, u)
+            direction(system, push, u, re, b, dz, dnu)
         if share < FINE and rough:
             refined(
                 H, h, system, firm, push, ratio, u, re, b, dz, dnu, 0.1 * tol * size, ds, rd, more,
@@ -228,14 +229,14 @@ def interior(
         moved(s, ahead_s, ds)
         moved(nu, ahead_lam, dnu)
         moved(lam, ahead_lam, dlam)
-        lifted(s, lam, CENTRAL * product(s, lam) / m)
+        lifted(s, lam, CENTRAL * product(s, lam) / max(m, 1))
     return z[:n], nu, lam, 1, most
 
 
 def fits(unknowns: int, equalities: int, inequalities: int) -> bool:
     """Whether the compiled code is meant for problems of this size."""
     size = unknowns + equalities
-    return size <= LARGEST and inequalities > 0 and inequalities * unknowns <= ENTRIES
+    return size <= LARGEST and equalities + inequalities > 0 and inequalities * unknowns <= ENTRIES
 
 
 def convex(H: Array) -> bool:

@@ -189,7 +189,7 @@ def test_low_rank_with_two_bounds() -> None:
         variables={"X": ("n", "d"), "t": ("n",), "a": ("n",), "C": ()},
     )
     fast = problem.prepare(X=X, t=t, C=2.0)
-    assert len(fast._parts[0]) == d
+    assert len(fast._solver.form.parts[0]) == d
     found = fast()["a"]
     assert ((found > 0.0) & (found < 2.0)).sum() <= d + 1
     assert abs(t @ found) <= 1e-12

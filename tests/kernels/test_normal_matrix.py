@@ -245,8 +245,29 @@ def test_dual_support_vector_machine_with_intercept(monkeypatch):
         fast = problem.prepare(X=X, t=t, C=2.0)
         r = problem.solve(X=X, t=t, C=2.0)
         assert r.success and fast.certify(fast(tolerance=1e-12)).ok()
-        assert len(fast._parts[0]) == (3 if many < n else n)
+        assert len(fast._solver.form.parts[0]) == (3 if many < n else n)
         found.append((fast(tolerance=1e-12)["a"], r.a, r.multipliers["equality"][0]))
     for a in (found[0][1], found[1][0], found[1][1]):
         np.testing.assert_allclose(found[0][0], a, atol=1e-7)
     np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-6)
+
+
+def test_programs_with_equalities_alone():
+    """Closed forms of least squares under equations, a repeated one among them, with and without curvature elsewhere."""
+    rng = np.random.default_rng(4)
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "A": ("q", "d"), "b": ("q",)}
+    A, b = rng.standard_normal((3, 6)), rng.standard_normal(3)
+    A, b = np.vstack([A, A[0] + A[1]]), np.append(b, b[0] + b[1])
+    short = dv.minimize("sumsq(w)/2", over="w", subject_to=["A @ w == b"], variables=shapes)
+    fast = short.prepare(A=A, b=b)
+    assert len(fast._solver.form.parts[0]) == 0  # nothing is factorised but the equations
+    np.testing.assert_allclose(fast()["w"], np.linalg.pinv(A) @ b, atol=1e-12)
+    assert fast.certify(fast()).ok()
+    X, y = rng.standard_normal((9, 6)), rng.standard_normal(9)
+    fit = dv.minimize("sumsq(X @ w-y)/2", over="w", subject_to=["A @ w == b"], variables=shapes)
+    fast = fit.prepare(X=X, y=y, A=A, b=b)
+    found = fast()["w"]
+    null = np.eye(6) - np.linalg.pinv(A) @ A
+    np.testing.assert_allclose(A @ found, b, atol=1e-11)
+    np.testing.assert_allclose(null @ (X.T @ (X @ found - y)), 0.0, atol=1e-10)
+    assert fast.certify({"w": found}).ok() and fit.solve(X=X, y=y, A=A, b=b).success

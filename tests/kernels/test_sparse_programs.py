@@ -131,7 +131,7 @@ def test_prepared_signals_transports_and_chains():
         ("sumsq(x - y)/2", ["D @ x >= 0"], second),
     ):
         fast = dv.minimize(text, over="x", subject_to=conditions, variables=shapes).prepare(D=D, y=y)
-        assert fast._interior is sparse_system.interior
+        assert fast._solver.form.loop is sparse_system.interior
         assert fast.certify(fast()).ok()
         assert fast.certify(fast(y=y[::-1].copy())).ok()
     M, a, b = rng.random((9, 12)), np.full(9, 1 / 9), np.full(12, 1 / 12)
@@ -141,7 +141,7 @@ def test_prepared_signals_transports_and_chains():
         subject_to=["P >= 0", "sum(P, axis=1) == a", "sum(P, axis=0) == b"],
         variables={"M": ("p", "q"), "P": ("p", "q"), "a": ("p",), "b": ("q",)},
     ).prepare(M=M, a=a, b=b)
-    assert fast._interior is sparse_system.interior
+    assert fast._solver.form.loop is sparse_system.interior
     assert fast.certify(fast()).ok()
 
 

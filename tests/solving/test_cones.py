@@ -152,3 +152,49 @@ def test_prepared_in_other_units() -> None:
         assert fast.certify(found).ok()
         x = found["x"]
         assert np.linalg.norm(A @ x) + np.linalg.norm(B @ x) <= 2e-3 * (1 + 1e-8) and (x >= -1 - 1e-8).all()
+
+
+def least_norm(conditions: list[str], objective: str = "2*norm(X @ w-y)") -> Any:
+    return dv.minimize(objective, over="w", subject_to=conditions, variables=SHAPES)
+
+
+def test_one_norm_by_its_square() -> None:
+    """The least norm under equations in closed form, in any units; under bounds as the cone has it, certified."""
+    A, b = RNG.standard_normal((3, 7)), RNG.standard_normal(3)
+    for unit in (1e-6, 1.0, 1e5):
+        fast = dv.minimize("norm(w)", over="w", subject_to=["A @ w == b"], variables=SHAPES).prepare(
+            A=A, b=unit * b
+        )
+        answer = fast()
+        np.testing.assert_allclose(answer["w"], unit * np.linalg.pinv(A) @ b, rtol=1e-9, atol=1e-12 * unit)
+        assert type(fast._solver).__name__ == "SquaredNorm" and fast.certify(answer).ok()
+    X, y = RNG.standard_normal((9, 7)), RNG.standard_normal(9)
+    problem = least_norm(["w >= 0", "sum(w) == 1"])
+    for unit in (1e-3, 1.0, 1e3):
+        fast = problem.prepare(X=unit * X, y=unit * y)
+        answer, result = fast(), problem.solve(X=unit * X, y=unit * y)
+        np.testing.assert_allclose(answer["w"], result["w"], atol=1e-7)
+        assert result.success and fast.certify(answer).ok()
+    # a least norm of 0 has multipliers that the square does not know
+    fast = problem.prepare(X=X, y=X @ np.full(7, 1 / 7))
+    answer = fast()
+    np.testing.assert_allclose(answer["w"], np.full(7, 1 / 7), atol=1e-7)
+    assert type(fast._solver).__name__ == "ConeSolver"
+    np.testing.assert_allclose(fast(y=y)["w"], problem.solve(X=X, y=y)["w"], atol=1e-7)
+    assert type(fast._solver).__name__ == "SquaredNorm"
+
+
+def test_norms_that_are_not_alone_stay_cones() -> None:
+    """Two norms, a slope beside the norm, and a norm that is minimised and bounded."""
+    X, y, v = RNG.standard_normal((9, 4)), RNG.standard_normal(9), RNG.standard_normal(4)
+    for objective, conditions in (
+        ("norm(X @ w-y)+norm(w)", ["w >= 0"]),
+        ("norm(X @ w-y)+dot(v,w)/9", ["w >= 0"]),
+        ("norm(X @ w-y)", ["norm(w) <= 0.1"]),
+    ):
+        given = {"X": X, "y": y, **({"v": v} if "v" in objective else {})}
+        problem = least_norm(conditions, objective)
+        fast = problem.prepare(given)
+        answer = fast()
+        assert type(fast._solver).__name__ == "ConeSolver" and fast.certify(answer).ok()
+        np.testing.assert_allclose(answer["w"], problem.solve(given)["w"], atol=1e-6)
