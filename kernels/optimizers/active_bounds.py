@@ -17,7 +17,7 @@ import numpy as np
 
 from ..apart import apart, inner
 from ..oracle import Array
-from .normal_matrix import BLOCK, squares
+from .normal_matrix import BLOCK, is_column, squares
 from .program_system import System, curved, direction, equalities, factored, pressed, rooms, steepest
 from .program_vectors import copied, largest, moved
 from .slacks import Directions
@@ -86,6 +86,14 @@ def slope_and_rest(
 
 
 @inner
+def entry_of(H: Array, i: int, j: int) -> float:
+    """An entry of a symmetric matrix that may be the column of its diagonal."""
+    if is_column(H):
+        return float(H[i, 0]) if i == j else 0.0
+    return float(H[i, j])
+
+
+@inner
 def unbent(h: Array, first: int, free: Array) -> int:
     """How many free slacks, which come after the first variables, have no curvature of their own."""
     found = 0
@@ -111,7 +119,7 @@ def of_free(H: Array, h: Array, E: Array, own: int, free: Array) -> tuple[Array,
         i = free[a]
         for b in range(a + 1):
             j = free[b]
-            core[a, b] = H[i, j] if i < r and j < r else 0.0
+            core[a, b] = entry_of(H, i, j) if i < r and j < r else 0.0
         if i >= r:
             core[a, a] = h[i - r]
     for a in range(inside, k):
@@ -122,7 +130,7 @@ def of_free(H: Array, h: Array, E: Array, own: int, free: Array) -> tuple[Array,
     if own > 0:
         weight = np.empty(own)
         for i in range(own):
-            weight[i] = H[i, i]
+            weight[i] = entry_of(H, i, i)
         squares(equal[q - own :], weight, np.empty((BLOCK, k)), core)
     for a in range(inside):
         for b in range(a):
@@ -148,9 +156,9 @@ def guessed_bounds(
     at = np.empty(n, np.int64)
     flat = size / (1.0 + largest(z))
     for i in range(n):
-        bend = H[i, i] if i < r else h[i - r]
+        bend = entry_of(H, i, i) if i < r else h[i - r]
         for p in range(q - own, q):
-            bend += H[p - q + own, p - q + own] * E[p, i] * E[p, i] if i >= r else 0.0
+            bend += entry_of(H, p - q + own, p - q + own) * E[p, i] * E[p, i] if i >= r else 0.0
         bend = bend if bend > 0.0 else flat
         at[i] = 2
         most = bend
@@ -299,7 +307,7 @@ def by_active_bounds(
     list_of, last = np.empty(n, np.int64), n + 1
     for _ in range(ROUNDS):
         free = list_of[: put_at_bounds(row, entry, c, own, at, x, list_of)]
-        if unbent(h, H.shape[0], free) > H.shape[0] + q:  # equalities hold no more: the guess is too early
+        if unbent(h, H.shape[0], free) > H.shape[0] + stated:  # nothing holds more: the guess is too early
             return False
         core, bend, equal = of_free(H, h, E, own, free)
         found, system, weight, b, flat = free_system(core, bend, equal, size)

@@ -27,8 +27,15 @@ from .slacks import Directions, across, along, scattered
 SMALL = 80
 #: Rows that are scaled before they are added to a sum of squares: they stay in the first cache.
 BLOCK = 64
-#: K without its slacks: M, or its factor; the rows; and of the slacks ρ, `wide` and κ, as of `eliminate_slacks`.
+#: K without its slacks: M, or its factor, a column where M is a diagonal; the rows; and of the slacks ρ, `wide` and κ,
+#: as of `eliminate_slacks`.
 Normal = tuple[Array, Directions, Array, Array, Array]
+
+
+@inner
+def is_column(A: Array) -> bool:
+    """Whether a symmetric matrix is the column of its diagonal."""
+    return bool(A.shape[1] < A.shape[0])
 
 
 @inner
@@ -142,6 +149,10 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
             weight[q] = 0.0
         for p in range(D.size):
             weight[place[p]] += D[p] * share[p] * share[p]
+    if is_column(M):
+        for i in range(r):
+            M[i, 0] = H[i, 0] + weight[count + i]
+        return
     for i in range(r):
         for j in range(i + 1):
             M[i, j] = H[i, j]
@@ -153,8 +164,13 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
 
 @apart
 def factor(a: Array) -> bool:
-    """The lower triangle of A becomes its Cholesky factor; False where A is not definite."""
+    """The lower triangle of A becomes its Cholesky factor, a diagonal stays; False where A is not definite."""
     n = a.shape[0]
+    if is_column(a):
+        least = np.inf
+        for j in range(n):
+            least = min(least, a[j, 0])
+        return bool(least > 0.0)
     if n > SMALL:
         potrf(a)
         return bool(a[0, 0] > 0.0)
@@ -197,6 +213,10 @@ def factor_roughly(a: Array) -> bool:
 def substitute(a: Array, b: Array) -> None:
     """b becomes A⁻¹b, A given by its factor; b may be longer."""
     n = a.shape[0]
+    if is_column(a):
+        for i in range(n):
+            b[i] /= a[i, 0]
+        return
     for i in range(n):
         t, row = b[i], a[i]
         for k in range(i):

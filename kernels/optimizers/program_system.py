@@ -19,6 +19,7 @@ from .normal_matrix import (
     extended,
     factor,
     factor_roughly,
+    is_column,
     solve_normal,
     squares,
     substitute,
@@ -42,16 +43,19 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     wide_rows = 0
     for i in range(k):
         wide_rows = k if line[i] < 0 else wide_rows
-    normal = np.empty((r, r)), rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
+    normal = np.empty(H.shape), rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
     equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
     for i in range(q):
         equal[i, n] = 0.0
         copied(E[i], equal[i, :n])
-    turned = np.empty((n if r == 0 else 0, q))
+    met = r
+    for i in range(q):
+        met = n if largest(E[i, r:]) > 0.0 else met
+    turned = np.empty((met if r == 0 or is_column(H) else 0, q))
     for i in range(turned.shape[0]):
         for j in range(q):
             turned[i, j] = E[j, i]
-    K, firm = np.empty((r, r)), np.empty(q)
+    K, firm = np.empty(H.shape), np.empty(q)
     with_equalities(H, equal, n, size, K, firm)
     W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
     return (normal, equal, half, schur), (K, firm, turned, W), b
@@ -60,8 +64,7 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
 @inner
 def steepest(H: Array) -> float:
     """The largest entry of H."""
-    r = H.shape[0]
-    found: float = largest(H.reshape(r * r))
+    found: float = largest(H.reshape(H.size))
     return found
 
 
@@ -110,7 +113,11 @@ def begun(E: Array, own: int, slope: Array, nu: Array, size: float, measure: Arr
 def bent(H: Array, h: Array, z: Array, found: Array) -> None:
     """found = Hz"""
     r = H.shape[0]
-    dot_rows(H, z[:r], found[:r])
+    if is_column(H):
+        for i in range(r):
+            found[i] = H[i, 0] * z[i]
+    else:
+        dot_rows(H, z[:r], found[:r])
     for i in range(h.size):
         found[r + i] = h[i] * z[r + i]
     found[r + h.size] = 0.0
@@ -174,7 +181,7 @@ def solve_equalities(system: System, b: Array, firm: Array) -> None:
     normal, E, half, _ = system
     M, kappa = normal[0], normal[4]
     q, r, k = E.shape[0], M.shape[0], kappa.size - 1
-    together = q >= 4 and r >= 16
+    together = q >= 4 and r >= 16 and not is_column(M)
     diagonal = uncoupled(normal)
     for i in range(q):
         copied(E[i], half[i])
@@ -206,12 +213,13 @@ def solve_equalities(system: System, b: Array, firm: Array) -> None:
 
 
 @inner
-def diagonal_schur(turned: Array, kappa: Array, schur: Array) -> None:
-    """E diag(κ)⁻¹ Eᵀ, the lower triangle, from Eᵀ: programs in standard form have nothing but slacks."""
+def diagonal_schur(turned: Array, M: Array, kappa: Array, schur: Array) -> None:
+    """E diag(M, κ)⁻¹ Eᵀ, the lower triangle, from as many rows of Eᵀ as are not zero."""
     n, q = turned.shape
+    r = M.shape[0]
     weight = np.empty(n)
     for j in range(n):
-        weight[j] = 1.0 / kappa[j]
+        weight[j] = 1.0 / (M[j, 0] if j < r else kappa[j - r])
     for i in range(q):
         for j in range(q):
             schur[i, j] = 0.0
@@ -229,12 +237,13 @@ def factored(
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
     definite: bool = False
-    half_enough = coarse and r > SMALL
+    half_enough = coarse and r > SMALL and not is_column(M)
     for _ in range(5):  # rounding makes K indefinite where λ/s is huge
         if not definite:
             eliminate_slacks(H, h, normal, ratio, W, b)
             for i in range(r):
-                M[i, i] += delta + shift * M[i, i]
+                j = 0 if is_column(M) else i
+                M[i, j] += delta + shift * M[i, j]
             if half_enough:
                 definite = factor_roughly(M)
                 half_enough = False
@@ -244,8 +253,8 @@ def factored(
     if not definite or q == 0:
         return definite
     solve_equalities(system, b, firm)
-    if r == 0:
-        diagonal_schur(turned, kappa, schur)
+    if turned.shape[0] > 0 and (turned.shape[0] == r or uncoupled(normal)):
+        diagonal_schur(turned, M, kappa, schur)
     else:
         gemm(E, half.T, schur)
     for i in range(q):
@@ -326,11 +335,17 @@ def refined(
 
 @inner
 def with_equalities(H: Array, E: Array, n: int, size: float, M: Array, firm: Array) -> None:
-    """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack. Where Ez is given solutions are the same."""
+    """M = H + Eᵀ diag(ρ) E with ρ = size / ‖Eₖ‖²; 0 where Eₖ has a slack, or H is a
+    diagonal. Where Ez is given solutions are the same.
+    """
     r = H.shape[0]
     for i in range(r):
-        for j in range(r):
+        for j in range(H.shape[1]):
             M[i, j] = H[i, j]
+    if is_column(H):
+        for k in range(E.shape[0]):
+            firm[k] = 0.0
+        return
     for k in range(E.shape[0]):
         row = E[k]
         length = product(row, row)

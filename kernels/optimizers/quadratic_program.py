@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..apart import apart
+from ..apart import apart, inner
 from ..oracle import Array
 from .active_bounds import all_bounds, by_active_bounds
 from .interior_point import CONVERGED, LIMIT, Answer, Functions, Values
@@ -51,7 +51,7 @@ from .program_vectors import (
     weights,
 )
 from .slacks import Directions, arranged, backward, directions, gathered
-from .thin_program import thinned
+from .thin_program import widened
 
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
 LARGEST, ENTRIES = 2500, 20_000_000
@@ -60,16 +60,38 @@ NEAR = 1e-8
 #: What the answer may lack where variables stand for the rank of H. Where units of the variables differ by far, these
 #: systems lose digits.
 EXACT = 1e-9
+#: More variables pay where the matrix that is factorised becomes as much smaller.
+SMALLER = 0.7
+#: What is added to a Hessian without bounds that is singular, beside its largest entry.
+SINGULAR = 1e-9
 #: A step that is tried again with the barrier halved and nothing else.
 SHORT = 0.1
 #: The gap below which directions are refined, once a step did not lower residuals as far as it should.
 FINE = 1e-4
 #: The gap above which directions need few digits.
 COARSE = 1e-3
-#: The gap below which an active set is tried, and how much it has to fall before the next one is.
-ENDING, LATER = 1e-2, 0.03
+#: The gap below which an active set is tried, earlier where a step costs more than that; and how much it has to fall
+#: before the next one is.
+EARLY, ENDING, LATER = 1e-2, 1e-3, 0.03
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
+
+
+@inner
+def stays_diagonal(H: Array, rows: Directions) -> bool:
+    """Whether H is a diagonal without zeros, and rows add to nothing else.
+
+    With zeros E K⁻¹ Eᵀ is singular where few variables are left, which the weights of equalities prevent.
+    """
+    base, line = rows[0], rows[5]
+    found = base.shape[0] == 0
+    for i in range(H.shape[0]):
+        found = found and H[i, i] > 0.0
+        for j in range(i):
+            found = found and H[i, j] == 0.0
+    for s in range(line.size):
+        found = found and line[s] >= 0
+    return bool(found)
 
 
 @apart
@@ -79,13 +101,10 @@ def slacks_apart(
     """The order of the variables with their slacks last, and the arguments H, h, g, E, rows of `interior`."""
     order, r, owner = arranged(H, C)
     m, n = C.shape
-    core, main, equal = np.empty((r, r)), np.empty((m, r)), np.empty(E.shape)
+    main, equal = np.empty((m, r)), np.empty(E.shape)
     h, own, slope = np.empty(n - r), np.empty(m), np.empty(n)
     for a in range(n):
         slope[a] = g[order[a]]
-    for a in range(r):
-        for b in range(r):
-            core[a, b] = H[order[a], order[b]]
     for a in range(r, n):
         h[a - r] = H[order[a], order[a]]
     for p in range(m):
@@ -97,7 +116,17 @@ def slacks_apart(
     for i in range(E.shape[0]):
         for a in range(n):
             equal[i, a] = E[i, order[a]]
-    return order, (core, h, slope, equal, directions(main, own, owner, n - r))
+    rows = directions(main, own, owner, n - r)
+    core = np.empty((r, r))
+    for a in range(r):
+        for b in range(r):
+            core[a, b] = H[order[a], order[b]]
+    if stays_diagonal(core, rows):
+        column = np.empty((r, 1))
+        for a in range(r):
+            column[a, 0] = core[a, a]
+        return order, (column, h, slope, equal, rows)
+    return order, (core, h, slope, equal, rows)
 
 
 @apart
@@ -139,7 +168,9 @@ def interior(
     linear = top == 0.0
     before, wanted = np.inf, np.inf
     rough: bool = False
-    ending = ENDING if m > 0 and all_bounds(rows) else 0.0
+    ending = 0.0
+    if m > 0 and all_bounds(rows):
+        ending = EARLY if own == 0 else ENDING
     dual = 1e-300
     system, held, b = rooms(H, h, E, rows, n, size + top)
     equal, firm = system[1], held[1]
@@ -189,6 +220,8 @@ def interior(
         if it == most or not reach < 1e12 or not largest(lam) < 1e14 * size:
             return z[:n], nu, lam, end, it
         before = error
+        if m == 0 and it == 2:  # mostly one step is enough; here something is singular
+            delta = SINGULAR * (1.0 + top)
         weights(s, lam, inverse, ratio)
         if not factored(h, system, held, ratio, b, delta, dual, share > COARSE):
             return z[:n], nu, lam, end, it
@@ -240,7 +273,9 @@ def fits(unknowns: int, equalities: int, inequalities: int) -> bool:
 
 
 def convex(H: Array) -> bool:
-    """Whether H is positive semidefinite, to rounding."""
+    """Whether H is positive semidefinite, to rounding; a diagonal may be a column."""
+    if H.shape[1] < len(H):
+        return bool(H.min() >= 0.0)
     try:
         np.linalg.cholesky(H + 1e-10 * (1.0 + np.abs(H).max(initial=0.0)) * np.eye(len(H)))
     except np.linalg.LinAlgError:
@@ -258,7 +293,7 @@ def arranged_program(
 ) -> tuple[Array, tuple[Any, ...]] | None:
     """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it.
 
-    Where H is of low rank, there may be more variables than in z, and the equalities that say what these are come last.
+    There may be more variables than in z (`thin_program`), and the equalities that say what these are come last.
     """
     v = functions.values(z)
     if not v.finite() or not fits(z.size, v.e.size, v.c.size):
@@ -269,12 +304,12 @@ def arranged_program(
     E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
     slope, e, c, rest = at_zero(v, H, z)
     own, (order, parts) = 0, slacks_apart(H, slope, E, C)
-    wider = thinned(H, slope, E, C, len(parts[0])) if thin else None
+    wider = widened(H, slope, E, e, C, c, len(parts[0])) if thin and c.size > 0 else None
     if wider is not None:
-        more, others = slacks_apart(*wider)
-        if len(others[0]) == len(wider[0]) - z.size:  # all of z are slacks now
-            own = len(others[0])
-            order, parts, e = more, others, np.append(e, np.zeros(own))
+        rank, (wide, longer, more, equal, above, rest_of) = wider
+        further, others = slacks_apart(wide, longer, more, above)
+        if len(others[0]) == rank or (rank == 0 and others[0].size <= SMALLER * parts[0].size):
+            order, parts, own, e, c = further, others, rank, equal, rest_of
     core, h, g, equal, rows = parts
     if not convex(core):  # slacks are convex, being slacks
         return None

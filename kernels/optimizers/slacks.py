@@ -1,7 +1,7 @@
 """Which variables of a program are slacks, and the rows of its conditions as multiples of directions.
 
 Those that are alone in H and of which every row of C has at most one are slacks: those of |u|, max(u, 0) and the like;
-without any rows, those that have curvature.
+without any rows all, if all have curvature.
 Rows come as multiples of directions (`Directions`): rₚ = βₚ b with b of a table, or a unit vector. The rows of a slack
 are mostly multiples of one direction, as t − u ≥ 0 and t + u ≥ 0 are.
 """
@@ -77,12 +77,13 @@ def arranged(H: Array, C: Array) -> tuple[Array, int, Array]:
         owner[p] = -1
     fits = alone(H)
     ends, found = by_columns(C)
-    slacks = 0
+    slacks, bent = 0, m == 0
+    for j in range(n):
+        bent = bent and fits[j] == 1 and H[j, j] > 0.0
     for j in range(n - 1, -1, -1):  # slacks come last in the smooth form
         taken[j] = 0
         rows = found[ends[j] : ends[j + 1]]
-        bent = H[j, j] > 0.0 or (H[j, j] == 0.0 and m > 0)
-        free = fits[j] == 1 and bent and (rows.size > 0 or m == 0) and rows.size <= SLACK_ROWS
+        free = fits[j] == 1 and H[j, j] >= 0.0 and (rows.size > 0 or bent) and rows.size <= SLACK_ROWS
         for i in range(rows.size):
             free = free and owner[rows[i]] < 0
         if free:

@@ -206,14 +206,18 @@ def is_convex(H: Any) -> bool:
     return bool((lu.perm_r == lu.perm_c).all() and (lu.U.diagonal() > 0.0).all())
 
 
+def owners(H: Any, E: Any, C: Any) -> Array:
+    """Of each row of C the column of its slack, −1 for none; a slack is in no row of E."""
+    free = (np.diff(H.indptr) <= (H.diagonal() != 0.0)) & (np.bincount(E.indices, minlength=H.shape[0]) == 0)
+    columns = scipy.sparse.csc_array(C)
+    begins, found = (a.astype(np.int64) for a in (columns.indptr, columns.indices))
+    owner: Array = own_slacks(rows_of(C), begins, found, free.astype(np.int64))
+    return owner
+
+
 def split(H: Any, E: Any, C: Any) -> tuple[Array, int, Directions]:
     """The order of the variables, slacks last; how many are none; the conditions' rows by their directions."""
-    n = H.shape[0]
-    lonely = np.diff(H.indptr) <= (H.diagonal() != 0.0)
-    free = lonely & (np.bincount(E.indices, minlength=n) == 0)
-    columns, rows = scipy.sparse.csc_array(C), rows_of(C)
-    begins, found = (a.astype(np.int64) for a in (columns.indptr, columns.indices))
-    owner = own_slacks(rows, begins, found, free.astype(np.int64))
+    n, owner, rows = H.shape[0], owners(H, E, C), rows_of(C)
     slacks = np.unique(owner[owner >= 0])
     if FEW * slacks.size < n:  # looking for them in each row costs more than they do
         slacks, owner = slacks[:0], np.full(owner.size, -1)
@@ -223,8 +227,40 @@ def split(H: Any, E: Any, C: Any) -> tuple[Array, int, Directions]:
     return order, core.size, sparse_directions(rows, owner, position, core.size, slacks.size)
 
 
-def core_of(H: Any, E: Any, rows: Directions, n: int) -> Core | None:
-    """What is factorised in each step, of the variables that are no slacks; None if dense matrices are as good."""
+def without_long_rows(
+    H: Any, g: Array, E: Any, e: Array, C: Any, c: Array
+) -> tuple[Any, Array, Any, Array, Any, Array]:
+    """Few conditions of very many variables, cᵀz + c₀ = v as equalities, v ≥ 0 in their place; v comes last.
+
+    A direction of theirs would join all of these variables.
+    """
+    n, m = H.shape[0], C.shape[0]
+    long = np.flatnonzero(np.diff(C.indptr) > SHORT)
+    v = long.size
+    if v == 0 or FEW * v > n:
+        return H, g, E, e, C, c
+    kept = scipy.sparse.diags_array(np.where(np.diff(C.indptr) > SHORT, 0.0, 1.0))
+    place = scipy.sparse.csr_array((np.ones(v), (long, np.arange(v))), shape=(m, v))
+    E = scipy.sparse.block_array(
+        [[E, scipy.sparse.csr_array((E.shape[0], v))], [C[long], -scipy.sparse.eye_array(v)]]
+    )
+    C, H = (
+        scipy.sparse.hstack([kept @ C, place]),
+        scipy.sparse.block_diag([H, scipy.sparse.csr_array((v, v))]),
+    )
+    rest = c.copy()
+    rest[long] = 0.0
+    E, C, H = (scipy.sparse.csr_array(A) for A in (E, C, H))
+    for A in (E, C, H):
+        A.eliminate_zeros()
+    return H, np.append(g, np.zeros(v)), E, np.append(e, c[long]), C, rest
+
+
+def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) -> Core | None:
+    """What is factorised in each step, of the variables that are no slacks; None if dense matrices are as good.
+
+    dense  how many variables and directions these would have
+    """
     (starts, places, values), place = rows[0], rows[1]
     r, count = H.shape[0], starts.size - 1
     base = scipy.sparse.csr_array((values, places, starts), shape=(count, r))
@@ -248,10 +284,7 @@ def core_of(H: Any, E: Any, rows: Directions, n: int) -> Core | None:
     size = np.count_nonzero(node >= 0)
     left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(size, size)))
     kept = symbols(left[0], left[1], MOST)
-    full = (
-        r if count else r - np.count_nonzero(alone)
-    )  # dense matrices have those as slacks under bounds alone
-    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, full, count, n, E.shape[0]):
+    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, *dense, n, E.shape[0]):
         return None
     given = entries(kept, *left)
     targets = given.size + low
@@ -284,9 +317,14 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     H, slope, rest = H / unit, slope / unit, rest / unit
     if not is_convex(H):
         return None
+    H, slope, E, e, C, c = without_long_rows(H, slope, E, e, C, c)
+    owner = owners(H, E[:0], C)  # dense matrices have slacks in equalities too
+    several = np.where(np.diff(C.indptr) - (owner >= 0) > 1, owner, -2)
+    count = np.unique(several[several >= 0]).size + np.count_nonzero(several == -1)
+    dense = slope.size - np.unique(owner[owner >= 0]).size, int(count)
     order, r, rows = split(H, E, C)
     H, E = H[order][:, order], E[:, order]
-    core = core_of(H[:r][:, :r], E[:, :r], rows, z.size)
+    core = core_of(H[:r][:, :r], E[:, :r], rows, order.size, dense)
     if core is None:
         return None
     parts = core, H.diagonal()[r:], slope[order], rows_of(E), e, rows, c, rest, 0
@@ -296,7 +334,7 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
 def cheaper(kept: Any, squares: int, full: int, count: int, n: int, q: int) -> bool:
     """Whether a step takes less time with sparse matrices than with dense ones, in products.
 
-    full  how many variables dense matrices have
+    full, count  how many variables and directions dense matrices have
     """
     end = int(kept[3][0])
     sparse = DEAR * (squares + kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.optimize import linprog
 
 import derive as dv
-from derive.kernels.optimizers import thin_program
+from derive.kernels.optimizers import sparse_system, thin_program
 from derive.kernels.optimizers.normal_matrix import (
     BLOCK,
     eliminate_slacks,
@@ -15,7 +16,7 @@ from derive.kernels.optimizers.normal_matrix import (
     solve_normal,
 )
 from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
-from derive.kernels.optimizers.thin_program import low_rank
+from derive.kernels.optimizers.thin_program import diagonal_and_rank, low_rank
 
 
 def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -226,6 +227,59 @@ def test_factors_of_low_rank():
     assert low_rank(np.zeros((60, 60)), 4).shape == (0, 60)
 
 
+def test_a_diagonal_beside_a_low_rank():
+    """D and L with D + LᵀL = H, zeros in D too; None beyond the rank, of a negative D, and without any rank."""
+    rng = np.random.default_rng(5)
+    for scale in (1e-8, 1.0, 1e8):
+        A, D = scale * rng.standard_normal((4, 40)), scale**2 * rng.random(40) * (rng.random(40) < 0.8)
+        H = A.T @ A + np.diag(D)
+        found, L = diagonal_and_rank(H, 6)
+        assert len(L) == 4
+        np.testing.assert_allclose(found, D, atol=1e-11 * scale**2)
+        np.testing.assert_allclose(L.T @ L + np.diag(found), H, atol=1e-11 * scale**2)
+        assert diagonal_and_rank(H, 3) is None
+        assert diagonal_and_rank(H - np.diag(2.0 * D + scale**2), 6) is None
+    assert diagonal_and_rank(np.diag(rng.random(40)), 6) is None
+    B = rng.standard_normal((40, 40))
+    assert diagonal_and_rank(B.T @ B, 8) is None
+
+
+def test_factor_models_and_long_rows():
+    """Portfolios of factors under limits for sectors, projections to a ball of Σ|x|: a diagonal is left; certified."""
+    rng = np.random.default_rng(7)
+    n, k = 60, 3
+    F, D, mu = rng.standard_normal((k, n)), 0.01 + rng.random(n), rng.random(n)
+    A, u = np.kron(np.eye(3), np.ones(n // 3)), np.array([0.5, 0.4, 0.3])
+    shapes = {"F": ("k", "n"), "D": ("n",), "mu": ("n",), "w": ("n",), "A": ("s", "n"), "u": ("s",), "r": ()}
+    problem = dv.minimize(
+        "sumsq(F @ w) + sum(D*w**2) - mu @ w",
+        over="w",
+        subject_to=["w >= 0", "sum(w) == 1", "A @ w <= u"],
+        variables=shapes,
+    )
+    data = {"F": F, "D": D, "mu": mu, "A": A, "u": u}
+    fast, result = problem.prepare(data), problem.solve(data)
+    assert fast._solver.form.parts[0].shape == (k, 1) and result.success
+    np.testing.assert_allclose(fast()["w"], result.w, atol=1e-7)
+    assert fast.certify(fast()).ok()
+    ball = dv.minimize(
+        "sum(D*(w - mu)**2)",
+        over="w",
+        subject_to=["norm(w, 1) <= r"],
+        variables=shapes,
+        facts={"D": "positive"},
+    )
+    for size in (50, n):  # dense and sparse
+        given = {"D": D[:size], "mu": mu[:size] - 0.3, "r": 0.7}
+        fast = ball.prepare(given)
+        w = fast()["w"]
+        sparse = fast._solver.form.loop is sparse_system.interior
+        assert sparse or fast._solver.form.parts[0].shape == (size, 1)
+        assert np.abs(w).sum() == pytest.approx(0.7) and fast.certify({"w": w}).ok()
+        shift = given["D"] * np.abs(given["mu"] - w)  # the same for all that are not 0
+        np.testing.assert_allclose(shift[np.abs(w) > 1e-6], shift.max(), atol=1e-6)
+
+
 def test_dual_support_vector_machine_with_intercept(monkeypatch):
     """The Hessian is XXᵀ, X of three columns: a small system with the same answer and multipliers as the large one."""
     rng = np.random.default_rng(6)
@@ -253,7 +307,7 @@ def test_dual_support_vector_machine_with_intercept(monkeypatch):
 
 
 def test_programs_with_equalities_alone():
-    """Closed forms of least squares under equations, a repeated one among them, with and without curvature elsewhere."""
+    """Least squares under equations, a repeated one among them, in closed form; unknowns without curvature as well."""
     rng = np.random.default_rng(4)
     shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "A": ("q", "d"), "b": ("q",)}
     A, b = rng.standard_normal((3, 6)), rng.standard_normal(3)
@@ -271,3 +325,9 @@ def test_programs_with_equalities_alone():
     np.testing.assert_allclose(A @ found, b, atol=1e-11)
     np.testing.assert_allclose(null @ (X.T @ (X @ found - y)), 0.0, atol=1e-10)
     assert fast.certify({"w": found}).ok() and fit.solve(X=X, y=y, A=A, b=b).success
+    A, b = rng.standard_normal((5, 6)), rng.standard_normal(5)
+    some = dv.minimize("sumsq(w[:2])/2", over="w", subject_to=["A @ w == b"], variables=shapes)
+    fast = some.prepare(A=A, b=b)
+    found = fast()["w"]
+    line = np.linalg.svd(A)[2][5]
+    assert fast.certify({"w": found}).ok() and abs(line[:2] @ found[:2]) < 1e-9
