@@ -17,7 +17,7 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
-from .rowwise import _Vectors
+from .vectors import Vectors
 
 _LINE = 64
 
@@ -129,7 +129,7 @@ def accumulate(typing_context: Any, total: Any, part: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         into, given = (make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
-        v = _Vectors(builder)
+        v = Vectors(builder)
 
         def add(j: Any, mask: Any) -> None:
             found = builder.fadd(v.load(into.data, j, mask), v.load(given.data, j, mask))

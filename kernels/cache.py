@@ -34,8 +34,8 @@ from . import eviction
 _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
 LIBRARY = (
-    "special arrays values applied expressions walk translate apart gamma rowwise narrow lanes machine smallproducts "
-    "weighted lapack library entrance entrance_code"
+    "special arrays values applied expressions walk translate apart gamma vectors rowwise narrow lanes machine "
+    "smallproducts weighted lapack library entrance entrance_code"
 ).split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()

@@ -26,22 +26,22 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from .rowwise import _I, _V, LANES, _Vectors
+from .vectors import LANES, I, V, Vectors
 
 _WIDE, _SIDE = 4, 4
-_ZERO = ir.Constant(_V, None)
+_ZERO = ir.Constant(V, None)
 
 
 class _Matrix:
     """An array of two axes, or a vector as its only row; turned where numba calls its layout F."""
 
-    def __init__(self, v: _Vectors, context: Any, kind: Any, value: Any) -> None:
+    def __init__(self, v: Vectors, context: Any, kind: Any, value: Any) -> None:
         array = make_array(kind)(context, v.b, value)
         shape = cgutils.unpack_tuple(v.b, array.shape)
         self.v, self.data = v, array.data
-        self.rows, self.columns = shape if len(shape) == 2 else (_I(1), shape[0])
+        self.rows, self.columns = shape if len(shape) == 2 else (I(1), shape[0])
         turned = kind.layout == "F"
-        self.steps = (_I(1), self.rows) if turned else (self.columns, _I(1))
+        self.steps = (I(1), self.rows) if turned else (self.columns, I(1))
 
     def place(self, i: Any, j: Any) -> Any:
         b = self.v.b
@@ -50,7 +50,7 @@ class _Matrix:
     def last(self, i: Any) -> Any:
         """The number i, or that of the last row where there is no row i."""
         b = self.v.b
-        return b.select(b.icmp_signed("<", i, self.rows), i, b.sub(self.rows, _I(1)))
+        return b.select(b.icmp_signed("<", i, self.rows), i, b.sub(self.rows, I(1)))
 
     def row(self, i: Any) -> Any:
         """Where row i starts, or the last one where there is no such row."""
@@ -65,10 +65,10 @@ class _Matrix:
             b.store(b.fadd(b.load(place), value), place)
 
 
-def _blocks(v: _Vectors, m: Any, wide: int, body: Callable[[Any, int, Any], None]) -> None:
+def _blocks(v: Vectors, m: Any, wide: int, body: Callable[[Any, int, Any], None]) -> None:
     """Rows of the data: body(first, vectors, mask), the mask None but for the last."""
-    most, whole = v.b.and_(m, _I(-wide * LANES)), v.b.and_(m, _I(-LANES))
-    with v.loop(_I(0), most, wide * LANES) as r:
+    most, whole = v.b.and_(m, I(-wide * LANES)), v.b.and_(m, I(-LANES))
+    with v.loop(I(0), most, wide * LANES) as r:
         body(r, wide, None)
     if wide > 1:
         with v.loop(most, whole, LANES) as r:
@@ -77,8 +77,8 @@ def _blocks(v: _Vectors, m: Any, wide: int, body: Callable[[Any, int, Any], None
         body(whole, 1, v.first(v.b.sub(m, whole)))
 
 
-def _zeros(v: _Vectors, count: int) -> list[Any]:
-    return [cgutils.alloca_once(v.b, _V) for _ in range(count)]
+def _zeros(v: Vectors, count: int) -> list[Any]:
+    return [cgutils.alloca_once(v.b, V) for _ in range(count)]
 
 
 @intrinsic
@@ -86,22 +86,22 @@ def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> 
     """outᵢᵣ = Σⱼ Pᵢⱼ Vⱼᵣ."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = _Vectors(builder)
+        v = Vectors(builder)
         b = builder
         P, V, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1, 3))
         sums = _zeros(v, _SIDE * _WIDE)
 
         def body(r: Any, wide: int, mask: Any) -> None:
-            with v.loop(_I(0), P.rows, _SIDE) as i:
+            with v.loop(I(0), P.rows, _SIDE) as i:
                 for total in sums:
                     b.store(_ZERO, total)
-                last = b.sub(P.rows, _I(1))
+                last = b.sub(P.rows, I(1))
                 rows = []
                 for a in range(_SIDE):
-                    place = b.add(i, _I(a))
+                    place = b.add(i, I(a))
                     rows.append(b.select(b.icmp_signed("<", place, P.rows), place, last))
-                with v.loop(_I(0), P.columns) as j:
-                    x = [v.load(V.row(j), b.add(r, _I(LANES * k)), mask) for k in range(wide)]
+                with v.loop(I(0), P.columns) as j:
+                    x = [v.load(V.row(j), b.add(r, I(LANES * k)), mask) for k in range(wide)]
                     for a, row in enumerate(rows):
                         weight = v.spread(v.number(P.data, P.place(row, j)))
                         for k in range(wide):
@@ -109,7 +109,7 @@ def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> 
                             b.store(v.fma(x[k], weight, b.load(total)), total)
                 for a, row in enumerate(rows):  # the last row again and again: the same numbers
                     for k in range(wide):
-                        place = b.add(r, _I(LANES * k))
+                        place = b.add(r, I(LANES * k))
                         v.store(b.load(sums[a * _WIDE + k]), O.row(row), place, mask)
 
         _blocks(v, args[2], _WIDE, body)
@@ -119,7 +119,7 @@ def mix_rows(typing_context: Any, matrix: Any, block: Any, m: Any, out: Any) -> 
 
 
 def _form(context: Any, builder: Any, signature: Any, args: Any, about: bool) -> Any:
-    v = _Vectors(builder)
+    v = Vectors(builder)
     b = builder
     P, V, *centre, O = (
         _Matrix(v, context, signature.args[k], args[k]) for k in ((0, 1, 2, 4) if about else (0, 1, 3))
@@ -136,14 +136,14 @@ def _form(context: Any, builder: Any, signature: Any, args: Any, about: bool) ->
         return [b.fsub(each, c) for each in x]
 
     def body(r: Any, wide: int, mask: Any) -> None:
-        places = [b.add(r, _I(LANES * k)) for k in range(wide)]
+        places = [b.add(r, I(LANES * k)) for k in range(wide)]
         for form in forms:
             b.store(_ZERO, form)
-        with v.loop(_I(0), P.rows, _SIDE) as i:
+        with v.loop(I(0), P.rows, _SIDE) as i:
             for total in sums:
                 b.store(_ZERO, total)
-            inside = [b.icmp_signed("<", b.add(i, _I(a)), P.rows) for a in range(_SIDE)]
-            rows = [P.last(b.add(i, _I(a))) for a in range(_SIDE)]
+            inside = [b.icmp_signed("<", b.add(i, I(a)), P.rows) for a in range(_SIDE)]
+            rows = [P.last(b.add(i, I(a))) for a in range(_SIDE)]
 
             def multiplied(start: Any, stop: Any) -> None:
                 with v.loop(start, stop) as j:
@@ -155,10 +155,10 @@ def _form(context: Any, builder: Any, signature: Any, args: Any, about: bool) ->
                             b.store(v.fma(x[k], weight, b.load(total)), total)
 
             # left of the tile on the diagonal every product occurs twice
-            multiplied(_I(0), i)
+            multiplied(I(0), i)
             for total in sums:
                 b.store(b.fmul(b.load(total), two), total)
-            end = b.add(i, _I(_SIDE))
+            end = b.add(i, I(_SIDE))
             multiplied(i, b.select(b.icmp_signed("<", end, P.rows), end, P.rows))
             for a, (row, there) in enumerate(zip(rows, inside, strict=True)):
                 for k, x in enumerate(values(row, places, mask)):
@@ -192,7 +192,7 @@ def _cross(
     weighted: bool = False,
     about: bool = False,
 ) -> Any:
-    v = _Vectors(builder)
+    v = Vectors(builder)
     b = builder
     other, end = (2, 4) if about else (1, 3)
     A, B, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 0 if weighted else other, end))
@@ -201,16 +201,16 @@ def _cross(
     vector = not weighted and signature.args[other].ndim == 1
     tall, broad = (2 * _SIDE, 1) if vector else (_SIDE, _SIDE)
     if vector:
-        O.steps, O.rows, O.columns = (_I(1), _I(1)), O.columns, _I(1)
+        O.steps, O.rows, O.columns = (I(1), I(1)), O.columns, I(1)
     sums = _zeros(v, tall * broad)
-    with v.loop(_I(0), A.rows, tall) as i:
-        stop = b.add(i, _I(1)) if symmetric else B.rows
-        with v.loop(_I(0), stop, broad) as j:
-            left = [A.row(b.add(i, _I(k))) for k in range(tall)]
-            right = [B.row(b.add(j, _I(k))) for k in range(broad)]
+    with v.loop(I(0), A.rows, tall) as i:
+        stop = b.add(i, I(1)) if symmetric else B.rows
+        with v.loop(I(0), stop, broad) as j:
+            left = [A.row(b.add(i, I(k))) for k in range(tall)]
+            right = [B.row(b.add(j, I(k))) for k in range(broad)]
             middles = [] if centre is None else [(i, tall)] if vector else [(i, tall), (j, broad)]
             means = [
-                [v.spread(v.number(centre.data, A.last(b.add(start, _I(k))))) for k in range(count)]
+                [v.spread(v.number(centre.data, A.last(b.add(start, I(k))))) for k in range(count)]
                 for start, count in middles
                 if centre is not None
             ]
@@ -244,7 +244,7 @@ def _cross(
                 for lane in range(LANES):
                     value = b.extract_element(totals, ir.IntType(32)(lane))
                     k = start + lane
-                    p, q = b.add(i, _I(k // broad)), b.add(j, _I(k % broad))
+                    p, q = b.add(i, I(k // broad)), b.add(j, I(k % broad))
                     O.add(p, q, value)
                     if symmetric:
                         with b.if_then(below):
@@ -289,25 +289,25 @@ def turn_rows(typing_context: Any, block: Any, out: Any) -> Any:
     """outⱼᵣ = blockᵣⱼ, in squares of eight by eight."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = _Vectors(builder)
+        v = Vectors(builder)
         b = builder
         X, O = (_Matrix(v, context, signature.args[k], args[k]) for k in (0, 1))
-        whole = b.and_(X.rows, _I(-LANES))
-        with v.loop(_I(0), whole, LANES) as r, v.loop(_I(0), X.columns, LANES) as j:
+        whole = b.and_(X.rows, I(-LANES))
+        with v.loop(I(0), whole, LANES) as r, v.loop(I(0), X.columns, LANES) as j:
             mask = v.first(b.sub(X.columns, j))
-            square = _transposed(v, [v.load(X.row(b.add(r, _I(k))), j, mask) for k in range(LANES)])
+            square = _transposed(v, [v.load(X.row(b.add(r, I(k))), j, mask) for k in range(LANES)])
             for k, column in enumerate(square):
-                place = b.add(j, _I(k))
+                place = b.add(j, I(k))
                 with b.if_then(b.icmp_signed("<", place, X.columns)):
                     v.store(column, O.row(place), r)
-        with v.loop(whole, X.rows) as r, v.loop(_I(0), X.columns) as j:
+        with v.loop(whole, X.rows) as r, v.loop(I(0), X.columns) as j:
             b.store(v.number(X.data, X.place(r, j)), b.gep(O.data, [O.place(j, r)]))
         return context.get_dummy_value()
 
     return types.void(block, out), generate
 
 
-def _transposed(v: _Vectors, square: Sequence[Any]) -> list[Any]:
+def _transposed(v: Vectors, square: Sequence[Any]) -> list[Any]:
     """Eight vectors of eight: blocks of 1, 2 and 4 change places across the diagonal."""
     found, lanes = list(square), range(LANES)
     for bit in (1, 2, 4):

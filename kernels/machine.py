@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from .cache import machine_code
-from .rowwise import LANES, _Vectors
+from .vectors import LANES, Vectors
 
 DOUBLE, WHOLE, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 VECTOR, DOUBLES = ir.VectorType(DOUBLE, LANES), DOUBLE.as_pointer()
@@ -31,7 +31,7 @@ class Body:
         set.add(self.function.attributes, '"prefer-vector-width"="512"')
         set.add(self.function.attributes, '"min-legal-vector-width"="512"')
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.v = _Vectors(self.b)
+        self.v = Vectors(self.b)
         self.given = dict(zip(names.split(), self.function.args, strict=True))
 
     def least(self, x: Any, y: Any) -> Any:

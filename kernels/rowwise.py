@@ -17,147 +17,35 @@ additions is the same as of one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-LANES = 8
+from .vectors import LANES, ZEN, D, I, V, Vectors, W
+
 #: Rows that are taken together: as many as lanes, so that their sums fill one vector.
 TILE = LANES
-#: Vectors per turn of a loop along a row.
-UNROLL = 2
 #: The sums of rows up to this length stay in registers, eight columns at a time, until all rows have gone by.
 FEW = 32
 #: Rows from this length on are read from the end of a line on. Eight shorter ones stay in the first cache, where a
 #: vector that lies in two lines costs nothing that would show.
 LONG = 320
-#: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before; and how
-#: near, 3 being the first cache. The processor by itself sees the ends of pages coming too late, or of rows. Constants,
-#: because registers are short. Processors of the Zen family fetch much by themselves.
-ZEN = llvm.get_host_cpu_name().startswith("znver")
-AHEAD, FAR, NEAR = (1024, 2048, 3) if ZEN else (3200, 8192, 2)
+#: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before. The
+#: processor by itself sees the ends of pages coming too late, or of rows. Constants, because registers are short.
+AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
 
-_D, _F, _I, _W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
-_V = ir.VectorType(_D, LANES)
 _ALL = range(TILE)
-
-
-class _Vectors:
-    """An LLVM builder with vectors of doubles: loads, stores, loops."""
-
-    def __init__(self, builder: Any) -> None:
-        self.b = builder
-
-    def _shuffled(self, p: Any, q: Any, lanes: Sequence[int]) -> Any:
-        return self.b.shuffle_vector(p, q, ir.Constant(ir.VectorType(_W, LANES), list(lanes)))
-
-    def spread(self, scalar: Any) -> Any:
-        """A number in every lane."""
-        none = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
-        return self._shuffled(self.b.insert_element(none, scalar, _W(0)), none, [0] * LANES)
-
-    def first(self, count: Any) -> Any:
-        """The mask of that many lanes."""
-        numbers = ir.Constant(ir.VectorType(_I, LANES), list(range(LANES)))
-        return self.b.icmp_unsigned("<", numbers, self.spread(count))
-
-    def _masked(self, what: str, kind: Any, result: Any, arguments: list[Any]) -> Any:
-        name = f"llvm.masked.{what}.v{LANES}{'f64' if kind.element == _D else 'f32'}.p0"
-        signature = ir.FunctionType(result, [a.type for a in arguments])
-        return self.b.call(cgutils.get_or_insert_function(self.b.module, signature, name), arguments)
-
-    def _place(self, pointer: Any, offset: Any) -> tuple[Any, Any, int]:
-        """Where eight entries start, their type, and the alignment of one."""
-        element = pointer.type.pointee
-        kind = ir.VectorType(element, LANES)
-        place = self.b.bitcast(self.b.gep(pointer, [offset]), kind.as_pointer())
-        return place, kind, 8 if element == _D else 4
-
-    def load(self, pointer: Any, offset: Any, mask: Any = None) -> Any:
-        """Eight entries as doubles; zeros where the mask does not hold."""
-        place, kind, align = self._place(pointer, offset)
-        if mask is None:
-            value = self.b.load(place, align=align)
-        else:
-            value = self._masked("load", kind, kind, [place, _W(align), mask, ir.Constant(kind, None)])
-        return value if kind.element == _D else self.b.fpext(value, _V)
-
-    def store(self, value: Any, pointer: Any, offset: Any, mask: Any = None) -> None:
-        place, kind, align = self._place(pointer, offset)
-        if kind.element != _D:
-            value = self.b.fptrunc(value, kind)
-        if mask is None:
-            self.b.store(value, place, align=align)
-        else:
-            self._masked("store", kind, ir.VoidType(), [value, place, _W(align), mask])
-
-    def prefetch(self, pointer: Any) -> None:
-        """The line at a place, into a cache; there need not be such a place."""
-        place = self.b.bitcast(pointer, ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [place.type, _W, _W, _W])
-        function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.prefetch.p0")
-        self.b.call(function, [place, _W(0), _W(NEAR), _W(1)])
-
-    def number(self, pointer: Any, offset: Any) -> Any:
-        """One entry as a double."""
-        value = self.b.load(self.b.gep(pointer, [offset]))
-        return value if value.type == _D else self.b.fpext(value, _D)
-
-    def fma(self, x: Any, y: Any, z: Any) -> Any:
-        """x · y + z, rounded once."""
-        kind = ir.FunctionType(_V, [_V, _V, _V])
-        name = f"llvm.fma.v{LANES}f64"
-        return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
-
-    @contextmanager
-    def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
-        with cgutils.for_range_slice(self.b, start, stop, _I(step), intp=_I) as (index, _):
-            yield index
-
-    def along(self, count: Any, body: Callable[[Any, Any], None], lead: Any = None) -> None:
-        """Eight columns at a time: body(first column, None), and body(first column, mask) for the rest.
-
-        lead  so many columns come first, as the last lanes of a vector that starts before them
-        """
-        b, start = self.b, _I(0) if lead is None else lead
-        if lead is not None:
-            with b.if_then(b.icmp_signed(">", lead, _I(0))):
-                body(b.sub(lead, _I(LANES)), b.not_(self.first(b.sub(_I(LANES), lead))))
-        left = b.sub(count, start)
-        whole, most = (b.add(start, b.and_(left, _I(-k * LANES))) for k in (1, UNROLL))
-        with self.loop(start, most, UNROLL * LANES) as j:
-            for k in range(UNROLL):
-                body(b.add(j, _I(k * LANES)), None)
-        with self.loop(most, whole, LANES) as j:
-            body(j, None)
-        rest = b.sub(count, whole)
-        with b.if_then(b.icmp_signed(">", rest, _I(0))):
-            body(whole, self.first(rest))
-
-    def sums(self, vectors: Sequence[Any]) -> Any:
-        """The sums of eight vectors as one: halves of two are added side by side, then quarters, then lanes."""
-        found, width = list(vectors), LANES
-        while len(found) > 1:
-            low = [start + k for start in range(0, LANES, width) for k in range(width // 2)]
-            lower = [*low, *(i + LANES for i in low)]
-            upper = [i + width // 2 for i in lower]
-            pairs = zip(found[::2], found[1::2], strict=True)
-            found = [self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs]
-            width //= 2
-        return found[0]
 
 
 class _Block:
     """Rows side by side, and what is read or written with them."""
 
-    def __init__(self, v: _Vectors, array: Any) -> None:
+    def __init__(self, v: Vectors, array: Any) -> None:
         self.v, self.data = v, array.data
         self.rows, self.width = cgutils.unpack_tuple(v.b, array.shape)
 
@@ -168,38 +56,38 @@ class _Block:
         on it: columns a multiple of eight apart stay in one lane, and lanes are added in pairs that are half a
         vector, a quarter, and one apart, which turning the vector only exchanges.
         """
-        b, size = self.v.b, 8 if self.data.type.pointee == _D else 4
-        row = b.mul(self.width, _I(size))
-        even = b.and_(row, b.sub(_I(0), row))  # the largest power of two that divides it
-        step = b.select(b.icmp_unsigned("<", even, _I(size * LANES)), even, _I(size * LANES))
-        behind = b.and_(b.sub(_I(0), b.ptrtoint(self.data, _I)), b.sub(step, _I(1)))
-        columns = b.udiv(behind, _I(size))
-        return b.select(b.icmp_signed("<", self.width, _I(LONG)), _I(0), columns)
+        b, size = self.v.b, 8 if self.data.type.pointee == D else 4
+        row = b.mul(self.width, I(size))
+        even = b.and_(row, b.sub(I(0), row))  # the largest power of two that divides it
+        step = b.select(b.icmp_unsigned("<", even, I(size * LANES)), even, I(size * LANES))
+        behind = b.and_(b.sub(I(0), b.ptrtoint(self.data, I)), b.sub(step, I(1)))
+        columns = b.udiv(behind, I(size))
+        return b.select(b.icmp_signed("<", self.width, I(LONG)), I(0), columns)
 
     def row(self, i: Any) -> Any:
         return self.v.b.gep(self.data, [self.v.b.mul(i, self.width)])
 
     def tile(self, i: Any, rows: int) -> list[Any]:
-        return [self.row(self.v.b.add(i, _I(k))) for k in range(rows)]
+        return [self.row(self.v.b.add(i, I(k))) for k in range(rows)]
 
 
 class _Dot:
     """The sums of some rows times w, in the making. They are the first to read the rows, so they fetch later ones."""
 
     def __init__(
-        self, v: _Vectors, block: _Block, w: Any, z: Any, i: Any, rows: int, ahead: int = AHEAD
+        self, v: Vectors, block: _Block, w: Any, z: Any, i: Any, rows: int, ahead: int = AHEAD
     ) -> None:
         self.v, self.w, self.z, self.i, self.ahead = v, w, z, i, ahead
         self.rows = block.tile(i, rows)
-        self.totals = [cgutils.alloca_once(v.b, _V) for _ in range(rows)]
+        self.totals = [cgutils.alloca_once(v.b, V) for _ in range(rows)]
         for total in self.totals:
-            v.b.store(ir.Constant(_V, None), total)
+            v.b.store(ir.Constant(V, None), total)
 
     def step(self, j: Any, mask: Any) -> None:
         b = self.v.b
         w = self.v.load(self.w, j, mask)
         for row, total in zip(self.rows, self.totals, strict=True):
-            self.v.prefetch(b.gep(row, [b.add(j, _I(self.ahead))]))
+            self.v.prefetch(b.gep(row, [b.add(j, I(self.ahead))]))
             b.store(self.v.fma(self.v.load(row, j, mask), w, b.load(total)), total)
 
     def finish(self) -> None:
@@ -208,19 +96,19 @@ class _Dot:
         if len(found) == TILE:
             self.v.store(self.v.sums(found), self.z, self.i)
             return
-        none = ir.Constant(_V, None)
-        total = b.extract_element(self.v.sums([*found, *[none] * (TILE - len(found))]), _W(0))
+        none = ir.Constant(V, None)
+        total = b.extract_element(self.v.sums([*found, *[none] * (TILE - len(found))]), W(0))
         kind = self.z.type.pointee
-        b.store(total if kind == _D else b.fptrunc(total, kind), b.gep(self.z, [self.i]))
+        b.store(total if kind == D else b.fptrunc(total, kind), b.gep(self.z, [self.i]))
 
 
 class _Add:
     """Some rows times their weights, added to g."""
 
-    def __init__(self, v: _Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int) -> None:
+    def __init__(self, v: Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int) -> None:
         self.v, self.g = v, g
         self.rows = block.tile(i, rows)
-        self.weights = [v.spread(v.number(r, v.b.add(i, _I(k)))) for k in range(rows)]
+        self.weights = [v.spread(v.number(r, v.b.add(i, I(k)))) for k in range(rows)]
 
     def step(self, j: Any, mask: Any) -> None:
         b = self.v.b
@@ -235,9 +123,9 @@ class _Add:
         self.v.store(total if other is None else b.fadd(total, other), self.g, j, mask)
 
 
-def _each(v: _Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any]) -> None:
+def _each(v: Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any]) -> None:
     """Tiles of rows from `start` on, then single rows."""
-    whole, lead = v.b.and_(block.rows, _I(-TILE)), block.lead()
+    whole, lead = v.b.and_(block.rows, I(-TILE)), block.lead()
     for first, last, step in ((start, whole, TILE), (whole, block.rows, 1)):
         with v.loop(first, last, step) as i:
             work = make(i, step)
@@ -246,22 +134,22 @@ def _each(v: _Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any
                 work.finish()
 
 
-def _add_few(v: _Vectors, block: _Block, r: Any, g: Any) -> None:
+def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
     """All rows times their weights, added to g: eight independent sums, of every eighth row each."""
-    b, whole = v.b, v.b.and_(block.rows, _I(-TILE))
-    totals = [cgutils.alloca_once(b, _V) for _ in _ALL]
-    with v.loop(_I(0), block.width, LANES) as j:
+    b, whole = v.b, v.b.and_(block.rows, I(-TILE))
+    totals = [cgutils.alloca_once(b, V) for _ in _ALL]
+    with v.loop(I(0), block.width, LANES) as j:
         mask = v.first(b.sub(block.width, j))
         for total in totals:
-            b.store(ir.Constant(_V, None), total)
+            b.store(ir.Constant(V, None), total)
 
         def add(i: Any, total: Any) -> None:
             weight = v.spread(v.number(r, i))
             b.store(v.fma(v.load(block.row(i), j, mask), weight, b.load(total)), total)
 
-        with v.loop(_I(0), whole, TILE) as i:
+        with v.loop(I(0), whole, TILE) as i:
             for k, total in enumerate(totals):
-                add(b.add(i, _I(k)), total)
+                add(b.add(i, I(k)), total)
         with v.loop(whole, block.rows) as i:
             add(i, totals[0])
         parts = [b.load(total) for total in totals]
@@ -290,9 +178,9 @@ def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         given, by, into = _arrays(context, builder, signature, args)
-        v = _Vectors(builder)
+        v = Vectors(builder)
         rows = _Block(v, given)
-        _each(v, _I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count))
+        _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count))
         return context.get_dummy_value()
 
     return (types.void(block, w, z), generate) if _suits(block, w, z) else None
@@ -304,13 +192,13 @@ def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         given, weights, into = _arrays(context, builder, signature, args)
-        v = _Vectors(builder)
+        v = Vectors(builder)
         rows = _Block(v, given)
-        with builder.if_else(builder.icmp_signed("<=", rows.width, _I(FEW))) as (short, other):
+        with builder.if_else(builder.icmp_signed("<=", rows.width, I(FEW))) as (short, other):
             with short:
                 _add_few(v, rows, weights.data, into.data)
             with other:
-                _each(v, _I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
+                _each(v, I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
         return context.get_dummy_value()
 
     return (types.void(block, r, g), generate) if _suits(block, r, g) else None
@@ -322,7 +210,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         old, weights, into, new, by, out = _arrays(context, builder, signature, args)
-        v = _Vectors(builder)
+        v = Vectors(builder)
         before, coming = _Block(v, old), _Block(v, new)
 
         def add(i: Any, count: int) -> _Add:
@@ -332,11 +220,11 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
             return _Dot(v, coming, by.data, out.data, i, count)
 
         fewer = builder.icmp_signed("<", before.rows, coming.rows)
-        shared = builder.and_(builder.select(fewer, before.rows, coming.rows), _I(-TILE))
-        long = builder.icmp_signed(">", before.width, _I(FEW))
-        both = builder.select(long, shared, _I(0))
+        shared = builder.and_(builder.select(fewer, before.rows, coming.rows), I(-TILE))
+        long = builder.icmp_signed(">", before.width, I(FEW))
+        both = builder.select(long, shared, I(0))
         lead = coming.lead()
-        with v.loop(_I(0), both, TILE) as i:
+        with v.loop(I(0), both, TILE) as i:
             first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, FAR)
 
             def step(j: Any, mask: Any) -> None:
@@ -345,7 +233,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
 
             v.along(before.width, step, lead)
             second.finish()
-        with builder.if_else(builder.icmp_signed("<=", before.width, _I(FEW))) as (short, other):
+        with builder.if_else(builder.icmp_signed("<=", before.width, I(FEW))) as (short, other):
             with short:
                 _add_few(v, before, weights.data, into.data)
             with other:

@@ -27,7 +27,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from .machine import BIT, BYTES, DOUBLE, DOUBLES, LINE, VECTOR, WHOLE, Body, load, translated
-from .rowwise import LANES
+from .vectors import LANES
 
 #: Rows and vectors of a tile of the outer form, and rows of the dot form: 24 sums in 32 registers.
 HEIGHT, WIDTH, DOTS = 8, 3, 3

@@ -19,12 +19,12 @@ from .matrices import matrix_functions
 from .products import product_lines
 from .program import Nest, Pass
 from .reuse import reusable
-from .rowwise import ZEN
 from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
 from .tiles import lag_of
 from .turned import Joined, joined, turned_rows
+from .vectors import ZEN
 
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176

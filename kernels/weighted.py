@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 
 from .lapack import matrix_of, product
 from .machine import DOUBLES, VECTOR, WHOLE, Body, load, translated
-from .rowwise import LANES
+from .vectors import LANES
 
 #: Columns of the result that are taken; and sums of a tile that stay in registers.
 MOST, SUMS = 8, 20

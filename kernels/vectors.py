@@ -1,0 +1,127 @@
+"""LLVM vectors of eight doubles: loads, stores, masks, sums across lanes, loops along a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils
+
+LANES = 8
+#: Vectors per turn of a loop along a row.
+UNROLL = 2
+#: Processors of the Zen family fetch much by themselves, and lines that are asked for belong into their first cache.
+ZEN = llvm.get_host_cpu_name().startswith("znver")
+#: Into which cache lines are fetched; 3 is the first one.
+NEAR = 3 if ZEN else 2
+
+D, F, I, W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
+V = ir.VectorType(D, LANES)
+
+
+class Vectors:
+    """An LLVM builder with vectors of doubles: loads, stores, loops."""
+
+    def __init__(self, builder: Any) -> None:
+        self.b = builder
+
+    def _shuffled(self, p: Any, q: Any, lanes: Sequence[int]) -> Any:
+        return self.b.shuffle_vector(p, q, ir.Constant(ir.VectorType(W, LANES), list(lanes)))
+
+    def spread(self, scalar: Any) -> Any:
+        """A number in every lane."""
+        none = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+        return self._shuffled(self.b.insert_element(none, scalar, W(0)), none, [0] * LANES)
+
+    def first(self, count: Any) -> Any:
+        """The mask of that many lanes."""
+        numbers = ir.Constant(ir.VectorType(I, LANES), list(range(LANES)))
+        return self.b.icmp_unsigned("<", numbers, self.spread(count))
+
+    def _masked(self, what: str, kind: Any, result: Any, arguments: list[Any]) -> Any:
+        name = f"llvm.masked.{what}.v{LANES}{'f64' if kind.element == D else 'f32'}.p0"
+        signature = ir.FunctionType(result, [a.type for a in arguments])
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, signature, name), arguments)
+
+    def _place(self, pointer: Any, offset: Any) -> tuple[Any, Any, int]:
+        """Where eight entries start, their type, and the alignment of one."""
+        element = pointer.type.pointee
+        kind = ir.VectorType(element, LANES)
+        place = self.b.bitcast(self.b.gep(pointer, [offset]), kind.as_pointer())
+        return place, kind, 8 if element == D else 4
+
+    def load(self, pointer: Any, offset: Any, mask: Any = None) -> Any:
+        """Eight entries as doubles; zeros where the mask does not hold."""
+        place, kind, align = self._place(pointer, offset)
+        if mask is None:
+            value = self.b.load(place, align=align)
+        else:
+            value = self._masked("load", kind, kind, [place, W(align), mask, ir.Constant(kind, None)])
+        return value if kind.element == D else self.b.fpext(value, V)
+
+    def store(self, value: Any, pointer: Any, offset: Any, mask: Any = None) -> None:
+        place, kind, align = self._place(pointer, offset)
+        if kind.element != D:
+            value = self.b.fptrunc(value, kind)
+        if mask is None:
+            self.b.store(value, place, align=align)
+        else:
+            self._masked("store", kind, ir.VoidType(), [value, place, W(align), mask])
+
+    def prefetch(self, pointer: Any) -> None:
+        """The line at a place, into a cache; there need not be such a place."""
+        place = self.b.bitcast(pointer, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, W, W, W])
+        function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.prefetch.p0")
+        self.b.call(function, [place, W(0), W(NEAR), W(1)])
+
+    def number(self, pointer: Any, offset: Any) -> Any:
+        """One entry as a double."""
+        value = self.b.load(self.b.gep(pointer, [offset]))
+        return value if value.type == D else self.b.fpext(value, D)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """x · y + z, rounded once."""
+        kind = ir.FunctionType(V, [V, V, V])
+        name = f"llvm.fma.v{LANES}f64"
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
+
+    @contextmanager
+    def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
+        with cgutils.for_range_slice(self.b, start, stop, I(step), intp=I) as (index, _):
+            yield index
+
+    def along(self, count: Any, body: Callable[[Any, Any], None], lead: Any = None) -> None:
+        """Eight columns at a time: body(first column, None), and body(first column, mask) for the rest.
+
+        lead  so many columns come first, as the last lanes of a vector that starts before them
+        """
+        b, start = self.b, I(0) if lead is None else lead
+        if lead is not None:
+            with b.if_then(b.icmp_signed(">", lead, I(0))):
+                body(b.sub(lead, I(LANES)), b.not_(self.first(b.sub(I(LANES), lead))))
+        left = b.sub(count, start)
+        whole, most = (b.add(start, b.and_(left, I(-k * LANES))) for k in (1, UNROLL))
+        with self.loop(start, most, UNROLL * LANES) as j:
+            for k in range(UNROLL):
+                body(b.add(j, I(k * LANES)), None)
+        with self.loop(most, whole, LANES) as j:
+            body(j, None)
+        rest = b.sub(count, whole)
+        with b.if_then(b.icmp_signed(">", rest, I(0))):
+            body(whole, self.first(rest))
+
+    def sums(self, vectors: Sequence[Any]) -> Any:
+        """The sums of eight vectors as one: halves of two are added side by side, then quarters, then lanes."""
+        found, width = list(vectors), LANES
+        while len(found) > 1:
+            low = [start + k for start in range(0, LANES, width) for k in range(width // 2)]
+            lower = [*low, *(i + LANES for i in low)]
+            upper = [i + width // 2 for i in lower]
+            pairs = zip(found[::2], found[1::2], strict=True)
+            found = [self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs]
+            width //= 2
+        return found[0]
