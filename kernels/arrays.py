@@ -17,7 +17,8 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
-from .vectors import Vectors
+from .rowwise import _Block
+from .vectors import LANES, Vectors
 
 _LINE = 64
 
@@ -109,6 +110,29 @@ def clear(typing_context: Any, array: Any) -> Any:
         return context.get_dummy_value()
 
     return (types.void(array), generate) if _alike(array) else None
+
+
+@intrinsic
+def alongside(typing_context: Any, rows: Any, vector: Any) -> Any:
+    """A copy of a vector that begins as far behind the end of a line as rows do."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        block, given = (make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
+        kind, one = signature.return_type, ir.IntType(64)
+        itemsize = kind.dtype.bitwidth // 8
+        before = builder.and_(builder.neg(_Block(Vectors(builder), block).lead()), one(LANES - 1))
+        room = builder.mul(builder.add(given.nitems, one(LANES)), one(itemsize))
+        memory = context.nrt.meminfo_alloc_aligned(builder, room, _LINE)
+        pointer = context.get_data_type(kind.dtype).as_pointer()
+        data = builder.gep(builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer), [before])
+        cgutils.raw_memcpy(builder, data, given.data, given.nitems, one(itemsize))
+        made = make_array(kind)(context, builder)
+        populate_array(made, data, [given.nitems], [one(itemsize)], itemsize, memory)
+        return impl_ret_new_ref(context, builder, kind, made._getvalue())
+
+    suits = all(isinstance(a, types.Array) and a.layout == "C" for a in (rows, vector))
+    shapes = suits and (rows.ndim, vector.ndim) == (2, 1)
+    return (vector(rows, vector), generate) if shapes else None
 
 
 @intrinsic

@@ -40,7 +40,7 @@ from derive.kernels.{library} import (
 )
 '''
 LIBRARY = (
-    "accumulate acos acosh add_rows add_then_dot asin asinh assign atan atanh cholesky clear compiled cos "
+    "accumulate acos acosh add_rows add_then_dot alongside asin asinh assign atan atanh cholesky clear compiled cos "
     "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
     "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner "
     "larger lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs "
@@ -325,7 +325,7 @@ class _Module:
         body = [*([] if self.alone else ["full_width()"]), *self._unpacked(sweep.sums, whole=False)]
         body += [f"block = {text.rows}", *scope.declarations]
         body += [*text.head, "for b in range(lo, hi, block):", "    m = min(block, hi - b)"]
-        body += [f"    {line}" for line in [*lines, *text.tail]]
+        body += [f"    {line}" for line in [*lines, *text.tail]] + text.end
         function = Function(f"partial{suffix}", body, [], ["lo", "hi", "acc"])
         for item in sweep.written:
             name = "v" + self.names[item][1:]

@@ -11,7 +11,7 @@ from typing import Any
 
 from .apart import apart as compiled
 from .apart import inner
-from .arrays import accumulate, assign, clear, empty, shaped, take, taken
+from .arrays import accumulate, alongside, assign, clear, empty, shaped, take, taken
 from .gamma import digamma, polygamma, trigamma
 from .lanes import (
     cross_rows,

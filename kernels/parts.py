@@ -150,7 +150,7 @@ def single_arrays(
         rest = re.sub(rf"add_then_dot\({slices}, \w+, \w+, {slices}", "", body)
         same = [name, *re.findall(rf"(\w+) = {name}\[b:b \+ m\]\n", rest)]
         rest = re.sub(rf"\w+ = {name}\[b:b \+ m\]\n", "", rest)
-        rest = re.sub(rf"\b(dot|add)_rows\(({'|'.join(same)})\[[^\]]*\]", "", rest)
+        rest = re.sub(rf"\b(dot_rows|add_rows|alongside)\(({'|'.join(same)})\[[^\]]*\]", "", rest)
         if not re.search(rf"\b({'|'.join(same)})\b", rest):
             found.append(k)
     return tuple(found)

@@ -185,6 +185,11 @@ def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None
     dot_rows(after, w, z)
 
 
+def alongside(rows: Any, vector: Any) -> Any:
+    """The vector: where it lies does not matter here."""
+    return vector
+
+
 def full_width() -> None:
     """Vectors as wide as the processor's: nothing to do here."""
 

@@ -17,7 +17,7 @@ additions is the same as of one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -38,8 +38,15 @@ LONG = 320
 #: How far ahead rows are fetched, in entries: by products alone, and together with those of the block before. The
 #: processor by itself sees the ends of pages coming too late, or of rows. Constants, because registers are short.
 AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
+#: Sums of one row side by side, which take its vectors by turns, where rows are one or two: a sum waits for itself.
+TURNS = 2 if ZEN else 1
+#: Rows whose both products are done while they are in the first cache; how far behind the next ones lines are fetched.
+TILES = (4, 2, 1)
+SOON = 1000
 
 _ALL = range(TILE)
+#: What is fetched at a column.
+Fetch = Callable[[Any], None]
 
 
 class _Block:
@@ -71,47 +78,101 @@ class _Block:
         return [self.row(self.v.b.add(i, I(k))) for k in range(rows)]
 
 
+def _ahead(v: Vectors, rows: Sequence[Any], far: int) -> Fetch:
+    """Every row is fetched that far ahead of itself."""
+
+    def fetch(j: Any) -> None:
+        for row in rows:
+            v.prefetch(v.b.gep(row, [v.b.add(j, I(far))]))
+
+    return fetch
+
+
+def _in_order(v: Vectors, block: _Block, i: Any, rows: int, second: bool) -> Fetch:
+    """What comes after the next tile, line after line: by the sum of a single row, of more rows half by each product.
+
+    second  whether this is the sum, for which the tile is read again
+    """
+    b, tile = v.b, v.b.mul(block.width, I(rows))
+    lines = rows // 2 if rows > 1 else int(second)
+    half = b.udiv(tile, I(2)) if second and rows > 1 else I(0)
+    start = b.gep(block.row(i), [b.add(b.add(tile, half), I(SOON))])
+
+    def fetch(j: Any) -> None:
+        for k in range(lines):
+            v.prefetch(b.gep(start, [b.add(b.mul(j, I(lines)), I(k * LANES))]))
+
+    return fetch
+
+
 class _Dot:
-    """The sums of some rows times w, in the making. They are the first to read the rows, so they fetch later ones."""
+    """The sums of some rows times w, in the making. They are the first to read the rows, so they fetch later ones.
+
+    fetch  what is fetched at a column
+    """
 
     def __init__(
-        self, v: Vectors, block: _Block, w: Any, z: Any, i: Any, rows: int, ahead: int = AHEAD
+        self,
+        v: Vectors,
+        block: _Block,
+        w: Any,
+        z: Any,
+        i: Any,
+        rows: int,
+        fetch: Fetch | None = None,
     ) -> None:
-        self.v, self.w, self.z, self.i, self.ahead = v, w, z, i, ahead
+        self.v, self.w, self.z, self.i = v, w, z, i
+        self.turns = TURNS if rows < 4 else 1
         self.rows = block.tile(i, rows)
-        self.totals = [cgutils.alloca_once(v.b, V) for _ in range(rows)]
-        for total in self.totals:
-            v.b.store(ir.Constant(V, None), total)
+        self.fetch = fetch or _ahead(v, self.rows, AHEAD)
+        self.totals = [[cgutils.alloca_once(v.b, V) for _ in range(self.turns)] for _ in range(rows)]
+        for totals in self.totals:
+            for total in totals:
+                v.b.store(ir.Constant(V, None), total)
 
-    def step(self, j: Any, mask: Any) -> None:
+    def step(self, j: Any, mask: Any, turn: int = 0) -> None:
         b = self.v.b
+        self.fetch(j)
         w = self.v.load(self.w, j, mask)
-        for row, total in zip(self.rows, self.totals, strict=True):
-            self.v.prefetch(b.gep(row, [b.add(j, I(self.ahead))]))
+        for row, totals in zip(self.rows, self.totals, strict=True):
+            total = totals[turn % self.turns]
             b.store(self.v.fma(self.v.load(row, j, mask), w, b.load(total)), total)
 
     def finish(self) -> None:
         b = self.v.b
-        found = [b.load(t) for t in self.totals]
+        found = [self._joined([b.load(t) for t in totals]) for totals in self.totals]
         if len(found) == TILE:
             self.v.store(self.v.sums(found), self.z, self.i)
             return
         none = ir.Constant(V, None)
-        total = b.extract_element(self.v.sums([*found, *[none] * (TILE - len(found))]), W(0))
+        sums = self.v.sums([*found, *[none] * (TILE - len(found))])
         kind = self.z.type.pointee
-        b.store(total if kind == D else b.fptrunc(total, kind), b.gep(self.z, [self.i]))
+        for k in range(len(found)):
+            total = b.extract_element(sums, W(k))
+            b.store(total if kind == D else b.fptrunc(total, kind), b.gep(self.z, [b.add(self.i, I(k))]))
+
+    def _joined(self, sums: list[Any]) -> Any:
+        """Sums by turns as one; which of them is the first does not show, as those half of them apart are paired."""
+        while len(sums) > 1:
+            half = len(sums) // 2
+            sums = [self.v.b.fadd(p, q) for p, q in zip(sums[:half], sums[half:], strict=True)]
+        return sums[0]
 
 
 class _Add:
     """Some rows times their weights, added to g."""
 
-    def __init__(self, v: Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int) -> None:
-        self.v, self.g = v, g
+    def __init__(
+        self, v: Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int, fetch: Fetch | None = None
+    ) -> None:
+        self.v, self.g, self.fetch = v, g, fetch
         self.rows = block.tile(i, rows)
         self.weights = [v.spread(v.number(r, v.b.add(i, I(k)))) for k in range(rows)]
 
-    def step(self, j: Any, mask: Any) -> None:
+    def step(self, j: Any, mask: Any, turn: int = 0) -> None:
         b = self.v.b
+        if self.fetch is not None:
+            self.fetch(j)
         half = len(self.rows) // 2
         total, other = self.v.load(self.g, j, mask), None
         for k, (row, weight) in enumerate(zip(self.rows, self.weights, strict=True)):
@@ -123,15 +184,21 @@ class _Add:
         self.v.store(total if other is None else b.fadd(total, other), self.g, j, mask)
 
 
-def _each(v: Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any]) -> None:
-    """Tiles of rows from `start` on, then single rows."""
-    whole, lead = v.b.and_(block.rows, I(-TILE)), block.lead()
-    for first, last, step in ((start, whole, TILE), (whole, block.rows, 1)):
-        with v.loop(first, last, step) as i:
-            work = make(i, step)
-            v.along(block.width, work.step, lead)
+def _each(
+    v: Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any], sizes: Sequence[int] = (TILE, 1)
+) -> None:
+    """Tiles of rows from `start` on, of the first size as long as they last, then of the next."""
+    lead = block.lead()
+    for rows in sizes:
+        stop = v.b.and_(block.rows, I(-rows))
+        with v.loop(start, stop, rows) as i:
+            work = make(i, rows)
             if isinstance(work, _Dot):
+                (v.along if work.turns == 1 else v.in_turns)(block.width, work.step, lead)
                 work.finish()
+            else:
+                v.along(block.width, work.step, lead)
+        start = stop
 
 
 def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
@@ -158,6 +225,39 @@ def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
         v.store(b.fadd(v.load(g, j, mask), parts[0]), g, j, mask)
 
 
+def _together(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
+    """The sum of one block and the products of the next one, eight rows of each in one loop."""
+    b = v.b
+    fewer = b.icmp_signed("<", before.rows, coming.rows)
+    both = b.and_(b.select(fewer, before.rows, coming.rows), I(-TILE))
+    with v.loop(I(0), both, TILE) as i:
+        first = _Add(v, before, r, g, i, TILE)
+        second = _Dot(v, coming, w, z, i, TILE, _ahead(v, coming.tile(i, TILE), FAR))
+
+        def step(j: Any, mask: Any) -> None:
+            first.step(j, mask)
+            second.step(j, mask)
+
+        v.along(before.width, step, coming.lead())
+        second.finish()
+    _each(v, both, before, lambda i, rows: _Add(v, before, r, g, i, rows))
+    _each(v, both, coming, lambda i, rows: _Dot(v, coming, w, z, i, rows))
+
+
+def _in_turn(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
+    """The sum of one block, then the products of the next one, few rows at a time."""
+
+    def add(i: Any, rows: int) -> _Add:
+        return _Add(v, before, r, g, i, rows, _in_order(v, before, i, rows, second=True))
+
+    def dot(i: Any, rows: int) -> _Dot:
+        fetch = _in_order(v, coming, i, rows, second=False)
+        return _Dot(v, coming, w, z, i, rows, fetch)
+
+    _each(v, I(0), before, add, TILES)
+    _each(v, I(0), coming, dot, TILES)
+
+
 def _suits(block: Any, *vectors: Any) -> bool:
     """Whether these are rows side by side and vectors, of floats."""
     return (
@@ -180,7 +280,8 @@ def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
         given, by, into = _arrays(context, builder, signature, args)
         v = Vectors(builder)
         rows = _Block(v, given)
-        _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count))
+        sizes = (TILE, *TILES) if ZEN else (TILE, 1)
+        _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count), sizes)
         return context.get_dummy_value()
 
     return (types.void(block, w, z), generate) if _suits(block, w, z) else None
@@ -213,32 +314,13 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
         v = Vectors(builder)
         before, coming = _Block(v, old), _Block(v, new)
 
-        def add(i: Any, count: int) -> _Add:
-            return _Add(v, before, weights.data, into.data, i, count)
-
-        def dot(i: Any, count: int) -> _Dot:
-            return _Dot(v, coming, by.data, out.data, i, count)
-
-        fewer = builder.icmp_signed("<", before.rows, coming.rows)
-        shared = builder.and_(builder.select(fewer, before.rows, coming.rows), I(-TILE))
-        long = builder.icmp_signed(">", before.width, I(FEW))
-        both = builder.select(long, shared, I(0))
-        lead = coming.lead()
-        with v.loop(I(0), both, TILE) as i:
-            first, second = add(i, TILE), _Dot(v, coming, by.data, out.data, i, TILE, FAR)
-
-            def step(j: Any, mask: Any) -> None:
-                first.step(j, mask)
-                second.step(j, mask)
-
-            v.along(before.width, step, lead)
-            second.finish()
         with builder.if_else(builder.icmp_signed("<=", before.width, I(FEW))) as (short, other):
             with short:
                 _add_few(v, before, weights.data, into.data)
+                _each(v, I(0), coming, lambda i, rows: _Dot(v, coming, by.data, out.data, i, rows))
             with other:
-                _each(v, both, before, add)
-        _each(v, both, coming, dot)
+                read = _in_turn if ZEN else _together
+                read(v, before, weights.data, into.data, coming, by.data, out.data)
         return context.get_dummy_value()
 
     suits = _suits(block, r, g) and _suits(after, w, z)

@@ -6,6 +6,7 @@ elsewhere than they stand. How many rows a block has follows from what is kept o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import final
 
@@ -19,6 +20,7 @@ from .matrices import matrix_functions
 from .products import product_lines
 from .program import Nest, Pass
 from .reuse import reusable
+from .rowwise import FEW
 from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
@@ -31,16 +33,18 @@ GRAM_ROWS = 176
 #: Numbers in a block of a lagged pass: two such blocks are in the first cache together. Where lines are fetched into
 #: that cache, it holds more of them.
 LAGGED = 1600 if ZEN else 2400
+_FUNCTION = re.compile(r"[a-z0-9]\(")
 
 
 @final
 @dataclass(frozen=True)
 class Inside:
-    """Lines before the first block, for each block and at its end, and the text of how many rows it has."""
+    """Lines before the first block, for each, at its end and after the last; the text of how many rows it has."""
 
     head: list[str]
     lines: list[str]
     tail: list[str]
+    end: list[str]
     rows: str
 
 
@@ -50,7 +54,7 @@ def inside(sweep: Pass, scope: Scope, fetching: bool = True) -> Inside:
     fetching  whether products fetch the rows that come next
     """
     inner: list[str] = []
-    head, tail = _lagged(sweep, scope)
+    head, tail, end = _lagged(sweep, scope)
     lag = lag_of(sweep)
     scope.ahead = _streamed(sweep, scope) if fetching else []
     read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
@@ -68,7 +72,7 @@ def inside(sweep: Pass, scope: Scope, fetching: bool = True) -> Inside:
     for item in sweep.written:
         if item not in scope.placed:
             inner += _written(item, scope)
-    return Inside(head, inner, tail, _block_rows(sweep, scope, pairs))
+    return Inside(head, inner, tail, end, _block_rows(sweep, scope, pairs))
 
 
 def nest_lines(nest: Nest, scope: Scope) -> list[str]:
@@ -113,26 +117,29 @@ def _streamed(sweep: Pass, scope: Scope) -> list[str]:
     return [f"{scope.names[item]}[b:b + m]" for item in reads if item.node.order == 2]
 
 
-def _lagged(sweep: Pass, scope: Scope) -> tuple[list[str], list[str]]:
-    """The products of a lag: the first block's before the loop, the next block's at its end."""
+def _lagged(sweep: Pass, scope: Scope) -> tuple[list[str], list[str], list[str]]:
+    """The products of a lag: the first block's before the loop, the next block's at its end, and the sum at last."""
     lag = lag_of(sweep)
     if lag is None:
-        return [], []
+        return [], [], []
     (first,), (second,) = lag.dot.statements, lag.add.statements
     scope.declare_target(first)
     names = scope.names
     rows, w, r = (names[i] for i in (Item(lag.rows.item.node), lag.by.item, lag.weights.item))
     z, g = names[first.target], names[second.target]
+    long, start = f"{scope.size(lag.rows.item.node.shape[1])} > {FEW}", f"{rows}[lo:min(hi, lo + block)]"
     head = [
+        f"{w}_beside = alongside({start}, {w}) if {long} else {w}",
+        f"{g}_beside = alongside({start}, {g}) if {long} else {g}",
         f"# {z}: {first.note}, of the first block",
-        f"dot_rows({rows}[lo:min(hi, lo + block)], {w}, {z})",
+        f"dot_rows({start}, {w}_beside, {z})",
     ]
     tail = [
         f"# {g}: {second.note}; {z}: {first.note}, of the next block",
         "e = b + m",
-        f"add_then_dot({rows}[b:e], {r}, {g}, {rows}[e:min(hi, e + block)], {w}, {z})",
+        f"add_then_dot({rows}[b:e], {r}, {g}_beside, {rows}[e:min(hi, e + block)], {w}_beside, {z})",
     ]
-    return head, tail
+    return head, tail, [f"if {long}:", f"    assign({g}, {g}_beside)"]
 
 
 def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
@@ -144,8 +151,14 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
         width = width + product(s for k, s in enumerate(item.node.shape) if k != item.row)
     if any(item.turned for item in sweep.buffers) and not scope.uses_dot:
         return f"max(64, min(224, 8192 // ({scope.size(width)}))) // 32 * 32"
-    if lag_of(sweep) is not None and not scope.uses_dot:
-        return f"max(8, min(256, {LAGGED} // ({scope.size(width)}))) // 8 * 8"
+    lag = lag_of(sweep)
+    if lag is not None and not scope.uses_dot:
+        block = f"max(8, min(256, {LAGGED} // ({scope.size(width)}))) // 8 * 8"
+        if not ZEN:
+            return block
+        columns = scope.size(lag.rows.item.node.shape[1])
+        busy = any(_FUNCTION.search(s.template) for nest in sweep.nests for s in nest.statements)
+        return f"({block} if {columns} <= {FEW} else {_few_rows(columns, busy)})"
     room = 65536 if scope.uses_dot else 4096
     if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
         return f"max(1, min(256, {room} // ({scope.size(width)})))"
@@ -155,6 +168,17 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
             columns = scope.size(statement.sizes[statement.output[0]])
             most = f"({GRAM_ROWS} if {columns} > {NARROW} else 256)"
     return f"max(16, min({most}, {room} // ({scope.size(width)}))) // 8 * 8"
+
+
+def _few_rows(columns: str, busy: bool) -> str:
+    """Rows that stay in the first cache, with those that are fetched, until both products of a lag are done.
+
+    busy  whether functions are computed in between, which go by eight rows: then it may be more of them
+    """
+    steps = ((64, 16), (112, 8), (160, 4), (320, 2)) if busy else ((40, 8), (112, 4), (230, 2))
+    rows = "".join(f"{count} if {columns} <= {most} else " for most, count in steps)
+    # Rows of which each second begins inside a line take more of the cache.
+    return f"{rows}1 if {columns} <= (850 if {columns} % 8 else 1280) else 4"
 
 
 def _written(item: Item, scope: Scope) -> list[str]:

@@ -114,6 +114,21 @@ class Vectors:
         with b.if_then(b.icmp_signed(">", rest, I(0))):
             body(whole, self.first(rest))
 
+    def in_turns(self, count: Any, body: Callable[[Any, Any, int], Any], lead: Any) -> None:
+        """As `along`, but body(column, mask, turn) is told whether its vector is an even (0) or an odd (1) one."""
+        b = self.b
+        with b.if_then(b.icmp_signed(">", lead, I(0))):
+            body(b.sub(lead, I(LANES)), b.not_(self.first(b.sub(I(LANES), lead))), 1)
+        most = b.add(lead, b.and_(b.sub(count, lead), I(-2 * LANES)))
+        with self.loop(lead, most, 2 * LANES) as j:
+            for turn in range(2):
+                body(b.add(j, I(turn * LANES)), None, turn)
+        for turn in range(2):
+            column = b.add(most, I(turn * LANES))
+            rest = b.sub(count, column)
+            with b.if_then(b.icmp_signed(">", rest, I(0))):
+                body(column, self.first(rest), turn)
+
     def sums(self, vectors: Sequence[Any]) -> Any:
         """The sums of eight vectors as one: halves of two are added side by side, then quarters, then lanes."""
         found, width = list(vectors), LANES

@@ -184,6 +184,12 @@ def add_rows(block, r, g):
         for j in range(block.shape[1]):
             g[j] += r[i] * block[i, j]
 ''',
+    "alongside": '''
+@compiled
+def alongside(rows, vector):
+    """The vector: where it lies does not matter here."""
+    return vector
+''',
     "add_then_dot": '''
 @compiled
 def add_then_dot(block, r, g, after, w, z):

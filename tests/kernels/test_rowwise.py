@@ -7,11 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
+from derive.kernels import rowwise
+from derive.kernels.arrays import alongside
 from derive.kernels.gram import NARROW
 from derive.kernels.lapack import syrk, syrk_ahead
 from derive.kernels.rowwise import FEW, LONG, add_rows, add_then_dot, dot_rows
 from derive.kernels.smallproducts import TRIANGLE_COLUMNS
-from derive.kernels.special import compiled
+from derive.kernels.special import compiled, helper
 
 
 @compiled
@@ -134,6 +136,53 @@ def test_rows_of_two_blocks_have_the_bits_of_one_after_the_other():
             np.testing.assert_array_equal(g, h)
             np.testing.assert_array_equal(z, u)
             np.testing.assert_allclose(z, Y @ w, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("zen", [False, True])
+def test_both_ways_of_reading_two_blocks(zen, monkeypatch):
+    """Eight rows of both in one loop, or few rows at a time: NumPy's numbers, the bits of the products alone."""
+    monkeypatch.setattr(rowwise, "ZEN", zen)
+    monkeypatch.setattr(rowwise, "TURNS", 2 if zen else 1)
+    both = helper(lambda block, r, g, after, w, z: add_then_dot(block, r, g, after, w, z))
+    dot = helper(lambda block, w, z: dot_rows(block, w, z))
+    add = helper(lambda block, r, g: add_rows(block, r, g))
+    rng = np.random.default_rng(2)
+    for d in (5, FEW + 1, FEW + 7, 130, LONG + 9):
+        for n, m in ((1, 1), (2, 3), (4, 4), (7, 15), (16, 0), (0, 8)):
+            X, Y = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+            r, w = rng.standard_normal(n), rng.standard_normal(d)
+            (around, g), (before, z), u, h = (
+                _guarded(np.ones(d)),
+                _guarded(np.zeros(m)),
+                np.zeros(m),
+                np.ones(d),
+            )
+            both(X, r, g, Y, w, z)
+            np.testing.assert_allclose(g, 1 + X.T @ r, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(z, Y @ w, rtol=1e-12, atol=1e-12)
+            dot(Y, w, u)
+            add(X, r, h)
+            np.testing.assert_array_equal(z, u)
+            np.testing.assert_array_equal(g, h)
+            assert all(np.all(a[:16] == 7) and np.all(a[-16:] == 7) for a in (around, before))
+
+
+@helper
+def _lying(rows, vector):
+    return alongside(rows, vector)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_vector_lies_as_rows_do(dtype):
+    """The same entries in memory of their own; with long rows of whole lines both begin as far behind a line."""
+    room = np.zeros(3 * LONG + 16, dtype)
+    for k, d in itertools.product(range(9), (LONG, LONG + 1, 40)):
+        rows, vector = room[k : k + 3 * d].reshape(3, d), np.arange(d, dtype=dtype)
+        found = _lying(rows, vector)
+        np.testing.assert_array_equal(found, vector)
+        assert found.dtype == dtype and not np.shares_memory(found, vector)
+        if d == LONG and dtype == np.float64:
+            assert (found.ctypes.data - rows.ctypes.data) % 64 == 0
 
 
 def test_values_that_are_not_numbers_come_through():
