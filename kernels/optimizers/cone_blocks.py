@@ -1,9 +1,4 @@
-"""The rows G of a cone program for loops: directions of the orthant, dense blocks of cones, and a list of entries.
-
-The unknowns are r shared ones, then slacks of rows, then heads of cones (`cone_presolve`). The orthant is what it is in
-quadratic programs (`slacks`). The rows of a cone behind its head are a dense block, or entries of the list where most
-are zero; heads are entries of the list. Gram matrices are made once, one for all cones whose rows have the same.
-"""
+"""Products with the rows G of a cone program, from the tables of `cone_tables`."""
 
 from __future__ import annotations
 
@@ -13,100 +8,17 @@ from ..apart import inner
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
 from ..special import helper, within
-from .cone_algebra import Places
-from .cone_problem import ConeProgram
-from .slacks import Directions, across, along, directions, gathered, scattered
-
-#: Rows of which less than this share are entries other than zero are kept in the list.
-DENSE = 0.25
-#: Gram matrices that differ by no more, in entries of size 1, are multiples of one another.
-ALIKE = 1e-15
-#: With so many Gram matrices in the same columns one is compared.
-KINDS = 8
-
-#: Of each cone: how many shared unknowns it meets behind its head and where they begin in `columns`; where its dense
-#: block begins, −1 where there is none; its private head, −1 where there is none; 1 where its head meets no other
-#: unknown; which Gram matrix it has.
-COUNT, BEGIN, BLOCK_AT, PRIVATE, LEVEL, GROUP = range(6)
-#: Of each entry of the list its row of G, its column, and its place among the columns; those behind heads come first.
-ROW, COLUMN, PLACE = range(3)
-#: The orthant; a line for each cone; columns; dense blocks; places of the list and its entries; how many of these are
-#: behind heads; the numbers of shared unknowns and of slacks.
-Rows = tuple[Directions, Array, Array, Array, Array, Array, int, int, int]
-#: The entries of heads in the columns of their cones; of each cone the entry of its private head and its share of its
-#: Gram matrix; of each Gram matrix where it begins and a cone that has it; their entries, both triangles.
-Grams = tuple[Array, Array, Array, Array]
-
-
-def rows_of(program: ConeProgram) -> tuple[Rows, Grams]:
-    """G for loops."""
-    G, m, k, h = program.G, program.cones.orthant, program.slacks, program.heads
-    n = program.c.size
-    r = n - k - h
-    met = G[:m, r : n - h] != 0.0
-    owner = np.where(met.any(axis=1), r + (met.argmax(axis=1) if k else 0), -1).astype(np.int64)
-    own = np.where(owner >= 0, G[np.arange(m), owner], 0.0)
-    directed = directions(np.ascontiguousarray(G[:m, :r]), own, owner, k)
-    table, columns, dense, places, values, behind, grams = _cones(program, r)
-    return (directed, table, columns, dense, places, values, behind, r, k), grams
+from .cone_groups import COUNT, FIRST, SIZE, Places, row_of
+from .cone_tables import BLOCKS, COLUMNS, CONE, ENTRIES, HOW_MANY, NUMBERS, SAME, SLOTS, Rows
+from .slacks import across, along, gathered, scattered
 
 
 @inner
 def room_for(rows: Rows) -> int:
     """How many numbers of work products with the rows and linear systems need."""
-    lines, shared, slacks = rows[0][0].shape[0], rows[7], rows[8]
+    lines, columns, shared, slacks = rows[0][0].shape[0], rows[2].size, rows[9], rows[10]
     found: int = shared + slacks + 1 + lines + shared + 1
-    return found
-
-
-def _cones(program: ConeProgram, r: int) -> tuple[Array, Array, Array, Array, Array, int, Grams]:
-    """What is known of each cone."""
-    G, cones, m = program.G, program.cones, program.cones.orthant
-    heads, private = G[cones.heads, :r], G[cones.heads, program.c.size - program.heads :]
-    met = cones.met(G)[:, :r] | (heads != 0.0)
-    counts, owner = met.sum(axis=1), cones.owner
-    begins = np.cumsum(counts) - counts
-    there = G[m:, :r] != 0.0
-    there[cones.starts] = False
-    whole = cones.added(there.sum(axis=1)) >= DENSE * (cones.sizes - 1) * counts
-    blocks, grams, at, spot = [np.zeros(0)], [np.zeros(0)], 0, 0
-    groups: list[tuple[int, int]] = []
-    known: dict[bytes, list[tuple[int, Array]]] = {}
-    table, factors = np.zeros((cones.sizes.size, 6), np.int64), np.zeros((cones.sizes.size, 2))
-    for k, (head, size) in enumerate(zip(cones.heads.tolist(), cones.sizes.tolist(), strict=True)):
-        tail = G[head + 1 : head + size, :r][:, met[k]]
-        gram = tail.T @ tail
-        factors[k, 1] = share = float(gram.max(initial=0.0)) or 1.0
-        gram /= share
-        alike = known.setdefault(met[k].tobytes(), [])
-        group = next((i for i, a in alike[:KINDS] if abs(gram - a).max(initial=0.0) <= ALIKE), len(groups))
-        if group == len(groups):
-            alike.append((group, gram))
-            groups.append((spot, k))
-            grams.append(gram.reshape(-1))
-            spot += gram.size
-        table[k, GROUP], table[k, BLOCK_AT] = group, at if whole[k] else -1
-        if whole[k]:
-            blocks.append(tail.reshape(-1))
-            at += tail.size
-    table[:, COUNT], table[:, BEGIN], table[:, LEVEL] = counts, begins, ~heads.any(axis=1)
-    alone = private.any(axis=1)
-    table[:, PRIVATE] = np.where(alone, abs(private).argmax(axis=1), -1) if program.heads else -1
-    factors[:, 0] = private.sum(axis=1)
-    there[whole[owner]] = False
-    row, column = np.nonzero(there)
-    tails = np.column_stack([m + row, column, (begins[:, None] + met.cumsum(axis=1) - 1)[owner[row], column]])
-    row, column = np.nonzero(G[cones.heads])
-    places = np.vstack([tails, np.column_stack([cones.heads[row], column, np.zeros(row.size, int)])])
-    return (
-        table,
-        np.nonzero(met)[1].astype(np.int64),
-        np.concatenate(blocks),
-        places.astype(np.int64),
-        G[places[:, ROW], places[:, COLUMN]],
-        len(tails),
-        (heads[met], factors, np.asarray(groups, np.int64).reshape(-1, 2), np.concatenate(grams)),
-    )
+    return max(found, columns) + shared
 
 
 @helper
@@ -118,9 +30,9 @@ def parts(work: Array, first: int, second: int) -> tuple[Array, Array]:
 @within
 def applied(G: Rows, cones: Places, work: Array, x: Array, found: Array) -> None:
     """found = Gx; `work` as of `room_for`."""
-    directed, table, columns, dense = G[0], G[1], G[2], G[3]
-    places, values, r, slacks = G[4], G[5], G[7], G[8]
-    m, starts = cones
+    directed, table, columns, entries, numbers = G[0], G[1], G[2], G[3], G[4]
+    blocks, places, values, r, slacks = G[5], G[6], G[7], G[9], G[10]
+    m, groups = cones[0], cones[1]
     if m > 0:
         padded, b = parts(work, r + slacks + 1, directed[0].shape[0] + r + 1)
         for i in range(r + slacks):
@@ -130,26 +42,151 @@ def applied(G: Rows, cones: Places, work: Array, x: Array, found: Array) -> None
         gathered(directed, b, padded, found[:m])
     for i in range(m, found.size):
         found[i] = 0.0
-    if dense.size > 0:
-        part = work[:r]
-        for k in range(table.shape[0]):
-            at, count = table[k, BLOCK_AT], table[k, COUNT]
-            if at >= 0 and count > 0:
-                for a in range(count):
-                    part[a] = x[columns[table[k, BEGIN] + a]]
-                rows = starts[k + 1] - starts[k] - 1
-                block = dense[at : at + rows * count].reshape((rows, count))
-                dot_rows(block, part[:count], found[starts[k] + 1 : starts[k + 1]])
+    for g in range(table.shape[0]):
+        first, size, slots, begin = groups[g, FIRST], groups[g, SIZE], table[g, SLOTS], table[g, COLUMNS]
+        if groups[g, COUNT] > 1:
+            applied_to_all(table[g], groups[g], columns, entries, numbers, blocks, work, x, found)
+        elif table[g, BLOCKS] >= 0:
+            for a in range(slots):
+                work[a] = x[columns[begin + a]]
+            place = table[g, BLOCKS]
+            block = blocks[place : place + (size - 1) * slots].reshape((size - 1, slots))
+            dot_rows(block, work[:slots], found[first + 1 : first + size])
+        else:
+            for p in range(table[g, HOW_MANY]):
+                where, number = table[g, ENTRIES] + p, numbers[table[g, NUMBERS] + p]
+                found[first + 1 + entries[where, 0]] += number * x[columns[begin + entries[where, 1]]]
     for i in range(values.size):
-        found[places[i, ROW]] += values[i] * x[places[i, COLUMN]]
+        found[places[i, 0]] += values[i] * x[places[i, 1]]
+
+
+@inner
+def applied_to_all(
+    line: Array,
+    group: Array,
+    columns: Array,
+    entries: Array,
+    numbers: Array,
+    blocks: Array,
+    work: Array,
+    x: Array,
+    found: Array,
+) -> None:
+    """The rows of a group of several cones."""
+    first, count, size = group[FIRST], group[COUNT], group[SIZE]
+    slots, begin, at = line[SLOTS], line[COLUMNS], line[NUMBERS]
+    behind = found[first + count :]
+    if line[BLOCKS] >= 0:
+        part, y = parts(work, slots, size - 1)
+        for k in range(count):
+            for a in range(slots):
+                part[a] = x[columns[begin + a * count + k]]
+            place = line[BLOCKS] + k * (size - 1) * slots
+            dot_rows(blocks[place : place + (size - 1) * slots].reshape((size - 1, slots)), part, y)
+            for i in range(size - 1):
+                behind[i * count + k] = y[i]
+        return
+    same = line[SAME] == 1
+    for a in range(0 if same else slots * count):
+        work[a] = x[columns[begin + a]]
+    for p in range(line[HOW_MANY]):
+        row, slot = entries[line[ENTRIES] + p, 0], entries[line[ENTRIES] + p, 1]
+        y, v = row_of(behind, 0, count, row), row_of(numbers, at, count, p)
+        if same:
+            t = x[columns[begin + slot * count]]
+            for k in range(count):
+                y[k] += t * v[k]
+        else:
+            z = row_of(work, 0, count, slot)
+            for k in range(count):
+                y[k] += z[k] * v[k]
+
+
+@within
+def pulled(G: Rows, cones: Places, w: Array, pulls: Array) -> None:
+    """pulls = Uᵀw of every cone, in its columns; w is as long as s."""
+    table, entries, numbers, blocks = G[1], G[3], G[4], G[5]
+    groups = cones[1]
+    for i in range(pulls.size):
+        pulls[i] = 0.0
+    for g in range(table.shape[0]):
+        first, size, slots, begin = groups[g, FIRST], groups[g, SIZE], table[g, SLOTS], table[g, COLUMNS]
+        if groups[g, COUNT] > 1:
+            pulled_of_all(table[g], groups[g], entries, numbers, blocks, w, pulls)
+        elif table[g, BLOCKS] >= 0:
+            place = table[g, BLOCKS]
+            block = blocks[place : place + (size - 1) * slots].reshape((size - 1, slots))
+            add_rows(block, w[first + 1 : first + size], pulls[begin : begin + slots])
+        else:
+            for p in range(table[g, HOW_MANY]):
+                where, number = table[g, ENTRIES] + p, numbers[table[g, NUMBERS] + p]
+                pulls[begin + entries[where, 1]] += number * w[first + 1 + entries[where, 0]]
+
+
+@inner
+def pulled_of_all(
+    line: Array, group: Array, entries: Array, numbers: Array, blocks: Array, w: Array, pulls: Array
+) -> None:
+    """Those of a group of several cones."""
+    first, count, size = group[FIRST], group[COUNT], group[SIZE]
+    slots, at = line[SLOTS], line[NUMBERS]
+    behind, mine = w[first + count :], pulls[line[COLUMNS] :]
+    if line[BLOCKS] >= 0:
+        part, y = np.empty(slots), np.empty(size - 1)
+        for k in range(count):
+            for a in range(slots):
+                part[a] = 0.0
+            for i in range(size - 1):
+                y[i] = behind[i * count + k]
+            place = line[BLOCKS] + k * (size - 1) * slots
+            add_rows(blocks[place : place + (size - 1) * slots].reshape((size - 1, slots)), y, part)
+            for a in range(slots):
+                mine[a * count + k] = part[a]
+        return
+    for p in range(line[HOW_MANY]):
+        row, slot = entries[line[ENTRIES] + p, 0], entries[line[ENTRIES] + p, 1]
+        y, v, z = row_of(behind, 0, count, row), row_of(numbers, at, count, p), row_of(mine, 0, count, slot)
+        for k in range(count):
+            z[k] += y[k] * v[k]
+
+
+@within
+def spread(G: Rows, cones: Places, t: float, by: Array, pulls: Array, x: Array) -> None:
+    """x += t Σ byₖ pₖ, p of each cone in its columns."""
+    table, columns, groups = G[1], G[2], cones[1]
+    for g in range(table.shape[0]):
+        slots, begin, cone = table[g, SLOTS], table[g, COLUMNS], table[g, CONE]
+        if groups[g, COUNT] > 1:
+            spread_from_all(table[g], groups[g, COUNT], columns, t, by, pulls, x)
+        else:
+            share = t * by[cone]
+            for a in range(begin, begin + slots):
+                x[columns[a]] += share * pulls[a]
+
+
+@inner
+def spread_from_all(
+    line: Array, count: int, columns: Array, t: float, by: Array, pulls: Array, x: Array
+) -> None:
+    """From a group of several cones."""
+    share = by[line[CONE] : line[CONE] + count]
+    for a in range(line[SLOTS]):
+        v, mine = row_of(pulls, line[COLUMNS], count, a), row_of(columns, line[COLUMNS], count, a)
+        if line[SAME] == 1:
+            total = 0.0
+            for k in range(count):
+                total += share[k] * v[k]
+            x[mine[0]] += t * total
+        else:
+            for k in range(count):
+                x[mine[k]] += t * share[k] * v[k]
 
 
 @within
 def returned(G: Rows, cones: Places, work: Array, t: float, z: Array, x: Array) -> None:
     """x += t Gᵀz"""
-    directed, table, columns, dense = G[0], G[1], G[2], G[3]
-    places, values, r, slacks = G[4], G[5], G[7], G[8]
-    m, starts = cones
+    directed, columns, places, values, r, slacks = G[0], G[2], G[6], G[7], G[9], G[10]
+    m = cones[0]
     if m > 0:
         padded, b = parts(work, r + slacks + 1, directed[0].shape[0] + r + 1)
         for i in range(r, r + slacks + 1):
@@ -158,35 +195,9 @@ def returned(G: Rows, cones: Places, work: Array, t: float, z: Array, x: Array) 
         across(directed, b, padded)
         for i in range(r + slacks):
             x[i] += t * padded[i]
-    if dense.size > 0:
-        part = work[:r]
-        for k in range(table.shape[0]):
-            at, count = table[k, BLOCK_AT], table[k, COUNT]
-            if at >= 0 and count > 0:
-                for a in range(count):
-                    part[a] = 0.0
-                rows = starts[k + 1] - starts[k] - 1
-                block = dense[at : at + rows * count].reshape((rows, count))
-                add_rows(block, z[starts[k] + 1 : starts[k + 1]], part[:count])
-                for a in range(count):
-                    x[columns[table[k, BEGIN] + a]] += t * part[a]
+    if columns.size > 0:
+        pulls = work[: columns.size]
+        pulled(G, cones, z, pulls)
+        spread(G, cones, t, G[11], pulls, x)
     for i in range(values.size):
-        x[places[i, COLUMN]] += t * values[i] * z[places[i, ROW]]
-
-
-@inner
-def pulled(G: Rows, cones: Places, mean: Array, pulls: Array) -> None:
-    """pulls = Uᵀw of every cone, in its columns; `mean` has the w of all."""
-    table, dense, places, values, behind = G[1], G[3], G[4], G[5], G[6]
-    m, starts = cones
-    for i in range(pulls.size):
-        pulls[i] = 0.0
-    for k in range(table.shape[0] if dense.size > 0 else 0):
-        at, count, begin = table[k, BLOCK_AT], table[k, COUNT], table[k, BEGIN]
-        if at >= 0 and count > 0:
-            rows = starts[k + 1] - starts[k] - 1
-            block = dense[at : at + rows * count].reshape((rows, count))
-            w = mean[starts[k] + 1 - m : starts[k + 1] - m]
-            add_rows(block, w, pulls[begin : begin + count])
-    for i in range(behind):
-        pulls[places[i, PLACE]] += values[i] * mean[places[i, ROW] - m]
+        x[places[i, 1]] += t * values[i] * z[places[i, 0]]

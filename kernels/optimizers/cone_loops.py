@@ -16,7 +16,6 @@ from ..rowwise import dot_rows
 from ..special import within
 from . import cone_program
 from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
-    Places,
     Scaled,
     centred,
     corrected,
@@ -28,9 +27,11 @@ from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
     times,
     unscaled,
 )
-from .cone_blocks import applied, returned, rows_of
+from .cone_blocks import applied, returned
+from .cone_groups import Places, grouped, with_room  # noqa: F401
 from .cone_normal import Program, System, factors, solve_system, system_of  # noqa: F401
 from .cone_problem import ConeProgram
+from .cone_tables import rows_of
 from .program_vectors import copied, largest, moved, product
 
 #: x, ν, s, z; and the residuals of the conditions for x, ν, s, and W⁻¹ of the last.
@@ -117,7 +118,7 @@ def newton_step(
                 beside[k] -= product(E[k], dx[:r])
                 moved(more, dnu[k], E[k])
         returned(G, cones, work, 1.0, dz, more)
-        solve_system(program, system, more, beside)
+        solve_system(program, cones, system, more, beside)
         moved(dx, 1.0, more)
         moved(dnu, 1.0, beside)
         applied(G, cones, work, dx, ds)
@@ -135,10 +136,11 @@ ends = inner(elsewhere(cone_program.ends, globals()))
 cone_loop = apart(elsewhere(cone_program.cone_loop, globals()))
 
 
-def on_program(program: ConeProgram) -> Callable[..., int]:
-    """The loop on one program: a function of the state and the steps."""
+def on_program(program: ConeProgram) -> tuple[Callable[..., int], Array]:
+    """The loop on one program, a function of the state and the steps; the order in which it has the rows."""
     r = program.c.size - program.slacks - program.heads
     Q, E, diagonal = program.Q[:r, :r], program.E[:, :r], np.diagonal(program.Q)[r:]
-    lists = (Q, E, diagonal, program.c, program.e, program.g)
-    matrices = (*rows_of(program), *(np.ascontiguousarray(a) for a in lists))
-    return partial(cone_loop, matrices, program.cones.places, float(program.f0))
+    members, groups, order = grouped(program)
+    lists = (Q, E, diagonal, program.c, program.e, program.g[order])
+    matrices = (*rows_of(program, members), *(np.ascontiguousarray(a) for a in lists))
+    return partial(cone_loop, matrices, (program.cones.orthant, groups), float(program.f0)), order

@@ -15,17 +15,22 @@ from __future__ import annotations
 import numpy as np
 
 from ..apart import inner
-from ..lapack import potrs
+from ..lapack import potrs, syrk
 from ..oracle import Array
 from ..rowwise import dot_rows
-from ..special import helper, within
-from .cone_algebra import Places, Scaled
-from .cone_blocks import BEGIN, COUNT, GROUP, LEVEL, PRIVATE, Grams, Rows, parts, pulled, room_for
+from ..special import within
+from .cone_algebra import Scaled
+from .cone_blocks import parts, pulled, room_for, spread
+from .cone_groups import COUNT, FIRST, PRIVATE, SIZE, Places, products, row_of
+from .cone_groups import LEVEL as CONSTANT
+from .cone_tables import COLUMNS, KIND, SAME, SLOTS, Grams, Rows
 from .envelope import factor_rows, solve_rows
 from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, substitute
 from .program_vectors import copied, moved, product
 from .slacks import Directions, across, along
 
+#: From so many columns on matrices of rank one of a group are added together, by LAPACK.
+TOGETHER = 24
 #: G and its Gram matrices; Q and E of the shared unknowns, the diagonal of Q of the private ones; c, e, g.
 Program = tuple[Rows, Grams, Array, Array, Array, Array, Array, Array]
 #: What is factorised, its factor, and where the rows of that begin; of slacks ρ and κ, and ρ of those with several
@@ -38,7 +43,7 @@ System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Ar
 def system_of(program: Program) -> System:
     """Room for it."""
     G, q = program[0], program[3].shape[0]
-    line, cones, columns, r, slacks = G[0][5], G[1].shape[0], G[2].size, G[7], G[8]
+    line, cones, columns, r, slacks = G[0][5], G[8].size, G[2].size, G[9], G[10]
     wide = 0
     for s in range(slacks):
         wide = slacks if line[s] < 0 else wide
@@ -56,30 +61,62 @@ def system_of(program: Program) -> System:
     )
 
 
-@helper
-def added(M: Array, count: int, mine: Array, t: float, v: Array) -> None:
-    """M += t vvᵀ in so many rows and columns, the lower triangle."""
-    if count == M.shape[0]:
-        for a in range(count):
-            row, pull = M[a], t * v[a]
-            for b in range(a + 1):
-                row[b] += pull * v[b]
+@inner
+def added(
+    M: Array, mine: Array, slots: int, count: int, same: bool, t: Array, v: Array, pulls: Array
+) -> None:
+    """M += Σ tₖ vvᵀ of the cones of a group, the lower triangle; v and columns as in `cone_tables`, `pulls` is room."""
+    if count == 1:
+        for a in range(slots):
+            row, pull = M[mine[a]], t[0] * v[a]
+            if slots == M.shape[0]:
+                for b in range(a + 1):
+                    row[b] += pull * v[b]
+            else:
+                for b in range(a + 1):
+                    row[mine[b]] += pull * v[b]
         return
-    for a in range(count):
-        row, pull = M[mine[a]], t * v[a]
+    if same and slots >= TOGETHER and slots == M.shape[0] and one_sign(t[:count]):
+        lines = np.empty((count, slots))
+        for k in range(count):
+            root, line = np.sqrt(abs(t[k])), lines[k]
+            for a in range(slots):
+                line[a] = root * v[a * count + k]
+        syrk(lines, 1.0 if t[0] > 0.0 else -1.0, M)
+        return
+    for a in range(slots):
+        u, rows = row_of(v, 0, count, a), row_of(mine, 0, count, a)
+        for k in range(count):
+            pulls[k] = t[k] * u[k]
         for b in range(a + 1):
-            row[mine[b]] += pull * v[b]
+            w, columns = row_of(v, 0, count, b), row_of(mine, 0, count, b)
+            if same:
+                total = 0.0
+                for k in range(count):
+                    total += pulls[k] * w[k]
+                M[rows[0], columns[0]] += total
+            else:
+                for k in range(count):
+                    M[rows[k], columns[k]] += pulls[k] * w[k]
 
 
 @inner
-def grams_added(G: Rows, grams: Grams, weight: Array, M: Array) -> None:
+def one_sign(t: Array) -> bool:
+    """Whether no two numbers have different signs."""
+    least, most = 0.0, 0.0
+    for k in range(t.size):
+        least, most = min(least, t[k]), max(most, t[k])
+    return bool(least * most == 0.0)
+
+
+@inner
+def grams_added(grams: Grams, weight: Array, M: Array) -> None:
     """M += the Gram matrices, each with its weight."""
-    table, columns, groups, entries = G[1], G[2], grams[2], grams[3]
+    known, columns, entries = grams[3], grams[4], grams[5]
     for i in range(weight.size):
-        k, t = groups[i, 1], weight[i]
-        count, mine = table[k, COUNT], columns[table[k, BEGIN] :]
+        t, count, mine = weight[i], known[i, 2], columns[known[i, 1] :]
         for a in range(count):
-            row, given = M[mine[a]], entries[groups[i, 0] + a * count :]
+            row, given = M[mine[a]], entries[known[i, 0] + a * count :]
             if count == M.shape[0]:
                 for b in range(a + 1):
                     row[b] += t * given[b]
@@ -88,51 +125,75 @@ def grams_added(G: Rows, grams: Grams, weight: Array, M: Array) -> None:
                     row[mine[b]] += t * given[b]
 
 
+@inner
+def shifted(lead: Array, share: Array, sign: float, v: Array, slots: int, count: int, found: Array) -> None:
+    """h + sign · share v of the cones of a group."""
+    for a in range(slots):
+        of_v, of_h, y = row_of(v, 0, count, a), row_of(lead, 0, count, a), row_of(found, 0, count, a)
+        for k in range(count):
+            y[k] = of_h[k] + sign * share[k] * of_v[k]
+
+
 @within
 def cones_added(program: Program, cones: Places, W: Scaled, system: System) -> None:
     """M += what the cones leave."""
     G, grams, diagonal = program[0], program[1], program[4]
-    table, columns, slacks = G[1], G[2], G[8]
-    lead, factors = grams[0], grams[1]
-    m, starts = cones
+    table, columns, private, slacks = G[1], G[2], G[8], G[10]
+    lead, factors, which = grams[0], grams[1], grams[2]
+    groups = cones[1]
     mean, eta = W[1], W[2]
     M, pulls, heads = system[0], system[5], system[6]
-    weight, other = np.empty(grams[2].shape[0]), np.empty(M.shape[0])
+    weight, cone, room = np.empty(grams[3].shape[0]), 0, cones[2]
+    square, t, share, kappa, beta = room[0], room[1], room[2], room[3], room[4]
+    other = system[9]
     for i in range(weight.size):
         weight[i] = 0.0
     pulled(G, cones, mean, pulls)
-    for k in range(table.shape[0]):
-        count, begin, square = table[k, COUNT], table[k, BEGIN], 0.0
-        mine, v, head = columns[begin:], pulls[begin:], mean[starts[k] - m]
-        for i in range(starts[k] + 1 - m, starts[k + 1] - m):
-            square += mean[i] * mean[i]
-        beta, own = 1.0 / (eta[k] * eta[k]), factors[k, 0]
-        weight[table[k, GROUP]] += beta * factors[k, 1]
-        if table[k, PRIVATE] >= 0:
-            omega, press = diagonal[slacks + table[k, PRIVATE]], own * own * beta
-            heads[k, 0] = omega + press * (1.0 + 2.0 * square)
-            heads[k, 1] = 2.0 * own * beta * head
-            added(M, count, mine, 2.0 * beta * (omega - press) / heads[k, 0], v)
-        elif table[k, LEVEL] == 1:
-            added(M, count, mine, 2.0 * beta, v)
+    for g in range(table.shape[0]):
+        first, count, size = groups[g, FIRST], groups[g, COUNT], groups[g, SIZE]
+        slots, begin, same = table[g, SLOTS], table[g, COLUMNS], table[g, SAME] == 1
+        mine, v, of_h = columns[begin:], pulls[begin:], lead[begin:]
+        mean_0 = mean[first : first + count]
+        products(mean, mean, first, count, size, square)
+        for k in range(count):
+            beta[k] = 1.0 / (eta[cone + k] * eta[cone + k])
+        for k in range(count):
+            weight[which[cone + k]] += beta[k] * factors[cone + k, 1]
+        if table[g, KIND] == PRIVATE:
+            for k in range(count):
+                own = factors[cone + k, 0]
+                omega, press = diagonal[slacks + private[cone + k]], own * own * beta[k]
+                pivot = omega + press * (1.0 + 2.0 * square[k])
+                heads[cone + k, 0], heads[cone + k, 1] = pivot, 2.0 * own * beta[k] * mean_0[k]
+                t[k] = 2.0 * beta[k] * (omega - press) / pivot
+            added(M, mine, slots, count, same, t, v, room[5])
+        elif table[g, KIND] == CONSTANT:
+            for k in range(count):
+                t[k] = 2.0 * beta[k]
+            added(M, mine, slots, count, same, t, v, room[5])
         else:
-            length = np.sqrt(square)
-            share, kappa = 1.0 / length if length > 0.0 else 0.0, head + length
-            added(M, count, mine, -beta * share * share, v)
-            for a in range(count):
-                other[a] = lead[begin + a] - share * v[a]
-            added(M, count, mine, 0.5 * beta * kappa * kappa, other)
-            for a in range(count):
-                other[a] = lead[begin + a] + share * v[a]
-            added(M, count, mine, 0.5 * beta / (kappa * kappa), other)
-    grams_added(G, grams, weight, M)
+            for k in range(count):
+                length = np.sqrt(square[k])
+                share[k], kappa[k] = 1.0 / length if length > 0.0 else 0.0, mean_0[k] + length
+                t[k] = -beta[k] * share[k] * share[k]
+            added(M, mine, slots, count, same, t, v, room[5])
+            for k in range(count):
+                t[k] = 0.5 * beta[k] * kappa[k] * kappa[k]
+            shifted(of_h, share, -1.0, v, slots, count, other)
+            added(M, mine, slots, count, same, t, other, room[5])
+            for k in range(count):
+                t[k] = 0.5 * beta[k] / (kappa[k] * kappa[k])
+            shifted(of_h, share, 1.0, v, slots, count, other)
+            added(M, mine, slots, count, same, t, other, room[5])
+        cone += count
+    grams_added(grams, weight, M)
 
 
 @within
 def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
     """The system at W; False where it has none. What is singular is lifted by rounding."""
     G, Q, E, diagonal = program[0], program[2], program[3], program[4]
-    directed, r, slacks = G[0], G[7], G[8]
+    directed, r, slacks = G[0], G[9], G[10]
     m, roots = cones[0], W[0]
     M, L, first, left, half, S = system[0], system[1], system[2], system[3], system[7], system[8]
     weights, work, b = np.empty(m), np.empty((BLOCK, r)), np.empty(directed[0].shape[0] + r + 1)
@@ -196,26 +257,34 @@ def with_slacks(directed: Directions, left: Array, wide: Array, work: Array, r: 
 
 
 @within
-def without_heads(G: Rows, pulls: Array, heads: Array, x: Array) -> None:
+def without_heads(G: Rows, cones: Places, pulls: Array, heads: Array, x: Array) -> None:
     """The shared unknowns of a right-hand side when private heads are eliminated."""
-    table, columns, first = G[1], G[2], G[7] + G[8]
-    for k in range(table.shape[0]):
-        if table[k, PRIVATE] >= 0:
-            t = heads[k, 1] * x[first + table[k, PRIVATE]] / heads[k, 0]
-            for a in range(table[k, BEGIN], table[k, BEGIN] + table[k, COUNT]):
-                x[columns[a]] += t * pulls[a]
+    private, first = G[8], G[9] + G[10]
+    t = np.empty(private.size)
+    for k in range(t.size):
+        t[k] = heads[k, 1] * x[first + private[k]] / heads[k, 0] if private[k] >= 0 else 0.0
+    spread(G, cones, 1.0, t, pulls, x)
 
 
 @within
-def with_heads(G: Rows, pulls: Array, heads: Array, x: Array) -> None:
+def with_heads(G: Rows, cones: Places, pulls: Array, heads: Array, x: Array) -> None:
     """The private heads of a solution in place of their right-hand side."""
-    table, columns, first = G[1], G[2], G[7] + G[8]
-    for k in range(table.shape[0]):
-        if table[k, PRIVATE] >= 0:
-            t, place = 0.0, first + table[k, PRIVATE]
-            for a in range(table[k, BEGIN], table[k, BEGIN] + table[k, COUNT]):
-                t += pulls[a] * x[columns[a]]
-            x[place] = (x[place] + heads[k, 1] * t) / heads[k, 0]
+    table, columns, private, first = G[1], G[2], G[8], G[9] + G[10]
+    groups, cone = cones[1], 0
+    t = cones[2][0]
+    for g in range(table.shape[0]):
+        count, slots, begin = groups[g, COUNT], table[g, SLOTS], table[g, COLUMNS]
+        if table[g, KIND] == PRIVATE:
+            for k in range(count):
+                t[k] = 0.0
+            for a in range(slots):
+                v, mine = row_of(pulls, begin, count, a), row_of(columns, begin, count, a)
+                for k in range(count):
+                    t[k] += v[k] * x[mine[k]]
+            for k in range(count):
+                place = first + private[cone + k]
+                x[place] = (x[place] + heads[cone + k, 1] * t[k]) / heads[cone + k, 0]
+        cone += count
 
 
 @within
@@ -237,16 +306,16 @@ def solve_shared(E: Array, system: System, r: int, x: Array, nu: Array) -> None:
 
 
 @within
-def solve_system(program: Program, system: System, x: Array, nu: Array) -> None:
+def solve_system(program: Program, cones: Places, system: System, x: Array, nu: Array) -> None:
     """The same for all unknowns."""
     G = program[0]
-    r, slacks, work = G[7], G[8], system[9]
+    r, slacks, work = G[9], G[10], system[9]
     if slacks > 0:
         without_slacks(G[0], system[3], system[4], work, r, x)
     if x.size > r + slacks:
-        without_heads(G, system[5], system[6], x)
+        without_heads(G, cones, system[5], system[6], x)
     solve_shared(program[3], system, r, x, nu)
     if slacks > 0:
         with_slacks(G[0], system[3], system[4], work, r, x)
     if x.size > r + slacks:
-        with_heads(G, system[5], system[6], x)
+        with_heads(G, cones, system[5], system[6], x)

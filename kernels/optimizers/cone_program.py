@@ -40,6 +40,7 @@ from .cone_vectors import (
     sizes,
     system_of,
     unscaled,
+    with_room,
 )
 
 CONVERGED, LIMIT, STALLED, STOPPED = 0, 1, 2, 3
@@ -78,45 +79,46 @@ def cone_loop(
     step = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     trial = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
     q, u = np.empty(s.size), np.empty(s.size)
-    W, system = rooms(cones, s), system_of(program)
+    held = with_room(cones)
+    W, system = rooms(held, s), system_of(program)
     lam, made, fresh = W[3], 0, False
     if numbers[BEGUN] == 0.0:
         numbers[BEST] = np.inf
         of_c, of_e, of_g = sizes(program)
         numbers[OF_C], numbers[OF_E], numbers[OF_G] = max(1.0, of_c), max(1.0, of_e), max(1.0, of_g)
     while True:
-        f = f0 + residuals(program, cones, system, point, residual)
+        f = f0 + residuals(program, held, system, point, residual)
         begun = numbers[BEGUN] > 0.0
         if begun:
             if fresh:
                 noted(f, residual, point, best, numbers)
             if made == steps or ends(numbers, tol):
                 break
-            scaling(cones, s, z, W)
+            scaling(held, s, z, W)
             copied(lam, q)
             moved(q, -2.0, lam)
         else:  # least squares, from zeros
-            unscaled(cones, W)
+            unscaled(held, W)
             copied(s, q)
-        if not factors(program, cones, W, system):
+        if not factors(program, held, W, system):
             numbers[STALL] = np.inf
             break
-        residual_scaled(cones, W, residual)
+        residual_scaled(held, W, residual)
         share, t, goal = 1.0, 1.0, 0.0
         for turn in range(3):
             worst = numbers[WORST]
             turns = 2 if turn > 0 and worst < FINE and numbers[LINEAR] > APART * worst else 1
-            newton_step(program, cones, W, system, residual, q, share, turns, trial, u)
+            newton_step(program, held, W, system, residual, q, share, turns, trial, u)
             if begun and turn == 0:
                 moved(q, -1.0, u)  # WΔz
-                share = longest_step(cones, lam, q, longest_step(cones, lam, u, 1.0))
+                share = longest_step(held, lam, q, longest_step(held, lam, u, 1.0))
                 sigma = (1.0 - share) * (1.0 - share) * (1.0 - share)
-                goal, share = sigma * numbers[GAP] / degree(cones), 1.0 - sigma
-                corrected(cones, lam, u, goal, q)
+                goal, share = sigma * numbers[GAP] / degree(held), 1.0 - sigma
+                corrected(held, lam, u, goal, q)
                 continue
             reach = 1.0
             if begun:
-                reach = KEPT * longest_step(cones, z, trial[3], longest_step(cones, s, trial[2], 1.0 / KEPT))
+                reach = KEPT * longest_step(held, z, trial[3], longest_step(held, s, trial[2], 1.0 / KEPT))
             if turn < 2 or reach > t + GAINED:
                 t = reach
                 copied(trial[0], step[0])
@@ -125,7 +127,7 @@ def cone_loop(
                 copied(trial[3], step[3])
             if turn == 2 or t >= SHORT:
                 break
-            centred(cones, lam, u, q, min(1.0, t + FURTHER), CENTRAL * goal, goal / CENTRAL)
+            centred(held, lam, u, q, min(1.0, t + FURTHER), CENTRAL * goal, goal / CENTRAL)
         if not abs(t) < np.inf:
             numbers[STALL] = np.inf
             break
@@ -137,8 +139,8 @@ def cone_loop(
             numbers[COUNT] += 1.0
             made += 1
         else:
-            inside(cones, s)
-            inside(cones, z)
+            inside(held, s)
+            inside(held, z)
             numbers[BEGUN] = 1.0
         fresh = True
     if ends(numbers, tol):
@@ -175,21 +177,21 @@ class ConeSolver:
     """A program made smaller and put in balanced units once, for runs of the loop.
 
     column    the units of the unknowns, where they are not to be balanced
-    compiled  what makes a loop of the program, as `cone_loops.on_program`; NumPy without it
+    compiled  what makes a loop of the program, and the order of its rows, as `cone_loops.on_program`; NumPy without it
     """
 
     def __init__(
         self,
         program: ConeProgram,
         column: Vector | None = None,
-        compiled: Callable[[ConeProgram], Callable[..., int]] | None = None,
+        compiled: Callable[[ConeProgram], tuple[Callable[..., int], Any]] | None = None,
     ) -> None:
         self._presolved = Presolved.of(program)
         self._balanced = Balanced.of(
             self._presolved.program, None if column is None else column[self._presolved.order]
         )
         self.program = self._balanced.program
-        self._loop = on_matrices(self.program) if compiled is None else compiled(self.program)
+        self._loop, self._order = (on_matrices if compiled is None else compiled)(self.program)
 
     def solve(
         self, watch: Callable[[int, Vector, float, float], bool] | None = None, tol: float = TOLERANCE
@@ -197,7 +199,7 @@ class ConeSolver:
         """The best point of a run, in its own terms."""
         cones, n, q = self.program.cones, self.program.c.size, self.program.e.size
         point = np.zeros(n), np.zeros(q), np.zeros(cones.size), np.zeros(cones.size)
-        best, numbers = (np.zeros(n), np.zeros(q), cones.unit.copy()), np.zeros(NUMBERS)
+        best, numbers = (np.zeros(n), np.zeros(q), cones.unit[self._order]), np.zeros(NUMBERS)
         status, steps = LIMIT, 0 if watch is not None else MOST + 1
         while status == LIMIT:
             status = self._loop(point, best, numbers, tol, steps)
@@ -207,7 +209,9 @@ class ConeSolver:
             if watch(int(numbers[COUNT]), self.point(point[0]), f, numbers[WORST]):
                 status = STOPPED
             steps = 1
-        return ConeAnswer(*best, status, int(numbers[COUNT]))
+        z = np.empty(cones.size)
+        z[self._order] = best[2]
+        return ConeAnswer(best[0], best[1], z, status, int(numbers[COUNT]))
 
     def point(self, x: Vector) -> Vector:
         """The unknowns that were given, from those of a run."""
@@ -218,10 +222,10 @@ class ConeSolver:
         return self._presolved.restored(self._balanced.restored(answer))
 
 
-def on_matrices(program: ConeProgram) -> Callable[..., int]:
-    """The loop on one program, its steps by NumPy: a function of the state and the steps."""
+def on_matrices(program: ConeProgram) -> tuple[Callable[..., int], Any]:
+    """The loop on one program, its steps by NumPy: a function of the state and the steps; the order of the rows."""
     matrices = program.Q, program.c, program.E, program.e, program.G, program.g
-    return partial(cone_loop, matrices, program.cones, program.f0)
+    return partial(cone_loop, matrices, program.cones, program.f0), np.arange(program.g.size)
 
 
 def solve_cone_program(

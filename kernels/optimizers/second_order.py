@@ -42,11 +42,6 @@ class Cones:
         self.unit[orthant:] = np.maximum(self.sign, 0.0)
         self._gram: Gram | None = None
 
-    @property
-    def places(self) -> tuple[int, Array]:
-        """The length of the orthant, and where the cones behind it begin and end: how loops know them."""
-        return self.orthant, np.append(self.heads, self.size).astype(np.int64)
-
     def gram(self, G: Matrix) -> Gram:
         """What is known of one G, made once."""
         if self._gram is None or self._gram.whole is not G:

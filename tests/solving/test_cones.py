@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import derive as dv
+from derive.kernels.optimizers.cone_loops import on_program
+from derive.kernels.optimizers.cone_problem import ConeProgram
+from derive.kernels.optimizers.cone_program import ConeSolver
 from derive.kernels.optimizers.second_order import Cones, Gram, Scaling
 
 RNG = np.random.default_rng(6)
@@ -198,3 +201,41 @@ def test_norms_that_are_not_alone_stay_cones() -> None:
         answer = fast()
         assert type(fast._solver).__name__ == "ConeSolver" and fast.certify(answer).ok()
         np.testing.assert_allclose(answer["w"], problem.solve(given)["w"], atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 4), (8, 2), (17, 3), (40, 20)])
+@pytest.mark.parametrize("heads", ["private", "level", "shared"])
+def test_groups_of_cones(count: int, size: int, heads: str) -> None:
+    """Cones of one size side by side, beside one of another size: the loop's answer is that of NumPy's."""
+    rng = np.random.default_rng(count)
+    n, k = 6, count if heads == "private" else 0
+    G, g, c = [np.zeros((0, n + k))], [np.zeros(0)], np.concatenate([rng.standard_normal(n), np.ones(k)])
+    for i in range(count):
+        rows, constants = np.zeros((size, n + k)), rng.standard_normal(size)
+        rows[1:, :n] = rng.standard_normal((size - 1, n)) * (
+            rng.random((size - 1, n)) < (0.3 if i % 2 else 1.0)
+        )
+        constants[0] = 0.0 if k else np.linalg.norm(constants[1:]) + 1.0
+        if k:
+            rows[0, n + i] = 2.0
+        if heads == "shared":
+            rows[0, :n] = 0.1 * rng.standard_normal(n)
+        G.append(rows)
+        g.append(constants)
+    ball = np.vstack([np.zeros(n + k), np.eye(n, n + k)])
+    cones = Cones(0, [*[size] * count, n + 1])
+    constants = np.concatenate([*g, [3.0], np.zeros(n)])
+    program = ConeProgram(
+        np.diag(np.arange(n + k) < 2.0), c, 0.0, np.ones((1, n + k)) * (np.arange(n + k) < n), np.zeros(1),
+        np.vstack([*G, ball]), constants, cones,
+    )  # fmt: skip
+    solver, other = ConeSolver(program, None, on_program), ConeSolver(program)
+    found, expected = solver.restored(solver.solve()), other.restored(other.solve())
+    assert found.status == expected.status == 0
+    assert program.value(found.x) == pytest.approx(program.value(expected.x), abs=1e-8)
+    np.testing.assert_allclose(found.x[:n], expected.x[:n], atol=1e-5)
+    slope = program.Q @ found.x + c - program.E.T @ found.nu - program.G.T @ found.z
+    np.testing.assert_allclose(slope, 0.0, atol=1e-7)
+    assert (
+        cones.depths(found.z).min() >= -1e-9 and cones.depths(program.G @ found.x + program.g).min() >= -1e-8
+    )
