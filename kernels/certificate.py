@@ -44,6 +44,7 @@ from .neighbourhood import (
 )
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key
 from .plateau import Plateau
+from .settled import ENDLESS, OPEN, STRICT, Settling
 
 TOLERANCE = 1e-8
 #: Curvature is looked for without a Hessian where that costs no more than so many numbers read.
@@ -190,6 +191,8 @@ def certify(
     proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
+    settles: Callable[[Vector], int] | None = None,
+    quadratic: bool = False,
 ) -> Certificate:
     """The certificate of a point from values that the caller has recomputed.
 
@@ -199,6 +202,8 @@ def certify(
     `probe` and where no Hessian is given, curvature as well: there `compiled`, the same gradient, takes over once it
     has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
+    `settles` tells in many digits what a point without curvature is (`settled`).
+    A `quadratic` has no plateaus.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
@@ -234,12 +239,14 @@ def certify(
     if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
         drift = np.inf
     falls, level, below = False, False, None
-    if at is not None and flats.shape[1] > 0 and parts.max() <= tolerance**0.5:
-        falls = not proved and falls_along(slope, x, lengths * flats[:, 0], size)
-        if not falls:
+    if at is not None and flats.shape[1] > 0 and not quadratic and parts.max() <= tolerance**0.5:
+        end = OPEN if settles is None or attained else settles(x)
+        falls = end == OPEN and not proved and falls_along(slope, x, lengths * flats[:, 0], size)
+        if end != STRICT and not falls:
             plateau = Plateau(at, x, lengths, size).explore(flats, proved)
-            level, below = plateau.vague or plateau.lower is not None, plateau.lower
-            if plateau.endless and not attained:
+            below = plateau.lower
+            level = plateau.vague or below is not None or (end != OPEN and not proved)
+            if (plateau.endless or (end == ENDLESS and proved)) and not attained:
                 drift = np.inf
     return Certificate(
         value=float(value),
@@ -293,6 +300,8 @@ def certify_statement(
     given = {**data, **layout.unpack(x)}
     arrays, binding = bind(wanted, given, sizes=sizes, extra=True, check_facts=False)
 
+    settling = Settling(nodes, data, layout)
+
     def found(point: Vector, names: list[str]) -> list[np.ndarray[Any, Any]]:
         moved = {**arrays, **layout.unpack(point)}
         return evaluate_bound([computed[k] for k in names], moved, binding)
@@ -326,4 +335,5 @@ def certify_statement(
         proved=proved,
         attained=attained,
         strong=strong,
+        settles=settling.at,
     )

@@ -15,7 +15,7 @@ own unknowns is computed as well, and has to agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from .neighbourhood import falls_along, level_part
 from .optimizers.interior_point import Functions, Values
 from .oracle import Array, Layout, Matrix, Vector
 from .plateau import Plateau
+from .settled import ENDLESS, OPEN, STRICT
 
 NAN = float("nan")
 #: Curvature is looked at for so many unknowns.
@@ -140,11 +141,13 @@ def certify_kkt(
     tolerance: float = TOLERANCE,
     curved: bool = True,
     quadratic: bool = False,
+    settles: Callable[[Vector, Matrix], int] | None = None,
 ) -> KktCertificate:
     """The certificate of a point; `functions` must be those of the interpreter.
 
     curved     whether the Hessian is looked at; without, that a stationary point is a minimum has to be proved
     quadratic  whether the objective is, under linear conditions: its derivatives vanish nowhere by lack of digits
+    settles    tells in many digits what a point without curvature is along some directions, where conditions are linear
     """
     with np.errstate(all="ignore"):
         v = functions.values(z)
@@ -181,15 +184,16 @@ def certify_kkt(
             curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
             drift, level, below = 0.0, False, None
         else:
-            curvature, ahead, flats = _along_tangents(h, v, lam, rest, units)
+            curvature, ahead, flats, free = _along_tangents(h, v, lam, rest, units)
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
             if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
-                if not quadratic:
+                end = OPEN if settles is None or quadratic or free is None else settles(z, free)
+                if not quadratic and end != STRICT:
                     plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
-                    level, below = plateau.vague or plateau.lower is not None, plateau.lower
-                    drift = np.inf if plateau.endless else drift
+                    level, below = plateau.vague or plateau.lower is not None or end != OPEN, plateau.lower
+                    drift = np.inf if plateau.endless or end == ENDLESS else drift
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,
@@ -264,17 +268,17 @@ def _drift(
 
 def _along_tangents(
     h: Matrix, v: Values, lam: Vector, rest: Vector, units: Natural
-) -> tuple[float | None, float, Matrix]:
+) -> tuple[float | None, float, Matrix, Matrix | None]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
-    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, and directions
-    without curvature, in units of the reach."""
+    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, directions
+    without curvature, in units of the reach, and all directions, None where some other constraint is met."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active]])
     basis = _tangents(A * lengths)
     if basis.shape[1] == 0:
-        return None, 0.0, np.zeros((len(lengths), 0))
+        return None, 0.0, np.zeros((len(lengths), 0)), None
     reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
     slope = basis.T @ (rest * lengths / size)
     values, vectors = np.linalg.eigh(reduced)
@@ -283,7 +287,9 @@ def _along_tangents(
     least = float(values[0]) / max(1.0, float(np.abs(reduced).max()))
     basis = _tangents(A * units.reach)  # what is longer tells by rounding alone
     near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
-    return least, ahead, np.asarray(basis @ level_part(*np.linalg.eigh(near)))
+    flats = np.asarray(basis @ level_part(*np.linalg.eigh(near)))
+    met = (v.c <= TOLERANCE * rows) & ~active
+    return least, ahead, flats, None if met.any() else units.reach[:, None] * basis
 
 
 def _tangents(A: Matrix) -> Matrix:

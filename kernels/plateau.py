@@ -89,7 +89,21 @@ class Plateau:
                 self.vague = not proved and (self.vague or (TAIL in ends and BOUND in ends))
                 if self.endless or self.vague:
                     return self
+        self.vague = not proved and self._is_of_no_size()
         return self
+
+    def _is_of_no_size(self) -> bool:
+        """Whether an unknown of extreme size may as well be twice or half as large."""
+        for i in np.flatnonzero(self.extreme)[:CROSSED]:
+            values = []
+            for factor in (2.0, 0.5):
+                p = self.x.copy()
+                p[i] *= factor
+                near = self.within(p)
+                values.append(self._evaluated(near)[0] if np.array_equal(near, p) else np.inf)
+            if max(abs(f - self.value) for f in values) <= self.same:
+                return True
+        return False
 
     def _evaluated(self, point: Vector) -> tuple[float, Vector]:
         self.left -= 1

@@ -25,6 +25,54 @@ from .oracle import Layout, Vector, gradient_key, hessian_key
 DIGITS = 60
 #: A Hessian is kept as long as every step is that much shorter than the one before.
 GAIN = 50
+#: Steps relative to the unknowns: one that is rounding of double precision and far less, and no correction any more.
+SETTLED, NO_CORRECTION = 1e-22, 10.0
+#: Farther from where it began, over the unknowns or 1, it no longer refines.
+FAR = 1e3
+
+
+class Derivatives:
+    """Gradient and Hessian of a statement in many digits, as functions of the flat vector.
+
+    `exact` holds data as they were written (decimals, fractions), which double precision would round. Methods are to be
+    called within `mpmath.workdps`.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        data: Mapping[str, Any],
+        layout: Layout,
+        x: Vector,
+        digits: int = DIGITS,
+        exact: Mapping[str, Any] | None = None,
+    ) -> None:
+        keys = [gradient_key(a) for a in layout.names if gradient_key(a) in nodes]
+        self.blocks = [k for k in nodes if k.startswith("hessian ")]
+        ready = stabilise([nodes[k] for k in [*keys, *self.blocks]])
+        given = {**data, **layout.unpack(x)}
+        arrays, self.binding = bind(
+            variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
+        )
+        self.layout, self.digits = layout, digits
+        self.keys, self.slopes, self.bends = keys, ready[: len(keys)], ready[len(keys) :]
+        with mpmath.workdps(digits):
+            self.arrays = {**arrays, **{k: as_written(a) for k, a in (exact or {}).items() if k in arrays}}
+
+    def gradient(self, point: list[Any]) -> list[Any]:
+        """Its entries; those of unknowns without a node are 0."""
+        found = dict(zip(self.keys, self._at(self.slopes, point), strict=True))
+        parts = [found.get(gradient_key(name), mpmath.mpf(0)) for name in self.layout.names]
+        return [v for a, size in zip(parts, self.layout.sizes, strict=True) for v in _flat(a, size)]
+
+    def hessian(self, point: list[Any]) -> Any:
+        """A matrix of mpmath."""
+        found = self._at(self.bends, point)
+        return _matrix(dict(zip(self.blocks, found, strict=True)), self.layout)
+
+    def _at(self, nodes: list[Node], point: list[Any]) -> list[Any]:
+        moved = {**self.arrays, **_shaped(point, self.layout)}
+        return evaluate_bound(nodes, moved, self.binding, digits=self.digits)
 
 
 def refine(
@@ -39,28 +87,17 @@ def refine(
 ) -> Vector | None:
     """The stationary point near x, rounded to double; None if Newton's method does not settle.
 
-    `exact` holds data as they were written (decimals, fractions), which double precision would round.
+    `exact` as of `Derivatives`.
     """
-    keys = [gradient_key(a) for a in layout.names]
-    blocks = [k for k in nodes if k.startswith("hessian ")]
-    ready = stabilise([nodes[k] for k in [*keys, *blocks]])
-    given = {**data, **layout.unpack(x)}
-    arrays, binding = bind(
-        variables(*ready), given, sizes=size_symbols(*ready), extra=True, check_facts=False
-    )
+    of = Derivatives(nodes, data, layout, x, digits, exact)
     with mpmath.workdps(digits):
-        point = [mpmath.mpf(float(value)) for value in x]
-        arrays = {**arrays, **{k: as_written(a) for k, a in (exact or {}).items() if k in arrays}}
-        gradient, hessian = ready[: len(keys)], ready[len(keys) :]
+        began = point = [mpmath.mpf(float(value)) for value in x]
         system: tuple[Any, list[Any]] | None = None
         before = mpmath.inf
         for _ in range(steps):
-            moved = {**arrays, **_shaped(point, layout)}
             if system is None:
-                found = evaluate_bound(hessian, moved, binding, digits=digits)
-                system = _scaled(_matrix(dict(zip(blocks, found, strict=True)), layout))
-            found = evaluate_bound(gradient, moved, binding, digits=digits)
-            g = [v for a, size in zip(found, layout.sizes, strict=True) for v in _flat(a, size)]
+                system = _scaled(of.hessian(point))
+            g = of.gradient(point)
             matrix, scale = system
             try:  # the matrix keeps its factors
                 step = mpmath.lu_solve(matrix, mpmath.matrix([-s * v for s, v in zip(scale, g, strict=True)]))
@@ -71,9 +108,12 @@ def refine(
             size = max(
                 abs(c) / max(abs(p), mpmath.mpf(10) ** -30) for p, c in zip(point, change, strict=True)
             )
-            if not mpmath.isfinite(size) or (size > 10 and size > 4 * before):
+            if not mpmath.isfinite(size) or (size > NO_CORRECTION and size > 4 * before):
                 return None
-            if size < mpmath.mpf(10) ** -22:
+            far = max(abs(p - s) / max(abs(s), mpmath.mpf(1)) for p, s in zip(point, began, strict=True))
+            if far > FAR:
+                return None
+            if size < SETTLED:
                 return np.array([float(p) for p in point])
             if GAIN * size > before:
                 system = None

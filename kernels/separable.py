@@ -24,6 +24,7 @@ from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
 from .plateau import Plateau
+from .settled import ENDLESS, OPEN, STRICT
 
 
 def certify_separable(
@@ -41,12 +42,16 @@ def certify_separable(
     proved: bool = False,
     attained: bool = False,
     at: Callable[[Vector], tuple[float, Vector]] | None = None,
+    settles: Callable[[Vector, Matrix], int] | None = None,
+    quadratic: bool = False,
 ) -> KktCertificate:
     """The certificate from values that the caller has recomputed by the interpreter.
 
     `proved` says that a stationary point is proved to be a global minimum: then no Hessian is needed; `attained`, that
     there is one. With `at`, value and gradient of the smooth part elsewhere, points that run away are recognised
-    without one as well, plateaus, and how far a step along the slope would go.
+    without one as well, plateaus, and how far a step along the slope would go. `settles` tells in many digits what a
+    point without curvature is along some directions (`settled`).
+    A `quadratic` has no plateaus.
     """
 
     def slope_at(point: Vector) -> Vector:
@@ -63,7 +68,7 @@ def certify_separable(
     held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
-    curvature, flats = None, np.zeros((x.size, 0))
+    curvature, flats, rests = None, np.zeros((x.size, 0)), False
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
         free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
@@ -80,7 +85,7 @@ def certify_separable(
             bend = _inward(h, free, np.where(resting, np.where(x <= low, 1.0, -1.0), 0.0), held)
             if bend < 0.0:
                 curvature = min(bend, 0.0 if curvature is None else curvature)
-        flats = _curvature(h, free | resting, held, size)[1]
+        flats, rests = _curvature(h, free | resting, held, size)[1], bool(resting.any())
     drift, level, below = 0.0, False, None
     if not l1.all() and (h is not None or gradient_at is not None):
         endless = (low < x) & (x < high) & np.isinf(np.where(x > 0.0, high, low))
@@ -93,12 +98,14 @@ def certify_separable(
         if h is not None and gradient_at is not None and not l1.any():
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
-    if at is not None and gradient_at is not None and flats.shape[1] > 0 and still:
-        plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
-        below = plateau.explore(flats, proved).lower
-        level = plateau.vague or below is not None
-        if plateau.endless:
-            drift = np.inf
+    if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
+        end = OPEN if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[:, free])
+        if end != STRICT:
+            plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
+            below = plateau.explore(flats, proved).lower
+            level = plateau.vague or below is not None or (end != OPEN and not proved)
+            if plateau.endless or (end == ENDLESS and proved):
+                drift = np.inf
     ahead = 0.0 if h is not None or at is None else _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x)
     primal = float((broken / held).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""

@@ -375,6 +375,55 @@ def test_saturated_models_are_not_certified(model: str, start: Any) -> None:
     assert not result.success and "minimum" in result.message, result.message
 
 
+FAR_AWAY: list[tuple[str, dict[str, float]]] = [
+    ("a*exp(-b*t) + c", {"a": -674400.0, "b": -1.265e-06, "c": 674400.0}),
+    ("a*tanh(b*(t - c))", {"a": 24620.0, "b": -3.464e-05, "c": 1.858}),
+    ("a*tanh(b*(t - c))", {"a": 0.7316, "b": 1.131e22, "c": -2.805e23}),
+    ("a - b*exp(-c*t**2)", {"a": -2233000.0, "b": -2233000.0, "c": 2.268e-07}),
+    ("a*(1 - exp(-b*t))", {"a": -6.942e10, "b": -4.245e-10}),
+    ("a*t/(b + t)", {"a": -1.199e15, "b": -1.203e15}),
+    ("a/(1 + ((t - b)/c)**2)", {"a": 4648.0, "b": 2185000.0, "c": 19470.0}),
+    ("a*exp(-((t - b)/c)**2)", {"a": 0.3371, "b": 199.0, "c": 40340.0}),
+    ("a*(t + 0.1)**b", {"a": 6.764e-22, "b": -20.77}),
+]
+
+
+@pytest.mark.parametrize("method", [None, "lbfgs"])
+@pytest.mark.parametrize(("model", "start"), FAR_AWAY)
+def test_fits_that_run_to_infinity_are_not_certified(model: str, start: Any, method: Any) -> None:
+    """Unknowns that cancel, sigmoids stretched to lines, powers that leave one datum: steps that have no end."""
+    shapes = {"t": ("n",), "y": ("n",), **dict.fromkeys(start, ())}
+    problem = dv.minimize(f"sumsq(y - {model})", over=list(start), variables=shapes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(t=T, y=DECAY, start=start, method=method, backend="numpy", max_iterations=300)
+    assert not result.success or max(abs(result[name]) for name in start) < 100.0, result.message
+
+
+@pytest.mark.parametrize(
+    ("text", "point", "end"),
+    [
+        ("(w - 1)**2 + 1e-18*u**2", {"w": 1.0, "u": 1e-9}, "STRICT"),
+        ("w**2 - 1e-18*u**2", {"w": 0.0, "u": 0.0}, "SADDLE"),
+        ("w**2 + exp(-u)", {"w": 0.0, "u": 1e4}, "ENDLESS"),
+        ("w**2 + 1/(1 + u**2)", {"w": 0.0, "u": 1e8}, "ENDLESS"),
+        ("w**2 + u**4", {"w": 0.0, "u": 1e-3}, "OPEN"),
+        ("(w - u)**2", {"w": 1.0, "u": 1.0}, "OPEN"),
+        ("(w - tanh(u))**2", {"w": 1.0, "u": 1e5}, "OPEN"),
+    ],
+)
+def test_where_steps_lead_in_many_digits(text: str, point: Any, end: str) -> None:
+    """Newton's steps shrink quadratically, by a share, or not; exp(−u) is not 0 at any u."""
+    from derive.kernels import settled
+    from derive.kernels.oracle import Layout, gradient_key
+
+    f = dv.parse(text, variables={"w": (), "u": ()})
+    nodes = {gradient_key(name): dv.gradient(f, name).node for name in point}
+    layout = Layout.of(dict.fromkeys(point, ()))
+    found = settled.Settling(nodes, {}, layout).at(layout.pack(point))
+    assert found == getattr(settled, end)
+
+
 @pytest.mark.parametrize("conditions", [[], ["w[0] + w[1] >= -1e9"]])
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
 @pytest.mark.parametrize("far", [1.0, 1e5])
@@ -386,6 +435,20 @@ def test_separable_data_in_any_units(conditions: Any, scale: float, far: float) 
     with pytest.warns(NotCertifiedWarning, match="no minimum"):
         result = problem.solve(data, start={"w": far * way}, backend="numpy")
     assert not result.success
+
+
+@pytest.mark.parametrize("seed", [9, 15])
+def test_separable_data_beside_a_bound(seed: int) -> None:
+    """Few rows hold what is left of the likelihood, in two of three directions: the others vanish in any digits."""
+    rng = np.random.default_rng(seed)
+    way = rng.standard_normal(3)
+    way[0] = abs(way[0])
+    rows = rng.standard_normal((12, 3)) * 10.0 ** rng.uniform(-2, 2)
+    y = np.sign(rows @ way)
+    start = 10.0 ** rng.uniform(-1, 6) * (way if seed % 2 else np.abs(rng.standard_normal(3)))
+    problem = dv.minimize("sum(softplus(-y*(X @ w)))", over="w", subject_to="w[0] >= 0", variables=SHAPES)
+    with pytest.warns(NotCertifiedWarning, match="no minimum"):
+        assert not problem.solve(X=rows, y=y, start={"w": start}).success
 
 
 def test_flat_minima_are_certified() -> None:

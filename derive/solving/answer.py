@@ -208,11 +208,12 @@ def _proof(
         gain = first - f
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         near: dict[str, Any] = {"hessian": h} if h is not None else {}
-        near["at"] = lambda point: judge(point)[:2]
+        near |= {"at": judge.smooth, "settles": judge.settles}
         if known is not None:
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
             near |= {"proved": True, "attained": known.attained, "strong": known.strong}
+        near |= {"quadratic": composite.quadratic}
         return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
     l1, low, high = limits
     proof: Any = certify_separable(
@@ -228,7 +229,9 @@ def _proof(
         layout=layout,
         proved=known is not None,
         attained=known is not None and known.attained,
-        at=lambda point: judge(point)[:2],
+        at=judge.smooth,
+        settles=judge.settles,
+        quadratic=composite.quadratic,
     )
     return proof, g
 

@@ -22,10 +22,27 @@ from .sampled import Sampled
 from .separable import Separable
 
 if TYPE_CHECKING:
+    from ..kernels.settled import Settling
     from .instance import Instance
 
 #: Unknowns up to which a dense Hessian is formed.
 LARGEST = 1500
+
+
+@final
+class Judge:
+    """The interpreter's view of one problem on its data, and whether points settle in many digits."""
+
+    def __init__(self, at: Callable[[Any], tuple[float, Any, Any, float]], settling: Settling) -> None:
+        self._at, self.settles = at, settling.at
+
+    def __call__(self, x: Any) -> tuple[float, Any, Any, float]:
+        """Value, gradient, Hessian if asked for, and the statement's own value."""
+        return self._at(x)
+
+    def smooth(self, x: Any) -> tuple[float, Any]:
+        """Value and gradient."""
+        return self._at(x)[:2]
 
 
 @final
@@ -117,11 +134,10 @@ class Composite:
         made: Any = instance.posed.remembered(key, lambda: Layout.of(instance.shapes))
         return made
 
-    def judge(
-        self, instance: Instance, arrays: Mapping[str, Any], second: bool = True
-    ) -> Callable[[Any], Any]:
+    def judge(self, instance: Instance, arrays: Mapping[str, Any], second: bool = True) -> Judge:
         """Value, gradient, Hessian (None without `second`) and the statement's own value, by the interpreter."""
         from ..kernels.oracle import VALUE, gradient_key
+        from ..kernels.settled import Settling
 
         layout = self.layout(instance)
         key = ("judge", second, tuple(sorted(instance.sizes.items())))
@@ -151,7 +167,7 @@ class Composite:
                 h = self._assembled(layout, found)
             return float(found[VALUE]), g, h, float(found["stated"])
 
-        return at
+        return Judge(at, Settling(self.outputs, {**instance.sizes, **arrays}, layout))
 
     def slope(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], tuple[float, Any]]:
         """Value and gradient of the smooth part at a flat vector, by the interpreter."""

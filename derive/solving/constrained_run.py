@@ -244,13 +244,13 @@ class _Run:
         layout = self.placed.layout
         found = self.derived.free.forward(layout.unpack(z))
         value = self.placed.value(found)
-        told = {"statement_value": value, "tolerance": self.settings["tol"]}
+        told: dict[str, Any] = {"statement_value": value, "tolerance": self.settings["tol"]}
         if self.blocks:
             dual = np.zeros(z.size) if self.cone is None else self.cone
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
         else:
-            quadratic = self.derived.quadratic
-            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, quadratic=quadratic, **told)
+            told |= {"quadratic": self.derived.quadratic, "settles": self.placed.settles}
+            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
         return Judged(z, found, value, proof, answer)
 
     def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:

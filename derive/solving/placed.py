@@ -133,8 +133,16 @@ class Placed:
             tolerance=tolerance,
             curved=curved,
             quadratic=self.derived.quadratic,
+            settles=self.settles,
         )
         return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+
+    @property
+    def settles(self) -> Any:
+        """What a point is in many digits along directions that keep linear conditions; None where they are curved."""
+        from ..kernels.settled import Settling
+
+        return Settling(self.derived.first, self.arrays, self.layout).at if self.derived.linear else None
 
     def even(self, z: Any) -> Any:
         """The point with symmetric matrices where unknowns are stated to be."""

@@ -53,6 +53,7 @@ from .ways import (
 )
 
 ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
+AFTER_PLATEAU = 300  # iterations
 SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
 
 
@@ -179,6 +180,7 @@ def _once(instance: Instance, options: Options) -> Any:
         found = by_constraints(instance, point, given, options)
         if found.success or found.status == INTERRUPT:
             return found
+    before = None
     squares = posed.squares if method in SQUARES or method is None else None
     if squares is not None and (method is not None or squares.fits(instance.binding)):
         result = _convex_after_all(by_squares(instance, point, options), instance)
@@ -187,6 +189,7 @@ def _once(instance: Instance, options: Options) -> Any:
         if not (result.certificate.saddle() and result.status != INTERRUPT):
             return _or_constrained(result, instance, point, options)
         options = replace(options, backend=options.backend or "numpy")  # a small saddle: Newton leaves it
+        options, before = _briefly(options, result), result
         if result.certificate.below is not None and not any(v.facts for v in posed.unknowns):
             point = {**point, **result.certificate.below}
     if method in SQUARES:
@@ -203,6 +206,9 @@ def _once(instance: Instance, options: Options) -> Any:
     if method is None:
         result = _away_from_saddle(result, instance, options, by_free_unknowns)
         result = _with_shorter_steps(result, instance, point, options)
+        lost = not result.success and result.status != INTERRUPT
+        if lost and before is not None and posed.sign * before.fun <= posed.sign * result.fun:
+            result = before
     return result if method is not None else _or_constrained(result, instance, point, options)
 
 
@@ -213,7 +219,7 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
         return result
     if any(v.facts for v in posed.unknowns):
         return result  # a point nearby might not have the facts
-    rng = np.random.default_rng(options.seed)
+    options, rng = _briefly(options, result), np.random.default_rng(options.seed)
     steps = {name: rng.standard_normal(np.shape(result[name])) for name in posed.names}
     best, found = result, {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
     for side in (0.1, -0.1):
@@ -227,6 +233,13 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
         if posed.sign * again.fun < posed.sign * best.fun:
             best = again
     return best
+
+
+def _briefly(options: Options, result: Any) -> Options:
+    """The options of a run after one that has ended on a plateau: where it leads to a minimum it does so soon."""
+    if not result.certificate.plateau:
+        return options
+    return replace(options, max_iterations=min(options.max_iterations, AFTER_PLATEAU))
 
 
 def _from_elsewhere(result: Any, instance: Instance, options: Options) -> Any:
@@ -261,6 +274,7 @@ def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any
     if (
         result.success
         or result.status != NO_STEP
+        or result.certificate.plateau
         or result.method == "lbfgs"
         or options.checkpoint is not None
     ):
