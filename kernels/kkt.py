@@ -184,12 +184,12 @@ def certify_kkt(
             curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
             drift, level, below = 0.0, False, None
         else:
-            curvature, ahead, flats, free = _along_tangents(h, v, lam, rest, units)
+            curvature, ahead, flats, kept = _along_tangents(h, v, lam, rest, units)
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
             if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
-                end = OPEN if settles is None or quadratic or free is None else settles(z, free)
+                end = OPEN if settles is None or quadratic or kept is None else settles(z, kept)
                 if not quadratic and end != STRICT:
                     plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
                     level, below = plateau.vague or plateau.lower is not None or end != OPEN, plateau.lower
@@ -271,7 +271,7 @@ def _along_tangents(
 ) -> tuple[float | None, float, Matrix, Matrix | None]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
     much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, directions
-    without curvature, in units of the reach, and all directions, None where some other constraint is met."""
+    without curvature, in units of the reach, and the rows of those constraints, None where some other is met."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
@@ -289,7 +289,7 @@ def _along_tangents(
     near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
     flats = np.asarray(basis @ level_part(*np.linalg.eigh(near)))
     met = (v.c <= TOLERANCE * rows) & ~active
-    return least, ahead, flats, None if met.any() else units.reach[:, None] * basis
+    return least, ahead, flats, None if met.any() else A
 
 
 def _tangents(A: Matrix) -> Matrix:

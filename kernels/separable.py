@@ -99,7 +99,7 @@ def certify_separable(
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
     if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
-        end = OPEN if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[:, free])
+        end = OPEN if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
         if end != STRICT:
             plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
             below = plateau.explore(flats, proved).lower

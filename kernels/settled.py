@@ -25,12 +25,14 @@ from .precision import SETTLED, Derivatives
 UNKNOWNS, NUMBERS = 12, 2000
 #: Steps of central differences over the unknowns; eigenvalues of the scaled Hessian over the largest that are rounding.
 NEAR, NULL = mpmath.mpf(10) ** -40, mpmath.mpf(10) ** -55
+#: Rows that differ by less are the same.
+SAME = 1e-12
 #: How much derivatives may differ on the two sides of a point, over their difference, if that is to tell of curvature.
 UNEVEN = 1e-8
 DIGITS = 100
 #: Steps in all, and of a run that converges slowly the share by which each is shorter than the one before.
 STEPS, SLOWLY = 12, 0.9
-#: A step that is so many times the unknowns leads nowhere.
+#: A step that is so many times the unknowns tells nothing: data may depend on each other but for their rounding.
 FAR = 1e3
 #: The answers: a strict minimum; stationary, but none; no end of steps; steps that lead nowhere; nothing can be told.
 STRICT, SADDLE, ENDLESS, LOST, OPEN = range(5)
@@ -50,19 +52,45 @@ class Settling:
         amount = sum(int(np.size(a)) for a in self.data.values())
         return size <= UNKNOWNS and amount * size <= NUMBERS
 
-    def at(self, x: Vector, ways: Matrix | None = None) -> int:
-        """What x is among the points x + ways @ t, by default all."""
-        ways = np.eye(x.size) if ways is None else ways
-        if not self.is_worth or not np.isfinite(x).all() or ways.shape[1] == 0:
+    def at(self, x: Vector, kept: Matrix | None = None) -> int:
+        """What x is among the points nearby that keep the products with the rows of `kept`; by default among all."""
+        if not self.is_worth or not np.isfinite(x).all():
             return OPEN
         try:
             if self.of is None:
                 self.of = Derivatives(self.nodes, self.data, self.layout, x, DIGITS)
-            with mpmath.workdps(self.of.digits):
-                many = mpmath.matrix(ways.tolist())
-                return _followed(self.of, [mpmath.mpf(float(v)) for v in x], many)
+            with mpmath.workdps(DIGITS):
+                ways = _null_space(np.zeros((0, x.size)) if kept is None else kept)
+                return OPEN if ways is None else _followed(self.of, [mpmath.mpf(float(v)) for v in x], ways)
         except (ArithmeticError, ValueError):  # outside the domain of an operator, say
             return OPEN
+
+
+def _null_space(rows: Matrix) -> Any:
+    """The vectors that no row sees, one per column, by elimination; in double precision what depends on each other
+    would not. None where there are none."""
+    left = [[mpmath.mpf(float(v)) for v in row / np.abs(row).max()] for row in rows if row.any()]
+    n, pivots, done = rows.shape[1], [], []
+    while left:
+        best, row = max(((max(map(abs, row)), row) for row in left), key=lambda pair: pair[0])
+        left.remove(row)
+        if best <= SAME:
+            break
+        j = max(range(n), key=lambda i: abs(row[i]))
+        row = [v / row[j] for v in row]
+        for others in (left, done):
+            others[:] = [[v - other[j] * r for v, r in zip(other, row, strict=True)] for other in others]
+        pivots.append(j)
+        done.append(row)
+    free = [j for j in range(n) if j not in pivots]
+    if not free:
+        return None
+    ways = mpmath.matrix(n, len(free))
+    for k, j in enumerate(free):
+        ways[j, k] = 1
+        for row, i in zip(done, pivots, strict=True):
+            ways[i, k] = -row[j]
+    return ways
 
 
 def _followed(of: Derivatives, point: list[Any], ways: Any) -> int:
@@ -88,7 +116,7 @@ def _followed(of: Derivatives, point: list[Any], ways: Any) -> int:
         before = sizes[-1] if sizes else mpmath.inf
         sizes.append(max(abs(c) / u for c, u in zip(change, units, strict=True)))
         if sizes[-1] > FAR:
-            return OPEN if singular else LOST
+            return OPEN
         moved.append(change)
         point = [p + c for p, c in zip(point, change, strict=True)]
         if sizes[-1] <= before < SETTLED:  # one short step may lie between long ones

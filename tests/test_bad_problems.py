@@ -464,6 +464,16 @@ def test_flat_minima_are_certified() -> None:
     assert solve("exp(-w) + exp(w - 100)", {"w": ()}, {}, start=50.0).success
 
 
+def test_designs_with_one_row_twice_are_certified() -> None:
+    """What is level is so exactly: the directions of a simplex are found in many digits."""
+    text, where = "-logdet(V.T @ diag(p) @ V)", ["p >= 0", "sum(p) == 1"]
+    problem = dv.minimize(text, over="p", subject_to=where, variables={"V": ("m", "n"), "p": ("m",)})
+    for seed in range(4):
+        V = np.random.default_rng(seed).standard_normal((6, 2))
+        result = problem.solve(V=np.vstack([V, V[:1], V[1:2]]))
+        assert result.success, result.message
+
+
 @pytest.mark.parametrize(
     ("objective", "bounds"),
     [("(w[0]*w[1] - 1)**2", ["w >= 0"]), ("w[0]**2 + w[1]**2 - 3*w[0]*w[1]", ["w >= 0", "w <= 1"])],
