@@ -70,7 +70,9 @@ def _null_space(rows: Matrix) -> Any:
     """The vectors that no row sees, one per column, by elimination; in double precision what depends on each other
     would not. None where there are none."""
     left = [[mpmath.mpf(float(v)) for v in row / np.abs(row).max()] for row in rows if row.any()]
-    n, pivots, done = rows.shape[1], [], []
+    n = rows.shape[1]
+    pivots: list[int] = []
+    done: list[list[Any]] = []
     while left:
         best, row = max(((max(map(abs, row)), row) for row in left), key=lambda pair: pair[0])
         left.remove(row)
