@@ -33,14 +33,15 @@ from derive.stable import stabilise
 
 from .neighbourhood import (
     LANCZOS,
+    Spectrum,
     along_a_valley,
     along_itself,
+    at_rest,
     beyond_curvature,
     curvature_by_differences,
     falls_along,
     level_by_differences,
     rounding_of,
-    spectrum,
 )
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key
 from .plateau import Plateau
@@ -83,6 +84,7 @@ class Certificate(Guaranteed):
     drift         : |gᵀx| / |xᵀHx|, Newton's step along x relative to x; near 1/‖x‖, not 0, when the
                     objective has no minimum and falls for ever in the direction of x; infinite where
                     rounding alone bends it
+    ahead         : what Newton's step lowers the objective by, over its size, where that is more than the tolerance
     curvature     : smallest eigenvalue of the Hessian scaled to unit diagonal, None if not computed
     falls         : whether the objective falls along a direction without curvature (x³ at 0)
     plateau       : whether derivatives vanish by lack of digits alone (`plateau`)
@@ -98,6 +100,7 @@ class Certificate(Guaranteed):
     stationarity: float
     resolution: float = 0.0
     drift: float = 0.0
+    ahead: float = 0.0
     curvature: float | None = None
     condition: float | None = None
     falls: bool = False
@@ -135,6 +138,7 @@ class Certificate(Guaranteed):
             and self.stationary(tolerance)
             and not self.saddle()
             and not self.runs_away()
+            and not self.ahead > (self.tolerance if tolerance is None else tolerance)
         )
 
     def reason(self, stopped: bool = False) -> str:
@@ -149,6 +153,8 @@ class Certificate(Guaranteed):
         if not self.stationary():
             at = f", largest at {self.where}" if self.where else ""
             return f"scaled gradient {self.stationarity:.1e} exceeds {self.tolerance:.0e}{at}"
+        if self.ahead > self.tolerance:
+            return f"Newton's step lowers the objective by {self.ahead:.1e} of its size"
         if self.plateau:
             return PLATEAU
         if self.falls:
@@ -227,13 +233,18 @@ def certify(
     worst = int(np.argmax(parts)) if x.size else 0
     settled = proved and attained and bool(parts.max(initial=0.0) <= tolerance)
     rounding = np.zeros(x.size) if settled else rounding_of(gradient, x, hessian, gradient_at)
-    curvature, condition, flats = None, None, np.zeros((x.size, 0))
+    curvature, condition, flats, ahead = None, None, np.zeros((x.size, 0)), 0.0
     if hessian is not None:
-        curvature, condition, flats = spectrum(hessian, lengths, size)
+        bends = Spectrum(hessian, lengths, size)
+        curvature, condition, flats = bends.smallest, bends.condition, bends.flats
+        if at is not None and parts.max() <= tolerance**0.5:
+            ahead = bends.lowered(lambda step: at(x + step)[0], value, gradient, tolerance)
     elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
         curvature = curvature_by_differences(gradient_at, x, compiled)
         flats = level_by_differences(gradient_at, x, lengths, size)
-    drift = 0.0 if proved and attained else along_itself(gradient, x, rounding, hessian, gradient_at)
+    drift = 0.0
+    if not (proved and attained) and not at_rest(x, lengths, hessian, gradient_at):
+        drift = along_itself(gradient, x, rounding, hessian, gradient_at)
     if hessian is not None and gradient_at is not None and not attained and parts.max() <= tolerance**0.5:
         drift = max(drift, along_a_valley(gradient, x, rounding, hessian, size, gradient_at))
     if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
@@ -254,6 +265,7 @@ def certify(
         stationarity=float(parts.max()),
         resolution=float((rounding * lengths / size).max()),
         drift=drift,
+        ahead=ahead,
         curvature=curvature,
         condition=condition,
         falls=falls,

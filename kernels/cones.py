@@ -3,7 +3,7 @@
     stationarity      max |Qx + c − Eᵀν − Gᵀz|ᵢ Xᵢ / F
     feasibility       Ex + e = 0, and Gx + g in the cones
     dual feasibility  z in the cones
-    complementarity   ⟨Gx + g, z⟩ / F, which is the duality gap of a stationary point
+    complementarity   (⟨Gx + g, z⟩ + Σ |ν e|) / F, which is the duality gap of a stationary point
 
 in the units of `natural`, those of a cone being the largest of its rows. Q is positive semidefinite, so that these
 conditions are those of a global minimum.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import EPS, KktCertificate, nowhere
+from .kkt import EPS, KktCertificate, nowhere, unmet
 from .natural import units_of
 from .optimizers.cone_problem import ConeAnswer, ConeProgram
 from .optimizers.interior_point import Values
@@ -51,7 +51,7 @@ def certify_cones(
         stationarity=float((gaps * units.lengths).max(initial=0.0)) / units.objective,
         primal=max(float((np.abs(e) / units.equalities).max(initial=0.0)), depth),
         dual=float((-program.cones.depths(z) * sizes).max(initial=0.0)) / units.objective,
-        complementarity=abs(float(s @ z)) / units.objective,
+        complementarity=(abs(float(s @ z)) + float(np.abs(nu) @ unmet(program.E, e, x))) / units.objective,
         mismatch=abs(statement_value - f) / units.objective,
         tolerance=tolerance,
         proved=True,

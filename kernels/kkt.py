@@ -5,7 +5,7 @@ For    minimise f(z)  subject to  e(z) = 0,  c(z) ≥ 0    with multipliers ν a
     stationarity      max_i |∇f − Eᵀν − Cᵀλ|_i X_i / F
     feasibility       max |e_k| / m_k, max(−c_k) / m_k
     dual feasibility  max(−λ_k) m_k / F
-    complementarity   Σ |λ c| / F, for a convex problem the duality gap
+    complementarity   (Σ |λ c| + Σ |ν e|) / F, for a convex problem the duality gap
     step ahead        what Newton's step along the active constraints would lower f by, over F
 
 F, X and m are the sizes of objective, unknowns and conditions at the point (`natural`). What is judged is recomputed
@@ -24,7 +24,7 @@ import scipy.linalg
 
 from .certificate import PLATEAU, TOLERANCE, Guaranteed, by_name
 from .natural import Natural, units_of
-from .neighbourhood import falls_along, level_part
+from .neighbourhood import Spectrum, falls_along, level_part
 from .optimizers.interior_point import Functions, Values
 from .oracle import Array, Layout, Matrix, Vector
 from .plateau import Plateau
@@ -184,7 +184,9 @@ def certify_kkt(
             curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
             drift, level, below = 0.0, False, None
         else:
-            curvature, ahead, flats, kept = _along_tangents(h, v, lam, rest, units)
+            curvature, ahead, flats, kept = _along_tangents(
+                h, v, lam, dual, rest, units, _lagrangian(functions, v, z, nu, lam)
+            )
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
             if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
@@ -199,7 +201,7 @@ def certify_kkt(
         stationarity=stationarity / size,
         primal=float(broken.max(initial=0.0)),
         dual=float((np.maximum(-lam, 0.0) * units.inequalities).max(initial=0.0)) / units.objective,
-        complementarity=float(np.abs(lam * v.c).sum()) / units.objective,
+        complementarity=float(np.abs(lam * v.c).sum() + np.abs(nu) @ unmet(v.E, v.e, z)) / units.objective,
         mismatch=mismatch,
         curvature=curvature,
         where=where,
@@ -209,6 +211,11 @@ def certify_kkt(
         plateau=level,
         below=by_name(below, layout),
     )
+
+
+def unmet(E: Any, e: Vector, z: Vector) -> Vector:
+    """By how much equalities are violated, beyond what rounding of their terms may do."""
+    return np.asarray(np.maximum(np.abs(e) - 8 * EPS * (abs(E) @ np.abs(z)), 0.0))
 
 
 def _bend(functions: Functions, v: Values, z: Vector) -> float:
@@ -267,7 +274,13 @@ def _drift(
 
 
 def _along_tangents(
-    h: Matrix, v: Values, lam: Vector, rest: Vector, units: Natural
+    h: Matrix,
+    v: Values,
+    lam: Vector,
+    dual: Vector,
+    rest: Vector,
+    units: Natural,
+    value_at: Callable[[Vector], float],
 ) -> tuple[float | None, float, Matrix, Matrix | None]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
     much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, directions
@@ -280,16 +293,35 @@ def _along_tangents(
     if basis.shape[1] == 0:
         return None, 0.0, np.zeros((len(lengths), 0)), None
     reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
-    slope = basis.T @ (rest * lengths / size)
-    values, vectors = np.linalg.eigh(reduced)
-    bent = values > 1e-10 * values[-1]
-    ahead = float(((vectors.T @ slope)[bent] ** 2 / values[bent]).sum()) / 2
-    least = float(values[0]) / max(1.0, float(np.abs(reduced).max()))
+    bends = Spectrum(reduced, np.ones(len(reduced)), 1.0)
+    slope = bends.vectors.T @ (basis.T @ (rest * lengths / size))
+    bent = bends.values > 1e-10 * bends.values[-1]
+    ahead = float((slope[bent] ** 2 / bends.values[bent]).sum()) / 2
+    least = bends.smallest / max(1.0, float(np.abs(reduced).max()))
+    if max(ahead, float(np.abs(slope).max())) <= TOLERANCE**0.5:  # it is worth looking at
+        value, full = value_at(np.zeros(len(lengths))) / size, basis.T @ (dual * lengths / size)
+        lower = bends.lowered(lambda t: value_at(lengths * (basis @ t)) / size, value, full, TOLERANCE)
+        ahead = max(ahead, lower)
     basis = _tangents(A * units.reach)  # what is longer tells by rounding alone
     near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
     flats = np.asarray(basis @ level_part(*np.linalg.eigh(near)))
     met = (v.c <= TOLERANCE * rows) & ~active
     return least, ahead, flats, None if met.any() else A
+
+
+def _lagrangian(
+    functions: Functions, v: Values, z: Vector, nu: Vector, lam: Vector
+) -> Callable[[Vector], float]:
+    """The Lagrangian after a step, under linear conditions that hold there; else infinite."""
+
+    def value_at(step: Vector) -> float:
+        near = functions.values(z + step)
+        same = np.array_equal(near.E, v.E) and np.array_equal(near.C, v.C)
+        if not (near.finite() and same and ((near.c >= np.minimum(v.c, 0.0)) | (lam > 0.0)).all()):
+            return np.inf
+        return near.f - float(nu @ near.e + lam @ near.c)
+
+    return value_at
 
 
 def _tangents(A: Matrix) -> Matrix:

@@ -19,17 +19,48 @@ UNPROVED = 1e-7
 LANCZOS = 20
 
 
-def spectrum(hessian: Matrix, lengths: Vector, size: float) -> tuple[float, float, Matrix]:
-    """Smallest eigenvalue and condition number of the Hessian in units of F / (X_i X_j), and its directions without
-    curvature."""
-    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :] / size)
-    largest = float(np.abs(values).max())
-    smallest = float(np.abs(values).min())
-    return (
-        float(values[0]),
-        largest / smallest if smallest > 0.0 else float("inf"),
-        level_part(values, vectors),
-    )
+class Spectrum:
+    """Eigenvalues and eigenvectors of a Hessian in units of F / (X_i X_j)."""
+
+    def __init__(self, hessian: Matrix, lengths: Vector, size: float) -> None:
+        self.lengths, self.size = lengths, size
+        self.scaled = hessian * lengths[:, None] * lengths[None, :] / size
+        self.values, self.vectors = np.linalg.eigh(self.scaled)
+
+    @property
+    def smallest(self) -> float:
+        """The smallest eigenvalue."""
+        return float(self.values[0])
+
+    @property
+    def condition(self) -> float:
+        """The condition number."""
+        bends = np.abs(self.values)
+        return float(bends.max()) / float(bends.min()) if bends.min() > 0.0 else float("inf")
+
+    @property
+    def flats(self) -> Matrix:
+        """The directions without curvature."""
+        return level_part(self.values, self.vectors)
+
+    def lowered(
+        self, value_at: Callable[[Vector], float], value: float, gradient: Vector, least: float
+    ) -> float:
+        """What Newton's step really lowers the objective by, over its size; 0 where it would be no more than `least`.
+
+        `value_at` takes the step. Curvature may be hardly more than rounding: what is lower proves itself.
+        """
+        slope = self.vectors.T @ (gradient * self.lengths / self.size)
+        found = 0.0
+        for beyond in (EPS, 1e-12):
+            bent = self.values > beyond * float(self.values[-1])
+            steps = np.where(bent, -slope / np.where(bent, self.values, 1.0), 0.0)
+            if not -float(slope @ steps) / 2 > least:
+                break
+            lower = value_at(self.lengths * (self.vectors @ steps))
+            if np.isfinite(lower):
+                found = max(found, (value - lower) / self.size)
+        return found
 
 
 def level_part(values: Vector, vectors: Matrix) -> Matrix:
@@ -160,6 +191,24 @@ def rounding_of(
         if np.isfinite(changed).all():
             found = np.maximum(found, np.abs(changed - gradient) / 2)
     return found
+
+
+#: Unknowns over their lengths that are 0 but for rounding.
+VANISHING = 1e-8
+
+
+def at_rest(
+    x: Vector, lengths: Vector, hessian: Matrix | None, gradient_at: Callable[[Vector], Vector] | None
+) -> bool:
+    """Whether x is 0 but for rounding, and the way along x bends as much at larger distances: what runs away is far
+    from 0, and of x³ only x bends what is near 0."""
+    share = float((np.abs(x) / lengths).max(initial=0.0))
+    if hessian is None or gradient_at is None or not 0.0 < share <= VANISHING:
+        return False
+    way = 1e-2 / share * x
+    ahead, behind = (float(gradient_at(s * way) @ way) for s in (1.0, -1.0))
+    bend, expected = (ahead - behind) / 2, float(way @ hessian @ way)
+    return bool(bend > 0.0 and 0.5 < bend / expected < 2.0) if expected > 0.0 else False
 
 
 def along_itself(

@@ -19,7 +19,7 @@ import numpy as np
 
 from .certificate import TOLERANCE, by_name
 from .kkt import CURVED, EPS, KktCertificate, nowhere
-from .neighbourhood import along_a_valley, along_itself, falls_along, spectrum
+from .neighbourhood import Spectrum, along_a_valley, along_itself, falls_along
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
@@ -68,11 +68,16 @@ def certify_separable(
     held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
-    curvature, flats, rests = None, np.zeros((x.size, 0)), False
+    curvature, flats, rests, ahead = None, np.zeros((x.size, 0)), False, 0.0
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
         free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
-        curvature, flats = _curvature(h, free, lengths, size)
+        bends, flats = _curvature(h, free, lengths, size)
+        if bends is not None:
+            curvature = bends.smallest / max(1.0, float(np.abs(bends.scaled).max()))
+            if at is not None:
+                whole = _moved(_whole(at, l1), x, free, low, high)
+                ahead = bends.lowered(whole, total, (g + l1 * np.sign(x))[free], tolerance)
         if flats.shape[1] > 0 and gradient_at is not None and not proved and not l1.any():
             flat = lengths * flats[:, 0]
             inside = (x - 0.1 * np.abs(flat) >= low) & (x + 0.1 * np.abs(flat) <= high)
@@ -106,7 +111,8 @@ def certify_separable(
             level = plateau.vague or below is not None or (end != OPEN and not proved)
             if plateau.endless or (end == ENDLESS and proved):
                 drift = np.inf
-    ahead = 0.0 if h is not None or at is None else _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x)
+    if h is None and at is not None:
+        ahead = _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x) / size
     primal = float((broken / held).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return certificate_of(
@@ -121,7 +127,7 @@ def certify_separable(
         drift=drift,
         plateau=level,
         below=by_name(below, layout),
-        ahead=ahead / sizes.objective,
+        ahead=ahead,
         proved=proved,
     )
 
@@ -195,14 +201,26 @@ def _whole(
     return whole
 
 
-def _curvature(h: Matrix, free: Any, lengths: Vector, size: float) -> tuple[float | None, Matrix]:
-    """The smallest eigenvalue of the Hessian in the entries that are free, and the directions without curvature."""
+def _moved(
+    whole: Callable[[Vector], tuple[float, Vector]], x: Vector, free: Any, low: Vector, high: Vector
+) -> Callable[[Vector], float]:
+    """The objective after a step of the free entries, as far as bounds let it."""
+
+    def value_at(step: Vector) -> float:
+        point = x.copy()
+        point[free] += step
+        return whole(np.clip(point, low, high))[0]
+
+    return value_at
+
+
+def _curvature(h: Matrix, free: Any, lengths: Vector, size: float) -> tuple[Spectrum | None, Matrix]:
+    """The spectrum of the Hessian in the entries that are free, and the directions without curvature."""
     count = int(free.sum())
-    if count == 0 or count > 400 or not np.isfinite(h).all():
-        return None, np.zeros((free.size, 0))
-    part = h if count == free.size else h[np.ix_(free, free)]
-    smallest, _, level = spectrum(part, lengths[free], size)
-    flats = np.zeros((free.size, level.shape[1]))
-    flats[free] = level
-    scaled = np.abs(part) * np.multiply.outer(lengths[free], lengths[free]) / size
-    return smallest / max(1.0, float(scaled.max())), flats
+    flats = np.zeros((free.size, 0))
+    if count == 0 or count > CURVED or not np.isfinite(h).all():
+        return None, flats
+    found = Spectrum(h if count == free.size else h[np.ix_(free, free)], lengths[free], size)
+    flats = np.zeros((free.size, found.flats.shape[1]))
+    flats[free] = found.flats
+    return found, flats
