@@ -214,8 +214,8 @@ def certify_kkt(
 
 
 def unmet(E: Any, e: Vector, z: Vector) -> Vector:
-    """By how much equalities are violated, beyond what rounding of their terms may do."""
-    return np.asarray(np.maximum(np.abs(e) - 8 * EPS * (abs(E) @ np.abs(z)), 0.0))
+    """By how much equalities are violated, beyond what rounding of the unknowns does."""
+    return np.asarray(np.maximum(np.abs(e) - EPS / 2 * (abs(E) @ np.abs(z)), 0.0))
 
 
 def _bend(functions: Functions, v: Values, z: Vector) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -462,6 +463,56 @@ def test_flat_minima_are_certified() -> None:
     factors = dv.minimize("sumsq(A - u @ v.T)", over=["u", "v"], variables=shapes)
     assert factors.solve(A=X, start={"u": X[:, :2], "v": np.eye(3)[:, :2]}).success
     assert solve("exp(-w) + exp(w - 100)", {"w": ()}, {}, start=50.0).success
+
+
+def test_values_that_a_small_gradient_hides() -> None:
+    """Columns that are nearly the same: a slope of 10⁻⁹ in each unknown, and yet a step that lowers the objective."""
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((9, 2))
+    rows[:, 1] = rows[:, 0] + 1e-6 * rng.standard_normal(9)
+    P = np.diag(10.0 ** rng.uniform(0, 3, 9))
+    y = 1e3 * rng.standard_normal(9)
+    root = np.sqrt(P)
+    best = root @ rows @ np.linalg.lstsq(root @ rows, root @ y, rcond=1e-15)[0] - root @ y
+    shapes = {**SHAPES, "P": ("n", "n")}
+    problem = dv.minimize(
+        "dot(X @ w - y, P @ (X @ w - y))", over="w", variables=shapes, facts={"P": ("psd",)}
+    )
+    result = problem.solve(X=rows, y=y, P=P)
+    assert result.success and result.fun == pytest.approx(best @ best, rel=1e-8)
+    fast = problem.prepare(X=rows, y=y, P=P)
+    near = {"w": result["w"] * (1.0 + 1e-6)}
+    worse = fast.certify(near)
+    assert worse.value < (1.0 + 1e-7) * result.fun or not worse.ok()
+
+
+def test_least_norms_in_any_units() -> None:
+    """Equations that hold to 10⁻⁸ of their largest term leave small columns without digits."""
+    text, shapes = "norm(w)", {"A": ("m", "n"), "b": ("m",), "w": ("n",)}
+    problems = [
+        dv.minimize(f, over="w", subject_to="A @ w == b", variables=shapes) for f in (text, "sumsq(w)")
+    ]
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        m, n = (2, 2) if seed % 2 else (3, 5)
+        A = rng.standard_normal((m, n)) * 10.0 ** np.resize([3.0, -4.0, 0.0], n)
+        b = A @ rng.standard_normal(n)
+        with mpmath.workdps(40):
+            many = mpmath.matrix(A.tolist())
+            least = many.T * mpmath.lu_solve(many * many.T, mpmath.matrix(b.tolist()))
+            norm = float(mpmath.norm(least))
+        for problem, value in zip(problems, (norm, norm**2), strict=True):
+            result = problem.solve(A=A, b=b)
+            assert result.success and result.fun == pytest.approx(value, rel=1e-8), result.message
+
+
+def test_one_class_is_at_rest() -> None:
+    """A softmax of one class is constant: what is left is a penalty, whose minimum is 0 but for rounding."""
+    text = "sum(logsumexp(X @ W, axis=1)) - sum(Y * (X @ W)) + sumsq(W)"
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k")}
+    for seed in range(4):
+        rows = np.random.default_rng(seed).standard_normal((7, 3))
+        assert dv.minimize(text, over="W", variables=shapes).solve(X=rows, Y=np.ones((7, 1))).success
 
 
 def test_designs_with_one_row_twice_are_certified() -> None:

@@ -7,7 +7,6 @@ became slacks in `smoothing`; their conditions are left out, and what is left ha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
@@ -20,9 +19,7 @@ from ..second import second_derivative
 from ..smoothing import Kink, conditions_of
 from .constrained import Constrained
 from .inside import numbers
-from .options import Options
-from .stated import check_slopes, statement_value
-from .watching import Watch
+from .stated import check_slopes
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -213,44 +210,3 @@ def _definite(Q: Any) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
-
-
-def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
-    """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
-    from ..kernels.cones import certify_cones
-    from ..kernels.optimizers.cone_program import solve_cone_program
-    from ..kernels.optimizers.cone_units import geometric_units
-    from ..kernels.optimizers.result import Result
-
-    derived, began = form.derived, time.perf_counter()
-    with np.errstate(all="ignore"):
-        made = form.program(instance, instance.numbers)
-        if made is None:
-            return None
-        program, layout = made
-        watch = Watch(options)
-        watch.begin()
-        for column in (None, geometric_units(program)):
-            answer = solve_cone_program(program, watch, column)
-            found = derived.free.forward(layout.unpack(answer.x))
-            value = statement_value(derived.original, instance.numbers, found)
-            proof = certify_cones(program, layout, answer, statement_value=value, tolerance=options.tolerance)
-            if proof.ok() or watch.ended:
-                break
-    if not proof.ok():
-        return None
-    result: Any = Result()
-    result.update(
-        x=np.concatenate([np.ravel(found[v.name]) for v in derived.wanted]),
-        fun=value,
-        nit=answer.iterations,
-        status=0,
-        message=f"certified: {proof.reason()}",
-        success=True,
-        method="interior-point",
-        certificate=proof,
-        multipliers=form.multipliers(instance, answer),
-        history=watch.history,
-        time=time.perf_counter() - began,
-    )
-    return result, found

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from .costs import COMPILE_FROM
 from .inside import middle
+from .met import met
 from .multipliers import kept
 from .placed import Placed
 from .reasons import failure, fitted
@@ -226,7 +227,11 @@ class _Run:
         found = self._judged_at(z, judge, answer)
         if found.proof.ok() or self.blocks or self.placed.sparse is not None or self.ended:
             return found
-        for point in (z, np.zeros(z.size)):  # where all vanishes, rounding has nothing to be small beside
+        # where all vanishes, rounding has nothing to be small beside
+        for make in (lambda: z, lambda: np.zeros(z.size), lambda: met(self.placed, found.found)):
+            point = make()
+            if point is None:
+                continue
             v = judge.values(point)
             if not v.finite() or max(np.abs(v.e).max(initial=0.0), -v.c.min(initial=0.0)) > NEAR:
                 continue

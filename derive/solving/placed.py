@@ -112,9 +112,7 @@ class Placed:
 
         if self.derived.cones:
             raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
-        point = {k: np.asarray(a, dtype=np.float64) for k, a in self.derived.free.backward(found).items()}
-        for kink in self.derived.problem.kinks:
-            point[kink.slack.name] = np.asarray(numbers([kink.atom], {**self.arrays, **point})[0])
+        point = self.lifted(found)
         functions = self.functions(point, "numpy")
         z = self.layout.pack(point)
         if given is not None and np.array_equal(self._own(z), self._own(given.z)):
@@ -136,6 +134,13 @@ class Placed:
             settles=self.settles,
         )
         return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+
+    def lifted(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The unknowns of the smooth form at an answer, slacks included."""
+        point = {k: np.asarray(a, dtype=np.float64) for k, a in self.derived.free.backward(found).items()}
+        for kink in self.derived.problem.kinks:
+            point[kink.slack.name] = np.asarray(numbers([kink.atom], {**self.arrays, **point})[0])
+        return point
 
     @property
     def settles(self) -> Any:

@@ -18,7 +18,7 @@ from .answer import FIRST_ORDER, solve_composite
 from .closed import CLOSED_FORM, describe, suits
 from .closed import run as run_closed
 from .composite import LARGEST
-from .cones import solve_cones
+from .cones_run import solve_cones
 from .free import Free
 from .groups import solve_groups
 from .instance import Instance

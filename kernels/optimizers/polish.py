@@ -60,9 +60,22 @@ def polish(functions: Functions, answer: Answer, rounds: int = 6) -> Answer:
 
 
 def _least_squares(k: Matrix, right: Vector) -> Vector:
-    """A solution of a symmetric system that may be singular; of large ones only where it is not."""
+    """A solution of a symmetric system that may be singular; of large ones only where it is not.
+
+    Rows and columns are scaled to entries of like sizes, lest units decide what is singular, and it is refined once.
+    """
     if not (np.isfinite(k).all() and np.isfinite(right).all()):
         raise np.linalg.LinAlgError("not finite")
+    scale = np.ones(right.size)
+    for _ in range(3):  # Ruiz's equilibration
+        largest = np.abs(k * scale[:, None] * scale[None, :]).max(axis=1, initial=0.0)
+        scale /= np.sqrt(np.where(largest > 0.0, largest, 1.0))
+    k, right = k * scale[:, None] * scale[None, :], right * scale
+    found = _solved(k, right)
+    return np.asarray(scale * (found + _solved(k, right - k @ found)))
+
+
+def _solved(k: Matrix, right: Vector) -> Vector:
     if right.size <= 300:
         factors, order, singular = scipy.linalg.lapack.dgetrf(k)
         regular = scipy.linalg.lapack.dgecon(factors, np.abs(k).sum(axis=0).max(initial=0.0))[0]
