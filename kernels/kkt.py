@@ -28,7 +28,7 @@ from .neighbourhood import Spectrum, falls_along, level_part
 from .optimizers.interior_point import Functions, Values
 from .oracle import Array, Layout, Matrix, Vector
 from .plateau import Plateau
-from .settled import ENDLESS, OPEN, STRICT
+from .settled import ENDLESS, STRICT, UNTOLD
 
 NAN = float("nan")
 #: Curvature is looked at for so many unknowns.
@@ -191,10 +191,10 @@ def certify_kkt(
             if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
-                end = OPEN if settles is None or quadratic or kept is None else settles(z, kept)
+                end = UNTOLD if settles is None or quadratic or kept is None else settles(z, kept)
                 if not quadratic and end != STRICT:
                     plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
-                    level, below = plateau.vague or plateau.lower is not None or end != OPEN, plateau.lower
+                    level, below = plateau.vague or plateau.lower is not None or end != UNTOLD, plateau.lower
                     drift = np.inf if plateau.endless or end == ENDLESS else drift
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,

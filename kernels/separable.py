@@ -24,7 +24,7 @@ from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
 from .plateau import Plateau
-from .settled import ENDLESS, OPEN, STRICT
+from .settled import ENDLESS, STRICT, UNTOLD
 
 
 def certify_separable(
@@ -104,11 +104,11 @@ def certify_separable(
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
     if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
-        end = OPEN if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
+        end = UNTOLD if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
         if end != STRICT:
             plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
             below = plateau.explore(flats, proved).lower
-            level = plateau.vague or below is not None or (end != OPEN and not proved)
+            level = plateau.vague or below is not None or (end != UNTOLD and not proved)
             if plateau.endless or (end == ENDLESS and proved):
                 drift = np.inf
     if h is None and at is not None:

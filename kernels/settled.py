@@ -35,7 +35,7 @@ STEPS, SLOWLY = 12, 0.9
 #: A step that is so many times the unknowns tells nothing: data may depend on each other but for their rounding.
 FAR = 1e3
 #: The answers: a strict minimum; stationary, but none; no end of steps; steps that lead nowhere; nothing can be told.
-STRICT, SADDLE, ENDLESS, LOST, OPEN = range(5)
+STRICT, SADDLE, ENDLESS, LOST, UNTOLD = range(5)
 
 
 class Settling:
@@ -55,15 +55,15 @@ class Settling:
     def at(self, x: Vector, kept: Matrix | None = None) -> int:
         """What x is among the points nearby that keep the products with the rows of `kept`; by default among all."""
         if not self.is_worth or not np.isfinite(x).all():
-            return OPEN
+            return UNTOLD
         try:
             if self.of is None:
                 self.of = Derivatives(self.nodes, self.data, self.layout, x, DIGITS)
             with mpmath.workdps(DIGITS):
                 ways = _null_space(np.zeros((0, x.size)) if kept is None else kept)
-                return OPEN if ways is None else _followed(self.of, [mpmath.mpf(float(v)) for v in x], ways)
+                return UNTOLD if ways is None else _followed(self.of, [mpmath.mpf(float(v)) for v in x], ways)
         except (ArithmeticError, ValueError):  # outside the domain of an operator, say
-            return OPEN
+            return UNTOLD
 
 
 def _null_space(rows: Matrix) -> Any:
@@ -108,27 +108,27 @@ def _followed(of: Derivatives, point: list[Any], ways: Any) -> int:
         g = mpmath.matrix(of.gradient(point))
         h = _bends(of, point, g, ways)
         if h is None or not all(map(mpmath.isfinite, [*g, *h])):
-            return OPEN
+            return UNTOLD
         found = _step(ways.T * g, h)
         if found is None:
-            return OPEN
+            return UNTOLD
         step, least, null = found
         singular |= null
         change = list(ways * step)
         before = sizes[-1] if sizes else mpmath.inf
         sizes.append(max(abs(c) / u for c, u in zip(change, units, strict=True)))
         if sizes[-1] > FAR:
-            return OPEN
+            return UNTOLD
         moved.append(change)
         point = [p + c for p, c in zip(point, change, strict=True)]
         if sizes[-1] <= before < SETTLED:  # one short step may lie between long ones
-            return OPEN if singular else STRICT if least > 0 else SADDLE
+            return UNTOLD if singular else STRICT if least > 0 else SADDLE
     if all(b < SLOWLY * a for a, b in pairwise(sizes)):
-        return OPEN
+        return UNTOLD
     same = all(_alike(a, b, units) for a, b in pairwise(moved[STEPS // 2 :]))
     if same and all(b >= SLOWLY * a for a, b in pairwise(sizes[STEPS // 2 :])):
         return ENDLESS
-    return OPEN if singular else LOST
+    return UNTOLD if singular else LOST
 
 
 def _alike(a: list[Any], b: list[Any], units: list[Any]) -> bool:
@@ -179,4 +179,4 @@ def _step(g: Any, h: Any) -> tuple[Any, Any, bool] | None:
     return -scale * (vectors * mpmath.matrix(along)), least, not all(bent)
 
 
-__all__ = ["ENDLESS", "LOST", "OPEN", "SADDLE", "STRICT", "Settling"]
+__all__ = ["ENDLESS", "LOST", "UNTOLD", "SADDLE", "STRICT", "Settling"]
