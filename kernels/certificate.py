@@ -45,7 +45,7 @@ from .neighbourhood import (
 )
 from .oracle import VALUE, Array, Layout, Matrix, Vector, assemble, gradient_key
 from .plateau import Plateau
-from .settled import ENDLESS, STRICT, UNTOLD, Settling
+from .settled import NO_END, STRICT_MINIMUM, UNTOLD, Settling
 
 TOLERANCE = 1e-8
 #: Curvature is looked for without a Hessian where that costs no more than so many numbers read.
@@ -253,11 +253,11 @@ def certify(
     if at is not None and flats.shape[1] > 0 and not quadratic and parts.max() <= tolerance**0.5:
         end = UNTOLD if settles is None or attained else settles(x)
         falls = end == UNTOLD and not proved and falls_along(slope, x, lengths * flats[:, 0], size)
-        if end != STRICT and not falls:
+        if end != STRICT_MINIMUM and not falls:
             plateau = Plateau(at, x, lengths, size).explore(flats, proved)
             below = plateau.lower
             level = plateau.vague or below is not None or (end != UNTOLD and not proved)
-            if (plateau.endless or (end == ENDLESS and proved)) and not attained:
+            if (plateau.endless or (end == NO_END and proved)) and not attained:
                 drift = np.inf
     return Certificate(
         value=float(value),

@@ -28,7 +28,7 @@ from .neighbourhood import Spectrum, falls_along, level_part
 from .optimizers.interior_point import Functions, Values
 from .oracle import Array, Layout, Matrix, Vector
 from .plateau import Plateau
-from .settled import ENDLESS, STRICT, UNTOLD
+from .settled import NO_END, STRICT_MINIMUM, UNTOLD
 
 NAN = float("nan")
 #: Curvature is looked at for so many unknowns.
@@ -192,10 +192,10 @@ def certify_kkt(
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
                 end = UNTOLD if settles is None or quadratic or kept is None else settles(z, kept)
-                if not quadratic and end != STRICT:
+                if not quadratic and end != STRICT_MINIMUM:
                     plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
                     level, below = plateau.vague or plateau.lower is not None or end != UNTOLD, plateau.lower
-                    drift = np.inf if plateau.endless or end == ENDLESS else drift
+                    drift = np.inf if plateau.endless or end == NO_END else drift
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,

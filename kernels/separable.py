@@ -24,7 +24,7 @@ from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
 from .plateau import Plateau
-from .settled import ENDLESS, STRICT, UNTOLD
+from .settled import NO_END, STRICT_MINIMUM, UNTOLD
 
 
 def certify_separable(
@@ -105,11 +105,11 @@ def certify_separable(
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
     if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
         end = UNTOLD if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
-        if end != STRICT:
+        if end != STRICT_MINIMUM:
             plateau = Plateau(_whole(at, l1), x, held, size, lambda point: np.clip(point, low, high))
             below = plateau.explore(flats, proved).lower
             level = plateau.vague or below is not None or (end != UNTOLD and not proved)
-            if plateau.endless or (end == ENDLESS and proved):
+            if plateau.endless or (end == NO_END and proved):
                 drift = np.inf
     if h is None and at is not None:
         ahead = _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x) / size

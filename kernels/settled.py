@@ -35,7 +35,7 @@ STEPS, SLOWLY = 12, 0.9
 #: A step that is so many times the unknowns tells nothing: data may depend on each other but for their rounding.
 FAR = 1e3
 #: The answers: a strict minimum; stationary, but none; no end of steps; steps that lead nowhere; nothing can be told.
-STRICT, SADDLE, ENDLESS, LOST, UNTOLD = range(5)
+STRICT_MINIMUM, NO_MINIMUM, NO_END, LOST, UNTOLD = range(5)
 
 
 class Settling:
@@ -122,12 +122,12 @@ def _followed(of: Derivatives, point: list[Any], ways: Any) -> int:
         moved.append(change)
         point = [p + c for p, c in zip(point, change, strict=True)]
         if sizes[-1] <= before < SETTLED:  # one short step may lie between long ones
-            return UNTOLD if singular else STRICT if least > 0 else SADDLE
+            return UNTOLD if singular else STRICT_MINIMUM if least > 0 else NO_MINIMUM
     if all(b < SLOWLY * a for a, b in pairwise(sizes)):
         return UNTOLD
     same = all(_alike(a, b, units) for a, b in pairwise(moved[STEPS // 2 :]))
     if same and all(b >= SLOWLY * a for a, b in pairwise(sizes[STEPS // 2 :])):
-        return ENDLESS
+        return NO_END
     return UNTOLD if singular else LOST
 
 
@@ -179,4 +179,4 @@ def _step(g: Any, h: Any) -> tuple[Any, Any, bool] | None:
     return -scale * (vectors * mpmath.matrix(along)), least, not all(bent)
 
 
-__all__ = ["ENDLESS", "LOST", "UNTOLD", "SADDLE", "STRICT", "Settling"]
+__all__ = ["NO_END", "LOST", "UNTOLD", "NO_MINIMUM", "STRICT_MINIMUM", "Settling"]

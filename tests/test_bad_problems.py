@@ -404,10 +404,10 @@ def test_fits_that_run_to_infinity_are_not_certified(model: str, start: Any, met
 @pytest.mark.parametrize(
     ("text", "point", "end"),
     [
-        ("(w - 1)**2 + 1e-18*u**2", {"w": 1.0, "u": 1e-9}, "STRICT"),
-        ("w**2 - 1e-18*u**2", {"w": 0.0, "u": 0.0}, "SADDLE"),
-        ("w**2 + exp(-u)", {"w": 0.0, "u": 1e4}, "ENDLESS"),
-        ("w**2 + 1/(1 + u**2)", {"w": 0.0, "u": 1e8}, "ENDLESS"),
+        ("(w - 1)**2 + 1e-18*u**2", {"w": 1.0, "u": 1e-9}, "STRICT_MINIMUM"),
+        ("w**2 - 1e-18*u**2", {"w": 0.0, "u": 0.0}, "NO_MINIMUM"),
+        ("w**2 + exp(-u)", {"w": 0.0, "u": 1e4}, "NO_END"),
+        ("w**2 + 1/(1 + u**2)", {"w": 0.0, "u": 1e8}, "NO_END"),
         ("w**2 + u**4", {"w": 0.0, "u": 1e-3}, "UNTOLD"),
         ("(w - u)**2", {"w": 1.0, "u": 1.0}, "UNTOLD"),
         ("(w - tanh(u))**2", {"w": 1.0, "u": 1e5}, "UNTOLD"),
