@@ -137,14 +137,15 @@ class PreparedCones:
         return self._unknowns(*self._answer)
 
     def _otherwise(self, tolerance: float) -> tuple[Any, Any]:
-        """In other units, compiled and by NumPy, which eliminates nothing: the solver and its answer."""
+        """With whole matrices, in other units, and by NumPy, which eliminates nothing: the solver and its answer."""
         from ..kernels.optimizers.cone_loops import on_program
         from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
         from ..kernels.optimizers.cone_units import geometric_units
 
         with np.errstate(all="ignore"):
-            for compiled in (on_program, None):
-                solver = ConeSolver(self._program, geometric_units(self._program), compiled)
+            units, whole = geometric_units(self._program), partial(on_program, whole=True)
+            for column, compiled in ((None, whole), (units, whole), (units, None)):
+                solver = ConeSolver(self._program, column, compiled)
                 answer = alone(solver.solve, None, tolerance)
                 if answer.status == CONVERGED:
                     return solver, answer

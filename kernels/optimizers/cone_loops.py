@@ -31,7 +31,9 @@ from .cone_blocks import applied, returned
 from .cone_groups import Places, grouped, with_room  # noqa: F401
 from .cone_normal import Program, System, factors, solve_system, system_of  # noqa: F401
 from .cone_problem import ConeProgram
+from .cone_ranks import is_diagonal
 from .cone_tables import rows_of
+from .normal_matrix import is_column
 from .program_vectors import copied, largest, moved, product
 
 #: x, ν, s, z; and the residuals of the conditions for x, ν, s, and W⁻¹ of the last.
@@ -54,7 +56,11 @@ def residuals(program: Program, cones: Places, system: System, point: Point, res
     x, nu, s, z = point
     rx, ry, rs = residual[0], residual[1], residual[2]
     r, work, f = Q.shape[0], system[9], 0.0
-    dot_rows(Q, x[:r], rx[:r])
+    if is_column(Q):
+        for i in range(r):
+            rx[i] = Q[i, 0] * x[i]
+    else:
+        dot_rows(Q, x[:r], rx[:r])
     for i in range(r, x.size):
         rx[i] = diagonal[i - r] * x[i]
     for i in range(x.size):
@@ -75,6 +81,15 @@ def residual_scaled(cones: Places, W: Scaled, residual: Residual) -> None:
     """W⁻¹ of the residual of s."""
     copied(residual[2], residual[3])
     times(cones, W, residual[3], True)
+
+
+@inner
+def bent_by(Q: Array, diagonal: Array, x: Array, i: int) -> float:
+    """An entry of Qx."""
+    r = Q.shape[0]
+    if i >= r:
+        return float(diagonal[i - r] * x[i])
+    return float(Q[i, 0] * x[i] if is_column(Q) else product(Q[i], x[:r]))
 
 
 @within
@@ -113,7 +128,7 @@ def newton_step(
             beside[k] = -share * ry[k]
         if turn > 0:
             for i in range(dx.size):
-                more[i] -= product(Q[i], dx[:r]) if i < r else diagonal[i - r] * dx[i]
+                more[i] -= bent_by(Q, diagonal, dx, i)
             for k in range(dnu.size):
                 beside[k] -= product(E[k], dx[:r])
                 moved(more, dnu[k], E[k])
@@ -136,11 +151,17 @@ ends = inner(elsewhere(cone_program.ends, globals()))
 cone_loop = apart(elsewhere(cone_program.cone_loop, globals()))
 
 
-def on_program(program: ConeProgram) -> tuple[Callable[..., int], Array]:
-    """The loop on one program, a function of the state and the steps; the order in which it has the rows."""
+def on_program(program: ConeProgram, whole: bool = False) -> tuple[Callable[..., int], Array]:
+    """The loop on one program, a function of the state and the steps; the order in which it has the rows.
+
+    whole  whether its matrix is factorised even where it is a diagonal but for matrices of rank one
+    """
     r = program.c.size - program.slacks - program.heads
     Q, E, diagonal = program.Q[:r, :r], program.E[:, :r], np.diagonal(program.Q)[r:]
     members, groups, order = grouped(program)
+    rows, grams = rows_of(program, members)
+    if not whole and is_diagonal(program, rows[0]):
+        Q = np.diagonal(Q)[:, None]
     lists = (Q, E, diagonal, program.c, program.e, program.g[order])
-    matrices = (*rows_of(program, members), *(np.ascontiguousarray(a) for a in lists))
+    matrices = (rows, grams, *(np.ascontiguousarray(a) for a in lists))
     return partial(cone_loop, matrices, (program.cones.orthant, groups), float(program.f0)), order

@@ -23,20 +23,22 @@ from .cone_algebra import Scaled
 from .cone_blocks import parts, pulled, room_for, spread
 from .cone_groups import COUNT, FIRST, PRIVATE, SIZE, Places, products, row_of
 from .cone_groups import LEVEL as CONSTANT
+from .cone_ranks import Ranks, factor_ranks, solve_ranks, stored
 from .cone_tables import COLUMNS, KIND, SAME, SLOTS, Grams, Rows
 from .envelope import factor_rows, solve_rows
-from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, substitute
+from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, is_column, substitute
 from .program_vectors import copied, moved, product
 from .slacks import Directions, across, along
 
 #: From so many columns on matrices of rank one of a group are added together, by LAPACK.
 TOGETHER = 24
-#: G and its Gram matrices; Q and E of the shared unknowns, the diagonal of Q of the private ones; c, e, g.
+#: G and its Gram matrices; Q of the shared unknowns, a column where ranks are all beside a diagonal, and E; the
+#: diagonal of Q of the private ones; c, e, g.
 Program = tuple[Rows, Grams, Array, Array, Array, Array, Array, Array]
 #: What is factorised, its factor, and where the rows of that begin; of slacks ρ and κ, and ρ of those with several
 #: directions; of cones v, and the pivots and M_tx = −ζv of private heads; M⁻¹Eᵀ by rows, and the factor of E M⁻¹Eᵀ;
-#: room for work.
-System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array]
+#: room for work; matrices of rank one beside a diagonal.
+System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array, Ranks]
 
 
 @inner
@@ -47,10 +49,11 @@ def system_of(program: Program) -> System:
     wide = 0
     for s in range(slacks):
         wide = slacks if line[s] < 0 else wide
+    ranks, full = (cones, 0) if is_column(program[2]) else (0, r)
     return (
-        np.empty((r, r)),
-        np.empty((r, r)),
-        np.empty(r, np.int64),
+        np.empty(program[2].shape),
+        np.empty((full, full)),
+        np.empty(full, np.int64),
         np.empty((2, slacks + 1)),
         np.empty((wide, r)),
         np.empty(columns),
@@ -58,14 +61,29 @@ def system_of(program: Program) -> System:
         np.empty((q, r)),
         np.empty((q, q)),
         np.empty(room_for(G)),
+        (np.empty((ranks, r)), np.empty((ranks, r)), np.empty((ranks, 2))),
     )
 
 
 @inner
 def added(
-    M: Array, mine: Array, slots: int, count: int, same: bool, t: Array, v: Array, pulls: Array
-) -> None:
-    """M += Σ tₖ vvᵀ of the cones of a group, the lower triangle; v and columns as in `cone_tables`, `pulls` is room."""
+    M: Array,
+    ranks: Ranks,
+    at: int,
+    mine: Array,
+    slots: int,
+    count: int,
+    same: bool,
+    t: Array,
+    v: Array,
+    pulls: Array,
+) -> int:
+    """M += Σ tₖ vvᵀ of the cones of a group, the lower triangle; v and columns as in `cone_tables`, `pulls` is room.
+
+    Beside a diagonal they are the next of the ranks, of which there are so many then.
+    """
+    if is_column(M):
+        return int(stored(ranks, at, mine, slots, count, t, v))
     if count == 1:
         for a in range(slots):
             row, pull = M[mine[a]], t[0] * v[a]
@@ -75,7 +93,7 @@ def added(
             else:
                 for b in range(a + 1):
                     row[mine[b]] += pull * v[b]
-        return
+        return at
     if same and slots >= TOGETHER and slots == M.shape[0] and one_sign(t[:count]):
         lines = np.empty((count, slots))
         for k in range(count):
@@ -83,7 +101,7 @@ def added(
             for a in range(slots):
                 line[a] = root * v[a * count + k]
         syrk(lines, 1.0 if t[0] > 0.0 else -1.0, M)
-        return
+        return at
     for a in range(slots):
         u, rows = row_of(v, 0, count, a), row_of(mine, 0, count, a)
         for k in range(count):
@@ -98,6 +116,7 @@ def added(
             else:
                 for k in range(count):
                     M[rows[k], columns[k]] += pulls[k] * w[k]
+    return at
 
 
 @inner
@@ -115,6 +134,10 @@ def grams_added(grams: Grams, weight: Array, M: Array) -> None:
     known, columns, entries = grams[3], grams[4], grams[5]
     for i in range(weight.size):
         t, count, mine = weight[i], known[i, 2], columns[known[i, 1] :]
+        if is_column(M):
+            for a in range(count):
+                M[mine[a], 0] += t * entries[known[i, 0] + a * count + a]
+            continue
         for a in range(count):
             row, given = M[mine[a]], entries[known[i, 0] + a * count :]
             if count == M.shape[0]:
@@ -142,7 +165,7 @@ def cones_added(program: Program, cones: Places, W: Scaled, system: System) -> N
     lead, factors, which = grams[0], grams[1], grams[2]
     groups = cones[1]
     mean, eta = W[1], W[2]
-    M, pulls, heads = system[0], system[5], system[6]
+    M, pulls, heads, ranks, at = system[0], system[5], system[6], system[10], 0
     weight, cone, room = np.empty(grams[3].shape[0]), 0, cones[2]
     square, t, share, kappa, beta = room[0], room[1], room[2], room[3], room[4]
     other = system[9]
@@ -166,25 +189,25 @@ def cones_added(program: Program, cones: Places, W: Scaled, system: System) -> N
                 pivot = omega + press * (1.0 + 2.0 * square[k])
                 heads[cone + k, 0], heads[cone + k, 1] = pivot, 2.0 * own * beta[k] * mean_0[k]
                 t[k] = 2.0 * beta[k] * (omega - press) / pivot
-            added(M, mine, slots, count, same, t, v, room[5])
+            at = added(M, ranks, at, mine, slots, count, same, t, v, room[5])
         elif table[g, KIND] == CONSTANT:
             for k in range(count):
                 t[k] = 2.0 * beta[k]
-            added(M, mine, slots, count, same, t, v, room[5])
+            at = added(M, ranks, at, mine, slots, count, same, t, v, room[5])
         else:
             for k in range(count):
                 length = np.sqrt(square[k])
                 share[k], kappa[k] = 1.0 / length if length > 0.0 else 0.0, mean_0[k] + length
                 t[k] = -beta[k] * share[k] * share[k]
-            added(M, mine, slots, count, same, t, v, room[5])
+            at = added(M, ranks, at, mine, slots, count, same, t, v, room[5])
             for k in range(count):
                 t[k] = 0.5 * beta[k] * kappa[k] * kappa[k]
             shifted(of_h, share, -1.0, v, slots, count, other)
-            added(M, mine, slots, count, same, t, other, room[5])
+            at = added(M, ranks, at, mine, slots, count, same, t, other, room[5])
             for k in range(count):
                 t[k] = 0.5 * beta[k] / (kappa[k] * kappa[k])
             shifted(of_h, share, 1.0, v, slots, count, other)
-            added(M, mine, slots, count, same, t, other, room[5])
+            at = added(M, ranks, at, mine, slots, count, same, t, other, room[5])
         cone += count
     grams_added(grams, weight, M)
 
@@ -201,21 +224,25 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
         weights[p] = 1.0 / (roots[p] * roots[p])
     eliminate_slacks(Q, diagonal[:slacks], (M, directed, left[0], system[4], left[1]), weights, work, b)
     cones_added(program, cones, W, system)
-    top = 0.0
+    top, plain = 0.0, is_column(M)
     for i in range(r):
-        top = max(top, M[i, i])
+        top = max(top, M[i, 0 if plain else i])
     for turn in range(2):
         for i in range(r if turn == 1 else 0):
-            M[i, i] += 1e-13 * max(M[i, i], 1e-3 * top)
-        definite: bool = factor_rows(M, L, first)
+            j = 0 if plain else i
+            M[i, j] += 1e-13 * max(M[i, j], 1e-3 * top)
+        definite: bool = factor_ranks(M, system[10]) if plain else factor_rows(M, L, first)
         if not definite:
             continue
         for k in range(E.shape[0]):
             copied(E[k], half[k])
-        if first[0] < 0 and E.shape[0] > 1:
+        together = not plain and first[0] < 0 and E.shape[0] > 1
+        if together:
             potrs(L, half)
         for k in range(E.shape[0]):
-            if first[0] >= 0 or E.shape[0] == 1:
+            if plain:
+                solve_ranks(M, system[10], half[k])
+            elif not together:
                 solve_rows(L, first, half[k])
             dot_rows(E[: k + 1], half[k], S[k, : k + 1])
             S[k, k] *= 1.0 + 1e-15
@@ -291,7 +318,10 @@ def with_heads(G: Rows, cones: Places, pulls: Array, heads: Array, x: Array) -> 
 def solve_shared(E: Array, system: System, r: int, x: Array, nu: Array) -> None:
     """Mx − Eᵀν = x, Ex = ν for the shared unknowns, in the place of both right-hand sides."""
     L, first, half, S = system[1], system[2], system[7], system[8]
-    solve_rows(L, first, x)
+    if is_column(system[0]):
+        solve_ranks(system[0], system[10], x)
+    else:
+        solve_rows(L, first, x)
     if nu.size > 0:
         right, lack = np.empty(nu.size), np.empty(nu.size)
         for i in range(nu.size):

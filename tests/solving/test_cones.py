@@ -239,3 +239,30 @@ def test_groups_of_cones(count: int, size: int, heads: str) -> None:
     assert (
         cones.depths(found.z).min() >= -1e-9 and cones.depths(program.G @ found.x + program.g).min() >= -1e-8
     )
+
+
+def test_a_diagonal_beside_ranks() -> None:
+    """Projections to balls and cones, a norm under bounds and equations: as whole matrices have them."""
+    y, w = RNG.standard_normal(40), RNG.standard_normal(40)
+    shapes = {"x": ("n",), "y": ("n",), "w": ("n",), "t": (), "A": ("k", "n")}
+    ball = dv.minimize("sumsq(x - y)/2", over="x", subject_to=["norm(x) <= 1"], variables=shapes)
+    fast = ball.prepare(y=y)
+    np.testing.assert_allclose(fast()["x"], y / np.linalg.norm(y), atol=1e-9)
+    assert fast._solver._loop.args[0][2].shape == (40, 1) and fast.certify(fast()).ok()
+    cone = dv.minimize(
+        "sumsq(x - y)/2 + (t - 1)**2/2", over=["x", "t"], subject_to=["norm(x) <= t"], variables=shapes
+    )
+    fast, length = cone.prepare(y=y), np.linalg.norm(y)
+    np.testing.assert_allclose(fast()["t"], (1.0 + length) / 2, atol=1e-8)
+    np.testing.assert_allclose(fast()["x"], (1.0 + length) / 2 * y / length, atol=1e-8)
+    A = RNG.standard_normal((3, 40))
+    problem = dv.minimize(
+        "w @ x + 5*norm(x)", over="x", subject_to=["x >= -1", "x <= 2", "A @ x == 0"], variables=shapes
+    )
+    fast = problem.prepare(w=w, A=A)
+    found, result = fast()["x"], problem.solve(w=w, A=A)
+    assert fast._solver._loop.args[0][2].shape == (40, 1) and fast.certify({"x": found}).ok()
+    np.testing.assert_allclose(found, result.x, atol=1e-6)
+    whole = ConeSolver(fast._program, None, lambda program: on_program(program, whole=True))
+    assert whole._loop.args[0][2].shape == (40, 40)
+    np.testing.assert_allclose(whole.point(whole.solve().x)[:40], found, atol=1e-6)
