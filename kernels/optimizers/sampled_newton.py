@@ -37,7 +37,7 @@ STALE, MUCH = 0.2, 100.0
 RENEWALS = 8
 #: In units of N/m of the objective: steps on a sample that promise less than the first are not begun, than the second
 #: the last.
-WORTH, ENOUGH = 3.0, 0.5
+WORTH, ENOUGH = 3.0, 1.5
 
 
 def sampled_newton(
