@@ -9,8 +9,9 @@ processor has, checks at run time whether arrays overlap, and adds up the parts 
 eight rows share each read of the vector, or each read and write of the sum; the last columns are masked;
 the sums of eight rows are added across lanes together. Sums are in double precision whatever the data.
 
-The last form reads both blocks in one loop: memory would idle while a block is read again. The order of all
-additions is the same as of one after the other.
+The last form reads both blocks in one loop: memory would idle while a block is read again. Where one core reads
+faster than that (`ZEN`), few rows have both products in turn while they are in the first cache (note 46). The order of
+all additions is the same as of one after the other.
 
 `plain` holds the same names for generated source that runs without numba.
 """
@@ -42,6 +43,8 @@ AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
 TURNS = 2 if ZEN else 1
 #: Rows whose both products are done while they are in the first cache; how far behind the next ones lines are fetched.
 TILES = (4, 2, 1)
+#: Blocks of so many rows are longer than that, and read together with the next one.
+MANY = 16 if ZEN else TILE
 SOON = 1000
 
 _ALL = range(TILE)
@@ -225,12 +228,14 @@ def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
         v.store(b.fadd(v.load(g, j, mask), parts[0]), g, j, mask)
 
 
-def _together(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
-    """The sum of one block and the products of the next one, eight rows of each in one loop."""
+def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
+    """The sum of one block and the products of the next one, eight rows of each in one loop; of few rows in turn."""
     b = v.b
-    fewer = b.icmp_signed("<", before.rows, coming.rows)
-    both = b.and_(b.select(fewer, before.rows, coming.rows), I(-TILE))
-    with v.loop(I(0), both, TILE) as i:
+    fewer = b.select(b.icmp_signed("<", before.rows, coming.rows), before.rows, coming.rows)
+    short = b.icmp_signed("<=", before.width, I(FEW))
+    alone = b.or_(short, b.icmp_signed("<", fewer, I(MANY)))
+    shared = b.select(alone, I(0), b.and_(fewer, I(-TILE)))
+    with v.loop(I(0), shared, TILE) as i:
         first = _Add(v, before, r, g, i, TILE)
         second = _Dot(v, coming, w, z, i, TILE, _ahead(v, coming.tile(i, TILE), FAR))
 
@@ -240,22 +245,22 @@ def _together(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any
 
         v.along(before.width, step, coming.lead())
         second.finish()
-    _each(v, both, before, lambda i, rows: _Add(v, before, r, g, i, rows))
-    _each(v, both, coming, lambda i, rows: _Dot(v, coming, w, z, i, rows))
-
-
-def _in_turn(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
-    """The sum of one block, then the products of the next one, few rows at a time."""
 
     def add(i: Any, rows: int) -> _Add:
-        return _Add(v, before, r, g, i, rows, _in_order(v, before, i, rows, second=True))
+        fetch = _in_order(v, before, i, rows, second=True) if ZEN else None
+        return _Add(v, before, r, g, i, rows, fetch)
 
     def dot(i: Any, rows: int) -> _Dot:
-        fetch = _in_order(v, coming, i, rows, second=False)
+        fetch = _in_order(v, coming, i, rows, second=False) if ZEN else None
         return _Dot(v, coming, w, z, i, rows, fetch)
 
-    _each(v, I(0), before, add, TILES)
-    _each(v, I(0), coming, dot, TILES)
+    sizes = TILES if ZEN else (TILE, 1)
+    with b.if_else(short) as (few, other):
+        with few:
+            _add_few(v, before, r, g)
+        with other:
+            _each(v, shared, before, add, sizes)
+    _each(v, shared, coming, dot, sizes)
 
 
 def _suits(block: Any, *vectors: Any) -> bool:
@@ -314,13 +319,7 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
         v = Vectors(builder)
         before, coming = _Block(v, old), _Block(v, new)
 
-        with builder.if_else(builder.icmp_signed("<=", before.width, I(FEW))) as (short, other):
-            with short:
-                _add_few(v, before, weights.data, into.data)
-                _each(v, I(0), coming, lambda i, rows: _Dot(v, coming, by.data, out.data, i, rows))
-            with other:
-                read = _in_turn if ZEN else _together
-                read(v, before, weights.data, into.data, coming, by.data, out.data)
+        _both(v, before, weights.data, into.data, coming, by.data, out.data)
         return context.get_dummy_value()
 
     suits = _suits(block, r, g) and _suits(after, w, z)

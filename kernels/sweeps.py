@@ -20,7 +20,7 @@ from .matrices import matrix_functions
 from .products import product_lines
 from .program import Nest, Pass
 from .reuse import reusable
-from .rowwise import FEW
+from .rowwise import FEW, MANY
 from .sampled import chains
 from .statements import Item
 from .symmetric import gram_lines
@@ -33,6 +33,8 @@ GRAM_ROWS = 176
 #: Numbers in a block of a lagged pass: two such blocks are in the first cache together. Where lines are fetched into
 #: that cache, it holds more of them.
 LAGGED = 1600 if ZEN else 2400
+#: Data of so many numbers stay in the last cache, where it is instructions that count, unless rows are wide.
+CACHED, WIDE = 3_000_000, 160
 _FUNCTION = re.compile(r"[a-z0-9]\(")
 
 
@@ -153,12 +155,13 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
         return f"max(64, min(224, 8192 // ({scope.size(width)}))) // 32 * 32"
     lag = lag_of(sweep)
     if lag is not None and not scope.uses_dot:
-        block = f"max(8, min(256, {LAGGED} // ({scope.size(width)}))) // 8 * 8"
+        fitting = f"{LAGGED} // ({scope.size(width)})"
         if not ZEN:
-            return block
-        columns = scope.size(lag.rows.item.node.shape[1])
+            return f"max(8, min(256, {fitting})) // 8 * 8"
+        columns, data = scope.size(lag.rows.item.node.shape[1]), scope.size(lag.rows.item.node.shape[0])
         busy = any(_FUNCTION.search(s.template) for nest in sweep.nests for s in nest.statements)
-        return f"({block} if {columns} <= {FEW} else {_few_rows(columns, busy)})"
+        small = f"{columns} <= {FEW} or {columns} <= {WIDE} and {columns} * {data} <= {CACHED}"
+        return f"(max({MANY}, min(256, {fitting})) // 8 * 8 if {small} else {_few_rows(columns, busy)})"
     room = 65536 if scope.uses_dot else 4096
     if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
         return f"max(1, min(256, {room} // ({scope.size(width)})))"
@@ -175,7 +178,7 @@ def _few_rows(columns: str, busy: bool) -> str:
 
     busy  whether functions are computed in between, which go by eight rows: then it may be more of them
     """
-    steps = ((64, 16), (112, 8), (160, 4), (320, 2)) if busy else ((40, 8), (112, 4), (230, 2))
+    steps = ((64, MANY), (112, 8), (160, 4), (320, 2)) if busy else ((40, 8), (112, 4), (230, 2))
     rows = "".join(f"{count} if {columns} <= {most} else " for most, count in steps)
     # Rows of which each second begins inside a line take more of the cache.
     return f"{rows}1 if {columns} <= (850 if {columns} % 8 else 1280) else 4"

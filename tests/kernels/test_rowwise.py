@@ -143,12 +143,13 @@ def test_both_ways_of_reading_two_blocks(zen, monkeypatch):
     """Eight rows of both in one loop, or few rows at a time: NumPy's numbers, the bits of the products alone."""
     monkeypatch.setattr(rowwise, "ZEN", zen)
     monkeypatch.setattr(rowwise, "TURNS", 2 if zen else 1)
+    monkeypatch.setattr(rowwise, "MANY", 16 if zen else 8)
     both = helper(lambda block, r, g, after, w, z: add_then_dot(block, r, g, after, w, z))
     dot = helper(lambda block, w, z: dot_rows(block, w, z))
     add = helper(lambda block, r, g: add_rows(block, r, g))
     rng = np.random.default_rng(2)
     for d in (5, FEW + 1, FEW + 7, 130, LONG + 9):
-        for n, m in ((1, 1), (2, 3), (4, 4), (7, 15), (16, 0), (0, 8)):
+        for n, m in ((1, 1), (2, 3), (4, 4), (7, 15), (16, 0), (0, 8), (18, 23)):
             X, Y = rng.standard_normal((n, d)), rng.standard_normal((m, d))
             r, w = rng.standard_normal(n), rng.standard_normal(d)
             (around, g), (before, z), u, h = (
