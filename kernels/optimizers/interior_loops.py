@@ -148,30 +148,29 @@ def infeasible(e: Array, c: Array, s: Array) -> float:
 @inner
 def reduced(scale: float, H: Array, C: Array, s: Array, lam: Array) -> Array:
     """scale · H + Cᵀ diag(λ/s) C"""
-    n, lines = H.shape[0], 0
+    n, lines, several = H.shape[0], 0, False
     M, W = np.empty((n, n)), np.empty((BLOCK, n))
     for i in range(n):
-        for j in range(i + 1):
-            M[i, j] = scale * H[i, j]
+        row, given = M[i], H[i]
+        for j in range(n):
+            row[j] = scale * given[j]
     for p in range(s.size):
         row, entries, at = C[p], 0, 0
         for j in range(n):
-            if row[j] != 0.0:
-                entries, at = entries + 1, j
-                if entries > 1:
-                    break
+            entries += 1 if row[j] != 0.0 else 0
+            at += j if row[j] != 0.0 else 0
         if entries <= 1:  # a bound
             M[at, at] += lam[p] / s[p] * row[at] * row[at]
             continue
         root, line = np.sqrt(lam[p] / s[p]), W[lines]
         for j in range(n):
             line[j] = root * row[j]
-        lines += 1
+        lines, several = lines + 1, True
         if lines == BLOCK:
             added(W, M)
             lines = 0
     added(W[:lines], M)
-    for i in range(n):
+    for i in range(n if several else 0):  # H is symmetric
         for j in range(i):
             M[j, i] = M[i, j]
     return M

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.kernels.optimizers import cone_loops, cone_program
+from derive.kernels.apart import apart
+from derive.kernels.optimizers import cone_loops, cone_program, interior_loops, interior_vectors
 from derive.kernels.optimizers import interior_point as ip
 from derive.kernels.optimizers.cone_problem import ConeProgram
 from derive.kernels.optimizers.envelope import factor_envelope, solve_envelope
@@ -210,3 +211,21 @@ def test_one_bound_of_two_heads_and_two_bounds_of_one() -> None:
         "dot(v, x)", over="x", subject_to=["norm(x) <= r", "norm(x - a) <= r"], variables=shapes
     )
     np.testing.assert_allclose(single.prepare(v=np.ones(1), a=np.ones(1), r=0.75)()["x"], [0.25], atol=1e-8)
+
+
+@apart
+def _reduced(scale: float, H: Any, C: Any, s: Any, lam: Any) -> Any:
+    return interior_loops.reduced(scale, H, C, s, lam)
+
+
+def test_reduced_systems_of_loops() -> None:
+    """Bounds, empty and long rows, more than a block of them: as NumPy has it, symmetric to the last bit."""
+    rng = np.random.default_rng(3)
+    for rows in (0, 3, 70):
+        n = 5
+        A = rng.standard_normal((n, n))
+        C = np.vstack([np.eye(n), np.zeros((1, n)), rng.standard_normal((rows, n)), -np.eye(n)])
+        s, lam = rng.random(len(C)) + 0.1, rng.random(len(C))
+        found = _reduced(0.5, A + A.T, C, s, lam)
+        np.testing.assert_allclose(found, interior_vectors.reduced(0.5, A + A.T, C, s, lam), atol=1e-12)
+        np.testing.assert_array_equal(found, found.T)
