@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 import warnings
 from typing import Any
 
@@ -335,6 +337,55 @@ def test_an_interrupt_of_a_large_problem_is_not_followed_by_a_proof(monkeypatch:
     with pytest.warns(NotCertifiedWarning, match="not judged"):
         result = problem.solve(X=rows, y=rows[:, 0])
     assert not result.success and result.fun == pytest.approx(np.abs(rows[:, 0]).sum())
+
+
+def test_interrupts_of_compiled_code() -> None:
+    """Python hears Ctrl-C when compiled code returns, and may call it a SystemError: the best point comes back."""
+    rows = np.random.default_rng(0).standard_normal((2000, 20))
+    problem = dv.minimize("sum(abs(X @ w - y))", over="w", variables=SHAPES)
+    given = {"X": rows[:, 1:], "y": rows[:, 0]}
+    problem.solve(given)
+    began = time.perf_counter()
+    problem.solve(given)
+    spent = time.perf_counter() - began
+
+    def interrupt(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for share in np.linspace(0.2, 0.95, 16):
+            signal.setitimer(signal.ITIMER_REAL, float(share) * spent)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NotCertifiedWarning)
+                    result = problem.solve(given)
+            except KeyboardInterrupt:  # while data were still read, or after the answer
+                continue
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            assert result.success or "interrupted" in result.message
+            assert np.isfinite(result["w"]).all()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_what_an_interrupt_is_called() -> None:
+    from derive.kernels.interrupt import is_interrupt, uninterrupted
+
+    middle, outer = SystemError("a result with an exception set"), SystemError("again")
+    middle.__cause__, outer.__cause__ = KeyboardInterrupt(), middle
+    assert is_interrupt(outer) and is_interrupt(KeyboardInterrupt())
+    assert not is_interrupt(SystemError()) and not is_interrupt(ValueError())
+    calls: list[int] = []
+
+    def last(value: int) -> int:
+        calls.append(value)
+        if len(calls) == 1:
+            raise outer
+        return value
+
+    assert uninterrupted(last, 3) == 3 and calls == [3, 3]
 
 
 T = np.linspace(0.0, 2.0, 20)

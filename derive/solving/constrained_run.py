@@ -115,7 +115,11 @@ class _Run:
         with np.errstate(all="ignore"), self.bar:
             try:
                 self._run(first, given)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemError) as error:
+                from ..kernels.interrupt import is_interrupt
+
+                if not is_interrupt(error):
+                    raise
                 self.ended.append("interrupted; the latest point is kept")
             except StopIteration:
                 self.ended.append("stopped by the callback")

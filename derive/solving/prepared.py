@@ -71,7 +71,12 @@ class Prepared:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         copied, loop = self._copied, self._loop  # read first: calling an attribute of an instance is slow
         x = copied() if start is None else self._layout.pack(start)
-        status = loop(x, tolerance, self._most)
+        try:
+            status = loop(x, tolerance, self._most)
+        except SystemError as error:
+            from ..kernels.interrupt import heard
+
+            raise heard(error) from None
         failed = bool(status if self._direct else status[self._status])
         if failed or not (self._certain or self._is_minimum(x)):
             return self._from_elsewhere(x, failed, tolerance)

@@ -16,7 +16,7 @@ itself is in `ways`, what would be chosen in `planning`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -78,11 +78,15 @@ def solve(
     with _threads(instance):
         try:
             result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
-        except KeyboardInterrupt:
-            result = at_the_start(instance, options)
+        except (KeyboardInterrupt, SystemError) as error:
+            from ..kernels.interrupt import is_interrupt
+
+            result = at_the_start(instance, options) if is_interrupt(error) else None
             if result is None:
                 raise
-        more = _guarantee(instance, result) if guaranteed and result.success else None
+        more = None
+        with suppress(KeyboardInterrupt):  # who interrupts now wants the answer
+            more = _guarantee(instance, result) if guaranteed and result.success else None
     if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
         result.certificate = replace(
             result.certificate, guarantee=more, value=posed.sign * result.certificate.value

@@ -69,13 +69,15 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None or not issubclass(kind, KeyboardInterrupt | StopIteration):
+        from ..kernels.interrupt import is_interrupt
+
+        if error is None or not (is_interrupt(error) or isinstance(error, StopIteration)):
             return False
-        if issubclass(kind, KeyboardInterrupt):
+        if isinstance(error, StopIteration):
+            self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
+        else:
             words = f"interrupted after {self.steps} iterations; the best point so far is kept"
             self.ended = (INTERRUPT, words)
-        else:
-            self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
         return True
 
     def reached(self, x: Any, steps: int) -> tuple[Any, int]:

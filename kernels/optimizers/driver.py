@@ -19,6 +19,7 @@ from derive.errors import ArgumentError, SizeError
 
 from ..certificate import TOLERANCE, Certificate, certify
 from ..clock import now
+from ..interrupt import is_interrupt
 from ..oracle import Oracle, Vector
 from . import Method, method
 from .checkpoint import Checkpoint, mark_of
@@ -222,7 +223,9 @@ def _iterate(
                 s = run.state
                 callback(_record(x=s.x, fun=float(s.f), jac=s.g, nit=iteration + 1))
             bar.update(iteration + 1, run.state.f, run.measure)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         return (
             INTERRUPT,
             f"interrupted after {len(run.history) - 1} iterations; the best point so far is kept",

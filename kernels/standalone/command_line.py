@@ -66,6 +66,9 @@ def main(words=None):
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted before the first step", file=sys.stderr)
+        return 130
     print(found.message)
     print(f"objective {found.value:.15g} after {found.iterations} iterations")
     for name, value in found.unknowns.items():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..certificate import Certificate
+from ..interrupt import is_interrupt, uninterrupted
 from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, run
 from ..optimizers.polish import polish, snapped
 from ..optimizers.semidefinite import on_face, solve_semidefinite
@@ -107,9 +108,11 @@ def descend(
             if max_time is not None and time.perf_counter() - began >= max_time:
                 message = f"not converged within {max_time:g} s ({iteration} iterations)"
                 break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         message = f"interrupted after {iteration} iterations; the best point so far is kept"
-    proof = judge(best[0], magnitude)
+    proof = uninterrupted(judge, best[0], magnitude)
     reason = proof.reason()
     found = f"certified: {reason}" if proof.ok(tolerance) else f"{message}; {reason}" if message else reason
     return best[0], proof, found, iteration
@@ -142,7 +145,9 @@ def maximise_likelihood(
             if steps < few or state[-1] <= 1e-15 * abs(state[0]):
                 break
             few = max(1, min(4 * few, int(0.2 * few / max(spent, 1e-9))))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         stopped, left = f"interrupted after {taken} iterations; the best point so far is kept", 0.0
     found = dict(zip(roles, state[1:4], strict=True))
     return {**point, **found}, taken, stopped, left if left is None else max(left, 0.0)
@@ -178,7 +183,9 @@ def inside(
             if answer.status == CONVERGED or ended[0]:
                 break
         answer = polish(functions, answer)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         answer = kept(functions, latest, ended)
     answer.z = snapped(functions, answer)
     return answer, ended[0]
@@ -214,7 +221,9 @@ def inside_cones(
     try:
         answer, cone = solve_semidefinite(functions, z, blocks, max_iterations=max_iterations, watch=watch)
         answer, cone = on_face(functions, answer, cone, blocks)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         answer, cone = kept(functions, latest, ended), np.zeros(z.size)
     return answer, cone, ended[0]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..interrupt import is_interrupt, uninterrupted
 from ..optimizers.proximal_newton import NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS
 from ..oracle import Layout
 from .data import DataError
@@ -78,7 +79,9 @@ def settle(
             }.get(status, "")
             if message:
                 break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         message = f"interrupted after {steps} iterations; the best point so far is kept"
-    proof = judge(best)
+    proof = uninterrupted(judge, best)
     return best, proof, f"{message or 'not certified'}; {proof.reason()}", steps
