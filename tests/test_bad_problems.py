@@ -370,6 +370,25 @@ def test_interrupts_of_compiled_code() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+def test_norms_of_singular_values_in_conditions() -> None:
+    """Where they are smooth the optimum is found; where they have kinks it is said what to do."""
+    rows = np.random.default_rng(0).standard_normal((6, 4))
+    s = np.linalg.svd(rows, compute_uv=False)
+    shapes = {"X": ("n", "d"), "W": ("n", "d"), "t": ()}
+    problem = dv.minimize("sumsq(X - W)", over="W", subject_to="nuclear_norm(W) <= t", variables=shapes)
+    result = problem.solve(X=rows, t=0.9 * s.sum())
+    assert result.success and result.fun == pytest.approx((0.1 * s.sum()) ** 2 / 4)
+    with pytest.warns(NotCertifiedWarning, match=r"a condition holds nuclear_norm, with kinks"):
+        assert not problem.solve(X=rows, t=0.3 * s.sum()).success
+
+
+def test_a_matrix_that_grows_without_end() -> None:
+    """A run that leaves the numbers ends in words, not in an error about the data."""
+    problem = dv.minimize("-logdet(T)", over="T", variables={"T": (2, 2)}, facts={"T": ("psd",)})
+    with pytest.warns(NotCertifiedWarning, match="unbounded"):
+        assert not problem.solve().success
+
+
 def test_what_an_interrupt_is_called() -> None:
     from derive.kernels.interrupt import is_interrupt, uninterrupted
 

@@ -18,7 +18,7 @@ from .inside import middle
 from .met import met
 from .multipliers import kept
 from .placed import Placed
-from .reasons import failure, fitted
+from .reasons import failure, fitted, kinked
 from .sparse import DENSE, dense
 
 #: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
@@ -159,7 +159,8 @@ class _Run:
     def _failure(self, answer: Any, at: Judged) -> str:
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
-        return failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        return words if self.ended else words + kinked(self.derived.problem.inequalities)
 
     def _reach(self, answer: Any) -> Judged:
         """The answer is the one to be given, unless a better one is found."""

@@ -26,6 +26,9 @@ def met(placed: Placed, found: Mapping[str, Any]) -> Any:
     from ..kernels.optimizers import interior_point as ip
     from ..kernels.optimizers.polish import polish
 
+    finite = all(np.isfinite(a).all() for a in found.values())
+    if not placed.shapes["equality"] or not finite:
+        return None
     point = placed.lifted(found)
     functions, z = placed.functions(point, "numpy"), placed.layout.pack(point)
     largest = np.zeros(z.size)
@@ -34,7 +37,7 @@ def met(placed: Placed, found: Mapping[str, Any]) -> Any:
     sizes = np.maximum(np.abs(z), np.where(largest > 0.0, SMALL * largest, 1.0))
     for _ in range(ROUNDS):
         v = functions.values(z)
-        if not v.finite() or not v.e.size:
+        if not v.finite():
             return None
         rows = np.abs(v.E * sizes).max(axis=1)
         rows = np.where(rows > 0.0, rows, 1.0)

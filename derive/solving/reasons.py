@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Variable
+from ..node import Apply, Node, Variable, topological
 
 #: An entry or an eigenvalue below this share of the largest is about to vanish.
 EDGE = 1e-9
+#: Norms of singular values that have no smooth form under conditions.
+SINGULAR = {"nuclear_norm", "spectral_norm"}
 
 
 def failure(
@@ -40,6 +42,20 @@ def failure(
     if away or (quadratic and falls_forever(functions, z)):
         return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def kinked(conditions: Sequence[Node]) -> str:
+    """What to do about norms of singular values in conditions, in words; "" where there are none.
+
+    Where singular values vanish, or are equal, these have kinks, and the smooth form has none in their place.
+    """
+    found = {node.op for node in topological(conditions) if isinstance(node, Apply)} & SINGULAR
+    if not found:
+        return ""
+    return (
+        f"; a condition holds {' and '.join(sorted(found))}, with kinks where singular values vanish or are equal: give "
+        "it a weight in the objective instead (lam*nuclear_norm(W)), chosen so that the condition holds"
+    )
 
 
 def of_a_maximum(message: str) -> str:

@@ -66,7 +66,9 @@ def main(words=None):
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         print("interrupted before the first step", file=sys.stderr)
         return 130
     print(found.message)
