@@ -16,7 +16,7 @@ import numpy as np
 from ..apart import apart, inner
 from ..oracle import Array
 from ..rowwise import add_rows
-from .program_vectors import product
+from .program_vectors import copied, product
 
 #: Rows of a matrix: where each begins, the columns of its entries, the entries.
 Rows = tuple[Array, Array, Array]
@@ -185,6 +185,8 @@ def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
                 at += 1
             L[a] = value
     block, column, shares = L[total:].reshape(end, end), np.empty(end), np.empty(end)
+    half = end // 2
+    right = np.empty((end, end - half))  # of the later rows the half that is not done yet
     for i in range(end):
         row, d = block[i], D[first + i]
         for k in range(i):
@@ -198,8 +200,11 @@ def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
         if first + i < r and not d > ROUNDING * before[first + i]:
             return False
         D[first + i] = inverse(d, before[first + i])
-        if i > 0 and i + 1 < end:
+        if i > 0 and i < half:
             add_rows(block[:i], shares[:i], row)
+        elif i > 0 and i + 1 < end:
+            add_rows(right[:i], shares[:i], row[half:])
+        copied(row[half:], right[i])
     return True
 
 

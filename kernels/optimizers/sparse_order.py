@@ -8,6 +8,7 @@ matrices.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .interior_point import Functions
 from .quadratic_program import at_zero, unit_of
 from .quasidefinite import Rows, entries, positions, symbols
 from .slacks import SLACK_ROWS
-from .sparse_system import Core, Directions
+from .sparse_system import Core, Directions, Lines
 
 #: The most entries of a direction, and of a variable that is eliminated at once in the equalities.
 SHORT = 32
@@ -169,6 +170,17 @@ def rows_of(A: Any) -> Rows:
     )
 
 
+def lines_of(A: Any) -> Lines:
+    """The same of equalities, with steps."""
+    begins, places, values = rows_of(A)
+    steps = np.zeros(begins.size - 1, np.int64)
+    for i, (a, b) in enumerate(itertools.pairwise(begins.tolist())):
+        apart_by = np.diff(places[a:b])
+        if b - a > 1 and (apart_by == apart_by[0]).all() and (values[a:b] == values[a]).all():
+            steps[i] = apart_by[0]
+    return begins, places, values, steps
+
+
 def ordered(H: Any, base: Any, E: Any, some: Array) -> Array:
     """The places of some of the variables and of all equalities in the order of elimination; −1 for the others."""
     of_rows, of_equalities = abs(base).sign(), abs(E).sign()
@@ -292,7 +304,7 @@ def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) ->
     single = place[(place >= count) & (place < count + r)] - count
     met = np.bincount(single, minlength=r) + np.bincount(places, minlength=r)
     least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + np.abs(H.data).max(initial=0.0)), 0.0)
-    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), rows_of(of_lone), kept
+    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), lines_of(of_lone), kept
 
 
 def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...], float] | None:
@@ -327,7 +339,7 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     core = core_of(H[:r][:, :r], E[:, :r], rows, order.size, dense)
     if core is None:
         return None
-    parts = core, H.diagonal()[r:], slope[order], rows_of(E), e, rows, c, rest, 0
+    parts = core, H.diagonal()[r:], slope[order], lines_of(E), e, rows, c, rest, 0
     return order, parts, unit
 
 

@@ -23,6 +23,8 @@ from .program_vectors import copied, largest, product
 from .quasidefinite import Rows, Symbols, factor_sparse, solve_sparse
 from .slacks import scattered
 
+#: Rows of equalities, and their steps: those of sums along an axis have one number at places of one distance, others 0.
+Lines = tuple[Array, Array, Array, Array]
 #: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
 Directions = tuple[Rows, Array, Array, Array, Array, Array]
 #: What directions, and behind them variables, add to the matrix: of which, where, how many times their weight.
@@ -30,12 +32,12 @@ Squares = tuple[Array, Array, Array]
 #: H by rows; its diagonal and the least that it counts as; where variables and equalities stand in the order of
 #: elimination, −1 for variables that meet no other; the matrix as it is stored, without its diagonal; the equalities'
 #: entries of variables that meet no other.
-Core = tuple[Rows, Array, Array, Array, Array, Squares, Rows, Symbols]
+Core = tuple[Rows, Array, Array, Array, Array, Squares, Lines, Symbols]
 #: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions, and −1/κ of variables that
 #: meet no other; room for a right side.
 Normal = tuple[Core, Directions, Array, Array, Array, Array, Array]
 #: The same, and the equalities.
-System = tuple[Normal, Rows]
+System = tuple[Normal, Lines]
 Held = tuple[Array, Array]
 
 
@@ -55,12 +57,45 @@ def times(A: Rows, x: Array, found: Array) -> None:
 
 
 @inner
-def less_multiples(E: Rows, y: Array, found: Array) -> None:
-    """found −= Eᵀy"""
-    begins, places, values = E
+def sums(E: Lines, x: Array, found: Array) -> None:
+    """found = Ex"""
+    begins, places, values, steps = E
     for i in range(begins.size - 1):
-        for a in range(begins[i], begins[i + 1]):
-            found[places[a]] -= y[i] * values[a]
+        a, b, t = begins[i], begins[i + 1], 0.0
+        if steps[i] == 0:
+            for k in range(a, b):
+                t += values[k] * x[places[k]]
+            found[i] = t
+            continue
+        first, step = places[a], steps[i]
+        if step == 1:
+            y = x[first : first + b - a]
+            for k in range(y.size):
+                t += y[k]
+        else:
+            for k in range(b - a):
+                t += x[first + k * step]
+        found[i] = values[a] * t
+
+
+@inner
+def less_multiples(E: Lines, y: Array, found: Array) -> None:
+    """found −= Eᵀy"""
+    begins, places, values, steps = E
+    for i in range(begins.size - 1):
+        a, b = begins[i], begins[i + 1]
+        if steps[i] == 0:
+            for k in range(a, b):
+                found[places[k]] -= y[i] * values[k]
+            continue
+        first, step, t = places[a], steps[i], y[i] * values[a]
+        if step == 1:
+            part = found[first : first + b - a]
+            for k in range(part.size):
+                part[k] -= t
+        else:
+            for k in range(b - a):
+                found[first + k * step] -= t
 
 
 @inner
@@ -115,9 +150,9 @@ def bent(H: Core, h: Array, z: Array, found: Array) -> None:
 
 
 @inner
-def equalities(E: Rows, e: Array, z: Array, found: Array) -> None:
+def equalities(E: Lines, e: Array, z: Array, found: Array) -> None:
     """found = Ez + e"""
-    times(E, z, found)
+    sums(E, z, found)
     for i in range(e.size):
         found[i] += e[i]
 
@@ -139,7 +174,7 @@ def measures(rows: Directions, b: Array, found: Array) -> None:
 
 
 @inner
-def pressed(E: Rows, firm: Array, re: Array, found: Array) -> None:
+def pressed(E: Lines, firm: Array, re: Array, found: Array) -> None:
     """Equalities have no weights here."""
 
 
@@ -150,7 +185,7 @@ def rounding(system: System) -> float:
 
 
 @inner
-def rooms(H: Core, h: Array, E: Rows, rows: Directions, n: int, top: float) -> tuple[System, Held, Array]:
+def rooms(H: Core, h: Array, E: Lines, rows: Directions, n: int, top: float) -> tuple[System, Held, Array]:
     """The arrays of a run, the last with a number for each direction."""
     k, q = h.size, E[0].size - 1
     b = np.empty(rows[0][0].size + n - k)
@@ -251,7 +286,7 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
     for q in range(count):
         for a in range(begins[q], begins[q + 1]):
             x[node[places[a]]] -= b[q] * values[a]
-    times(lone, dz, dnu)
+    sums(lone, dz, dnu)
     for i in range(re.size):
         x[node[r + i]] = -re[i] - dnu[i]
     solve_sparse(kept, L, L[core[4].size :], x)
@@ -283,7 +318,7 @@ def by_active_bounds(
     H: Core,
     h: Array,
     g: Array,
-    E: Rows,
+    E: Lines,
     e: Array,
     rows: Directions,
     c: Array,

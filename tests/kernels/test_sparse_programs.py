@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse
 
 import derive as dv
+from derive.kernels.apart import apart
 from derive.kernels.optimizers import quadratic_program, sparse_order, sparse_system
 from derive.kernels.optimizers.interior_point import Functions, Values
 from derive.kernels.optimizers.quasidefinite import entries, factor_sparse, solve_sparse, symbols
@@ -180,3 +183,32 @@ def test_variables_that_meet_no_other_are_eliminated_at_once():
     assert status == 0
     np.testing.assert_allclose(E @ x, e, atol=1e-9)
     np.testing.assert_allclose(x - E.T @ nu - bounds.T @ lam, 0.0, atol=1e-8)
+
+
+@apart
+def _sums(E: Any, x: Any, y: Any, found: Any, less: Any) -> None:
+    sparse_system.sums(E, x, found)
+    sparse_system.less_multiples(E, y, less)
+
+
+def test_sums_along_axes():
+    """Rows of one number at places of one distance, of one entry, of none, and any others: as SciPy has them."""
+    rng = np.random.default_rng(2)
+    ones = np.ones(4)
+    E = scipy.sparse.csr_array(
+        np.vstack(
+            [
+                np.kron(2.0 * np.eye(3), ones),
+                np.kron(np.ones(3), np.eye(4)),
+                np.eye(12)[5],
+                np.zeros(12),
+                rng.standard_normal((2, 12)) * (rng.random((2, 12)) < 0.5),
+            ]
+        )
+    )
+    lines = sparse_order.lines_of(E)
+    np.testing.assert_array_equal(lines[3], [1, 1, 1, 4, 4, 4, 4, 0, 0, 0, 0])
+    x, y, found, less = rng.standard_normal(13), rng.standard_normal(11), np.empty(11), np.zeros(13)
+    _sums(lines, x, y, found, less)
+    np.testing.assert_allclose(found, E @ x[:12], atol=1e-14)
+    np.testing.assert_allclose(less[:12], -(E.T @ y), atol=1e-14)
