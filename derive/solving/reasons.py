@@ -53,8 +53,8 @@ def kinked(conditions: Sequence[Node]) -> str:
     if not found:
         return ""
     return (
-        f"; a condition holds {' and '.join(sorted(found))}, with kinks where singular values vanish or are equal: give "
-        "it a weight in the objective instead (lam*nuclear_norm(W)), chosen so that the condition holds"
+        f"; a condition holds {' and '.join(sorted(found))}, with kinks where singular values vanish or are equal: "
+        "give it a weight in the objective instead (lam*nuclear_norm(W)), chosen so that the condition holds"
     )
 
 
