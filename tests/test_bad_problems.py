@@ -556,6 +556,45 @@ def test_values_that_a_small_gradient_hides() -> None:
     assert worse.value < (1.0 + 1e-7) * result.fun or not worse.ok()
 
 
+def test_absolute_deviations_with_columns_nearly_alike() -> None:
+    """The condition of an interior point's systems is squared, that of a vertex is not."""
+    from scipy.optimize import linprog
+
+    problem = dv.minimize("norm(X @ w - y, 1)", over="w", variables=SHAPES)
+    for seed in (13, 37, 39, 264):
+        rng = np.random.default_rng(seed)
+        rows = rng.standard_normal((29, 10))
+        rows[:, -1] = rows[:, 0] + 1e-6 * rng.standard_normal(29)
+        y = rows @ rng.standard_normal(10) + 0.3 * rng.standard_normal(29)
+        y[:2] += 1e3 if seed % 2 else 1e6
+        result = problem.solve(X=rows, y=y)
+        cost = np.concatenate([np.zeros(10), np.ones(29)])
+        above = np.block([[rows, -np.eye(29)], [-rows, -np.eye(29)]])
+        right = linprog(cost, above, np.concatenate([y, -y]), bounds=(None, None)).fun
+        assert result.success and result.fun == pytest.approx(right, rel=1e-7), result.message
+
+
+def test_small_objectives_of_prepared_programs() -> None:
+    """A hinge of 10⁻⁶ in all beside slacks of 1; divergences of 10⁻⁴ under entropies."""
+    shapes = {**SHAPES, "lam": ()}
+    hinge = dv.minimize("sum(maximum(0, 1 - y*(X @ w))) + lam/2*sumsq(w)", over="w", variables=shapes)
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((10, 3))
+    fast = hinge.prepare(X=rows, y=np.sign(rows @ [1.0, -2.0, 0.5]), lam=3e-8)
+    assert fast.certify(fast()).ok()
+    where = ["w >= 0", "sum(w) == 1", "dot(a, w) == b"]
+    kl = dv.minimize(
+        "sum(w*log(w/q))",
+        over="w",
+        subject_to=where,
+        variables={"w": ("n",), "q": ("n",), "a": ("n",), "b": ()},
+    )
+    q = rng.dirichlet(np.ones(12))
+    a = rng.standard_normal(12)
+    fast = kl.prepare(q=q, a=a, b=float(a @ q) + 1e-3)
+    assert fast.certify(fast()).ok()
+
+
 def test_least_norms_in_any_units() -> None:
     """Equations that hold to 10⁻⁸ of their largest term leave small columns without digits."""
     text, shapes = "norm(w)", {"A": ("m", "n"), "b": ("m",), "w": ("n",)}

@@ -20,6 +20,7 @@ from .multipliers import kept
 from .placed import Placed
 from .reasons import failure, fitted, kinked
 from .sparse import DENSE, dense
+from .vertices import at_a_vertex
 
 #: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
 LARGEST = 4000
@@ -195,6 +196,10 @@ class _Run:
             self.cone = cone
             if not place.any() and other.z.any():
                 places.insert(0, other.z)
+        if measured and self.derived.quadratic and not self.blocks and not (at.proof.ok() or self.ended):
+            other = at_a_vertex(self.functions, answer.z)
+            if other is not None and (there := self.judged(other)).proof.ok():
+                self.reached = there.answer, there
 
     def solved(self, functions: Any, z: Any, watch: Any) -> Any:
         """The answer of the method, which may be given functions in other units."""

@@ -19,6 +19,8 @@ from .stated import statement_value
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
+#: The same for quadratic programs, whose active sets end in a step; a small objective is a difference of large terms.
+PROGRAM = 1e-12
 #: The same for programs over cones, relative to their sizes.
 CONES = 1e-10
 
@@ -46,7 +48,7 @@ class PreparedProgram:
             )
 
     def __call__(
-        self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = 1e-10, **changed: Any
+        self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = PROGRAM, **changed: Any
     ) -> dict[str, Any]:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if mapping is not None or changed:

@@ -102,6 +102,8 @@ class Answer:
     shift: float = 0.0
 
 
+#: An objective of this size or less has an aim of its own, but no smaller one than of that size.
+LITTLE, TINY = 0.1, 1e-6
 #: f, ∇f, e, E, c, C
 Place = tuple[float, Vector, Vector, Matrix, Vector, Matrix]
 #: z, s, ν, λ, or a step in them; multipliers are those of f times its factor.
@@ -365,6 +367,9 @@ def run(
         if watch(answer.iterations, here[0].copy(), value, total):
             answer.status = STOPPED
             break
+    if answer.status == CONVERGED and abs(value) < LITTLE:  # errors are to be small beside the objective
+        loop(*state, tol * max(abs(value), TINY), most - answer.iterations)
+        answer.iterations = int(numbers[COUNT])
     lost = answer.status in (UNBOUNDED, NOT_FINITE)
     z, nu, lam = (here[0], here[2], here[3]) if lost else best
     answer.errors.append(np.inf if lost else float(numbers[BEST]))

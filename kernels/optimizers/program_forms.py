@@ -16,6 +16,8 @@ from .sparse_program import condensed
 
 #: Steps at most.
 MOST = 100
+#: What is accepted where rounding does not let a form come nearer.
+ENOUGH = 1e-10
 
 
 class Form(NamedTuple):
@@ -72,9 +74,10 @@ class ProgramSolver:
         """z, ν, λ as `answer` takes them; None where no form is left."""
         while self.form is not None:
             _, loop, parts, _ = self.form
-            x, nu, lam, status, _ = loop(*parts, self._start.copy(), tolerance, MOST)
-            if status == 0:
-                return x.take(self._places), nu, lam
+            for aim in (tolerance,) if tolerance >= ENOUGH else (tolerance, ENOUGH):
+                x, nu, lam, status, _ = loop(*parts, self._start.copy(), aim, MOST)
+                if status == 0:
+                    return x.take(self._places), nu, lam
             if not self.take():
                 break
         return None
