@@ -16,6 +16,25 @@ from ..apart import apart, inner
 from ..oracle import Array
 from .normal_matrix import factor, substitute
 
+#: Entries that are looked at together.
+STRIDE = 16
+
+
+@inner
+def first_entry(row: Array, end: int) -> int:
+    """The first place before `end` that is not 0, `end` if there is none; many at a time, for mostly there is none."""
+    f = 0
+    while f + STRIDE <= end:
+        there = 0.0
+        for k in range(STRIDE):
+            there += abs(row[f + k])
+        if there != 0.0:
+            break
+        f += STRIDE
+    while f < end and row[f] == 0.0:
+        f += 1
+    return f
+
 
 @inner
 def factor_inside(L: Array, first: Array) -> bool:
@@ -53,11 +72,8 @@ def factor_rows(A: Array, L: Array, first: Array) -> bool:
     n = A.shape[0]
     inside = 0
     for i in range(n):
-        given, f = A[i], 0
-        while f < i and given[f] == 0.0:
-            f += 1
-        first[i] = f
-        inside += i - f
+        first[i] = first_entry(A[i], i)
+        inside += i - first[i]
     if 3 * inside > n * n:
         found: bool = factor_all(A, L, first)
         return found
@@ -98,11 +114,9 @@ def factor_envelope(A: Array, L: Array, first: Array) -> bool:
     inside = 0
     for i in range(n):
         row, given = L[i], A[n - 1 - i]
-        first[i] = i
         for j in range(i + 1):
             row[j] = given[n - 1 - j]
-            if row[j] != 0.0 and first[i] == i:
-                first[i] = j
+        first[i] = first_entry(row, i)
         inside += i - first[i]
     found: bool = factor_all(A, L, first) if 3 * inside > n * n else factor_inside(L, first)
     return found
