@@ -12,6 +12,7 @@ Source: Vandenberghe, The CVXOPT linear and quadratic cone program solvers (2010
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -192,14 +193,18 @@ class ConeSolver:
         )
         self.program = self._balanced.program
         self._loop, self._order = (on_matrices if compiled is None else compiled)(self.program)
+        self._unit, self._scale = (
+            self.program.cones.unit[self._order],
+            self._balanced.point(np.ones(self.program.c.size)),
+        )
 
     def solve(
         self, watch: Callable[[int, Vector, float, float], bool] | None = None, tol: float = TOLERANCE
     ) -> ConeAnswer:
-        """The best point of a run, in its own terms."""
-        cones, n, q = self.program.cones, self.program.c.size, self.program.e.size
-        point = np.zeros(n), np.zeros(q), np.zeros(cones.size), np.zeros(cones.size)
-        best, numbers = (np.zeros(n), np.zeros(q), cones.unit[self._order]), np.zeros(NUMBERS)
+        """The best point of a run, in its own terms, its rows in the order of the loop."""
+        n, q, size = self.program.c.size, self.program.e.size, self._unit.size
+        point = np.zeros(n), np.zeros(q), np.zeros(size), np.zeros(size)
+        best, numbers = (np.zeros(n), np.zeros(q), self._unit.copy()), np.zeros(NUMBERS)
         status, steps = LIMIT, 0 if watch is not None else MOST + 1
         while status == LIMIT:
             status = self._loop(point, best, numbers, tol, steps)
@@ -209,17 +214,17 @@ class ConeSolver:
             if watch(int(numbers[COUNT]), self.point(point[0]), f, numbers[WORST]):
                 status = STOPPED
             steps = 1
-        z = np.empty(cones.size)
-        z[self._order] = best[2]
-        return ConeAnswer(best[0], best[1], z, status, int(numbers[COUNT]))
+        return ConeAnswer(*best, status, int(numbers[COUNT]))
 
     def point(self, x: Vector) -> Vector:
         """The unknowns that were given, from those of a run."""
-        return self._presolved.point(self._balanced.point(x))
+        return self._presolved.point(self._scale * x)
 
     def restored(self, answer: ConeAnswer) -> ConeAnswer:
         """The answer for the program that was given, with its multipliers, from that of a run."""
-        return self._presolved.restored(self._balanced.restored(answer))
+        z = np.empty(answer.z.size)
+        z[self._order] = answer.z
+        return self._presolved.restored(self._balanced.restored(replace(answer, z=z)))
 
 
 def on_matrices(program: ConeProgram) -> tuple[Callable[..., int], Any]:
