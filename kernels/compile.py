@@ -331,6 +331,11 @@ class Kernel:
         found: tuple[int, ...] | None = getattr(self.module, "BLOCKS", None)
         return found
 
+    @property
+    def singles(self) -> set[str]:
+        """The arrays that may be in single precision, as products alone read them."""
+        return {self.program.inputs[k].name for k in getattr(self.module, "SINGLES", ())}
+
     def _data_axis(self, arrays: Mapping[str, Any]) -> Size | None:
         """The rows: those of the program if there is one already, else as the sizes of these arrays suggest."""
         if self._program is not None:

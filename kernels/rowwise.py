@@ -41,11 +41,12 @@ LONG = 320
 AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
 #: Sums of one row side by side, which take its vectors by turns, where rows are one or two: a sum waits for itself.
 TURNS = 2 if ZEN else 1
-#: Rows whose both products are done while they are in the first cache; how far behind the next ones lines are fetched.
+#: Rows whose both products are done while they are in the first cache; how many bytes behind the next ones lines are
+#: fetched.
 TILES = (4, 2, 1)
 #: Blocks of so many rows are longer than that, and read together with the next one.
 MANY = 16 if ZEN else TILE
-SOON = 1000
+SOON, LINE = 8000, 64
 
 _ALL = range(TILE)
 #: What is fetched at a column.
@@ -97,13 +98,17 @@ def _in_order(v: Vectors, block: _Block, i: Any, rows: int, second: bool) -> Fet
     second  whether this is the sum, for which the tile is read again
     """
     b, tile = v.b, v.b.mul(block.width, I(rows))
-    lines = rows // 2 if rows > 1 else int(second)
-    half = b.udiv(tile, I(2)) if second and rows > 1 else I(0)
-    start = b.gep(block.row(i), [b.add(b.add(tile, half), I(SOON))])
+    size = 8 if block.data.type.pointee == D else 4
+    alone, line = rows == 1, LINE // size
+    if alone and not second:
+        return lambda j: None
+    share = 1 if alone else rows // 2  # entries per column
+    behind = b.add(tile, b.udiv(tile, I(2))) if second and not alone else tile
+    start = b.gep(block.row(i), [b.add(behind, I(SOON // size))])
 
     def fetch(j: Any) -> None:
-        for k in range(lines):
-            v.prefetch(b.gep(start, [b.add(b.mul(j, I(lines)), I(k * LANES))]))
+        for k in range(max(1, share * LANES // line)):
+            v.prefetch(b.gep(start, [b.add(b.mul(j, I(share)), I(k * line))]))
 
     return fetch
 

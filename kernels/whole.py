@@ -32,24 +32,28 @@ class Loop:
     """A loop to be compiled with its kernels.
 
     function   the loop; its first parameters are the kernels, the last ones are x, tolerance, most steps
-    oracles    the names of those parameters, and whether the kernel gives the Hessian
+    oracles    the names of those parameters, whether the kernel gives the Hessian, and of how many sets of data it
+               takes one, by its number behind x; 1: there is no number
     moving     whether the kernels take the point x
     leading    how many axes the arrays have that stand before x
     imports    what the loop uses, as import statements
-    sets       of how many sets of data the kernels take one, by its number behind x; 1: there is no number
     """
 
     function: Callable[..., Any]
-    oracles: tuple[tuple[str, bool], ...]
+    oracles: tuple[tuple[str, bool, int], ...]
     moving: bool
     leading: tuple[int, ...]
     imports: str
-    sets: int = 1
+
+    @property
+    def sets(self) -> int:
+        """How many sets of data there are."""
+        return max(count for *_, count in self.oracles)
 
 
 NEWTON = Loop(
     proximal_newton.proximal_newton,
-    (("oracle", True),),
+    (("oracle", True, 1),),
     True,
     (1, 1, 1),
     "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
@@ -57,29 +61,28 @@ NEWTON = Loop(
 )
 QUADRATIC = Loop(
     quadratic.solve_quadratic,
-    (("moments", True),),
+    (("moments", True, 1),),
     False,
     (2,),
     "from derive.kernels.optimizers.quadratic import minimum\n",
 )
 DESCENT = Loop(
     descent.descent,
-    (("value_gradient", False),),
+    (("value_gradient", False, 1),),
     True,
     (1, 1, 1),
     "from derive.kernels.optimizers.descent import CONVERGED, NO_DESCENT, NOT_FINITE, ROUNDING, STEPS\n",
 )
 SAMPLED = Loop(
     sampled_newton.sampled_newton,
-    (("estimate", False), ("model", True)),
+    (("estimate", False, 4), ("model", True, 2)),
     True,
     (1,),
     "import math\n"
     "from derive.kernels.optimizers.sampled_newton import (\n"
-    "    CONVERGED, ENOUGH, HERE, MEMORY, MUCH, NO_DESCENT, NO_MODEL, NOT_FINITE, PAIRS, REFRESH, RENEWALS, STALE,\n"
-    "    STEP, STEPS, TRIAL, WORTH, advance, definite,\n"
+    "    AGREES, CONVERGED, ENOUGH, HERE, MEMORY, MUCH, NO_DESCENT, NO_MODEL, NOT_FINITE, PAIRS, REFRESH, RENEWALS,\n"
+    "    STALE, STEP, STEPS, TRIAL, WORTH, advance, definite,\n"
     ")\n",
-    3,
 )
 
 
@@ -115,7 +118,7 @@ class Whole:
             ),
         ]
         point = ["x"] if loop.moving else []
-        for k, (kernel, (name, second)) in enumerate(zip(self.kernels, loop.oracles, strict=True)):
+        for k, (kernel, (name, second, count)) in enumerate(zip(self.kernels, loop.oracles, strict=True)):
             results = ", ".join(identifier(key) for key in kernel.names)
             arguments = [given[v.name] for v in kernel.program.inputs]
             arguments += [given[s] for s in kernel.program.size_inputs]
@@ -124,10 +127,12 @@ class Whole:
             wrapped = name if loop.sets == 1 else f"{name}_on_set"
             parts.append(_function(wrapped, [*point, *chosen, *lengths], body))
             if loop.sets > 1:
-                calls = [f"return {wrapped}({', '.join([*point, *each, *lengths])})" for each in several]
+                calls = [
+                    f"return {wrapped}({', '.join([*point, *each, *lengths])})" for each in several[:count]
+                ]
                 choice = [f"if k == {k}:\n        {call}" for k, call in enumerate(calls[:-1])]
                 parts.append(_function(name, [*point, "k", *extra], [*choice, calls[-1]]))
-        parts.append("\n\n" + inlined(loop.function, {name for name, _ in loop.oracles}, extra) + "\n")
+        parts.append("\n\n" + inlined(loop.function, {name for name, *_ in loop.oracles}, extra) + "\n")
         self.source = "".join(parts)
         self.module = load(self.source)
 
@@ -138,11 +143,17 @@ class Whole:
     def _fixed(self, sets: Sequence[Data], layout: Layout) -> list[Any]:
         fixed: list[Any] = []
         for arrays, binding in sets:
-            fixed += [as_argument(np.asarray(arrays[name]), self.kernels[0].dtype) for name in self.data]
+            fixed += [self._argument(name, np.asarray(arrays[name])) for name in self.data]
             fixed += [int(binding.number(s) or 0) for s in self.sizes]
         if not self.single:
             fixed += [k for shape in layout.shapes for k in shape]
         return fixed
+
+    def _argument(self, name: str, array: Array) -> Any:
+        """An array as compiled code takes it: what products alone read may be in single precision."""
+        kernel = self.kernels[0]
+        single = array.dtype == np.float32 and name in kernel.singles
+        return as_argument(array, np.dtype(np.float32) if single else kernel.dtype)
 
     def bind(self, sets: Sequence[Data], layout: Layout) -> Callable[..., Any]:
         """The loop on data: a function of the leading arrays, x, tolerance and most steps."""

@@ -100,14 +100,15 @@ class Loops:
         if self.composite.quadratic or not self.composite.structure.is_plain:
             return None
         sampled, layout = self.composite.sampled(instance), self.composite.layout(instance)
-        sets = sampled.sets(instance, arrays)
+        whole &= all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values())
+        sets = sampled.sets(instance, arrays, kept=whole)
         if sets is None:
             return None
         from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
         from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
 
-        rows = np.array([binding.values[sampled.rows] for _, binding in sets[:-1]], dtype=np.float64)
-        if whole and all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values()):
+        rows = np.array([binding.values[sampled.rows] for _, binding in sets], dtype=np.float64)
+        if whole:
             descend = self._sampled_whole(sampled.kernels(), sets, layout)
         else:
             descend = partial(sampled_newton, *sampled.estimates(sets, layout))
@@ -125,15 +126,16 @@ class Loops:
         return loop
 
     def _sampled_whole(self, kernels: tuple[Any, Any], sets: list[Any], layout: Any) -> Any:
-        """That loop compiled with its kernels, for up to two samples."""
+        """That loop compiled with its kernels, for up to two samples and the rows, perhaps twice."""
         from ..kernels.whole import SAMPLED, Whole
 
         key = ("sampled", *(len(s) for s in layout.shapes))
         if key not in self._wholes:
-            for kernel, (_, binding) in zip(kernels, (sets[-1], sets[-2]), strict=True):
+            for kernel, (_, binding) in zip(kernels, (sets[-1], sets[0]), strict=True):
                 kernel.expect(binding)
             self._wholes[key] = Whole(kernels, layout, SAMPLED)
-        return self._wholes[key].bind([*sets, sets[-1]][: SAMPLED.sets], layout)
+        room = SAMPLED.sets
+        return self._wholes[key].bind([*sets, *[sets[-1]] * room][:room], layout)
 
     def second_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
         """The loop in the form above."""

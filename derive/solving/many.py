@@ -18,6 +18,9 @@ from .options import Options
 from .reduced import Reduced
 from .watching import Watch
 
+#: Steps of L-BFGS where Newton's method with Hessians of samples is next, which takes as long as 10 to 50 of them.
+FIRST = 25
+
 
 def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
     """The loop on data; None where dense Hessians pay."""
@@ -63,10 +66,13 @@ def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any
 
 
 def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], enough: int) -> Any:
-    """L-BFGS; Newton's method goes on where so many steps are not enough."""
+    """L-BFGS; Newton's method goes on where so many steps are not enough, with Hessians of samples where those pay."""
     from ..kernels.optimizers.lbfgs import descend
 
     value_gradient = loops.value_gradient(instance, arrays)
+    sampled = loops.sampling(instance, arrays, whole=True) if instance.count <= LARGEST else None
+    if sampled is not None:
+        enough = min(enough, FIRST)
 
     def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
         state, first, ended, steps = descend(value_gradient, x.copy(), tol, enough)
@@ -74,6 +80,8 @@ def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], e
             x[:] = state.x
         if ended or x.size > LARGEST:
             return first, 0 if ended else UNFINISHED, steps, state.evaluations
+        if sampled is not None:
+            return first, *sampled(l1, low, high, x, tol, most)[1:]
         return first, *loops.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
 
     return loop

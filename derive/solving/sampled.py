@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROWS_PER_UNKNOWN, LEAST, SHARE, FEWEST = 40, 1000, 1 / 3, 8
 #: The first of two samples is so many times smaller.
 FIRST = 4
+#: Data of up to so many numbers are copied in single precision, half of a gigabyte of doubles and half as much again.
+COPIED = 2**26
 #: Data of fewer numbers are read so fast that the whole Hessian is taken, unless it takes so many products.
 WORTH, DEAR = 200_000, 20_000_000
 
@@ -71,9 +73,12 @@ class Sampled:
         return [few, m] if 2 * few <= m else [m]
 
     def sets(
-        self, instance: Instance, arrays: Mapping[str, Any]
+        self, instance: Instance, arrays: Mapping[str, Any], kept: bool = False
     ) -> list[tuple[dict[str, Any], Binding]] | None:
-        """The data of the samples, from small to large, and then all rows; None where sampling does not pay."""
+        """The data of the samples, from small to large, and then all rows; None where sampling does not pay.
+
+        kept  whether they serve for many runs: then a copy of all rows in single precision may pay, before the rows
+        """
         counts = self.counts(instance)
         if not counts:
             return None
@@ -86,7 +91,14 @@ class Sampled:
             part = {v.name: _taken(chosen[v.name], v, self.rows, slice(m)) for v in given}
             binding = Binding({**instance.binding.values, self.rows: m})
             found.append(({**part, self.share.name: share}, binding))
-        return [*found, ({**arrays, self.share.name: np.asarray(1.0)}, instance.binding)]
+        whole = {**arrays, self.share.name: np.asarray(1.0)}
+        if kept and len(counts) == 2 and instance.amount <= COPIED:
+            first = self._first_kernel()
+            first.expect(instance.binding)
+            rough = {k: np.asarray(arrays[k], np.float32) for k in first.singles if k in arrays}
+            if 2 * sum(a.size for a in rough.values()) > instance.amount:
+                found.append(({**whole, **rough}, instance.binding))
+        return [*found, (whole, instance.binding)]
 
     def estimates(self, sets: Sequence[tuple[Mapping[str, Any], Binding]], layout: Any) -> tuple[Any, Any]:
         """Of set k at the flat vector x: value and gradient, and these with the Hessian, as functions of (x, k)."""
@@ -97,7 +109,8 @@ class Sampled:
 
         first, second = self.kernels()
         firsts = [_flat(bound(first, *each), layout) for each in sets]
-        seconds = [self._model(bound(second, *each), layout) for each in sets[:-1]]
+        few = [each for each in sets if each[1].values[self.rows] < sets[-1][1].values[self.rows]]
+        seconds = [self._model(bound(second, *each), layout) for each in few]
         return lambda x, k: firsts[k](x), lambda x, k: seconds[k](x)
 
     def kernels(self) -> tuple[Any, Any]:

@@ -5,7 +5,8 @@ of H_sample⁻¹H lie within (1 ± √(N/m))² for N unknowns and m rows, whatev
 read of the data, and their number depends on the sample and not on the condition. Likewise the sample's own optimum,
 which costs a few reads of the sample, is above the optimum by a share of about N/m of the objective: further steps on
 the sample are in vain, and none are made where the start is as good already. Samples grow; the last one's Hessian
-serves for all rows, refreshed while the steps are long; pairs (s, y) correct it as in L-BFGS.
+serves for all rows, refreshed while the steps are long; pairs (s, y) correct it as in L-BFGS. All rows may be there
+twice, first as a copy in single precision, which takes half as long to read: the last step alone is taken on the data.
 
 A step that is shorter than its predecessor by the factor c (in gᵀH⁻¹g) leaves about the share c of what it gains: the
 step after which less than the tolerance is left is taken, but no longer evaluated.
@@ -33,6 +34,8 @@ TRIAL, HERE, SLOPE, STEP, PAIRS = range(5)
 REFRESH = 0.3
 #: It is computed again as well where decrements shrink by no more than this factor and much is left to gain.
 STALE, MUCH = 0.2, 100.0
+#: The first step on the data may promise so many times what the last one on their copy should have left.
+AGREES = 4.0
 #: A descent that wants more Hessians than so many has no use for those of samples.
 RENEWALS = 8
 #: In units of N/m of the objective: steps on a sample that promise less than the first are not begun, than the second
@@ -50,34 +53,41 @@ def sampled_newton(
 ) -> tuple[float, float, int, int, int]:
     """`(f, f at the start, status, steps, evaluations)`; `x` holds the start and then the best point.
 
-    estimate  value and gradient from sample k, of `rows[k]` rows, from small to large; behind the last, from all rows
+    rows      how many rows there are in each set of data: samples, from small to large, and then all, perhaps twice
+    estimate  value and gradient from set k
     model     these with the Hessian, from a sample
     """
-    n, last = x.size, rows.size
+    n, last, samples = x.size, rows.size - 1, 0
+    while rows[samples] < rows[last]:
+        samples += 1
     work, lower = np.empty((PAIRS + 2 * MEMORY, n)), np.empty((n, n))
     trial, here, p = work[TRIAL], work[HERE], work[STEP]
-    known, count, rate = False, 0, 1.0
-    least = n / rows[last - 1]  # a step that shrank by more was lucky
+    known, count, rate, before = False, 0, 1.0, 0.0
+    least = n / rows[samples - 1]  # a step that shrank by more was lucky
     f, first, status, step, evaluations = 0.0, 0.0, STEPS, 0, 0
     for k in range(last + 1):
-        if k < last:
+        if k < samples:
             share = n / rows[k]
             enough, worth, limit, known = ENOUGH * share, WORTH * share, 20, False
         else:
-            enough, worth, limit, rate = 2.0 * tol, 0.0, most, min(1.0, 4.0 * least)
+            enough, worth, limit = 2.0 * tol, 0.0, most
+        if k <= samples or status != CONVERGED:
+            rate, before = min(1.0, 4.0 * least), 0.0
         for i in range(n):
             trial[i] = x[i]
         begun, long = False, not known
-        start, before, decrement, scale, t = 0.0, 0.0, 0.0, 1.0, 1.0
-        end, status, step, halvings, renewals, evaluations = TRIAL, STEPS, 0, 0, 0, 0
+        start, decrement, scale, t = 0.0, 0.0, 1.0, 1.0
+        end, status, halvings, renewals = TRIAL, STEPS, 0, 0
+        if k <= samples:
+            step, evaluations = 0, 0
         while True:
             h = lower
-            if long and k < last:
+            if long and k < samples:
                 f_new, g, h = model(trial, k)
             else:
                 f_new, g = estimate(trial, k)
                 if long:
-                    h = model(trial, last - 1)[2]
+                    h = model(trial, samples - 1)[2]
             evaluations += 1
             if begun and not f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
                 halvings += 1
@@ -115,11 +125,14 @@ def sampled_newton(
             if not begun and decrement <= worth * scale:
                 end, status = HERE, CONVERGED
                 break
-            if begun and not long:
-                rate = min(1.0, max(least, decrement / before))
+            if before > 0.0 and not long:
+                # Where the data promise much more than their copy left, its optimum is another one.
+                agrees = begun or decrement <= AGREES * rate * before
+                rate = min(1.0, max(least, decrement / before)) if agrees else 1.0
             step += 1
-            if decrement * rate <= enough * scale:
-                f, status = f - decrement / 2.0, CONVERGED
+            # one more step follows on the data themselves
+            if decrement * rate * (rate if samples <= k < last else 1.0) <= enough * scale:
+                f, before, status = f - decrement / 2.0, decrement, CONVERGED
                 break
             # Third derivatives matter while a step promises more than a small share of the objective.
             stale = not long and rate > STALE and decrement * rate > MUCH * enough * scale

@@ -53,11 +53,11 @@ def test_rows_of_a_sample(n: int, m: int) -> None:
         assert gaps.max() <= 3 * n / k + 1
 
 
-def _logistic(rows: Any, counts: list[int]) -> tuple[Any, Any]:
+def _logistic(rows: Any, counts: list[int], data: Any = X) -> tuple[Any, Any]:
     def value_gradient(w: Any) -> Any:
-        z = -T[rows] * (X[rows] @ w)
+        z = -T[rows] * (data[rows] @ w)
         share = N / len(z)
-        slope = share * X[rows].T @ (-T[rows] / (1.0 + np.exp(-z)))
+        slope = share * data[rows].T @ (-T[rows] / (1.0 + np.exp(-z)))
         counts.append(len(z))
         return share * float(np.logaddexp(0.0, z).sum()) + 0.5 * float(w @ w), slope + w
 
@@ -76,7 +76,7 @@ def test_few_reads_of_all_rows() -> None:
 
     def run(x: Any, tol: float) -> Any:
         return sampled_newton(
-            lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), np.array([200.0, 800.0]), x, tol, 50
+            lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), np.array([200.0, 800.0, N]), x, tol, 50
         )
 
     x = np.zeros(D)
@@ -93,6 +93,26 @@ def test_few_reads_of_all_rows() -> None:
     assert counts.count(N) == 1
 
 
+@pytest.mark.parametrize(("off", "most"), [(0.0, 1), (1e-3, 4)])
+def test_all_rows_in_single_precision_first(off: float, most: int) -> None:
+    """One read of the data where their copy agrees; where its optimum is another one, as many as it takes."""
+    counts: list[int] = []
+    made = [_logistic(_spread(N, m), counts) for m in (200, 800)]
+    copy = np.float64(np.float32(X)) * (1.0 + off * RNG.standard_normal(X.shape))
+    made += [_logistic(slice(None), [], copy), _logistic(slice(None), counts)]
+    rows, x = np.array([200.0, 800.0, N, N]), np.zeros(D)
+    status, _, evaluations = sampled_newton(
+        lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), rows, x, 1e-9, 50
+    )[2:]
+    assert status == CONVERGED
+    assert counts.count(N) <= most < evaluations
+    exact = np.zeros(D)
+    sampled_newton(
+        lambda x, k: made[k + k // 2][0](x), lambda x, k: made[k][1](x), rows[:3], exact, 1e-14, 50
+    )
+    assert made[-1][0](x)[0] == pytest.approx(made[-1][0](exact)[0], rel=4e-9)
+
+
 def test_no_metric() -> None:
     """Where the Hessian is not positive definite, the status says so."""
 
@@ -102,7 +122,7 @@ def test_no_metric() -> None:
     def model(x: Any, k: int) -> Any:
         return *concave(x, k), -2 * np.eye(2)
 
-    assert sampled_newton(concave, model, np.array([10.0]), np.ones(2), 1e-9, 10)[2] == NO_MODEL
+    assert sampled_newton(concave, model, np.array([10.0, 20.0]), np.ones(2), 1e-9, 10)[2] == NO_MODEL
 
 
 def test_compiled_with_its_kernels() -> None:
@@ -123,8 +143,11 @@ def test_compiled_with_its_kernels() -> None:
         answers.append((x, *loop(nothing, nothing, nothing, x, 1e-12, 50)))
     (slow, _, status, *counts), (fast, *others) = answers
     assert status == CONVERGED
-    assert counts == others[2:]
-    assert fast == pytest.approx(slow, rel=1e-9)
+    assert others[1] == CONVERGED
+    assert all(
+        one <= other <= one + 1 for one, other in zip(counts, others[2:], strict=True)
+    )  # those of the copy too
+    assert fast == pytest.approx(slow, rel=1e-6)
 
 
 def test_samples_may_be_few_rows_per_unknown() -> None:
