@@ -26,7 +26,7 @@ from .statements import Item
 from .symmetric import gram_lines
 from .tiles import lag_of
 from .turned import Joined, joined, turned_rows
-from .vectors import ZEN
+from .vectors import FIRST_CACHE, ZEN
 
 #: Rows of a block for a symmetric update by BLAS: OpenBLAS takes a sixth longer where they are a multiple of 256.
 GRAM_ROWS = 176
@@ -181,7 +181,8 @@ def _few_rows(columns: str, busy: bool) -> str:
     steps = ((64, MANY), (112, 8), (160, 4), (320, 2)) if busy else ((40, 8), (112, 4), (230, 2))
     rows = "".join(f"{count} if {columns} <= {most} else " for most, count in steps)
     # Rows of which each second begins inside a line take more of the cache.
-    return f"{rows}1 if {columns} <= (850 if {columns} % 8 else 1280) else 4"
+    most, fewer = 27 * FIRST_CACHE, 18 * FIRST_CACHE
+    return f"{rows}1 if {columns} <= ({fewer} if {columns} % 8 else {most}) else 4"
 
 
 def _written(item: Item, scope: Scope) -> list[str]:

@@ -15,6 +15,8 @@ LANES = 8
 UNROLL = 2
 #: Processors of the Zen family fetch much by themselves, and lines that are asked for belong into their first cache.
 ZEN = llvm.get_host_cpu_name().startswith("znver")
+#: The first cache in thousands of bytes; it grew with the fifth generation.
+FIRST_CACHE = 48 if llvm.get_host_cpu_name() == "znver5" else 32
 #: Into which cache lines are fetched; 3 is the first one.
 NEAR = 3 if ZEN else 2
 
