@@ -48,6 +48,8 @@ from .plateau import Plateau
 from .settled import NO_END, STRICT_MINIMUM, UNTOLD, Settling
 
 TOLERANCE = 1e-8
+#: Condition numbers from which a point may lie in a valley without end.
+DOUBTFUL = 1e5
 #: Curvature is looked for without a Hessian where that costs no more than so many numbers read.
 PROBED = 4_000_000
 
@@ -250,7 +252,11 @@ def certify(
     if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
         drift = np.inf
     falls, level, below = False, False, None
-    if at is not None and flats.shape[1] > 0 and not quadratic and parts.max() <= tolerance**0.5:
+    still = at is not None and not quadratic and parts.max() <= tolerance**0.5
+    doubtful = condition is not None and condition > DOUBTFUL and not (proved or attained)
+    if still and flats.shape[1] == 0 and doubtful and settles is not None:
+        level = settles(x) not in (STRICT_MINIMUM, UNTOLD)
+    if at is not None and still and flats.shape[1] > 0:
         end = UNTOLD if settles is None or attained else settles(x)
         falls = end == UNTOLD and not proved and falls_along(slope, x, lengths * flats[:, 0], size)
         if end != STRICT_MINIMUM and not falls:

@@ -101,7 +101,7 @@ def refine(
             matrix, scale = system
             try:  # the matrix keeps its factors
                 step = mpmath.lu_solve(matrix, mpmath.matrix([-s * v for s, v in zip(scale, g, strict=True)]))
-            except ZeroDivisionError:
+            except (ZeroDivisionError, TypeError):  # the latter where mpmath finds no pivot
                 return None
             change = [s * v for s, v in zip(scale, step, strict=True)]
             point = [p + c for p, c in zip(point, change, strict=True)]

@@ -25,6 +25,9 @@ from .precision import SETTLED, Derivatives
 UNKNOWNS, NUMBERS = 12, 2000
 #: Steps of central differences over the unknowns; eigenvalues of the scaled Hessian over the largest that are rounding.
 NEAR, NULL = mpmath.mpf(10) ** -40, mpmath.mpf(10) ** -55
+#: What a step of a run that has settled is over the one before, at most, or else rounding: along exp(−10³⁰t) each is
+#: short.
+SHRINKING, FLOOR = 1e-6, 1e-50
 #: Rows that differ by less are the same.
 SAME = 1e-12
 #: How much derivatives may differ on the two sides of a point, over their difference, if that is to tell of curvature.
@@ -32,8 +35,9 @@ UNEVEN = 1e-8
 DIGITS = 100
 #: Steps in all, and of a run that converges slowly the share by which each is shorter than the one before.
 STEPS, SLOWLY = 12, 0.9
-#: A step that is so many times the unknowns tells nothing: data may depend on each other but for their rounding.
-FAR = 1e3
+#: A step that is so many times the unknowns tells nothing where curvature is so faint over the largest: data may depend
+#: on each other but for their rounding.
+FAR, FAINT = 1e3, 1e-24
 #: The answers: a strict minimum; stationary, but none; no end of steps; steps that lead nowhere; nothing can be told.
 STRICT_MINIMUM, NO_MINIMUM, NO_END, LOST, UNTOLD = range(5)
 
@@ -112,16 +116,18 @@ def _followed(of: Derivatives, point: list[Any], ways: Any) -> int:
         found = _step(ways.T * g, h)
         if found is None:
             return UNTOLD
-        step, least, null = found
+        step, least, null, faint = found
         singular |= null
         change = list(ways * step)
         before = sizes[-1] if sizes else mpmath.inf
         sizes.append(max(abs(c) / u for c, u in zip(change, units, strict=True)))
         if sizes[-1] > FAR:
-            return UNTOLD
+            return UNTOLD if singular or faint else LOST
         moved.append(change)
         point = [p + c for p, c in zip(point, change, strict=True)]
-        if sizes[-1] <= before < SETTLED:  # one short step may lie between long ones
+        if before < SETTLED and sizes[-1] <= max(
+            SHRINKING * before, FLOOR
+        ):  # one short step may lie between long ones
             return UNTOLD if singular else STRICT_MINIMUM if least > 0 else NO_MINIMUM
     if all(b < SLOWLY * a for a, b in pairwise(sizes)):
         return UNTOLD
@@ -163,9 +169,9 @@ def _bends(of: Derivatives, point: list[Any], g: Any, ways: Any) -> Any:
     return (h + h.T) / 2
 
 
-def _step(g: Any, h: Any) -> tuple[Any, Any, bool] | None:
-    """Newton's step downhill across the null space, the least eigenvalue beyond it, and whether there is one; None
-    where nothing bends."""
+def _step(g: Any, h: Any) -> tuple[Any, Any, bool, bool] | None:
+    """Newton's step downhill across the null space, the least eigenvalue beyond it, whether there is one, and whether
+    some curvature is faint; None where nothing bends."""
     n = h.rows
     scale = mpmath.diag([1 / mpmath.sqrt(abs(h[i, i])) if h[i, i] else mpmath.mpf(1) for i in range(n)])
     values, vectors = mpmath.eigsy(scale * h * scale)
@@ -176,7 +182,8 @@ def _step(g: Any, h: Any) -> tuple[Any, Any, bool] | None:
     slope = vectors.T * (scale * g)
     along = [a / abs(v) if b else mpmath.mpf(0) for a, v, b in zip(slope, values, bent, strict=True)]
     least = min(v for v, b in zip(values, bent, strict=True) if b)
-    return -scale * (vectors * mpmath.matrix(along)), least, not all(bent)
+    faint = any(abs(v) <= FAINT * largest for v in values)
+    return -scale * (vectors * mpmath.matrix(along)), least, not all(bent), faint
 
 
 __all__ = ["NO_END", "LOST", "UNTOLD", "NO_MINIMUM", "STRICT_MINIMUM", "Settling"]

@@ -456,6 +456,8 @@ FAR_AWAY: list[tuple[str, dict[str, float]]] = [
     ("a/(1 + ((t - b)/c)**2)", {"a": 4648.0, "b": 2185000.0, "c": 19470.0}),
     ("a*exp(-((t - b)/c)**2)", {"a": 0.3371, "b": 199.0, "c": 40340.0}),
     ("a*(t + 0.1)**b", {"a": 6.764e-22, "b": -20.77}),
+    ("a*(t + 0.1)**b", {"a": 4.68908516e-38, "b": -36.9336867}),
+    ("a*tanh(b*(t - c))", {"a": 0.73163626, "b": 4.828e13, "c": -5.229e14}),
 ]
 
 
@@ -477,6 +479,7 @@ def test_fits_that_run_to_infinity_are_not_certified(model: str, start: Any, met
         ("(w - 1)**2 + 1e-18*u**2", {"w": 1.0, "u": 1e-9}, "STRICT_MINIMUM"),
         ("w**2 - 1e-18*u**2", {"w": 0.0, "u": 0.0}, "NO_MINIMUM"),
         ("w**2 + exp(-u)", {"w": 0.0, "u": 1e4}, "NO_END"),
+        ("w**2 + exp(-1e30*u)", {"w": 0.0, "u": 1.0}, "NO_END"),
         ("w**2 + 1/(1 + u**2)", {"w": 0.0, "u": 1e8}, "NO_END"),
         ("w**2 + u**4", {"w": 0.0, "u": 1e-3}, "UNTOLD"),
         ("(w - u)**2", {"w": 1.0, "u": 1.0}, "UNTOLD"),
@@ -643,6 +646,19 @@ def test_corners_are_left_together(objective: str, bounds: Any) -> None:
     problem = dv.minimize(objective, over="w", subject_to=bounds, variables={"w": (2,)})
     assert np.allclose(problem.solve()["w"], 1.0)
     assert not problem.prepare().certify({"w": np.zeros(2)}).ok()
+
+
+def test_no_pivot_in_many_digits() -> None:
+    """A growth curve from a start at which nothing bends: refinement has no system to solve."""
+    x = np.arange(1.0, 16.0)
+    names = ["a", "b", "c", "d"]
+    shapes = {"t": ("n",), "y": ("n",), **dict.fromkeys(names, ())}
+    problem = dv.minimize("sumsq(y - a/((1 + exp(b - c*t))**(1/d)))", over=names, variables=shapes)
+    start = dict(zip(names, (-0.15520352299051662, 0.12451820418203333, 159.25, 0.64756), strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(t=x, y=700.0 / (1.0 + np.exp(3.0 - 0.6 * x)), start=start, backend="numpy")
+    assert np.isfinite(result.fun)
 
 
 def test_no_better_in_many_digits() -> None:
