@@ -134,9 +134,12 @@ def sampled_newton(
             if decrement * rate * (rate if samples <= k < last else 1.0) <= enough * scale:
                 f, before, status = f - decrement / 2.0, decrement, CONVERGED
                 break
-            # Third derivatives matter while a step promises more than a small share of the objective.
+            # Third derivatives matter while a step promises more than a small share of the objective; on a sample that
+            # is not the last, where a step has shown it.
             stale = not long and rate > STALE and decrement * rate > MUCH * enough * scale
-            long, before, begun = stale or decrement > REFRESH * scale, decrement, True
+            bent = k >= samples - 1 or (begun and rate > STALE)
+            long = stale or (decrement > REFRESH * scale and bent)
+            before, begun = decrement, True
         if k == 0:
             first = start
         if k == last or status == CONVERGED:
