@@ -64,17 +64,21 @@ def _strides(builder: Any, shape: Sequence[Any], itemsize: int) -> list[Any]:
     return found[::-1]
 
 
+def _allocated(context: Any, builder: Any, kind: Any, size: Any) -> tuple[Any, Any]:
+    """So many bytes on the boundary of a line: numba's record of them, and where entries begin."""
+    memory = context.nrt.meminfo_alloc_aligned(builder, size, _LINE)
+    pointer = context.get_data_type(kind.dtype).as_pointer()
+    return memory, builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer)
+
+
 @lower_builtin(empty, types.BaseTuple, types.NumberClass)
 def _lower_empty(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     kind = signature.return_type
     itemsize = kind.dtype.bitwidth // 8
     shape = cgutils.unpack_tuple(builder, args[0])
     strides = _strides(builder, shape, itemsize)
-    size = builder.mul(strides[0], shape[0])
-    memory = context.nrt.meminfo_alloc_aligned(builder, size, _LINE)
+    memory, data = _allocated(context, builder, kind, builder.mul(strides[0], shape[0]))
     made = make_array(kind)(context, builder)
-    pointer = context.get_data_type(kind.dtype).as_pointer()
-    data = builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer)
     populate_array(made, data, shape, strides, itemsize, memory)
     return impl_ret_new_ref(context, builder, kind, made._getvalue())
 
@@ -122,9 +126,8 @@ def alongside(typing_context: Any, rows: Any, vector: Any) -> Any:
         itemsize = kind.dtype.bitwidth // 8
         before = builder.and_(builder.neg(_Block(Vectors(builder), block).lead()), one(LANES - 1))
         room = builder.mul(builder.add(given.nitems, one(LANES)), one(itemsize))
-        memory = context.nrt.meminfo_alloc_aligned(builder, room, _LINE)
-        pointer = context.get_data_type(kind.dtype).as_pointer()
-        data = builder.gep(builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer), [before])
+        memory, start = _allocated(context, builder, kind, room)
+        data = builder.gep(start, [before])
         cgutils.raw_memcpy(builder, data, given.data, given.nitems, one(itemsize))
         made = make_array(kind)(context, builder)
         populate_array(made, data, [given.nitems], [one(itemsize)], itemsize, memory)

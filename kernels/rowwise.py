@@ -19,6 +19,7 @@ all additions is the same as of one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 from llvmlite import ir
@@ -41,11 +42,11 @@ LONG = 320
 AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
 #: Sums of one row side by side, which take its vectors by turns, where rows are one or two: a sum waits for itself.
 TURNS = 2 if ZEN else 1
-#: Rows whose both products are done while they are in the first cache; how many bytes behind the next ones lines are
-#: fetched.
+#: Rows whose both products are done while they are in the first cache.
 TILES = (4, 2, 1)
 #: Blocks of so many rows are longer than that, and read together with the next one.
 MANY = 16 if ZEN else TILE
+#: How many bytes behind the next tile lines are fetched, and the bytes of a line.
 SOON, LINE = 8000, 64
 
 _ALL = range(TILE)
@@ -148,7 +149,7 @@ class _Dot:
 
     def finish(self) -> None:
         b = self.v.b
-        found = [self._joined([b.load(t) for t in totals]) for totals in self.totals]
+        found = [reduce(b.fadd, [b.load(t) for t in totals]) for totals in self.totals]
         if len(found) == TILE:
             self.v.store(self.v.sums(found), self.z, self.i)
             return
@@ -158,13 +159,6 @@ class _Dot:
         for k in range(len(found)):
             total = b.extract_element(sums, W(k))
             b.store(total if kind == D else b.fptrunc(total, kind), b.gep(self.z, [b.add(self.i, I(k))]))
-
-    def _joined(self, sums: list[Any]) -> Any:
-        """Sums by turns as one; which of them is the first does not show, as those half of them apart are paired."""
-        while len(sums) > 1:
-            half = len(sums) // 2
-            sums = [self.v.b.fadd(p, q) for p, q in zip(sums[:half], sums[half:], strict=True)]
-        return sums[0]
 
 
 class _Add:
@@ -177,7 +171,7 @@ class _Add:
         self.rows = block.tile(i, rows)
         self.weights = [v.spread(v.number(r, v.b.add(i, I(k)))) for k in range(rows)]
 
-    def step(self, j: Any, mask: Any, turn: int = 0) -> None:
+    def step(self, j: Any, mask: Any) -> None:
         b = self.v.b
         if self.fetch is not None:
             self.fetch(j)
@@ -323,7 +317,6 @@ def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w:
         old, weights, into, new, by, out = _arrays(context, builder, signature, args)
         v = Vectors(builder)
         before, coming = _Block(v, old), _Block(v, new)
-
         _both(v, before, weights.data, into.data, coming, by.data, out.data)
         return context.get_dummy_value()
 

@@ -90,6 +90,12 @@ class Loops:
             )
         return compile_nodes(self.composite.at_zero())
 
+    def samples(self, instance: Instance) -> bool:
+        """Whether Hessians of samples pay."""
+        composite = self.composite
+        plain = not composite.quadratic and composite.structure.is_plain
+        return plain and bool(composite.sampled(instance).counts(instance))
+
     def sampling(self, instance: Instance, arrays: Mapping[str, Any], whole: bool = False) -> Any:
         """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None.
 
@@ -97,13 +103,11 @@ class Loops:
 
         whole  whether the loop itself is to be compiled, not the kernels alone
         """
-        if self.composite.quadratic or not self.composite.structure.is_plain:
+        if not self.samples(instance):
             return None
         sampled, layout = self.composite.sampled(instance), self.composite.layout(instance)
         whole &= all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values())
         sets = sampled.sets(instance, arrays, kept=whole)
-        if sets is None:
-            return None
         from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
         from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
 

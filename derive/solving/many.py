@@ -8,6 +8,7 @@ form of the loops is that of `loops`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from . import costs
@@ -70,9 +71,14 @@ def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], e
     from ..kernels.optimizers.lbfgs import descend
 
     value_gradient = loops.value_gradient(instance, arrays)
-    sampled = loops.sampling(instance, arrays, whole=True) if instance.count <= LARGEST else None
-    if sampled is not None:
+    samples = instance.count <= LARGEST and loops.samples(instance)
+    if samples:
         enough = min(enough, FIRST)
+
+    @cache
+    def sampled() -> Any:
+        """Made where it is needed: it copies the data, and is compiled."""
+        return loops.sampling(instance, arrays, whole=True)
 
     def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
         state, first, ended, steps = descend(value_gradient, x.copy(), tol, enough)
@@ -80,8 +86,8 @@ def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], e
             x[:] = state.x
         if ended or x.size > LARGEST:
             return first, 0 if ended else UNFINISHED, steps, state.evaluations
-        if sampled is not None:
-            return first, *sampled(l1, low, high, x, tol, most)[1:]
+        if samples:
+            return first, *sampled()(l1, low, high, x, tol, most)[1:]
         return first, *loops.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
 
     return loop

@@ -74,14 +74,12 @@ class Sampled:
 
     def sets(
         self, instance: Instance, arrays: Mapping[str, Any], kept: bool = False
-    ) -> list[tuple[dict[str, Any], Binding]] | None:
-        """The data of the samples, from small to large, and then all rows; None where sampling does not pay.
+    ) -> list[tuple[dict[str, Any], Binding]]:
+        """The data of the samples that `counts` names, from small to large, and then all rows.
 
         kept  whether they serve for many runs: then a copy of all rows in single precision may pay, before the rows
         """
         counts = self.counts(instance)
-        if not counts:
-            return None
         n, given = int(instance.binding.values[self.rows]), instance.posed.given
         spread = _spread(n, counts[-1])
         chosen = {v.name: _taken(arrays[v.name], v, self.rows, spread) for v in given}
