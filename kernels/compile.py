@@ -234,6 +234,7 @@ class Kernel:
         threads: int = 1,
         moments: bool | None = False,
         convert: bool | None = False,
+        checked: bool = False,
         **data: Any,
     ) -> Bound:
         """Data, sizes and facts checked once; the unknowns are left to the calls.
@@ -246,6 +247,7 @@ class Kernel:
         convert  arrays in memory that compiled code cannot read as they are (Fortran order, strides, another kind of
                  number) are converted once; else block by block at each call, without a copy of the data. None:
                  small ones are converted
+        checked  the entries of the rows have been looked at before
         """
         began = time.perf_counter()
         given = self._split(mapping, data)
@@ -254,7 +256,7 @@ class Kernel:
             raise DataError(
                 f"{', '.join(clash)} is an unknown of this kernel: give it to the calls, not to bind"
             )
-        bound = self._bound(given, threads, bool(moments), convert=convert)
+        bound = self._bound(given, threads, bool(moments), convert=convert, checked=checked)
         if moments is None:
             bound.shorter = self._shorter(bound, given)
             bound.moments = bound.shorter is not None
@@ -268,6 +270,7 @@ class Kernel:
         moments: bool = False,
         check: bool = True,
         convert: bool | None = False,
+        checked: bool = False,
     ) -> Bound:
         """Arrays of rows stay as they are, in memory, in a file or in Dask; all others are converted.
 
@@ -290,7 +293,7 @@ class Kernel:
                     f"{', '.join(lost)} cannot be read block by block by this kernel; give NumPy arrays instead"
                 )
             for k in rows:
-                if k not in blocks or (check and k not in lazy):
+                if not checked and (k not in blocks or (check and k not in lazy)):
                     check_entries(known[k], arrays[k])
                 here = k not in lazy and not isinstance(arrays[k], np.memmap)
                 wanted = here and (arrays[k].size < BRIEF if convert is None else convert)

@@ -56,8 +56,9 @@ NEWTON = Loop(
     (("oracle", True, 1),),
     True,
     (1, 1, 1),
-    "from derive.kernels.optimizers.box import NO_MINIMUM, box_quadratic, cholesky_solve\n"
-    "from derive.kernels.optimizers.proximal_newton import CONVERGED, NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS\n",
+    "from derive.kernels.optimizers.proximal_newton import (\n"
+    "    CONVERGED, NO_DESCENT, STEPS, begun, direction, move, weighted,\n"
+    ")\n",
 )
 QUADRATIC = Loop(
     quadratic.solve_quadratic,

@@ -54,7 +54,7 @@ def solve_composite(
         def made(judge: Any) -> Any:
             if first_order:
                 return loops.first_order(instance, arrays, judge, compiled, watch)
-            return loops.second_order(instance, arrays, judge, compiled)
+            return loops.second_order(instance, arrays, judge, compiled, watch)
 
         if reduced is not None:
             loop = loops.on_working_sets(instance, arrays, judge, compiled, reduced, watch)
@@ -67,14 +67,12 @@ def solve_composite(
             known = known or _Known(composite.quadratic, 0.0)  # proved to be convex
             x0 = x0 if instance.start else np.zeros(layout.size)
             judges = [judge]
-        limits, itself = (l1, low, high), first_order or reduced is not None
-        found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch, itself)
+        limits = l1, low, high
+        found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch)
         if found is None and reduced is not None:  # not the same problem on fewer unknowns after all
             judges, reduced = [composite.judge(instance, arrays, not first_order)], None
             loop = made(judges[0])  # from where the sets have led
-            found = _certified(
-                composite, loop, judges, x0, limits, options, layout, known, watch, first_order
-            )
+            found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch)
     if found is None:
         return None
     x, proof, slope, steps, evaluations = found
@@ -139,53 +137,49 @@ def _certified(
     layout: Any,
     known: _Known | None,
     watch: Watch,
-    itself: bool = False,
 ) -> Any:
     """The loop, twice if need be, until the interpreter agrees, or somebody ends it.
 
-    (x, certificate, gradient, steps, evaluations). Where somebody watches, the loop is called for one step after the
-    other; it needs nothing but the point to go on, and makes the same steps. `itself`: it tells the watch by itself.
+    (x, certificate, gradient, steps, evaluations). The loop tells the watch of its steps, but for the last one of
+    Newton's method, which it does not evaluate.
     """
     most = SWEEPS if composite.quadratic else options.most(STEPS)
-    few = 1 if watch.is_wanted and not itself and not composite.quadratic else most
     steps, evaluations, first = 0, 0, np.inf
     watch.begin()
     with watch:
         for aim in (AIM, AIM**2):
             status = UNFINISHED
             if aim < AIM and composite.quadratic:  # exact solves need no more, or will not get there
-                most, few = min(most, steps + AGAIN), min(few, AGAIN)
+                most = min(most, steps + AGAIN)
             while status == UNFINISHED and steps < most and not watch.ended:
-                begun, status, count, tried = loop(*limits, x, aim, few)
+                begun, status, count, tried = loop(*limits, x, aim, most - steps)
                 first = begun if steps == 0 else first
                 steps, evaluations = steps + count, evaluations + tried
-                if watch.is_wanted and not itself:
-                    watch(steps, x, *_value_and_error(judges[0], limits, x))
             if status != 0 and not watch.ended:
                 return None
             for judge in judges if aim < AIM else judges[:1]:  # the dear one last
                 proof, g = _proof(
                     composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
                 )
+                if judge is judges[0] and watch.is_wanted and not np.array_equal(x, watch.x):
+                    watch(steps, x, proof.value, _error(limits, g, x))
                 away = proof.drift > ENDLESS and proof.stationarity <= 1e-3 * options.tolerance
                 away |= bool(np.isinf(proof.drift))
                 if proof.ok() or watch.ended or away:
                     return x, proof, g, steps, evaluations
     if not watch.ended:
         return None
-    if itself:
-        x, steps = watch.reached(x, steps)
+    x, steps = watch.reached(x, steps)
     proof, g = _proof(composite, judges[0], x, limits, first, options.tolerance, layout, known, True)
     return x, proof, g, steps, evaluations
 
 
-def _value_and_error(judge: Any, limits: Any, x: Any) -> tuple[float, float]:
-    """The objective, and the largest optimality distance."""
+def _error(limits: Any, g: Any, x: Any) -> float:
+    """The largest optimality distance."""
     from ..kernels.optimizers.penalties import PENALTIES
 
-    f, g, _, _ = judge(x)
     distance = PENALTIES["separable"].of(*limits).distance(g, x) * np.maximum(1.0, np.abs(x))
-    return f + float(limits[0] @ np.abs(x)), float(distance.max(initial=0.0))
+    return float(distance.max(initial=0.0))
 
 
 def _proof(

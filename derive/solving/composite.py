@@ -209,7 +209,8 @@ class Composite:
         )
         wanted = (set(made.variables) - set(made.unknowns)) | {s.name for s in made.symbols}
         layout = self.layout(instance)
-        bound = made.bind({k: a for k, a in {**arrays, **instance.sizes}.items() if k in wanted})
+        given = {k: a for k, a in {**arrays, **instance.sizes}.items() if k in wanted}
+        bound = made.bind(given, checked=True)
 
         def at(x: Any) -> tuple[float, Any, Any]:
             found = bound(layout.unpack(x))

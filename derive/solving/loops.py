@@ -1,9 +1,10 @@
 """The loops of a separable problem: interpreted, compiled whole, with sampled Hessians, on working sets, first-order.
 
 All have the form (λ, low, high, x, tolerance, most steps) -> (F at the start, status, steps, evaluations), with the
-start and then the answer in x, and status 0 saying that the loop is content. A constant Hessian takes one step, by
-coordinate descent and exact solves on the free entries. Small problems are evaluated by the interpreter, for
-compiling a kernel takes longer than solving.
+start and then the answer in x, and status 0 saying that the loop is content. Those of `solve` are Python around
+compiled functions, so that a watch is told of every step and Ctrl-C is heard; what is prepared is compiled whole. A
+constant Hessian takes one step, by coordinate descent and exact solves on the free entries. Small problems are
+evaluated by the interpreter, for compiling a kernel takes longer than solving.
 """
 
 from __future__ import annotations
@@ -96,12 +97,19 @@ class Loops:
         plain = not composite.quadratic and composite.structure.is_plain
         return plain and bool(composite.sampled(instance).counts(instance))
 
-    def sampling(self, instance: Instance, arrays: Mapping[str, Any], whole: bool = False) -> Any:
+    def sampling(
+        self,
+        instance: Instance,
+        arrays: Mapping[str, Any],
+        whole: bool = False,
+        watch: Watch | None = None,
+    ) -> Any:
         """The loop with Hessians from a sample of the rows, where there are so many rows that it pays; else None.
 
         Where few rows decide, as with classes that are nearly separable, samples are no guide: whole Hessians go on.
 
         whole  whether the loop itself is to be compiled, not the kernels alone
+        watch  told of every step on all rows; of a loop that is not whole
         """
         if not self.samples(instance):
             return None
@@ -115,17 +123,27 @@ class Loops:
         if whole:
             descend = self._sampled_whole(sampled.kernels(), sets, layout)
         else:
-            descend = partial(sampled_newton, *sampled.estimates(sets, layout))
+            estimate, model = sampled.estimates(sets, layout)
+
+        def told(*limits: Any) -> Any:
+            """The loop under Python, which says what it sees of all rows."""
+            last = len(sets) - 1
+            on_all = _told(partial(estimate, k=last), watch, *limits)
+            return partial(sampled_newton, lambda x, k: on_all(x) if k == last else estimate(x, k), model)
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
             begin = x.copy()
-            f, first, status, *counts = descend(rows, x, tol, min(most, READS))
+            run = descend if whole else told(l1, low, high)
+            f, first, status, *counts = run(rows, x, tol, min(most, READS))
             if not f <= first:
                 x[:] = begin
             asked = status == STEPS_MADE and most <= READS
             if status == CONVERGED or asked or not instance.facts.is_convex:
                 return first, status, *counts
-            return first, *self.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
+            if watch is None:
+                return first, *self.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
+            newton = _newton(self.composite.kernel(instance, arrays), watch)
+            return first, *newton(l1, low, high, x, tol, most)[1:]
 
         return loop
 
@@ -141,9 +159,15 @@ class Loops:
         room = SAMPLED.sets
         return self._wholes[key].bind([*sets, *[sets[-1]] * room][:room], layout)
 
-    def second_order(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
-        """The loop in the form above."""
-        from ..kernels.optimizers.proximal_newton import proximal_newton
+    def second_order(
+        self,
+        instance: Instance,
+        arrays: Mapping[str, Any],
+        judge: Any,
+        compiled: bool,
+        watch: Watch | None = None,
+    ) -> Any:
+        """The loop in the form above; but for quadratics it tells the watch by itself."""
         from ..kernels.optimizers.quadratic import minimum
 
         if not compiled and self.composite.quadratic:
@@ -157,30 +181,22 @@ class Loops:
 
             return once
         if not compiled:
-
-            def newton(*leading: Any) -> Any:
-                return proximal_newton(lambda x: judge(x)[:3], *leading)[1:]
-
-            return newton
-        sampled = self.sampling(instance, arrays)
+            return _newton(lambda x: judge(x)[:3], watch)
+        sampled = self.sampling(instance, arrays, watch=watch)
         if sampled is not None:
 
             def strict(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
                 return sampled(l1, low, high, x, min(tol, CERTIFIED), most)
 
             return strict
+        if not self.composite.quadratic:
+            return _newton(self.composite.kernel(instance, arrays), watch)
         whole = self.compiled(instance, arrays)
-        if self.composite.quadratic:
 
-            def whole_once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-                return np.inf, *_swept(whole(np.stack((l1, low, high)), x, tol, most), most)
+        def whole_once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
+            return np.inf, *_swept(whole(np.stack((l1, low, high)), x, tol, most), most)
 
-            return whole_once
-
-        def whole_newton(*leading: Any) -> Any:
-            return whole(*leading)[1:]
-
-        return whole_newton
+        return whole_once
 
     def on_working_sets(
         self,
@@ -250,6 +266,20 @@ class Loops:
             return rest
 
         return loop
+
+
+def _newton(oracle: Any, watch: Watch | None) -> Any:
+    """Proximal Newton on value, gradient and Hessian at x, in the form above."""
+    from ..kernels.optimizers.proximal_newton import proximal_newton
+
+    def newton(l1: Any, low: Any, high: Any, *rest: Any) -> Any:
+        return proximal_newton(_told(oracle, watch, l1, low, high), l1, low, high, *rest)[1:]
+
+    return newton
+
+
+def _told(at: Any, watch: Watch | None, *limits: Any) -> Any:
+    return at if watch is None else watch.told(at, *limits)
 
 
 def _swept(status: int, most: int) -> tuple[int, int, int]:

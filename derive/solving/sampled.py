@@ -103,7 +103,8 @@ class Sampled:
 
         def bound(kernel: Any, data: Mapping[str, Any], binding: Binding) -> Any:
             sizes = {s.name: number for s, number in binding.values.items()}
-            return kernel.bind({k: a for k, a in {**sizes, **data}.items() if k in _wanted(kernel)})
+            given = {k: a for k, a in {**sizes, **data}.items() if k in _wanted(kernel)}
+            return kernel.bind(given, checked=True)
 
         first, second = self.kernels()
         firsts = [_flat(bound(first, *each), layout) for each in sets]
@@ -140,7 +141,8 @@ class Sampled:
         """`value_gradient(x)` on all rows."""
         kernel = self._first_kernel()
         given = {**instance.sizes, **arrays, self.share.name: np.asarray(1.0)}
-        return _flat(kernel.bind({k: a for k, a in given.items() if k in _wanted(kernel)}), layout)
+        wanted = {k: a for k, a in given.items() if k in _wanted(kernel)}
+        return _flat(kernel.bind(wanted, checked=True), layout)
 
     def _first_kernel(self) -> Any:
         from ..kernels.compile import compile_nodes

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 LIMIT, TIME, INTERRUPT, STOPPED = 1, 2, 3, 4  # as the driver says
 
 
+class Ended(Exception):
+    """A loop is left because its run is ended."""
+
+
 @final
 class Watch:
     """Called after every iteration as `watch(iteration, x, F, error)`; true ends the run.
 
     `error` is the largest optimality distance, entry by entry times max(1, |xᵢ|). Inside `with watch:`, Ctrl-C and the
-    callback's StopIteration end the run as time does; `reached` is the point it had come to.
+    callback's StopIteration end the run as time does; `reached` is the point it had come to. A loop that knows nothing
+    of this is given a function that tells it, `told`.
     """
 
     def __init__(self, options: Options) -> None:
@@ -46,9 +51,36 @@ class Watch:
         """Whether somebody looks at the run on its way."""
         return self.options.callback is not None or self.options.max_time is not None or self.options.progress
 
+    def told(self, at: Callable[[Any], Any], l1: Any, low: Any, high: Any) -> Callable[[Any], Any]:
+        """The function of x, value and gradient first, from which a loop hears that it is ended.
+
+        A point with an objective f + Σλ|x| below all before is a step, but for the first one, which is the start.
+        """
+        from ..kernels.optimizers.penalties import PENALTIES
+
+        penalty, wanted = PENALTIES["separable"].of(l1, low, high), self.is_wanted
+        least, begun = np.inf, False
+
+        def seen(x: Any) -> Any:
+            nonlocal least, begun
+            found = at(x)
+            total = found[0] + float(l1 @ np.abs(x))
+            if total <= least + 1e-15 * abs(total) or not begun:
+                least, self.x = total, x.copy()
+                if begun and wanted:
+                    error = penalty.distance(found[1], x) * np.maximum(1.0, np.abs(x))
+                    self(self.steps + 1, self.x, total, float(error.max(initial=0.0)))
+                else:
+                    self.steps += begun
+            if begun and (self.ended or self._late()):
+                raise Ended
+            begun = True
+            return found
+
+        return seen
+
     def __call__(self, iteration: int, x: Any, value: float, error: float) -> bool:
         """Record the step, tell the callback, look at the clock."""
-        from ..kernels.clock import now
         from ..kernels.optimizers.result import Result
 
         self.x, self.steps = x, self.steps + 1
@@ -57,11 +89,17 @@ class Watch:
             seen: Any = Result()
             seen.update(x=np.array(x), fun=value, nit=self.steps)
             self.options.callback(seen)
+        return self._late() or self.ended is not None
+
+    def _late(self) -> bool:
+        """Whether time is up."""
+        from ..kernels.clock import now
+
         limit = self.options.max_time
-        if limit is not None and now() - self.entered >= limit:
-            words = f"not converged within max_time = {limit:g} s ({self.steps} iterations)"
-            self.ended = (TIME, words)
-        return self.ended is not None
+        if limit is None or now() - self.entered < limit:
+            return False
+        self.ended = (TIME, f"not converged within max_time = {limit:g} s ({self.steps} iterations)")
+        return True
 
     def __enter__(self) -> Watch:
         return self
@@ -71,8 +109,10 @@ class Watch:
     ) -> bool:
         from ..kernels.interrupt import is_interrupt
 
-        if error is None or not (is_interrupt(error) or isinstance(error, StopIteration)):
+        if error is None or not (is_interrupt(error) or isinstance(error, StopIteration | Ended)):
             return False
+        if isinstance(error, Ended):
+            return True
         if isinstance(error, StopIteration):
             self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
         else:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import derive as dv
+from derive.solving.instance import Instance
 
 SHAPES = {"X": ("n", "d"), "y": ("n",), "t": ("n",), "w": ("d",), "lam": ()}
 RNG = np.random.default_rng(0)
@@ -42,6 +43,26 @@ def test_limits_and_callbacks_change_nothing(objective: str) -> None:
     watched = stated.solve(data, backend="numpy", callback=lambda step: seen.append(step.fun))
     np.testing.assert_allclose(watched["w"], plain["w"], rtol=1e-9, atol=1e-12)
     assert len(seen) >= 1 and np.isfinite(seen).all()
+    assert plain.nfev == limited.nfev == watched.nfev and plain.nit == limited.nit
+
+
+def test_samples_are_watched_for_nothing() -> None:
+    """Objectives over many rows: as many reads with a watch as without, and what is seen falls to the optimum."""
+    rng = np.random.default_rng(1)
+    stated, _ = problem(OBJECTIVES[0])
+    A = rng.standard_normal((40_000, 6))
+    data = {"X": A, "t": np.sign(A @ rng.standard_normal(6) + rng.standard_normal(40_000)), "lam": 1.0}
+    plain, seen = stated.solve(data), []
+    assert plain.success and stated.posed.loops.samples(Instance(stated.posed, data, {}))
+    watched = stated.solve(data, max_time=100.0, callback=lambda step: seen.append(step.fun))
+    assert watched.nfev == plain.nfev and watched.nit == plain.nit
+    assert seen == sorted(seen, reverse=True) and abs(seen[-1] - plain.fun) < 1e-8 * plain.fun
+
+    def interrupt(step: Any) -> None:
+        raise KeyboardInterrupt
+
+    broken = stated.solve(data, callback=interrupt)
+    assert "interrupted after 1 iterations" in broken.message and broken.fun == seen[0]
 
 
 def test_what_ends_a_run_is_named() -> None:
