@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..node import Node
 from .cases import known_where_it_counts, powers_of_step
+from .contractions import contraction_over_itself
 from .entrywise import (
     branches_together,
     complementary_sigmoids,
@@ -60,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     simplex_sums_to_one,
     distribute_powers,
     total_of_terms,
+    contraction_over_itself,
 )
 
 __all__ = [
@@ -85,6 +87,7 @@ __all__ = [
     "simplex_sums_to_one",
     "distribute_powers",
     "total_of_terms",
+    "contraction_over_itself",
     "reshape_of_ones",
     "reshape_undone",
     "multiplied_out",

@@ -36,7 +36,7 @@ def stands_bare(a: Tree, nums: tuple[Tree, ...]) -> bool:
 
 def level_of(t: Tree) -> int:
     """How tightly the text of a tree binds."""
-    if t.op == "sum":
+    if t.op in ("sum", "compare"):
         return SUM
     if t.op in ("mul", "chain"):
         return PRODUCT
@@ -109,6 +109,8 @@ def cost_of(t: Tree) -> int:
             return 2 + count(name) + sum(words) + max(0, len(words) - 1)
         case "index":
             return _wrapped(args[0], ATOM) + 2 + count(t.data)
+        case "compare":
+            return args[0].cost + 1 + args[1].cost
         case "einsum":
             return 5 + count(t.data) + sum(a.cost + 1 for a in args)
     raise AssertionError(f"no length for a tree of kind {t.op}")

@@ -62,7 +62,7 @@ class Dialect:
 
 
 _FORMS = {
-    "where step": "{m}.where({0} > 0, {1}, {2})",
+    "where compare": "{m}.where({0}, {1}, {2})",
     "sum": "{m}.sum({0}{axis})",
     "mean": "{m}.mean({0}{axis})",
     "norm": "{m}.linalg.norm({0})",

@@ -13,13 +13,16 @@ import sympy
 from ..operators import REGISTRY, Elementwise
 from ..sizes import ONE
 from . import index
+from .comparing import compared, indicated
 from .costs import ATOM, POWER, PRODUCT, SUM, quotient
-from .makers import mul, transpose
+from .makers import transpose
 from .names import latex_name
 from .numerals import latex_number as number
-from .tree import Tree, make, parts, rendering
+from .setting import filled, is_column, is_composed, is_norm, is_one_norm, spread_out
+from .tree import Tree, parts, rendering
 from .whole_arrays import axis_label, head, picked, stacked
 
+_SIGNS = {"<": "<", ">": ">", "<=": "\\le", ">=": "\\ge"}
 #: 2 𝟏[z > 0], which would read as 21
 _ONE_AFTER_DIGIT = re.compile(r"(\d) (\\mathbf\{1\}\[)")
 
@@ -52,23 +55,19 @@ def _latex_level(t: Tree) -> int:
         return PRODUCT
     if t.op == "mul":
         return PRODUCT
-    if t.op == "call" and (t.data[0] == "kron" or (t.data[0] == "sum" and not _is_one_norm(t))):
+    if t.op == "call" and (t.data[0] == "kron" or (t.data[0] == "sum" and not is_one_norm(t))):
         return PRODUCT
     if t.op == "call" and t.data[0] == "logdet":
         return PRODUCT
     if t.op == "call" and t.data[0] == "inv":
         return POWER
+    if t.op == "call" and t.data[0] == "where" and indicated(t) is None:
+        return SUM
     if t.op in ("pow", "T"):
         return POWER
     if t.op in ("num",):
         return SUM if t.data.is_Add else PRODUCT if t.data.is_Mul else ATOM
     return t.level
-
-
-def _is_composed(t: Tree) -> bool:
-    """Whether a function is written as one of another: (\\log\\Gamma(z))², not \\log\\Gamma(z)²."""
-    operator = REGISTRY.get(t.data[0])
-    return isinstance(operator, Elementwise) and operator.latex.partition("(")[0].count("\\") > 1
 
 
 def _row(t: Tree) -> str:
@@ -98,8 +97,9 @@ def _write(t: Tree) -> str:
         case "chain":
             return _chain(t)
         case "sum":
-            text = _write(args[0])
-            for a in args[1:]:
+            terms = [filled(a, t) for a in args]
+            text = _write(terms[0])
+            for a in terms[1:]:
                 piece = _write(a)
                 text += f" - {piece[1:].lstrip()}" if piece.startswith("-") else f" + {piece}"
             return text
@@ -114,6 +114,8 @@ def _write(t: Tree) -> str:
             )
         case "outer":
             return _outer(*args)
+        case "compare":
+            return f"{_write(args[0])} {_SIGNS[t.data]} {_write(args[1])}"
         case "diag" | "diagonal":
             return f"\\operatorname{{diag}}{bracket(_write(args[0]))}"
         case "call":
@@ -169,17 +171,12 @@ def _outer(u: Tree, v: Tree) -> str:
         return _row(v)
     if v.op == "ones" and v.data == (ONE,):
         return _write(u)
-    left = _write(u) if _is_column(u) else _wrap(u, POWER)
-    if _is_column(v):
+    left = _write(u) if is_column(u) else _wrap(u, POWER)
+    if is_column(v):
         turned = [transpose(f) for f in reversed(v.args[:-1])]
         if sum(f.cost for f in turned) <= sum(f.cost for f in v.args[:-1]):
             return " ".join([left, _row(v.args[-1]), *(_wrap(f, POWER) for f in turned)])
     return f"{left} {_row(v)}"
-
-
-def _is_column(t: Tree) -> bool:
-    """Whether the tree is a matrix times a vector."""
-    return t.op == "chain" and t.order == 1 and t.args[0].order == 2
 
 
 def _is_tall(a: Tree) -> bool:
@@ -191,40 +188,15 @@ def _is_tall(a: Tree) -> bool:
     return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 
-def _is_one_norm(t: Tree) -> bool:
-    """Σᵢ |vᵢ| of a vector, written ‖v‖₁."""
-    inner = t.args[0]
-    return not t.order and inner.order == 1 and inner.op == "call" and inner.data[0] == "abs"
-
-
 def _stands_behind(a: Tree, numbers_only: bool) -> bool:
     """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw; but xᵀx / t²."""
-    return _is_tall(a) or (numbers_only and (a.op == "chain" or _is_norm(a)))
-
-
-def _is_norm(a: Tree) -> bool:
-    """‖A‖², ‖v‖₁, a power of a norm, or a sum that holds one."""
-    if a.op == "pow":
-        return _is_norm(a.args[0])
-    if a.op == "sum":
-        return any(_is_norm(b) for term in a.args for b in parts(term)[1])
-    return a.op == "call" and (a.data[0] in ("norm", "sumsq") or (a.data[0] == "sum" and _is_one_norm(a)))
-
-
-def _spread_out(t: Tree) -> Tree | None:
-    """½ (‖r‖² + λ ‖w‖²) as ½ ‖r‖² + λ/2 ‖w‖², which is how penalised objectives are written."""
-    coefficient, nums, dens = parts(t)
-    if t.order or dens or len(nums) != 1 or nums[0].op != "sum" or coefficient.is_integer:
-        return None
-    if not _is_norm(nums[0]):
-        return None
-    return make("sum", *(mul(coefficient, [term]) for term in nums[0].args))
+    return _is_tall(a) or (numbers_only and (a.op == "chain" or is_norm(a)))
 
 
 def _product(t: Tree) -> str:
-    spread_out = _spread_out(t)
-    if spread_out is not None:
-        return _write(spread_out)
+    opened = spread_out(t)
+    if opened is not None:
+        return _write(opened)
     coefficient, nums, dens = parts(t)
     minus, p, q = quotient(coefficient)
     sign = "-" if minus else ""
@@ -300,7 +272,7 @@ def _joined(below: list[Tree]) -> str:
 
 def _factor(a: Tree) -> str:
     """A scalar among others."""
-    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum" and not _is_one_norm(a)):
+    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum" and not is_one_norm(a)):
         return bracket(_write(a))
     return _wrap(a, PRODUCT) if a.op != "sum" else bracket(_write(a))
 
@@ -316,7 +288,7 @@ def _power(t: Tree) -> str:
     power = _exponent(exponent)
     if base.op == "call" and base.data[0] == "norm" and exponent.op == "num":
         return f"{_write(base)}^{power}"
-    body = bracket(_write(base)) if base.op == "call" and _is_composed(base) else _wrap(base, ATOM)
+    body = bracket(_write(base)) if base.op == "call" and is_composed(base) else _wrap(base, ATOM)
     if base.order:
         return f"{body}^{{\\odot {power.removeprefix('{').removesuffix('}')}}}"
     return f"{body}^{power}"
@@ -339,7 +311,7 @@ def _call(t: Tree) -> str:
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}"
         case "sumsq":
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}^2"
-        case "sum" if _is_one_norm(t):
+        case "sum" if is_one_norm(t):
             return f"\\lVert {_write(args[0].args[0])} \\rVert_1"
         case "sum" if axis is None:
             body = _wrap(args[0], POWER)
@@ -354,9 +326,13 @@ def _call(t: Tree) -> str:
         case "concatenate" if t.order < 3:
             return stacked(t, _write)
         case "where":
-            mask = args[0]
-            truth = f"{_write(mask.args[0])} > 0" if mask.data == ("step", ()) else f"{_write(mask)} \\neq 0"
-            return f"\\operatorname{{where}}{bracket(', '.join([truth, *map(_write, args[1:])]))}"
+            if (test := indicated(t)) is not None:
+                return f"\\mathbf{{1}}[{_write(test)}]"
+            truth = _write(args[0]) + ("" if args[0].op == "compare" else " \\neq 0")
+            rows = f"{_write(args[1])} & {truth} \\\\ {_write(args[2])} & \\text{{otherwise}}"
+            return f"\\begin{{cases}} {rows} \\end{{cases}}"
+        case "step":
+            return f"\\mathbf{{1}}[{_write(compared(args[0]))}]"
         case "kron":  # sizes of identities show in the size of the whole
             words = [f"I_{{{number(a.data[0])}}}" if a.op == "eye" else _wrap(a, POWER) for a in args]
             return " \\otimes ".join(words)

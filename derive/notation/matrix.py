@@ -33,6 +33,7 @@ from ..simplify import simplify
 from ..sizes import ONE
 from . import factor
 from .broadcasting import with_broadcasting
+from .comparing import condition
 from .graph import Graph, Labels
 from .makers import even, mul, transpose
 from .numerals import without_pi
@@ -197,6 +198,8 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         operands = _scalars_bare(node, operands)
     if node.op == "pow":
         return make("pow", operands[0], operands[1], order=node.order)
+    if node.op == "where":
+        operands = [condition(operands[0]), *operands[1:]]
     if isinstance(operator, Elementwise):
         numbers = [num(v) for _, v in node.params]  # polygamma(2, x)
         if operator.even:

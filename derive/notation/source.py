@@ -137,6 +137,8 @@ class Source:
                 return self.index(t)
             case "einsum":
                 return self.function("einsum", [self.expression(a) for a in args], spec=f'"{t.data}"')
+            case "compare":
+                return f"{self.expression(args[0])} {t.data} {self.expression(args[1])}"
             case "call":
                 return self.call(t)
         raise UnsupportedError(f"{t.op} has no form in {self.dialect.name} source")
@@ -226,8 +228,8 @@ class Source:
         if name == "sumsq":
             squares = f"{self.wrap(args[0], ATOM)} ** 2"
             return self.function("sum", [squares], axis=self.axis_text(given))
-        if name == "where" and args[0].op == "call" and args[0].data[0] == "step":
-            return self.function("where step", [self.wrap(args[0].args[0], POWER), *words[1:]])
+        if name == "where" and args[0].op == "compare":
+            return self.function("where compare", words)
         if name == "vec":
             return self.function("reshape", [self.expression(transpose(args[0]))], shape="(-1,)")
         if name == "reshape":

@@ -79,6 +79,8 @@ class _Writer:
             return f"{name}({', '.join(words)})"
         if t.op == "index":
             return f"{self.wrap(args[0], ATOM)}[{t.data}]"
+        if t.op == "compare":
+            return f"{self.write(args[0])} {t.data} {self.write(args[1])}"
         if t.op == "einsum":
             return f'einsum("{t.data}", {", ".join(self.write(a) for a in args)})'
         raise AssertionError(f"no text for a tree of kind {t.op}")

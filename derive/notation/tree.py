@@ -6,6 +6,7 @@ A tree has one of a few kinds (`op`):
     mul coefficient · numerators / denominators (elementwise, scalars included)
     sum a b … | pow base exponent | call name args | diag v | diagonal A | outer u v
     spread a (repeated along the axes that its mask leaves out, within a sum) | index a key (a slice) | einsum spec args
+    compare a b sign (the condition of a choice)
 
 `order` is the number of axes. `cost` counts the tokens of the text form; all choices between equal forms
 are made by it, so that the printed result is the short one.

@@ -47,6 +47,10 @@ FORMS = [
     ("abs(x) ** ((t - 1) * ones(n))", "abs(x) ** (t - 1)"),
     ("maximum(zeros(n), x)", "maximum(0, x)"),
     ("where(x, ones(n), y)", "where(x, 1, y)"),
+    # conditions
+    ("where(abs(x) <= t, x, y)", "where(abs(x) > t, y, x)"),
+    ("where(1 > x + u, x, y)", "where(u + x < 1, x, y)"),
+    ("where(x, y, 1)", "where(x, y, 1)"),
     # means
     ("X - sum(X, axis=0) / n", "X - mean(X, axis=0)"),
     # slices

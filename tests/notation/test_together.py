@@ -44,12 +44,12 @@ BLOCKS = [
     (
         "sum(logsumexp(X @ W, axis=1)) - sum(Y * (X @ W))",
         "X.T @ diag(P[:, j] * (δ[j, l] - P[:, l])) @ X",
-        "X^\\top \\operatorname{diag}(P_{: j} \\odot (\\delta_{j l} - P_{: l})) X",
+        "X^\\top \\operatorname{diag}(P_{: j} \\odot (\\delta_{j l} \\mathbf{1} - P_{: l})) X",
     ),
     (
         "sum(tanh(X @ W) ** 2)",
         "2 * δ[j, l] * X.T @ diag((R[:, j] - 1) * (3 * R[:, j] - 1)) @ X",
-        "2 \\delta_{j l} X^\\top \\operatorname{diag}((R_{: j} - 1) \\odot (3 R_{: j} - 1)) X",
+        "2 \\delta_{j l} X^\\top \\operatorname{diag}((R_{: j} - \\mathbf{1}) \\odot (3 R_{: j} - \\mathbf{1})) X",
     ),
     ("sumsq(tanh(X @ W) @ v - y) / 2 + lam / 2 * sumsq(W)", "", ""),
 ]
@@ -86,7 +86,7 @@ AXES = [
     ("expand_dims(y, 1)", "y[:, None]", "y"),
     ("expand_dims(X, 1)", "X[:, None, :]", "X_{i k}"),
     ("squeeze(B @ X)", "X.T @ B[0, :]", "X^\\top B_{[0, :]}"),
-    ("y[None, :] @ X + lam", "(X.T @ y)[None, :] + lam", "(X^\\top y)^\\top + \\lambda"),
+    ("y[None, :] @ X + lam", "(X.T @ y)[None, :] + lam", "(X^\\top y)^\\top + \\lambda \\mathbf{1}^\\top"),
 ]
 
 

@@ -30,7 +30,7 @@ def problem(objective: str, over: object, *conditions: str, sense: str = "minimi
 
 
 def test_constrained_least_squares() -> None:
-    """Xᵀ(Xw − y) + Aᵀλ + ν1 = 0"""
+    """Xᵀ(Xw − y) + Aᵀλ + ν𝟏 = 0: 𝟏 is written in LaTeX, and is NumPy's broadcasting in the text."""
     kkt = problem("sumsq(X @ w - y)/2", "w", "A @ w <= b", "sum(w) == 1").kkt()
     assert kkt.lines() == [
         "stationarity",
@@ -44,7 +44,7 @@ def test_constrained_least_squares() -> None:
         "  lambda_1 * (A @ w - b) == 0",
         "multipliers: lambda_1 (m,), nu_1 ()",
     ]
-    assert r"X^\top (X w - y) + A^\top \lambda_{1} + \nu_{1} = 0" in kkt.latex()
+    assert r"X^\top (X w - y) + A^\top \lambda_{1} + \nu_{1} \mathbf{1} = 0" in kkt.latex()
     assert r"\lambda_{1} \odot (A w - b) = 0" in kkt.latex()
 
 
