@@ -85,6 +85,12 @@ class KktCertificate(Guaranteed):
             found.append(f"a saddle point: curvature {self.curvature:.1e} along the active constraints")
         return found
 
+    @property
+    def error(self) -> float:
+        """The largest violation of the conditions of first order; infinite where one is not finite."""
+        worst = max(self.stationarity, self.primal, self.dual, self.complementarity, self.mismatch)
+        return worst if np.isfinite(worst) else np.inf
+
     def saddle(self) -> bool:
         """Whether the Lagrangian curves down, beyond rounding, where the active constraints stay active, or
         nothing is seen on a plateau."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, final
 
 import numpy as np
 
 from ..errors import UnsupportedError
+from . import costs
 from .costs import COMPILE_FROM
 from .inside import middle
 from .met import met
@@ -26,6 +28,8 @@ from .vertices import at_a_vertex
 LARGEST = 4000
 #: A point that violates no condition by more is worth other multipliers.
 NEAR = 1e-8
+#: Of a run that was ended, curvature is looked at where the conditions of first order are violated by no more.
+HOPEFUL = 1e-5
 
 
 class Judged(NamedTuple):
@@ -157,6 +161,14 @@ class _Run:
             return False
         return self.placed.sparse is None and self.placed.amount < COMPILE_FROM and self.placed.is_small
 
+    def _is_program(self) -> bool:
+        """Whether the loop for quadratic programs comes first, which nobody can look into before it ends."""
+        if self.method != "interior-point" or not self.derived.quadratic or self.watched:
+            return False
+        limit = self.settings.get("max_time")
+        work = costs.program(self.placed.layout.size, sum(self.placed.rows))
+        return limit is None or work <= limit * costs.PER_SECOND
+
     def _failure(self, answer: Any, at: Judged) -> str:
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
@@ -217,7 +229,7 @@ class _Run:
         if self.placed.sparse is not None:
             return self.placed.sparse.solve(functions, z, self.most, watch, self.watched)
         found = None
-        if self.method == "interior-point" and self.derived.quadratic and not self.watched:
+        if self._is_program():
             found = solve_program(functions, z, watch=watch)
         if self.loop is not None and functions is self.functions:
             v = functions.values(z)
@@ -265,7 +277,10 @@ class _Run:
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
         else:
             told |= {"quadratic": self.derived.quadratic, "settles": self.placed.settles}
-            proof = certify_kkt(judge, layout, z, answer.nu, answer.lam, **told)
+            certify = partial(certify_kkt, judge, layout, z, answer.nu, answer.lam, **told)
+            proof = certify(curved=False) if self.ended else None  # who has ended the run does not want to wait
+            if proof is None or proof.error <= HOPEFUL:
+                proof = certify()
         return Judged(z, found, value, proof, answer)
 
     def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:

@@ -27,6 +27,8 @@ GRADIENTS = 55
 #: Multiplications of one Hessian above which kernels are compiled for it, and above which a certificate does without
 #: where convexity is proved; of one gradient above which its kernel is compiled.
 COMPILED, SPARED, WORTH_COMPILING = 2e7, 2e6, 2e5
+#: Steps of an interior point on a quadratic program, and multiplications in a second where a run has to end in time.
+PROGRAM_STEPS, PER_SECOND = 15, 1e10
 
 
 def gradients_for_newton(shapes: Sequence[tuple[int, ...]], amount: int) -> float:
@@ -38,6 +40,11 @@ def hessian(shapes: Sequence[tuple[int, ...]], amount: int) -> float:
     """Multiplications of one dense Hessian and its factorisation."""
     unknowns, columns = _sizes(shapes)
     return float(amount) * unknowns * columns + unknowns**3 / 3.0
+
+
+def program(unknowns: int, conditions: int) -> float:
+    """Multiplications of a quadratic program by an interior point with dense matrices."""
+    return PROGRAM_STEPS * unknowns**2 * (conditions / 2.0 + unknowns / 6.0)
 
 
 def gradient(shapes: Sequence[tuple[int, ...]], amount: int) -> float:

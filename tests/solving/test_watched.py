@@ -65,6 +65,20 @@ def test_samples_are_watched_for_nothing() -> None:
     assert "interrupted after 1 iterations" in broken.message and broken.fun == seen[0]
 
 
+def test_time_is_kept_under_constraints() -> None:
+    """Large quadratic programs, whose compiled loop nobody looks into, are solved step by step where time is short; a
+    point where time ran out is not judged by Hessians."""
+    rng = np.random.default_rng(2)
+    A, B = rng.standard_normal((600, 300)), rng.standard_normal((500, 300))
+    shapes = {"A": ("n", "d"), "y": ("n",), "B": ("m", "d"), "w": ("d",)}
+    stated = dv.minimize("sumsq(A @ w - y)", over="w", subject_to=["B @ w <= 1"], variables=shapes)
+    data = {"A": A, "B": B, "y": 10.0 * rng.standard_normal(600)}
+    late = stated.solve(data, max_time=1e-3)
+    assert not late.success and "not converged within max_time" in late.message
+    assert late.certificate.curvature is None
+    assert stated.solve(data, max_time=100.0).success
+
+
 def test_what_ends_a_run_is_named() -> None:
     """Time, the callback, Ctrl-C: no exception, the best point so far, and the reason."""
     stated, data = problem(OBJECTIVES[1])
