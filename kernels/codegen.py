@@ -27,6 +27,7 @@ from .bundle import Bundle
 from .certificate import certify
 from .flat_conditions import FlatConditions
 from .inline import on_data
+from .interrupt import uninterrupted
 from .optimizers import (
     METHODS,
     em,
@@ -59,6 +60,7 @@ from .standalone.templates import (
     QUADRATIC,
     SEPARABLE,
     SMOOTH,
+    SOLVE,
 )
 from .standalone.writing import in_table, in_tuple, shape_text, size_text, title
 
@@ -271,6 +273,7 @@ class _File:
     def text(self) -> str:
         """All of it."""
         self.bundle.add(
+            uninterrupted,
             data.Statement,
             data.Solution,
             data.checked,
@@ -299,7 +302,7 @@ class _File:
             title("the solver") + self._tail(),
             MAIN.rstrip() + "\n",
         ]
-        return with_ways_in("\n\n\n".join(part.strip("\n") for part in parts) + "\n")
+        return with_ways_in(_joined(parts) + "\n")
 
     def _name(self) -> str:
         return f"em, then {self.method}" if self.em is not None else self.method
@@ -335,7 +338,7 @@ class _File:
         if self.tail is CONSTRAINED:
             texts = [] if self.joined is None else flat_functions(self.joined, self.kernels)
             tail = constrained_tail(self.posed.constrained, self._compared())
-            return "\n\n\n".join([*texts, tail.strip("\n")])
+            return _joined([*texts, tail, SOLVE.format(most=400)])
         texts = [] if self.flat is None else self.flat.texts
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         if self.tail is SEPARABLE:
@@ -344,11 +347,10 @@ class _File:
             tail = SEPARABLE.format(
                 unknowns=unknowns,
                 loop=(QUADRATIC if composite.quadratic else NEWTON).strip("\n") + "\n",
-                most=5000 if composite.quadratic else 100,
                 few=100 if composite.quadratic else 1,
                 compared=self._compared(),
             )
-            return "\n\n\n".join([*texts, tail.strip("\n")])
+            return _joined([*texts, tail, SOLVE.format(most=5000 if composite.quadratic else 100)])
         kinds = [k for k in PAIRS if re.search(rf"^def {k}\(", "\n".join(texts), re.M)]
         tail = SMOOTH.format(
             unknowns=unknowns,
@@ -361,4 +363,9 @@ class _File:
             **(PLAIN_RUN if self.em is None else EM_RUN),
         )
         more = [] if self.em is None else [self.em.text]
-        return "\n\n\n".join([*texts, *more, self.loop.strip("\n"), tail.strip("\n")])
+        return _joined([*texts, *more, self.loop, tail, SOLVE.format(most="10_000")])
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Parts of a file, two empty lines between them."""
+    return "\n\n\n".join(text.strip("\n") for text in texts)

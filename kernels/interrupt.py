@@ -7,7 +7,7 @@ seen is a SystemError, "returned a result with an exception set", caused by the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 
 def is_interrupt(error: BaseException) -> bool:
@@ -18,13 +18,25 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(behind, KeyboardInterrupt)
 
 
+@final
+class Interruptible:
+    """A block of code that Ctrl-C leaves as if it had come to its end; `left` tells that it did."""
+
+    def __init__(self) -> None:
+        self.left = False
+
+    def __enter__(self) -> Interruptible:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        self.left = error is not None and is_interrupt(error)
+        return self.left
+
+
 def uninterrupted(call: Callable[..., Any], *given: Any) -> Any:
     """The call, once more if Ctrl-C ends it: what comes last, on an answer that would be lost."""
-    try:
+    with Interruptible():
         return call(*given)
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
     return call(*given)
 
 
@@ -33,4 +45,4 @@ def heard(error: SystemError) -> BaseException:
     return KeyboardInterrupt() if is_interrupt(error) else error
 
 
-__all__ = ["heard", "is_interrupt", "uninterrupted"]
+__all__ = ["Interruptible", "heard", "is_interrupt", "uninterrupted"]

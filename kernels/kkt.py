@@ -61,6 +61,8 @@ class KktCertificate(Guaranteed):
         bound, found = self.tolerance, []
         if not np.isfinite(self.value):
             return ["the objective is not finite at this point"]
+        if np.isnan(self.primal):
+            return ["not judged"]
         if not self.primal <= bound:
             at = f", most at {self.where}" if self.where else ""
             found.append(f"constraints are violated by {self.primal:.1e}{at}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 import warnings
 from typing import Any
@@ -203,6 +204,67 @@ def test_an_interrupt_before_the_first_step(subject_to: list[str], monkeypatch: 
     assert not found.success and found.nit == 0 and found.fun == 25.0
     assert found.message.startswith("interrupted before the first step")
     assert found["w"].tolist() == [3.0, 4.0]
+
+
+def test_an_interrupt_while_data_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data may be in a file, or have to be computed: the start comes back, which nobody has looked at."""
+
+    def interrupted(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    problem = dv.minimize("sumsq(X @ w)", over="w", variables={"X": ("n", "d"), "w": ("d",)})
+    monkeypatch.setattr("derive.evaluate.check_entries", interrupted)
+    with pytest.warns(NotCertifiedWarning, match="not judged"):
+        found = problem.solve(X=np.eye(2))
+    assert not found.success and np.isnan(found.fun) and found["w"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("objective", "subject_to"),
+    [
+        ("sum(softplus(-y*(X @ w))) + sumsq(w)", []),
+        ("sumsq(X @ w - y) + norm(w, 1)", []),
+        ("sumsq(X @ w - y) + norm(w)", []),
+        ("sumsq(y - sin(X @ w))", []),
+        ("sumsq(X @ w - y)", ["sum(w) == 1"]),
+        ("sum(abs(X @ w - y))", []),
+        ("norm(X @ w - y) + norm(w)", ["norm(w) <= 1"]),
+    ],
+)
+def test_an_interrupt_anywhere_loses_nothing(objective: str, subject_to: list[str]) -> None:
+    """Ctrl-C at calls spread over the whole of `solve`: nothing is raised, and late in a run its point comes back."""
+    rows = np.random.default_rng(0).standard_normal((30, 4))
+    problem = dv.minimize(objective, over="w", variables=SHAPES, subject_to=subject_to)
+    given = {"X": rows[:, 1:], "y": rows[:, 0]}
+    plain, calls, last = problem.solve(given), 0, 0
+
+    def interrupt(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        if event == "call":
+            calls += 1
+            if calls == last:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    def found() -> Any:
+        nonlocal calls
+        calls = 0
+        sys.setprofile(interrupt)
+        try:
+            return problem.solve(given)
+        finally:
+            sys.setprofile(None)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        found()
+        whole = calls
+        for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+            last = int(share * whole)
+            result = found()
+            assert result.success or "interrupted" in result.message
+            assert np.isfinite(result["w"]).all()
+        assert result.fun == pytest.approx(plain.fun, rel=1e-3)
 
 
 def test_a_start_without_names() -> None:

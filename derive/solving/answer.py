@@ -50,6 +50,7 @@ def solve_composite(
         large = options.backend is None and (instance.amount >= COMPILE_FROM or dear >= costs.COMPILED)
         compiled = options.backend == "numba" or large
         watch = Watch(options)
+        instance.latest = watch.latest(layout.unpack)
 
         def made(judge: Any) -> Any:
             if first_order:
@@ -143,6 +144,8 @@ def _certified(
     (x, certificate, gradient, steps, evaluations). The loop tells the watch of its steps, but for the last one of
     Newton's method, which it does not evaluate.
     """
+    from ..kernels.interrupt import uninterrupted
+
     most = SWEEPS if composite.quadratic else options.most(STEPS)
     steps, evaluations, first = 0, 0, np.inf
     watch.begin()
@@ -155,13 +158,14 @@ def _certified(
                 begun, status, count, tried = loop(*limits, x, aim, most - steps)
                 first = begun if steps == 0 else first
                 steps, evaluations = steps + count, evaluations + tried
+            unseen, watch.x = not np.array_equal(x, watch.x), x.copy()
             if status != 0 and not watch.ended:
                 return None
             for judge in judges if aim < AIM else judges[:1]:  # the dear one last
                 proof, g = _proof(
                     composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
                 )
-                if judge is judges[0] and watch.is_wanted and not np.array_equal(x, watch.x):
+                if unseen and judge is judges[0] and watch.is_wanted:
                     watch(steps, x, proof.value, _error(limits, g, x))
                 away = proof.drift > ENDLESS and proof.stationarity <= 1e-3 * options.tolerance
                 away |= bool(np.isinf(proof.drift))
@@ -170,7 +174,9 @@ def _certified(
     if not watch.ended:
         return None
     x, steps = watch.reached(x, steps)
-    proof, g = _proof(composite, judges[0], x, limits, first, options.tolerance, layout, known, True)
+    proof, g = uninterrupted(
+        _proof, composite, judges[0], x, limits, first, options.tolerance, layout, known, True
+    )
     return x, proof, g, steps, evaluations
 
 

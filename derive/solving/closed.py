@@ -84,6 +84,7 @@ def run(instance: Instance, forms: Mapping[Variable, ClosedForm], options: Optio
         v.name: np.array(np.broadcast_to(found[v.name], instance.shapes[v.name]), dtype=np.float64)
         for v in posed.unknowns
     }
+    instance.latest = lambda: found
     multipliers, proved = None, posed.facts.closed_forms is not None
     with np.errstate(all="ignore"):
         if posed.composite is not None:

@@ -33,6 +33,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         program, layout = made
         watch = Watch(options)
         watch.begin()
+        instance.latest = watch.latest(lambda x: derived.free.forward(layout.unpack(x)))
         for column in (None, geometric_units(program)):
             answer = solve_cone_program(program, watch, column)
             found = derived.free.forward(layout.unpack(answer.x))

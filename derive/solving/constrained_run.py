@@ -6,10 +6,10 @@ The methods are in `kernels.optimizers`; whatever ends one, the latest point is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from .placed import Placed
 from .reasons import failure, fitted, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 #: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
 LARGEST = 4000
@@ -44,22 +47,20 @@ class Judged(NamedTuple):
 
 
 def run(
-    placed: Placed,
+    instance: Instance,
     start: Mapping[str, Any],
     given: bool,
     settings: Mapping[str, Any],
     backend: str | None,
     method: str = "interior-point",
-    convex: Callable[[], bool] | None = None,
 ) -> Any:
-    """SciPy's result over the statement's unknowns, certified, and the arrays of these.
-
-    convex  whether the problem is proved to be; asked where much depends on it
-    """
-    suited = method == "interior-point" and placed.layout.size > DENSE and convex is not None and convex()
-    if suited:
+    """SciPy's result over the statement's unknowns, certified, and the arrays of these."""
+    placed = Placed(instance.posed.constrained, instance.data, instance.binding)
+    if method == "interior-point" and placed.layout.size > DENSE and instance.facts.is_convex:
         placed.look_for_zeros()
-    return _Run(placed, settings, backend, method).result(start, given)
+    made = _Run(placed, settings, backend, method)
+    instance.latest = made.point_by_name
+    return made.result(start, given)
 
 
 @final
@@ -84,7 +85,14 @@ class _Run:
         self.ended: list[str] = []
         self.late = False  # time ran out: a point that is certified all the same is the answer
         self.cone: Any = None
+        self.latest: Any = None  # point
         self.reached: tuple[Any, Judged] | None = None
+
+    def point_by_name(self) -> dict[str, Any]:
+        """The latest point in terms of the statement; empty before there is one."""
+        if self.latest is None:
+            return {}
+        return dict(self.derived.free.forward(self.placed.layout.unpack(self.latest)))
 
     def _check(self) -> None:
         """Raise `UnsupportedError` for what the method cannot do, or what is too large for it."""
@@ -105,6 +113,7 @@ class _Run:
     def result(self, start: Mapping[str, Any], given: bool) -> Any:
         """The run from a start."""
         from ..kernels.clock import now
+        from ..kernels.interrupt import Interruptible, uninterrupted
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers.result import Result
 
@@ -118,18 +127,15 @@ class _Run:
             first = middle(self.functions, first)
         self.latest = first
         with np.errstate(all="ignore"), self.bar:
-            try:
-                self._run(first, given)
-            except (KeyboardInterrupt, SystemError) as error:
-                from ..kernels.interrupt import is_interrupt
-
-                if not is_interrupt(error):
-                    raise
+            with Interruptible() as block:
+                try:
+                    self._run(first, given)
+                except StopIteration:
+                    self.ended.append("stopped by the callback")
+            if block.left:
                 self.ended.append("interrupted; the latest point is kept")
-            except StopIteration:
-                self.ended.append("stopped by the callback")
             if self.reached is None:
-                self._reach(kept(self.latest, self.placed.shapes))
+                uninterrupted(self._reach, kept(self.latest, self.placed.shapes))
         assert self.reached is not None
         answer, at = self.reached
         success = at.proof.ok() and not (self.ended and answer.status == ip.STOPPED and not self.late)
@@ -244,6 +250,7 @@ class _Run:
         where only that is certified."""
         from ..kernels.optimizers.polish import snapped
 
+        self.latest = answer.z
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
@@ -278,7 +285,9 @@ class _Run:
         else:
             told |= {"quadratic": self.derived.quadratic, "settles": self.placed.settles}
             certify = partial(certify_kkt, judge, layout, z, answer.nu, answer.lam, **told)
-            proof = certify(curved=False) if self.ended else None  # who has ended the run does not want to wait
+            proof = (
+                certify(curved=False) if self.ended else None
+            )  # who has ended the run does not want to wait
             if proof is None or proof.error <= HOPEFUL:
                 proof = certify()
         return Judged(z, found, value, proof, answer)

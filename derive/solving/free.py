@@ -91,6 +91,7 @@ class Free:
         strong = instance.facts.sphere(instance) if proved else 0.0
 
         def judge(x: Any, magnitude: float) -> Any:
+            instance.latest = lambda: self.free.forward(layout.unpack(x))
             return certify_statement(
                 statement,
                 arrays,

@@ -54,6 +54,7 @@ def solve_groups(
         value_gradient, hessian = _functions(grouped, instance, arrays, judge, second, options)
 
         watch.begin()
+        instance.latest = watch.latest(layout.unpack)
         few = instance.count <= EIGENVALUES_UP_TO
         lipschitz = (instance.constants.smooth or np.inf) if few and not second else np.inf
         x = layout.pack(point)

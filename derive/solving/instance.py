@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -28,14 +28,20 @@ class Instance:
     """Data, sizes and the shapes of the unknowns.
 
     Sizes that no data array shows are learnt from the start, or given by name among the data.
+
+    read    whether the entries of the data are looked at
+    latest  the latest point of a run that is under way, by name, for whoever has to end it; empty before there is one
     """
 
-    def __init__(self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any]) -> None:
+    def __init__(
+        self, posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any], read: bool = True
+    ) -> None:
         self.posed, self.start = posed, dict(start)
+        self.latest: Callable[[], Mapping[str, Any]] = dict
         #: Data given as decimals or fractions, for answers in many digits; elsewhere they are doubles.
         self.exact = {k: a for k, a in data.items() if _is_exact(a)}
         self.data = {k: _as_doubles(k, a) if k in self.exact else _as_plain(k, a) for k, a in data.items()}
-        self.binding = self._bind()
+        self.binding = self._bind(read)
         self.shapes = {v.name: self.binding.shape(v.shape) for v in posed.unknowns}
         for name, value in start.items():
             try:
@@ -45,7 +51,7 @@ class Instance:
             if not np.isfinite(array).all():
                 raise DataError(f"the start of {name} has entries that are not finite")
 
-    def _bind(self) -> Binding:
+    def _bind(self, read: bool) -> Binding:
         posed = self.posed
         strangers = [k for k in self.start if k not in posed.names]
         if strangers:
@@ -55,7 +61,8 @@ class Instance:
                 raise DataError(f"{name} is an unknown of this problem: give it as start={{{name!r}: …}}")
         idle = [v for v in posed.idle if v.name in self.data]
         symbols = {*posed.symbols, *size_symbols(*posed.idle)}
-        checked, binding = bind((*posed.given, *idle), self.data, sizes=symbols)
+        known = (*posed.given, *idle)
+        checked, binding = bind(known, self.data, sizes=symbols, rows=() if read else [v.name for v in known])
         for v in idle:
             del self.data[v.name]
         self.checked = {v.name: checked[v.name] for v in posed.given}

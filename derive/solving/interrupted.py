@@ -1,10 +1,12 @@
-"""The result of a run that Ctrl-C ended before its first step: the start, judged like any other point.
+"""The result of a run that Ctrl-C ended where no loop heard it: its latest point or the start, judged like any other.
 
-Deriving and compiling take seconds at a first call, so that many an interrupt falls there.
+Deriving and compiling take seconds at a first call, certificates and reading data as well, so that many an interrupt
+falls there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import nan
 from typing import Any
 
@@ -15,6 +17,7 @@ from ..errors import DeriveError
 from .instance import Instance
 from .options import Options
 from .placed import Placed
+from .posed import Posed
 from .starts import default_start
 from .stated import statement_value
 
@@ -24,17 +27,45 @@ INTERRUPT = 3
 LARGE = 1_000_000
 
 
-def at_the_start(instance: Instance, options: Options) -> Any:
-    """SciPy's result at the start; None where the start cannot be judged."""
+def at_the_start(posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any], options: Options) -> Any:
+    """SciPy's result at the start, of data that may not have been read to their end and are not looked at again."""
+    from ..kernels.kkt import nowhere
+
+    instance = Instance(posed, {name: _unread(a) for name, a in data.items()}, start, read=False)
+    return _result(instance, _point(instance, options), nowhere(options.tolerance), options)
+
+
+def at_the_latest(instance: Instance, options: Options) -> Any:
+    """SciPy's result at the latest point that is known, or at the start."""
+    from ..kernels.interrupt import Interruptible
+    from ..kernels.kkt import nowhere
+
+    found, proof = _point(instance, options), nowhere(options.tolerance)
+    with Interruptible():  # who interrupts again wants no proof
+        proof = _judged(instance, found, options) or proof
+    return _result(instance, found, proof, options)
+
+
+def _unread(value: Any) -> Any:
+    """An array of the same shape that takes no room; numbers, which may be sizes, are kept."""
+    shape = value.shape if hasattr(value, "shape") else np.shape(value)
+    return np.broadcast_to(0.0, shape) if shape else value
+
+
+def _point(instance: Instance, options: Options) -> dict[str, Any]:
+    """The unknowns by name."""
+    posed, begin = instance.posed, default_start(instance.posed.unknowns, instance.shapes, options.seed)
+    point = {**begin, **instance.start, **instance.latest()}
+    return {name: np.asarray(point[name], dtype=np.float64) for name in posed.names}
+
+
+def _judged(instance: Instance, found: Mapping[str, Any], options: Options) -> Any:
+    """The certificate of a point; None where it cannot be judged."""
     from ..kernels.certificate import certify_statement
     from ..kernels.kkt import KktCertificate
-    from ..kernels.optimizers.result import History, Result
     from ..kernels.oracle import VALUE, gradient_key
-    from ..kernels.plan import Plan
 
     posed = instance.posed
-    point = {**default_start(posed.unknowns, instance.shapes, options.seed), **instance.start}
-    found = {name: np.asarray(point[name], dtype=np.float64) for name in posed.names}
     proof: Any
     try:
         with np.errstate(all="ignore"):
@@ -55,7 +86,17 @@ def at_the_start(instance: Instance, options: Options) -> Any:
                 )
     except (DeriveError, ValueError, np.linalg.LinAlgError):
         return None
-    reason = "not judged" if np.isnan(proof.stationarity) else proof.reason()
+    return proof
+
+
+def _result(instance: Instance, found: Mapping[str, Any], proof: Any, options: Options) -> Any:
+    """SciPy's result at a point."""
+    from ..kernels.optimizers.result import History, Result
+    from ..kernels.plan import Plan
+
+    posed, begun = instance.posed, bool(instance.latest())
+    where = "interrupted; the latest point is kept" if begun else "interrupted before the first step"
+    reason = proof.reason() if np.isfinite(proof.value) else "not judged"
     value = posed.sign * float(proof.value)
     result: Any = Result()
     result.update({name: float(a) if a.ndim == 0 else a for name, a in found.items()})
@@ -64,15 +105,15 @@ def at_the_start(instance: Instance, options: Options) -> Any:
         fun=value,
         nit=0,
         status=INTERRUPT,
-        message=f"interrupted before the first step: this is the start; {reason}",
+        message=f"{where}; {reason}" if begun else f"{where}: this is the start; {reason}",
         success=False,
         method=options.method or "none",
         certificate=proof,
         history=History(objective=[float(proof.value)]),
         time=0.0,
-        plan=Plan(options.method or "none", "interrupted before the first step"),
+        plan=Plan(options.method or "none", where),
     )
     return result
 
 
-__all__ = ["INTERRUPT", "at_the_start"]
+__all__ = ["INTERRUPT", "at_the_latest", "at_the_start"]

@@ -40,6 +40,7 @@ def solve_low_rank(
             value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
         watch = Watch(options)
         watch.begin()
+        instance.latest = watch.latest(layout.unpack)
         proved, most = bool(instance.facts.is_convex), options.most(ITERATIONS)
 
         def towards(aim: float, x: Any, made: int) -> tuple[Any, int, int]:

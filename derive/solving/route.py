@@ -16,7 +16,7 @@ itself is in `ways`, what would be chosen in `planning`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from .answer import FIRST_ORDER
 from .closed import CLOSED_FORM
 from .guarantee import Guarantee
 from .instance import Instance
-from .interrupted import INTERRUPT, at_the_start
+from .interrupted import INTERRUPT, at_the_latest, at_the_start
 from .options import Options
 from .posed import Posed
 from .starts import by_name, default_start, elsewhere, other_starts, random_start
@@ -73,20 +73,19 @@ def solve(
     options = replace(options, method=spelled(options.method, posed))
     if not (isinstance(starts, int | np.integer) and starts >= 1):
         raise ArgumentError(f"starts is a whole number from 1, not {starts!r}")
-    with _one_thread():  # matrices are looked at, whether they are as declared
-        instance = Instance(posed, data, by_name(posed.names, start))
-    with _threads(instance):
-        try:
-            result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
-        except (KeyboardInterrupt, SystemError) as error:
-            from ..kernels.interrupt import is_interrupt
+    from ..kernels.interrupt import Interruptible
 
-            result = at_the_start(instance, options) if is_interrupt(error) else None
-            if result is None:
-                raise
-        more = None
-        with suppress(KeyboardInterrupt):  # who interrupts now wants the answer
+    begin, instance, result, more = by_name(posed.names, start), None, None, None
+    with Interruptible():
+        with _one_thread():  # matrices are looked at, whether they are as declared
+            instance = Instance(posed, data, begin)
+        with _threads(instance):
+            result = _best_of(instance, options, starts) if starts > 1 else _once(instance, options)
             more = _guarantee(instance, result) if guaranteed and result.success else None
+    if instance is None:
+        return at_the_start(posed, data, begin, options)
+    if result is None:
+        result = at_the_latest(instance, options)
     if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
         result.certificate = replace(
             result.certificate, guarantee=more, value=posed.sign * result.certificate.value
@@ -310,6 +309,7 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
     Where the problem is proved to be convex, the first certified run is the last: no other ends lower.
     """
     from ..kernels.clock import now
+    from ..kernels.interrupt import Interruptible
 
     began = now()
     posed = instance.posed
@@ -322,7 +322,10 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
         if k > 0:
             rng = np.random.default_rng([options.seed, k])
             instance.start = random_start(posed.unknowns, instance.shapes, rng)
-        result = _once(instance, replace(options, max_time=left))
+        with Interruptible() as block:
+            result = _once(instance, replace(options, max_time=left))
+        if block.left:
+            result = at_the_latest(instance, options)
         runs.append((float(result.fun), bool(result.success)))
         rank = (not result.success, posed.sign * result.fun if np.isfinite(result.fun) else np.inf)
         if best is None or rank < best[0]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import sympy
@@ -25,6 +25,9 @@ from ..second import second_derivative
 from ..sizes import ONE, Binding, Coefficient
 from ..stable import recognise
 from .costs import COMPILE_FROM
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 #: Levenberg–Marquardt is chosen up to this many unknowns and entries of the Jacobian.
 UNKNOWNS, ENTRIES = 100, 200_000
@@ -115,14 +118,12 @@ class LeastSquares:
 
     def run(
         self,
-        data: Mapping[str, Any],
-        binding: Binding,
+        instance: Instance,
         start: Mapping[str, Any],
         settings: Mapping[str, Any],
         precision: str | None,
         backend: str | None,
         method: str = "levenberg-marquardt",
-        exact: Mapping[str, Any] | None = None,
     ) -> Any:
         """Solve from a start, certify; SciPy's result and the arrays of the unknowns."""
         from ..kernels.certificate import certify_statement
@@ -130,7 +131,7 @@ class LeastSquares:
         from ..kernels.oracle import Layout, Oracle, stacked
         from ..kernels.precision import refine
 
-        arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
+        data, binding, arrays = instance.data, instance.binding, instance.arrays
         names = self.free.unknowns
         layout = Layout.of({v.name: binding.shape(v.shape) for v in names})
         x0 = layout.pack(self.free.backward(start))
@@ -152,6 +153,7 @@ class LeastSquares:
         def judge(x: Any, magnitude: float) -> Any:
             if self.linear and np.isfinite(begun):  # the gain counts from before the direct solution
                 magnitude = max(magnitude if begun > 1.0 else 0.0, min(1.0, begun), 1e-300)
+            instance.latest = lambda: self.free.forward(layout.unpack(x))
             return certify_statement(
                 self.statement, arrays, layout.unpack(x), magnitude=magnitude, tolerance=settings["tol"]
             )
@@ -171,7 +173,7 @@ class LeastSquares:
             elif not self.linear and result.certificate.stationarity > SETTLED:
                 precision, note = "high", "; slow convergence, so refined by Newton's method in many digits"
         if precision == "high" and np.isfinite(result.x).all():
-            better = refine(self.statement, arrays, layout, result.x, exact=exact)
+            better = refine(self.statement, arrays, layout, result.x, exact=instance.exact)
             proof = None if better is None else judge(better, 1.0)
             if proof is not None and (proof.ok() or (not result.success and proof.value <= result.fun)):
                 result.x, result.certificate, result.fun = better, proof, proof.value

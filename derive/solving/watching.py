@@ -124,6 +124,10 @@ class Watch:
         """The last point seen and its step where the run was ended; else `x` and `steps`, as a loop returned them."""
         return (x, steps) if self.ended is None or self.x is None else (self.x, self.steps)
 
+    def latest(self, unpack: Callable[[Any], Any]) -> Callable[[], Any]:
+        """The last point seen, as `Instance.latest`."""
+        return lambda: {} if self.x is None else unpack(self.x)
+
     def close(self, proof: Any, slope: Any, evaluations: int) -> History:
         """The history with the certified end."""
         self._note(proof.value, proof.stationarity, float(np.abs(slope).max()), evaluations)
@@ -152,13 +156,16 @@ def until_certified(
     run     of the aim, the point and the steps so far: the point, steps and evaluations
     judged  of a point: slope and certificate
     """
+    from ..kernels.interrupt import uninterrupted
+
     slope, proof, steps, evaluations = None, None, 0, 0
     for aim in aims:
         with watch:
             x, count, tried = run(aim, x, steps)
             steps, evaluations = steps + count, evaluations + tried
         x, steps = watch.reached(x, steps)
-        slope, proof = judged(x)
+        watch.x = x
+        slope, proof = uninterrupted(judged, x)
         if proof.ok() or watch.ended:
             break
     return x, slope, proof, steps, evaluations

@@ -25,7 +25,6 @@ from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
-from .placed import Placed
 from .posed import Posed
 from .reasons import at_the_edge, of_a_maximum
 
@@ -236,14 +235,12 @@ def by_squares(instance: Instance, point: Mapping[str, Any], options: Options) -
     squares = instance.posed.squares
     assert squares is not None
     result, found = squares.run(
-        instance.data,
-        instance.binding,
+        instance,
         point,
         options.driver(),
         options.precision,
         options.backend,
         options.method or "levenberg-marquardt",
-        instance.exact,
     )
     chosen = Plan(result.method, squares.describe() + result.pop("note"))
     return _named(result, found, instance.posed, chosen)
@@ -268,13 +265,12 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     derived = instance.posed.constrained
     name = for_constraints(options.method) or "interior-point"
     result, found = constrained_run.run(
-        Placed(derived, instance.data, instance.binding),
+        instance,
         point,
         given,
         options.driver(),
         options.backend,
         name,
-        lambda: bool(instance.facts.is_convex),
     )
     return _named(result, found, instance.posed, Plan(name, derived.describe()))
 

@@ -19,7 +19,7 @@ from derive.errors import ArgumentError, SizeError
 
 from ..certificate import TOLERANCE, Certificate, certify
 from ..clock import now
-from ..interrupt import is_interrupt
+from ..interrupt import Interruptible, uninterrupted
 from ..oracle import Oracle, Vector
 from . import Method, method
 from .checkpoint import Checkpoint, mark_of
@@ -150,11 +150,17 @@ def minimize(
     judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
     with np.errstate(all="ignore"):
         run = Run(oracle, start, record, options, checkpoint)
-        with Progress(record.title, progress, tol) as bar:
+        with Progress(record.title, progress, tol) as bar, Interruptible() as block:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
+        if block.left:
+            steps = len(run.history) - 1
+            status, message = (
+                INTERRUPT,
+                f"interrupted after {steps} iterations; the best point so far is kept",
+            )
         run.save()
         x, f, g = run.best
-        proof = judge(x, run.magnitude) if run.proof is None else run.proof
+        proof = uninterrupted(judge, x, run.magnitude) if run.proof is None else run.proof
     return _result(run, proof, status, message, (x, f, g))
 
 
@@ -223,13 +229,6 @@ def _iterate(
                 s = run.state
                 callback(_record(x=s.x, fun=float(s.f), jac=s.g, nit=iteration + 1))
             bar.update(iteration + 1, run.state.f, run.measure)
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
-        return (
-            INTERRUPT,
-            f"interrupted after {len(run.history) - 1} iterations; the best point so far is kept",
-        )
     except StopIteration:
         return STOPPED, f"stopped by the callback after {len(run.history) - 1} iterations"
     return ITERATIONS, f"not converged after {len(run.history) - 1} iterations"

@@ -53,23 +53,23 @@ def main(words=None):
     options = parser.parse_args(words)
     if options.check:
         return 0 if check() else 1
-    try:
-        data = load_arrays(options.data) if options.data else {}
-        data.update(numbers(options.set))
-        if not data and STATEMENT.data:
-            raise DataError(f"no data: --data FILE.npz with {', '.join(STATEMENT.data)}; --help shows the statement")
-        start = load_arrays(options.start) if options.start else {}
-        limits = {} if options.max_iterations is None else {"max_iterations": options.max_iterations}
-        found = solve(data, start, tolerance=options.tolerance, max_time=options.max_time, **limits)
-        if options.out:
-            save_arrays(options.out, found.unknowns)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
-        print("interrupted before the first step", file=sys.stderr)
+    with Interruptible() as block:
+        try:
+            data = load_arrays(options.data) if options.data else {}
+            data.update(numbers(options.set))
+            if not data and STATEMENT.data:
+                names = ", ".join(STATEMENT.data)
+                raise DataError(f"no data: --data FILE.npz with {names}; --help shows the statement")
+            start = load_arrays(options.start) if options.start else {}
+            limits = {} if options.max_iterations is None else {"max_iterations": options.max_iterations}
+            found = solve(data, start, tolerance=options.tolerance, max_time=options.max_time, **limits)
+            if options.out:
+                save_arrays(options.out, found.unknowns)
+        except DataError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    if block.left:
+        print("interrupted while data were read or written", file=sys.stderr)
         return 130
     print(found.message)
     print(f"objective {found.value:.15g} after {found.iterations} iterations")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..certificate import Certificate
-from ..interrupt import is_interrupt, uninterrupted
+from ..interrupt import Interruptible, uninterrupted
 from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, run
 from ..optimizers.polish import polish, snapped
 from ..optimizers.semidefinite import on_face, solve_semidefinite
@@ -70,7 +70,7 @@ def descend(
     amount = sum(np.size(part) for part in data)
     few = 100 if amount <= 100_000 else 1
     message, iteration, magnitude, aim = "", 0, 1.0, tolerance
-    try:
+    with Interruptible() as block:
         while True:
             entered = time.perf_counter()
             many = min(few, max_iterations - iteration) if max_time is None or iteration else 1
@@ -108,9 +108,7 @@ def descend(
             if max_time is not None and time.perf_counter() - began >= max_time:
                 message = f"not converged within {max_time:g} s ({iteration} iterations)"
                 break
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
+    if block.left:
         message = f"interrupted after {iteration} iterations; the best point so far is kept"
     proof = uninterrupted(judge, best[0], magnitude)
     reason = proof.reason()
@@ -135,7 +133,7 @@ def maximise_likelihood(
     ascend(state, scale, 0.0, 0, data)  # compiled, or read from the disk, before the clock runs
     began = time.perf_counter()
     taken, few, stopped, left = 0, 1, "", max_time
-    try:
+    with Interruptible() as block:
         while taken < max_iterations and (left is None or left > 0.0):
             entered = time.perf_counter()
             state, steps = ascend(state, scale, 1e-15, min(few, max_iterations - taken), data)
@@ -145,9 +143,7 @@ def maximise_likelihood(
             if steps < few or state[-1] <= 1e-15 * abs(state[0]):
                 break
             few = max(1, min(4 * few, int(0.2 * few / max(spent, 1e-9))))
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
+    if block.left:
         stopped, left = f"interrupted after {taken} iterations; the best point so far is kept", 0.0
     found = dict(zip(roles, state[1:4], strict=True))
     return {**point, **found}, taken, stopped, left if left is None else max(left, 0.0)
@@ -177,15 +173,13 @@ def inside(
 ) -> Any:
     """The answer of the first of these methods that converges, and what ended the run early, if anything did."""
     watch, latest, ended = watched(z, max_time)
-    try:
+    with Interruptible() as block:
         for solve in ways:
             answer = solve(functions, z, max_iterations=max_iterations, watch=watch)
             if answer.status == CONVERGED or ended[0]:
                 break
         answer = polish(functions, answer)
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
+    if block.left:
         answer = kept(functions, latest, ended)
     answer.z = snapped(functions, answer)
     return answer, ended[0]
@@ -218,12 +212,10 @@ def inside_cones(
 ) -> Any:
     """The same with positive semidefinite matrices in z: the answer, their multipliers, what ended the run early."""
     watch, latest, ended = watched(z, max_time)
-    try:
+    with Interruptible() as block:
         answer, cone = solve_semidefinite(functions, z, blocks, max_iterations=max_iterations, watch=watch)
         answer, cone = on_face(functions, answer, cone, blocks)
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
+    if block.left:
         answer, cone = kept(functions, latest, ended), np.zeros(z.size)
     return answer, cone, ended[0]
 

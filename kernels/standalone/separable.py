@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..interrupt import is_interrupt, uninterrupted
+from ..interrupt import Interruptible, uninterrupted
 from ..optimizers.proximal_newton import NO_DESCENT, NO_MODEL, NOT_FINITE, STEPS
 from ..oracle import Layout
 from .data import DataError
@@ -53,10 +53,10 @@ def settle(
     if crossed.size:
         place = layout.place_of(int(crossed[0]))
         return x, judge(x), f"infeasible: the lower bound of {place} lies above the upper one", 0
-    loop(x.copy(), 1e-9, 0)  # compiled, or read from the disk, before the clock runs
-    began, steps, message = time.perf_counter(), 0, ""
-    best = x.copy()
-    try:
+    began, steps, message, best = 0.0, 0, "", x
+    with Interruptible() as block:
+        loop(x.copy(), 1e-9, 0)  # compiled, or read from the disk, before the clock runs
+        began = time.perf_counter()
         for aim in (1e-9, 1e-18):
             while True:
                 most = min(max_iterations - steps, few if max_time is not None else max_iterations)
@@ -79,9 +79,8 @@ def settle(
             }.get(status, "")
             if message:
                 break
-    except (KeyboardInterrupt, SystemError) as error:
-        if not is_interrupt(error):
-            raise
+    if block.left:
+        best = x  # where the loop has left it
         message = f"interrupted after {steps} iterations; the best point so far is kept"
     proof = uninterrupted(judge, best)
     return best, proof, f"{message or 'not certified'}; {proof.reason()}", steps

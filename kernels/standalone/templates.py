@@ -22,6 +22,20 @@ TABLES = """{statement}
 
 {tables}"""
 
+#: The way in: what Ctrl-C ends before a run has begun is answered by the start.
+SOLVE = '''
+def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=None, seed=0):
+    """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
+    check_options(tolerance, max_iterations, max_time)
+    found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
+    point = starting_point(STATEMENT, sizes, found, seed)
+    others = None if start else seed
+    with Interruptible():
+        return solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
+    message = "interrupted before the first step: this is the start, and not judged"
+    return Solution(point, float("nan"), False, message, None, 0)
+'''
+
 SMOOTH = '''
 def on_data(arrays, sizes):
     """Where the unknowns lie in a flat vector, and the data of the compiled loop."""
@@ -29,12 +43,9 @@ def on_data(arrays, sizes):
     return layout, {data}
 
 
-def solve(data, start=None, *, tolerance=1e-8, max_iterations=10_000, max_time=None, seed=0):
-    """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
-    check_options(tolerance, max_iterations, max_time)
-    found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
+def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time):
+    """The run from a point."""
     layout, data = on_data(found, sizes)
-    point = starting_point(STATEMENT, sizes, found, seed)
 {before}    x = layout.pack(free_point(STATEMENT, point))
 
     def judge(x, magnitude):
@@ -107,16 +118,14 @@ def loop_on(l1, low, high, data):
     """The compiled loop on these data: a function of point, tolerance and most steps; status and steps."""
 {loop}
 
-def solve(data, start=None, *, tolerance=1e-8, max_iterations={most}, max_time=None, seed=0):
-    """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
-    check_options(tolerance, max_iterations, max_time)
-    found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
+def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time):
+    """The run from a point."""
     given = {{**sizes, **found}}
     layout, data = on_data(found, sizes)
     limits = caller(limits_evaluate, LIMITS_INPUTS, LIMITS_OUTPUTS, given)({{}})
     l1, low, high = limits_on(limits, WEIGHTS, BOUNDS, layout)
     stated = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
-    x = layout.pack(starting_point(STATEMENT, sizes, found, seed))
+    x = layout.pack(point)
 
     def judge(x):
         f, g, h = oracle(x, data)
@@ -231,17 +240,15 @@ def first_point(layout, arrays, sizes, free):
     return layout.pack(point)
 
 
-def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None, seed=0):
-    """The certified optimum on data: arrays by name in a dict, sizes that no array tells as numbers among them."""
-    check_options(tolerance, max_iterations, max_time)
-    found, sizes = checked(STATEMENT, dict(data), dict(start or {{}}))
+def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time):
+    """The run from a point, or where nothing is defined there from one that belongs to the seed `others`."""
     functions, layout = functions_on(found, sizes)
     given = {{**sizes, **found}}
-    tries = [starting_point(STATEMENT, sizes, found, seed)]
-    if not start:
+    tries = [point]
+    if others is not None:
         shapes = shapes_in_numbers(STATEMENT.unknowns, sizes)
         tries += [{{name: np.full(shape, c) for name, shape in shapes.items()}} for c in (1.0, 0.1, 10.0)]
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(others)
         tries += [{{name: rng.random(shape) for name, shape in shapes.items()}} for _ in range(4)]
     with np.errstate(all="ignore"):
         for point in tries:
@@ -253,7 +260,11 @@ def solve(data, start=None, *, tolerance=1e-8, max_iterations=400, max_time=None
         stated = stated_point(STATEMENT, layout.unpack(answer.z))
         evaluate = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
         value = float(evaluate(stated)["value"])
-        proof = {certify}, statement_value=value, tolerance=tolerance)
+
+        def judge():
+            return {certify}, statement_value=value, tolerance=tolerance)
+
+        proof = uninterrupted(judge)
     success = proof.ok() and "interrupted" not in ended  # what is certified as time runs out is the answer
     message = ("certified: " if success else f"{{ended}}; " if ended else "not certified: ") + proof.reason()
     if not success and not ended and {endless}:

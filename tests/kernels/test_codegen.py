@@ -397,3 +397,38 @@ def test_bundles_hold_one_meaning_of_a_name() -> None:
     bundle.add(lbfgs.step)
     with pytest.raises(UnsupportedError, match="two meanings of step"):
         bundle.add(newton.step)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        LASSO,
+        LOGISTIC,
+        stated("sumsq(y - sin(X @ w))", "X y w"),
+        stated("sum(exp(X @ w))", "X w", subject_to=["sumsq(w) <= 0.1"]),
+        stated("sum(abs(X @ w - y))", "X y w"),
+    ],
+)
+def test_an_interrupt_of_a_file_loses_nothing(problem: Any) -> None:
+    """Ctrl-C at calls spread over a file's `solve`: the latest point or the start comes back, nothing is raised."""
+    solve = loaded(dv.codegen(problem))["solve"]
+    given = {v.name: DATA[v.name] for v in problem.posed.given}
+    calls, last = 0, 0
+
+    def interrupt(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+        if event == "call" and calls == last:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    for share in (0.0, 0.25, 0.5, 0.75):
+        last, calls = int(share * calls), 0
+        sys.setprofile(interrupt)
+        try:
+            found = solve(given)
+        finally:
+            sys.setprofile(None)
+        assert last == 0 or found.success or "interrupted" in found.message
+        assert np.isfinite(found.unknowns["w"]).all()
+        calls = calls if last == 0 else int(last / share)
