@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from .met import met
 from .options import Options
 from .placed import Placed
 from .stated import statement_value
-from .watching import Watch
+from .watching import TIME, Watch
 
 if TYPE_CHECKING:
     from .instance import Instance
 
 
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
-    """SciPy's result and the arrays of the unknowns; None where this way does not reach a certified point."""
+    """SciPy's result and the arrays of the unknowns; None where this way leads to no certified point in its time."""
     from ..kernels.cones import certify_cones
     from ..kernels.optimizers.cone_program import solve_cone_program
     from ..kernels.optimizers.cone_units import geometric_units
@@ -34,30 +35,45 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         watch = Watch(options)
         watch.begin()
         instance.latest = watch.latest(lambda x: derived.free.forward(layout.unpack(x)))
-        for column in (None, geometric_units(program)):
-            answer = solve_cone_program(program, watch, column)
+        placed = Placed(derived, instance.data, instance.binding)
+
+        def judged(answer: Any) -> tuple[Any, Any]:
             found = derived.free.forward(layout.unpack(answer.x))
             value = statement_value(derived.original, instance.numbers, found)
-            proof = certify_cones(program, layout, answer, statement_value=value, tolerance=options.tolerance)
+            return found, certify_cones(
+                program, layout, answer, statement_value=value, tolerance=options.tolerance
+            )
+
+        for column in (None, geometric_units(program)):
+            answer = solve_cone_program(program, watch, column)
+            found, proof = judged(answer)
             if proof.ok() or watch.ended:
                 break
-    multipliers = form.multipliers(instance, answer)
-    placed = Placed(derived, instance.data, instance.binding)
+            # where all vanishes, rounding has nothing to be small beside
+            nothing = placed.lifted({name: np.zeros_like(a) for name, a in found.items()})
+            if all(np.isfinite(a).all() for a in nothing.values()):
+                vanished = replace(answer, x=layout.pack(nothing))
+                there, other = judged(vanished)
+                if other.ok():
+                    found, proof, answer = there, other, vanished
+                    break
+    value, multipliers = proof.value, form.multipliers(instance, answer)
     z = None if proof.ok() or watch.ended else met(placed, found)
     if z is not None:
         found = derived.free.forward(layout.unpack(z))
         proof, multipliers = placed.certified(found, options.tolerance, proved=True)
         value = placed.value(found)
-    if not proof.ok():
+    if not proof.ok() and not watch.ended:
         return None
+    status, words = watch.ended if watch.ended and not proof.ok() else (0, "certified")
     result: Any = Result()
     result.update(
         x=np.concatenate([np.ravel(found[v.name]) for v in derived.wanted]),
         fun=value,
         nit=answer.iterations,
-        status=0,
-        message=f"certified: {proof.reason()}",
-        success=True,
+        status=status,
+        message=f"{words}{'; ' if status else ': '}{proof.reason(stopped=status == TIME)}",
+        success=proof.ok(),
         method="interior-point",
         certificate=proof,
         multipliers=multipliers,

@@ -104,6 +104,23 @@ def test_square_root_lasso() -> None:
     assert np.allclose(slope[np.abs(w) > 1e-6], -lam * np.sign(w[np.abs(w) > 1e-6]), atol=1e-5)
 
 
+@pytest.mark.parametrize("penalty", ["norm(w)", "norm(w, 1)"])
+def test_where_everything_vanishes(penalty: str) -> None:
+    """Beside an objective of 0 no rounding is small: the point is 0 itself."""
+    found = solved(f"norm(X @ w - y) + {penalty}", X=np.eye(4)[:, :3], y=np.zeros(4))
+    assert found.success and found.fun == 0.0 and not found["w"].any()
+
+
+def test_a_clock_for_cones() -> None:
+    """Time that runs out among cones is not given once more to another method."""
+    rows = np.random.default_rng(0).standard_normal((40, 6))
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    late = dv.minimize("norm(X @ w - y) + norm(w)", over="w", variables=shapes).solve(
+        X=rows[:, 1:], y=rows[:, 0], max_time=1e-9
+    )
+    assert not late.success and "max_time" in late.message and "second-order" in str(late.plan)
+
+
 def test_what_it_leaves_to_others() -> None:
     """Infeasible and unbounded problems, and objectives that are no quadratics, go the other ways and are named."""
     shapes = {"w": ("d",), "v": ("d",)}
