@@ -35,7 +35,7 @@ _PREFIX = "derive_kernel_"
 #: The modules whose functions are compiled into kernels.
 LIBRARY = (
     "special arrays values applied expressions walk translate apart gamma vectors rowwise narrow lanes machine "
-    "smallproducts weighted lapack library entrance entrance_code"
+    "smallproducts weighted lapack library rough entrance entrance_code"
 ).split()
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()

@@ -42,12 +42,14 @@ def compile_nodes(
     unknowns: Sequence[str] = (),
     dtype: Any = np.float64,
     backend: str = "numba",
+    rough: bool = False,
 ) -> Kernel:
     """A kernel that computes the named nodes together, sharing all common work.
 
     unknowns  names of the variables that change from call to call of a bound kernel
     dtype     float64 or float32
     backend   "numba" compiles; "python" runs the same source uncompiled; "numpy" is the interpreter
+    rough     compiled, with long products in single precision (see `rough`)
     """
     if backend not in BACKENDS:
         raise ArgumentError(f"backend is one of {', '.join(BACKENDS)}, not {backend!r}")
@@ -62,7 +64,7 @@ def compile_nodes(
     strangers = [u for u in unknowns if u not in names]
     if strangers:
         unknowns = [u for u in unknowns if u in names]
-    return Kernel(nodes, original, tuple(unknowns), tuple(strangers), kind, backend)
+    return Kernel(nodes, original, tuple(unknowns), tuple(strangers), kind, backend, rough)
 
 
 def entry_of(function: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
@@ -96,8 +98,10 @@ class Kernel:
         unused: tuple[str, ...],
         dtype: np.dtype[Any],
         backend: str,
+        rough: bool,
     ) -> None:
         self.nodes, self.unknowns, self.dtype, self.backend = nodes, unknowns, dtype, backend
+        self.rough = rough
         self.unused = unused  # unknowns that do not occur; accepted and ignored
         self.variables = {v.name: v for v in variables(*original)}
         self.symbols = size_symbols(*original)
@@ -128,7 +132,7 @@ class Kernel:
     def source(self) -> str:
         """The generated source."""
         if self._source is None:
-            library = "plain" if self.backend == "python" else "library"
+            library = "plain" if self.backend == "python" else "rough" if self.rough else "library"
             self._source = source(self.program, self.dtype.name, library)
         return self._source
 

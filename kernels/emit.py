@@ -50,8 +50,8 @@ LIBRARY = (
 
 
 def source(program: Program, dtype: str = "float64", library: str = "library") -> str:
-    """The text of the module."""
-    return _Module(program, dtype).text(library)
+    """The text of the module, and where the functions come from that it calls: `library`, `plain` or `rough`."""
+    return _Module(program, dtype, rough=library == "rough").text(library)
 
 
 def functions_alone(program: Program) -> str:
@@ -73,8 +73,8 @@ def _added_up(counts: Mapping[str, int]) -> str:
 
 
 class _Module:
-    def __init__(self, program: Program, dtype: str, alone: bool = False) -> None:
-        self.program, self.dtype, self.alone = program, dtype, alone
+    def __init__(self, program: Program, dtype: str, alone: bool = False, rough: bool = False) -> None:
+        self.program, self.dtype, self.alone, self.rough = program, dtype, alone, rough
         self.names = program.names
         self.functions: list[tuple[Function, str]] = []
         self.driver: list[str] = []
@@ -278,7 +278,7 @@ class _Module:
     # ---------------------------------------------------------------- small work
 
     def _scope(self, block: str | None) -> Scope:
-        return Scope(self.program, self.dtype, block)
+        return Scope(self.program, self.dtype, block, self.rough)
 
     def _small(self, step: Step, pending: list[Item], last: bool, k: int, suffix: str) -> None:
         scope = self._scope(None)

@@ -167,35 +167,42 @@ def gemm_add_ahead(typing_context: Any, left: Any, right: Any, out: Any, rows: A
 
 
 def _syrk(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-    """Few columns by `narrow`, some by `smallproducts`, many by BLAS; a fourth array is that of `_gemm`."""
+    """Few columns by `narrow`, some by `smallproducts`, many by BLAS; a fourth array is that of `_gemm`.
+
+    Rows in single precision are taken as they are, and added in double precision: however many columns there are.
+    """
     block, target = (make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
+    single = signature.args[0].dtype == types.float32
     rows, columns = cgutils.unpack_tuple(builder, block.shape)
+
+    def elsewhere(known: bool) -> None:
+        if single or known:
+            narrow_gram(builder, block.data, target.data, rows, columns, args[1])
+        else:
+            _dsyrk(builder, block.data, target.data, rows, columns, args[1])
+
     few = builder.icmp_signed("<=", columns, _I(NARROW))
     with builder.if_then(few):
-        narrow_gram(builder, block.data, target.data, rows, columns, args[1])
+        elsewhere(known=True)
     with builder.if_then(builder.not_(builder.or_(few, cgutils.is_null(builder, rows)))):
         if not smallproducts.register():
-            _dsyrk(builder, block.data, target.data, rows, columns, args[1])
-        else:
-            _triangle(context, builder, signature, args, block, target, rows, columns)
+            elsewhere(known=False)
+            return context.get_dummy_value()
+        suits = smallproducts.triangle_suits(builder, columns, args[1], single)
+        with builder.if_else(suits) as (here, long):
+            with here:
+                data = [
+                    matrix_of(context, builder, k, a)
+                    for k, a in zip(signature.args[3:], args[3:], strict=True)
+                ]
+                arguments = [columns, rows, block.data, target.data]
+                arguments += smallproducts.following(builder, *((m.data, m.rows, m.columns) for m in data))
+                kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+                name = smallproducts.TRIANGLE_SINGLE if single else smallproducts.TRIANGLE
+                builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+            with long:
+                elsewhere(known=False)
     return context.get_dummy_value()
-
-
-def _triangle(
-    context: Any, builder: Any, signature: Any, args: Any, block: Any, target: Any, rows: Any, columns: Any
-) -> None:
-    with builder.if_else(smallproducts.triangle_suits(builder, columns, args[1])) as (here, long):
-        with here:
-            data = [
-                matrix_of(context, builder, k, a) for k, a in zip(signature.args[3:], args[3:], strict=True)
-            ]
-            arguments = [columns, rows, block.data, target.data]
-            arguments += smallproducts.following(builder, *((m.data, m.rows, m.columns) for m in data))
-            kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
-            function = cgutils.get_or_insert_function(builder.module, kind, smallproducts.TRIANGLE)
-            builder.call(function, arguments)
-        with long:
-            _dsyrk(builder, block.data, target.data, rows, columns, args[1])
 
 
 def _dsyrk(builder: Any, block: Any, target: Any, rows: Any, columns: Any, factor: Any) -> None:
@@ -212,7 +219,7 @@ def _dsyrk(builder: Any, block: Any, target: Any, rows: Any, columns: Any, facto
 
 @intrinsic
 def syrk(typing_context: Any, block: Any, factor: Any, out: Any) -> Any:
-    """out += factor · blockᵀ block, the lower triangle alone; both contiguous, float64, in row order."""
+    """out += factor · blockᵀ block, the lower triangle alone; both contiguous, in row order, out of doubles."""
     return types.void(block, types.float64, out), _syrk
 
 

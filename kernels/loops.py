@@ -21,8 +21,8 @@ from .ties import ties
 class Scope:
     """What the lines of one function share: names, types, and arrays declared at its top."""
 
-    def __init__(self, program: Program, dtype: str, block: str | None) -> None:
-        self.program, self.dtype, self.block = program, dtype, block
+    def __init__(self, program: Program, dtype: str, block: str | None, rough: bool = False) -> None:
+        self.program, self.dtype, self.block, self.rough = program, dtype, block, rough
         self.names = program.names
         self.declarations: list[str] = []
         self.uses_dot = False

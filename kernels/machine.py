@@ -17,21 +17,23 @@ from .cache import machine_code
 from .vectors import LANES, Vectors
 
 DOUBLE, WHOLE, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
-VECTOR, DOUBLES = ir.VectorType(DOUBLE, LANES), DOUBLE.as_pointer()
+VECTOR, DOUBLES, FLOATS = ir.VectorType(DOUBLE, LANES), DOUBLE.as_pointer(), ir.FloatType().as_pointer()
 BYTES = ir.IntType(8).as_pointer()
 #: Bytes of a cache line.
 LINE = 64
 
 
 class Body:
-    """A function in the making: arithmetic on whole numbers, loops, vectors."""
+    """A function in the making: arithmetic on whole numbers, loops, vectors, which may be of singles."""
 
-    def __init__(self, module: ir.Module, name: str, kinds: list[Any], names: str) -> None:
+    def __init__(
+        self, module: ir.Module, name: str, kinds: list[Any], names: str, single: bool = False
+    ) -> None:
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
         set.add(self.function.attributes, '"prefer-vector-width"="512"')
         set.add(self.function.attributes, '"min-legal-vector-width"="512"')
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.v = Vectors(self.b)
+        self.v = Vectors(self.b, single)
         self.given = dict(zip(names.split(), self.function.args, strict=True))
 
     def least(self, x: Any, y: Any) -> Any:
@@ -45,8 +47,9 @@ class Body:
 
     def first(self, count: Any) -> Any:
         """The mask of that many lanes, as bits: a comparison would be made again in every turn of a loop."""
-        bits = self.b.sub(self.b.shl(WHOLE(1), self.least(count, WHOLE(LANES))), WHOLE(1))
-        return self.b.bitcast(self.b.trunc(bits, ir.IntType(LANES)), ir.VectorType(BIT, LANES))
+        lanes = self.v.lanes
+        bits = self.b.sub(self.b.shl(WHOLE(1), self.least(count, WHOLE(lanes))), WHOLE(1))
+        return self.b.bitcast(self.b.trunc(bits, ir.IntType(lanes)), ir.VectorType(BIT, lanes))
 
     def up(self, x: Any, by: int) -> Any:
         """x / by, rounded up."""
@@ -88,9 +91,9 @@ class Body:
         self.b.position_at_end(head)
         index = self.b.phi(WHOLE)
         index.add_incoming(WHOLE(0), before)
-        found: list[Any] = [self.b.phi(VECTOR) for _ in range(count)]
+        found: list[Any] = [self.b.phi(self.v.kind) for _ in range(count)]
         for vector in found:
-            vector.add_incoming(ir.Constant(VECTOR, None), before)
+            vector.add_incoming(self.v.zero, before)
         self.b.cbranch(self.b.icmp_signed("<", index, stop), inside, end)
         self.b.position_at_end(inside)
         after = body(index, found)

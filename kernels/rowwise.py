@@ -19,7 +19,7 @@ all additions is the same as of one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from llvmlite import ir
@@ -69,9 +69,9 @@ class _Block:
         vector, a quarter, and one apart, which turning the vector only exchanges.
         """
         b, size = self.v.b, 8 if self.data.type.pointee == D else 4
-        row = b.mul(self.width, I(size))
+        row, whole = b.mul(self.width, I(size)), I(size * self.v.lanes)
         even = b.and_(row, b.sub(I(0), row))  # the largest power of two that divides it
-        step = b.select(b.icmp_unsigned("<", even, I(size * LANES)), even, I(size * LANES))
+        step = b.select(b.icmp_unsigned("<", even, whole), even, whole)
         behind = b.and_(b.sub(I(0), b.ptrtoint(self.data, I)), b.sub(step, I(1)))
         columns = b.udiv(behind, I(size))
         return b.select(b.icmp_signed("<", self.width, I(LONG)), I(0), columns)
@@ -108,7 +108,7 @@ def _in_order(v: Vectors, block: _Block, i: Any, rows: int, second: bool) -> Fet
     start = b.gep(block.row(i), [b.add(behind, I(SOON // size))])
 
     def fetch(j: Any) -> None:
-        for k in range(max(1, share * LANES // line)):
+        for k in range(max(1, share * v.lanes // line)):
             v.prefetch(b.gep(start, [b.add(b.mul(j, I(share)), I(k * line))]))
 
     return fetch
@@ -134,10 +134,10 @@ class _Dot:
         self.turns = TURNS if rows < 4 else 1
         self.rows = block.tile(i, rows)
         self.fetch = fetch or _ahead(v, self.rows, AHEAD)
-        self.totals = [[cgutils.alloca_once(v.b, V) for _ in range(self.turns)] for _ in range(rows)]
+        self.totals = [[cgutils.alloca_once(v.b, v.kind) for _ in range(self.turns)] for _ in range(rows)]
         for totals in self.totals:
             for total in totals:
-                v.b.store(ir.Constant(V, None), total)
+                v.b.store(v.zero, total)
 
     def step(self, j: Any, mask: Any, turn: int = 0) -> None:
         b = self.v.b
@@ -149,16 +149,15 @@ class _Dot:
 
     def finish(self) -> None:
         b = self.v.b
-        found = [reduce(b.fadd, [b.load(t) for t in totals]) for totals in self.totals]
+        found = [self.v.folded(reduce(b.fadd, [b.load(t) for t in totals])) for totals in self.totals]
         if len(found) == TILE:
-            self.v.store(self.v.sums(found), self.z, self.i)
+            Vectors(b).store(self.v.sums(found), self.z, self.i)
             return
         none = ir.Constant(V, None)
         sums = self.v.sums([*found, *[none] * (TILE - len(found))])
-        kind = self.z.type.pointee
         for k in range(len(found)):
-            total = b.extract_element(sums, W(k))
-            b.store(total if kind == D else b.fptrunc(total, kind), b.gep(self.z, [b.add(self.i, I(k))]))
+            total = self.v.turned_into(b.extract_element(sums, W(k)), self.z.type.pointee)
+            b.store(total, b.gep(self.z, [b.add(self.i, I(k))]))
 
 
 class _Add:
@@ -176,14 +175,20 @@ class _Add:
         if self.fetch is not None:
             self.fetch(j)
         half = len(self.rows) // 2
-        total, other = self.v.load(self.g, j, mask), None
+        # Singles are few that are added before doubles take what they are.
+        single = self.v.number_type != D
+        total, other = self.v.zero if single else self.v.load(self.g, j, mask), None
         for k, (row, weight) in enumerate(zip(self.rows, self.weights, strict=True)):
             x = self.v.load(row, j, mask)
             if k < half or not half:
                 total = self.v.fma(x, weight, total)
             else:
                 other = b.fmul(x, weight) if other is None else self.v.fma(x, weight, other)
-        self.v.store(total if other is None else b.fadd(total, other), self.g, j, mask)
+        total = total if other is None else b.fadd(total, other)
+        if single:
+            self.v.grow(self.g, j, total, mask)
+        else:
+            self.v.store(total, self.g, j, mask)
 
 
 def _each(
@@ -206,11 +211,11 @@ def _each(
 def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
     """All rows times their weights, added to g: eight independent sums, of every eighth row each."""
     b, whole = v.b, v.b.and_(block.rows, I(-TILE))
-    totals = [cgutils.alloca_once(b, V) for _ in _ALL]
-    with v.loop(I(0), block.width, LANES) as j:
+    totals = [cgutils.alloca_once(b, v.kind) for _ in _ALL]
+    with v.loop(I(0), block.width, v.lanes) as j:
         mask = v.first(b.sub(block.width, j))
         for total in totals:
-            b.store(ir.Constant(V, None), total)
+            b.store(v.zero, total)
 
         def add(i: Any, total: Any) -> None:
             weight = v.spread(v.number(r, i))
@@ -224,7 +229,7 @@ def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
         parts = [b.load(total) for total in totals]
         while len(parts) > 1:
             parts = [b.fadd(p, q) for p, q in zip(parts[::2], parts[1::2], strict=True)]
-        v.store(b.fadd(v.load(g, j, mask), parts[0]), g, j, mask)
+        v.grow(g, j, parts[0], mask)
 
 
 def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
@@ -262,7 +267,7 @@ def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z:
     _each(v, shared, coming, dot, sizes)
 
 
-def _suits(block: Any, *vectors: Any) -> bool:
+def suits(block: Any, *vectors: Any) -> bool:
     """Whether these are rows side by side and vectors, of floats."""
     return (
         all(isinstance(a, types.Array) and a.layout == "C" for a in (block, *vectors))
@@ -276,52 +281,55 @@ def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
     return [make_array(kind)(context, builder, a) for kind, a in zip(signature.args, args, strict=True)]
 
 
+def dot_rows_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
+    """The code of `dot_rows`, its products and their sums in single precision or in double."""
+    given, by, into = _arrays(context, builder, signature, args)
+    v = Vectors(builder, single)
+    rows = _Block(v, given)
+    sizes = (TILE, *TILES) if ZEN else (TILE, 1)
+    _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count), sizes)
+    return context.get_dummy_value()
+
+
+def add_rows_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
+    """The code of `add_rows`, likewise."""
+    given, weights, into = _arrays(context, builder, signature, args)
+    v = Vectors(builder, single)
+    rows = _Block(v, given)
+    with builder.if_else(builder.icmp_signed("<=", rows.width, I(FEW))) as (short, other):
+        with short:
+            _add_few(v, rows, weights.data, into.data)
+        with other:
+            _each(v, I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
+    return context.get_dummy_value()
+
+
+def add_then_dot_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
+    """The code of `add_then_dot`, likewise."""
+    old, weights, into, new, by, out = _arrays(context, builder, signature, args)
+    v = Vectors(builder, single)
+    before, coming = _Block(v, old), _Block(v, new)
+    _both(v, before, weights.data, into.data, coming, by.data, out.data)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
     """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        given, by, into = _arrays(context, builder, signature, args)
-        v = Vectors(builder)
-        rows = _Block(v, given)
-        sizes = (TILE, *TILES) if ZEN else (TILE, 1)
-        _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count), sizes)
-        return context.get_dummy_value()
-
-    return (types.void(block, w, z), generate) if _suits(block, w, z) else None
+    return (types.void(block, w, z), partial(dot_rows_as, single=False)) if suits(block, w, z) else None
 
 
 @intrinsic
 def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        given, weights, into = _arrays(context, builder, signature, args)
-        v = Vectors(builder)
-        rows = _Block(v, given)
-        with builder.if_else(builder.icmp_signed("<=", rows.width, I(FEW))) as (short, other):
-            with short:
-                _add_few(v, rows, weights.data, into.data)
-            with other:
-                _each(v, I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
-        return context.get_dummy_value()
-
-    return (types.void(block, r, g), generate) if _suits(block, r, g) else None
+    return (types.void(block, r, g), partial(add_rows_as, single=False)) if suits(block, r, g) else None
 
 
 @intrinsic
 def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ; both blocks in one loop but for short rows."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        old, weights, into, new, by, out = _arrays(context, builder, signature, args)
-        v = Vectors(builder)
-        before, coming = _Block(v, old), _Block(v, new)
-        _both(v, before, weights.data, into.data, coming, by.data, out.data)
-        return context.get_dummy_value()
-
-    suits = _suits(block, r, g) and _suits(after, w, z)
-    return (types.void(block, r, g, after, w, z), generate) if suits else None
+    fit = suits(block, r, g) and suits(after, w, z)
+    return (types.void(block, r, g, after, w, z), partial(add_then_dot_as, single=False)) if fit else None
 
 
 @intrinsic

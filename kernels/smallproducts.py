@@ -26,8 +26,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from .machine import BIT, BYTES, DOUBLE, DOUBLES, LINE, VECTOR, WHOLE, Body, load, translated
-from .vectors import LANES
+from .machine import BIT, BYTES, DOUBLE, DOUBLES, FLOATS, LINE, VECTOR, WHOLE, Body, load, translated
+from .vectors import LANES, ZEN
 
 #: Rows and vectors of a tile of the outer form, and rows of the dot form: 24 sums in 32 registers.
 HEIGHT, WIDTH, DOTS = 8, 3, 3
@@ -40,32 +40,38 @@ MANY = 32
 #: Products with a side of at most so many, or of at most so many multiplications, are taken.
 SHORT, LITTLE = 32, 1 << 22
 #: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache.
-TRIANGLE_COLUMNS = 320
-NAME, TRIANGLE = "derive_product", "derive_triangle"
+TRIANGLE_COLUMNS = 800 if ZEN else 320
+NAMES = NAME, TRIANGLE, TRIANGLE_SINGLE = "derive_product", "derive_triangle", "derive_triangle_single"
 
 _D, _I, _B, _V, _P = DOUBLE, WHOLE, BIT, VECTOR, DOUBLES
 _CURSOR = BYTES.as_pointer()
 _STRIPE = WIDTH * LANES
 
 
-def _outer(module: ir.Module) -> Any:
-    """c[i·rc + j·cc] (+)= Σ_k a[i·ra + k·ca] b[k·rb + j] for a stripe of at most 24 columns j."""
+def _outer(module: ir.Module, single: bool = False) -> Any:
+    """c[i·rc + j·cc] (+)= Σ_k a[i·ra + k·ca] b[k·rb + j] for a stripe of at most 24 columns j.
+
+    single  a and b are in single precision, and so are the sums, which are added to c; cc is 1
+    """
+    _A = FLOATS if single else _P
     f = Body(
         module,
-        "outer",
-        [_I] * 3 + [_P, _I, _I, _P, _I, _P, _I, _I, _B, _CURSOR, _I],
+        "outer_single" if single else "outer",
+        [_I] * 3 + [_A, _I, _I, _A, _I, _P, _I, _I, _B, _CURSOR, _I],
         "m n k a ra ca b rb c rc cc add cursor per",
+        single,
     )
     b, v, g = f.b, f.v, f.given
-    vectors = f.up(g["n"], LANES)
+    lanes = v.lanes
+    vectors = f.up(g["n"], lanes)
     most = b.select(b.icmp_signed("<=", vectors, _I(SLIM)), _I(TALL), _I(HEIGHT))
     count = b.sdiv(b.sub(b.add(g["m"], most), _I(1)), most)
     height = b.sdiv(b.sub(b.add(g["m"], count), _I(1)), count)  # equal tiles rather than a short last one
     buffer = b.alloca(_D, _I(TALL * _STRIPE))
     plain = b.icmp_signed("==", g["cc"], _I(1))
 
-    mask = f.first(b.sub(g["n"], b.mul(b.sub(vectors, _I(1)), _I(LANES))))
-    keep = f.first(b.select(g["add"], _I(LANES), _I(0)))
+    mask = f.first(b.sub(g["n"], b.mul(b.sub(vectors, _I(1)), _I(lanes))))
+    keep = f.first(b.select(g["add"], _I(lanes), _I(0)))
 
     def tile(i: Any, h: int, w: int) -> None:
         masks = [None] * (w - 1) + [mask]
@@ -73,23 +79,29 @@ def _outer(module: ir.Module) -> Any:
 
         def step(k: Any, found: list[Any]) -> list[Any]:
             right = f.at(g["b"], b.mul(k, g["rb"]))
-            loaded = [v.load(right, _I(c * LANES), masks[c]) for c in range(w)]
+            loaded = [v.load(right, _I(c * lanes), masks[c]) for c in range(w)]
             place = b.mul(k, g["ca"])
             spread = [v.spread(v.number(row, place)) for row in rows]
             return [v.fma(spread[r], loaded[c], found[r * w + c]) for r in range(h) for c in range(w)]
 
         found = f.sums(h * w, g["k"], 1, step)
+        if single:
+            for r in range(h):
+                out = f.at(g["c"], b.mul(b.add(i, _I(r)), g["rc"]))
+                for c in range(w):
+                    v.grow(out, _I(c * lanes), found[r * w + c], masks[c])
+            return
         with b.if_else(plain) as (straight, turned):
             with straight:
                 for r in range(h):
                     out = f.at(g["c"], b.mul(b.add(i, _I(r)), g["rc"]))
                     for c in range(w):
-                        old = v.load(out, _I(c * LANES), b.and_(keep, masks[c]) if masks[c] else keep)
-                        v.store(b.fadd(found[r * w + c], old), out, _I(c * LANES), masks[c])
+                        old = v.load(out, _I(c * lanes), b.and_(keep, masks[c]) if masks[c] else keep)
+                        v.store(b.fadd(found[r * w + c], old), out, _I(c * lanes), masks[c])
             with turned:
                 for r in range(h):
                     for c in range(w):
-                        v.store(found[r * w + c], buffer, _I(r * _STRIPE + c * LANES))
+                        v.store(found[r * w + c], buffer, _I(r * _STRIPE + c * lanes))
 
     with v.loop(_I(0), count) as t:
         i = b.mul(t, height)
@@ -98,10 +110,11 @@ def _outer(module: ir.Module) -> Any:
         form = b.add(b.mul(rows, _I(WIDTH)), b.sub(vectors, _I(WIDTH)))
         shapes = [(h, w) for h in range(1, TALL + 1) for w in range(1, (WIDTH if h <= HEIGHT else SLIM) + 1)]
         f.cases(form, {(h - 1) * WIDTH + w: partial(tile, i, h, w) for h, w in shapes})
-        with b.if_then(b.not_(plain)), v.loop(_I(0), g["n"]) as j, v.loop(_I(0), rows) as r:
-            place = f.at(g["c"], b.mul(j, g["cc"]), b.mul(b.add(i, r), g["rc"]))
-            old = b.select(g["add"], b.load(place), _D(0.0))
-            b.store(b.fadd(b.load(f.at(buffer, j, b.mul(r, _I(_STRIPE)))), old), place)
+        if not single:
+            with b.if_then(b.not_(plain)), v.loop(_I(0), g["n"]) as j, v.loop(_I(0), rows) as r:
+                place = f.at(g["c"], b.mul(j, g["cc"]), b.mul(b.add(i, r), g["rc"]))
+                old = b.select(g["add"], b.load(place), _D(0.0))
+                b.store(b.fadd(b.load(f.at(buffer, j, b.mul(r, _I(_STRIPE)))), old), place)
     b.ret_void()
     return f.function
 
@@ -258,22 +271,24 @@ def _driver(module: ir.Module) -> Any:
     return outer
 
 
-def _triangle(module: ir.Module, outer: Any) -> None:
+def _triangle(module: ir.Module, outer: Any, single: bool = False) -> None:
     """The lower triangle of c += aᵀ a, a: (k, n) without gaps; stripes of columns, each from its diagonal on.
 
     Of the other triangle what lies in a vector that crosses the diagonal is added to as well.
     """
-    f = Body(module, TRIANGLE, [_I, _I, _P, _P, BYTES, _I], "n k a c ahead lines")
+    kinds = [_I, _I, FLOATS if single else _P, _P, BYTES, _I]
+    f = Body(module, TRIANGLE_SINGLE if single else TRIANGLE, kinds, "n k a c ahead lines", single)
     b, v, g = f.b, f.v, f.given
+    lanes = v.lanes
     n, k = g["n"], g["k"]
     cursor = b.alloca(BYTES)
     b.store(g["ahead"], cursor)
-    vectors = f.up(n, LANES)
+    vectors = f.up(n, lanes)
     stripes = f.up(vectors, WIDTH)
     one = _I(1)
     per = f.share(g["lines"], stripes, f.up(n, 2 * HEIGHT))
     with v.loop(_I(0), stripes) as t:
-        j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(LANES)) for x in (t, b.add(t, one)))
+        j0, j1 = (b.mul(b.sdiv(b.mul(x, vectors), stripes), _I(lanes)) for x in (t, b.add(t, one)))
         width, here = b.sub(f.least(j1, n), j0), f.at(g["a"], j0)
 
         def add(start: Any, rows: Any, columns: Any) -> None:
@@ -281,10 +296,10 @@ def _triangle(module: ir.Module, outer: Any) -> None:
             left = f.at(g["a"], start)
             b.call(outer, [rows, columns, k, left, one, n, here, n, out, n, one, _B(1), cursor, per])
 
-        # across the diagonal eight rows at a time, each with as many vectors as it takes
-        with v.loop(j0, b.sub(j1, _I(LANES)), LANES) as i:
-            add(i, _I(LANES), b.sub(b.add(i, _I(LANES)), j0))
-        last = b.sub(j1, _I(LANES))
+        # across the diagonal a vector's rows at a time, with as many vectors as they take
+        with v.loop(j0, b.sub(j1, _I(lanes)), lanes) as i:
+            add(i, _I(lanes), b.sub(b.add(i, _I(lanes)), j0))
+        last = b.sub(j1, _I(lanes))
         add(last, b.sub(n, last), width)
     b.ret_void()
 
@@ -294,8 +309,9 @@ def _module() -> str:
     module.triple = llvm.get_process_triple()
     outer = _driver(module)
     _triangle(module, outer)
+    _triangle(module, _outer(module, single=True), single=True)
     for function in module.functions:
-        if function.name not in (NAME, TRIANGLE) and not function.is_declaration:
+        if function.name not in NAMES and not function.is_declaration:
             function.linkage = "internal"
             set.add(function.attributes, "noinline")
     return str(module)
@@ -307,14 +323,16 @@ def following(builder: Any, block: tuple[Any, Any, Any] | None = None) -> list[A
         return [ir.Constant(BYTES, None), _I(0)]
     data, rows, columns = block
     count = builder.mul(rows, columns)
-    lines = builder.sdiv(builder.mul(count, _I(8)), _I(LINE))
+    size = 8 if data.type.pointee == _D else 4
+    lines = builder.sdiv(builder.mul(count, _I(size)), _I(LINE))
     return [builder.bitcast(builder.gep(data, [count]), BYTES), lines]
 
 
-def triangle_suits(builder: Any, columns: Any, factor: Any) -> Any:
+def triangle_suits(builder: Any, columns: Any, factor: Any, single: bool) -> Any:
     """Whether a symmetric update of so many columns is quicker here; it can be added only, never taken off."""
     narrow = builder.icmp_signed("<=", columns, _I(TRIANGLE_COLUMNS))
-    return builder.and_(narrow, builder.fcmp_ordered("==", factor, _D(1.0)))
+    here = _B(1) if single else narrow
+    return builder.and_(here, builder.fcmp_ordered("==", factor, _D(1.0)))
 
 
 def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:
@@ -332,4 +350,4 @@ def _object() -> bytes:
 @lru_cache(maxsize=1)
 def register() -> bool:
     """The code under its names for compiled kernels; False where vectors are too short for it."""
-    return load("products", _object, (NAME, TRIANGLE))
+    return load("products", _object, NAMES)

@@ -13,9 +13,9 @@ def gram_lines(statement: Statement, scope: Scope) -> list[str]:
     array, weights = statement.reads[0], statement.reads[1:]
     given, width = scope.names[array.item], scope.size(statement.sizes[statement.output[0]])
     lines = [f"# {name}: {statement.note}, lower triangle"]
-    if statement.template == "1.0" and scope.dtype == "float64":
+    if statement.template == "1.0" and scope.dtype == "float64" and not scope.rough:
         return [*lines, _update(f"{given}[:m], 1.0, {name}", scope)]
-    packed = scope.scratch([scope.block or "", width], "float64")
+    packed = scope.scratch([scope.block or "", width], "float32" if scope.rough else "float64")
     row = statement.row
     assert row is not None
     variables = {row: "i0"}

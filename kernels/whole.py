@@ -8,7 +8,7 @@ disk as the kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
@@ -31,16 +31,16 @@ Data = tuple[Mapping[str, Array], Binding]
 class Loop:
     """A loop to be compiled with its kernels.
 
-    function   the loop; its first parameters are the kernels, the last ones are x, tolerance, most steps
-    oracles    the names of those parameters, whether the kernel gives the Hessian, and of how many sets of data it
-               takes one, by its number behind x; 1: there is no number
+    function   the loop; its first parameters are the oracles, the last ones are x, tolerance, most steps
+    oracles    the names of those parameters, whether they give the Hessian, and which of the kernels serves each set
+               of data; where there are several, the loop says which one behind x
     moving     whether the kernels take the point x
     leading    how many axes the arrays have that stand before x
     imports    what the loop uses, as import statements
     """
 
     function: Callable[..., Any]
-    oracles: tuple[tuple[str, bool, int], ...]
+    oracles: tuple[tuple[str, bool, tuple[int, ...]], ...]
     moving: bool
     leading: tuple[int, ...]
     imports: str
@@ -48,12 +48,12 @@ class Loop:
     @property
     def sets(self) -> int:
         """How many sets of data there are."""
-        return max(count for *_, count in self.oracles)
+        return max(len(served) for *_, served in self.oracles)
 
 
 NEWTON = Loop(
     proximal_newton.proximal_newton,
-    (("oracle", True, 1),),
+    (("oracle", True, (0,)),),
     True,
     (1, 1, 1),
     "from derive.kernels.optimizers.proximal_newton import (\n"
@@ -62,29 +62,31 @@ NEWTON = Loop(
 )
 QUADRATIC = Loop(
     quadratic.solve_quadratic,
-    (("moments", True, 1),),
+    (("moments", True, (0,)),),
     False,
     (2,),
     "from derive.kernels.optimizers.quadratic import minimum\n",
 )
 DESCENT = Loop(
     descent.descent,
-    (("value_gradient", False, 1),),
+    (("value_gradient", False, (0,)),),
     True,
     (1, 1, 1),
     "from derive.kernels.optimizers.descent import CONVERGED, NO_DESCENT, NOT_FINITE, ROUNDING, STEPS\n",
 )
 SAMPLED = Loop(
     sampled_newton.sampled_newton,
-    (("estimate", False, 4), ("model", True, 2)),
+    (("estimate", False, (0, 0, 0, 0)), ("model", True, (1, 1))),
     True,
-    (1,),
+    (1, 1),
     "import math\n"
     "from derive.kernels.optimizers.sampled_newton import (\n"
-    "    AGREES, CONVERGED, ENOUGH, HERE, MEMORY, MUCH, NO_DESCENT, NO_MODEL, NOT_FINITE, PAIRS, REFRESH, RENEWALS,\n"
-    "    STALE, STEP, STEPS, TRIAL, WORTH, advance, definite,\n"
+    "    AGREES, CONVERGED, ENOUGH, EXACT, HERE, MEMORY, MUCH, NO_DESCENT, NO_MODEL, NOT_FINITE, PAIRS, REFRESH,\n"
+    "    RENEWALS, STALE, STEP, STEPS, TRIAL, WORTH, advance, definite,\n"
     ")\n",
 )
+#: The same where the first two kernels are rough, which serve all but the data themselves.
+ROUGH = replace(SAMPLED, oracles=(("estimate", False, (0, 0, 0, 2)), ("model", True, (1, 1))))
 
 
 @final
@@ -119,17 +121,20 @@ class Whole:
             ),
         ]
         point = ["x"] if loop.moving else []
-        for k, (kernel, (name, second, count)) in enumerate(zip(self.kernels, loop.oracles, strict=True)):
-            results = ", ".join(identifier(key) for key in kernel.names)
-            arguments = [given[v.name] for v in kernel.program.inputs]
-            arguments += [given[s] for s in kernel.program.size_inputs]
-            body = [f"({results},) = evaluate{k}({', '.join(arguments)})"]
-            body += flat.gathered(kernel.names, self.single, second)
-            wrapped = name if loop.sets == 1 else f"{name}_on_set"
-            parts.append(_function(wrapped, [*point, *chosen, *lengths], body))
+        for name, second, served in loop.oracles:
+            wrapped = {k: f"{name}_by_{k}" if loop.sets > 1 else name for k in served}
+            for k, function in wrapped.items():
+                kernel = self.kernels[k]
+                results = ", ".join(identifier(key) for key in kernel.names)
+                arguments = [given[v.name] for v in kernel.program.inputs]
+                arguments += [given[s] for s in kernel.program.size_inputs]
+                body = [f"({results},) = evaluate{k}({', '.join(arguments)})"]
+                body += flat.gathered(kernel.names, self.single, second)
+                parts.append(_function(function, [*point, *chosen, *lengths], body))
             if loop.sets > 1:
                 calls = [
-                    f"return {wrapped}({', '.join([*point, *each, *lengths])})" for each in several[:count]
+                    f"return {wrapped[k]}({', '.join([*point, *each, *lengths])})"
+                    for k, each in zip(served, several, strict=False)
                 ]
                 choice = [f"if k == {k}:\n        {call}" for k, call in enumerate(calls[:-1])]
                 parts.append(_function(name, [*point, "k", *extra], [*choice, calls[-1]]))

@@ -35,7 +35,7 @@ CORE = (
     "kernels.narrow kernels.lanes kernels.machine kernels.smallproducts kernels.arrays "
     "kernels.values kernels.applied kernels.expressions kernels.walk kernels.translate "
     "kernels.special kernels.apart kernels.gamma kernels.lapack kernels.weighted "
-    "kernels.library kernels.plain "
+    "kernels.library kernels.rough kernels.plain "
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.entrance_code "
     "kernels.entrance kernels.bound "
     "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "

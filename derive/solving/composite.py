@@ -24,6 +24,7 @@ from .separable import Separable
 if TYPE_CHECKING:
     from ..kernels.settled import Settling
     from .instance import Instance
+    from .posed import Posed
 
 #: Unknowns up to which a dense Hessian is formed.
 LARGEST = 1500
@@ -190,10 +191,10 @@ class Composite:
 
         return at
 
-    def sampled(self, instance: Instance) -> Sampled:
+    def sampled(self, posed: Posed) -> Sampled:
         """The kernels of the smooth part alone, without Hessians or with those of samples, made once."""
         if self._sampled is None:
-            self._sampled = Sampled(self.structure.smooth, self.unknowns, instance.posed.given)
+            self._sampled = Sampled(self.structure.smooth, self.unknowns, posed.given)
         return self._sampled
 
     def kernel(

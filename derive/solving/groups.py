@@ -130,7 +130,7 @@ def _functions(
         quadratic = _from_moments(f0, g0, h0)
         return lambda x: quadratic(x)[:2], lambda x: h0
     if _compiled(instance, options):
-        value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
+        value_gradient = composite.sampled(instance.posed).bind_first(instance, arrays, layout)
     else:
 
         def value_gradient(x: Any) -> tuple[float, Any]:

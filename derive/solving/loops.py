@@ -10,7 +10,7 @@ evaluated by the interpreter, for compiling a kernel takes longer than solving.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -95,7 +95,7 @@ class Loops:
         """Whether Hessians of samples pay."""
         composite = self.composite
         plain = not composite.quadratic and composite.structure.is_plain
-        return plain and bool(composite.sampled(instance).counts(instance))
+        return plain and bool(composite.sampled(instance.posed).counts(instance.binding))
 
     def sampling(
         self,
@@ -113,32 +113,26 @@ class Loops:
         """
         if not self.samples(instance):
             return None
-        sampled, layout = self.composite.sampled(instance), self.composite.layout(instance)
-        whole &= all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values())
-        sets = sampled.sets(instance, arrays, kept=whole)
-        from ..kernels.optimizers.sampled_newton import CONVERGED, sampled_newton
+        from ..kernels.optimizers.sampled_newton import CONVERGED
         from ..kernels.optimizers.sampled_newton import STEPS as STEPS_MADE
 
-        rows = np.array([binding.values[sampled.rows] for _, binding in sets], dtype=np.float64)
-        if whole:
-            descend = self._sampled_whole(sampled.kernels(), sets, layout)
-        else:
-            estimate, model = sampled.estimates(sets, layout)
-
-        def told(*limits: Any) -> Any:
-            """The loop under Python, which says what it sees of all rows."""
-            last = len(sets) - 1
-            on_all = _told(partial(estimate, k=last), watch, *limits)
-            return partial(sampled_newton, lambda x, k: on_all(x) if k == last else estimate(x, k), model)
+        whole &= all(a.flags.c_contiguous and a.dtype == np.float64 for a in arrays.values())
+        descents = self._descents(instance, arrays, whole, watch)
 
         def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-            begin = x.copy()
-            run = descend if whole else told(l1, low, high)
-            f, first, status, *counts = run(rows, x, tol, min(most, READS))
-            if not f <= first:
-                x[:] = begin
-            asked = status == STEPS_MADE and most <= READS
-            if status == CONVERGED or asked or not instance.facts.is_convex:
+            begin, first = x.copy(), None
+            while True:
+                f, before, status, *counts = descents[0](l1, low, high, x, tol, min(most, READS))
+                first = before if first is None else first
+                if not f <= first:
+                    x[:] = begin
+                asked = status == STEPS_MADE and most <= READS
+                if status == CONVERGED or asked:
+                    return first, status, *counts
+                if len(descents) == 1:
+                    break
+                del descents[0]  # these data want more digits, and will the next time
+            if not instance.facts.is_convex:
                 return first, status, *counts
             if watch is None:
                 return first, *self.compiled(instance, arrays)(l1, low, high, x, tol, most)[2:]
@@ -147,17 +141,52 @@ class Loops:
 
         return loop
 
-    def _sampled_whole(self, kernels: tuple[Any, Any], sets: list[Any], layout: Any) -> Any:
-        """That loop compiled with its kernels, for up to two samples and the rows, perhaps twice."""
-        from ..kernels.whole import SAMPLED, Whole
+    def _descents(
+        self, instance: Instance, arrays: Mapping[str, Any], whole: bool, watch: Watch | None
+    ) -> list[Any]:
+        """Loops on samples from (λ, low, high, x, tolerance, most steps) to (F, F at the start, status, steps,
+        evaluations): in single precision where that pays, then in double.
 
-        key = ("sampled", *(len(s) for s in layout.shapes))
-        if key not in self._wholes:
-            for kernel, (_, binding) in zip(kernels, (sets[-1], sets[0]), strict=True):
-                kernel.expect(binding)
-            self._wholes[key] = Whole(kernels, layout, SAMPLED)
-        room = SAMPLED.sets
-        return self._wholes[key].bind([*sets, *[sets[-1]] * room][:room], layout)
+        whole  whether they are compiled whole; under Python they say what they see of all rows
+        """
+        from ..kernels.optimizers.sampled_newton import EXACT, SINGLE, sampled_newton
+        from ..kernels.whole import ROUGH, SAMPLED, Whole
+
+        sampled, layout = self.composite.sampled(instance.posed), self.composite.layout(instance)
+
+        def made(rough: bool) -> Any:
+            sets = sampled.sets(instance, arrays, kept=whole, single=rough)
+            rows = np.array([binding.values[sampled.rows] for _, binding in sets], dtype=np.float64)
+            given = rows, np.array(SINGLE if rough else EXACT)
+            if not whole:
+                return under_python(len(sets) - 1, *sampled.estimates(sets, layout), *given)
+            key = ("sampled", rough, *(len(s) for s in layout.shapes))
+            if key not in self._wholes:
+                kernels = sampled.kernels(rough)
+                for kernel, (_, binding) in zip(kernels, (sets[-1], sets[0], sets[-1]), strict=False):
+                    kernel.expect(binding)
+                self._wholes[key] = Whole(kernels, layout, ROUGH if rough else SAMPLED)
+            room = SAMPLED.sets
+            bound = self._wholes[key].bind([*sets, *[sets[-1]] * room][:room], layout)
+            return lambda l1, low, high, *rest: bound(*given, *rest)
+
+        def under_python(last: int, estimate: Any, model: Any, *given: Any) -> Any:
+            def told(l1: Any, low: Any, high: Any, *rest: Any) -> Any:
+                on_all = _told(partial(estimate, k=last), watch, l1, low, high)
+                return sampled_newton(
+                    lambda x, k: on_all(x) if k == last else estimate(x, k), model, *given, *rest
+                )
+
+            return told
+
+        @cache
+        def exact() -> Any:
+            """Made where it is needed: it is compiled."""
+            return made(rough=False)
+
+        if whole and sampled.copies(instance):
+            return [made(rough=True), lambda *arguments: exact()(*arguments)]
+        return [exact()]
 
     def second_order(
         self,
@@ -233,7 +262,7 @@ class Loops:
 
     def value_gradient(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
         """`value_gradient(x)` of the smooth part, compiled."""
-        sampled = self.composite.sampled(instance)
+        sampled = self.composite.sampled(instance.posed)
         return sampled.bind_first(instance, arrays, self.composite.layout(instance))
 
     def _smooth(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:

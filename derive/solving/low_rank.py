@@ -37,7 +37,7 @@ def solve_low_rank(
         value_gradient = interpreted
         large = options.backend is None and instance.amount >= COMPILE_FROM
         if large or options.backend == "numba":
-            value_gradient = composite.sampled(instance).bind_first(instance, arrays, layout)
+            value_gradient = composite.sampled(instance.posed).bind_first(instance, arrays, layout)
         watch = Watch(options)
         watch.begin()
         instance.latest = watch.latest(layout.unpack)

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from . import costs
 from .composite import LARGEST
 from .instance import Instance
 from .loops import CERTIFIED, ITERATIONS, UNFINISHED, Loops
 from .options import Options
 from .reduced import Reduced
 from .watching import Watch
+from .ways import steps_before_newton
 
 #: Steps of L-BFGS where Newton's method with Hessians of samples is next, which takes as long as 10 to 50 of them.
 FIRST = 25
@@ -32,9 +32,7 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
             return _descent(loops, instance, arrays)
         if few and (composite.quadratic or instance.posed.squares is not None):
             return None
-        most = (
-            costs.quasi_newton_first(list(instance.shapes.values()), instance.amount) if few else ITERATIONS
-        )
+        most = steps_before_newton(instance.posed, instance.binding, instance.facts) if few else ITERATIONS
         return _quasi_newton(loops, instance, arrays, most) if most else None
     if few:
         return None

@@ -67,14 +67,14 @@ def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) 
                 binding.learn(v.name, v.shape, np.shape(given[v.name]))
     shapes = [binding.shape(v.shape) for v in posed.unknowns]
     amount = _count([binding.shape(v.shape) for v in posed.given])
-    if steps_before_newton(posed, shapes, amount):
-        if (posed.facts if instance is None else instance.facts).is_convex:
+    facts = posed.facts if instance is None else instance.facts
+    if steps_before_newton(posed, binding, facts):
+        if facts.is_convex:
             return why_quasi_newton(shapes, amount)
         return choose(_count(shapes), max(v.order for v in posed.unknowns))
     if posed.nuclear is not None:
         return Plan("proximal-gradient", posed.nuclear.describe())
     composite = posed.composite
-    facts = posed.facts if instance is None else instance.facts
     if composite is not None and not composite.structure.is_plain and shared_size(posed, binding, facts):
         return Plan(composite.method, f"{composite.describe()}, on working sets")
     if composite is not None:

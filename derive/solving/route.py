@@ -132,7 +132,7 @@ def _once(instance: Instance, options: Options) -> Any:
         options, method = replace(options, method=None), None
     most = 0
     if method is None and options.precision != "high":
-        most = steps_before_newton(posed, list(instance.shapes.values()), instance.amount)
+        most = steps_before_newton(posed, instance.binding, instance.facts)
     if most and instance.facts.is_convex:
         from ..kernels.clock import now
 

@@ -7,7 +7,8 @@ nothing has to be proved about the terms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -37,13 +38,12 @@ class Sampled:
     """Kernels for value and gradient on all rows and on some, and for these with the Hessian on some."""
 
     def __init__(self, objective: Node, unknowns: tuple[Variable, ...], given: tuple[Variable, ...]) -> None:
-        self.unknowns = unknowns
+        self.unknowns, self.given = unknowns, given
         self.rows = _rows(given)
         self.share = variable("_share", (), ["positive"])
         self.objective = objective
         self.scaled = None if self.rows is None else self._scaled()
-        self._first: Any = None
-        self._second: Any = None
+        self._made: dict[tuple[int, bool], Any] = {}
 
     def _scaled(self) -> Node | None:
         """The objective with its data terms multiplied by the share; None where they are of several kinds."""
@@ -61,28 +61,35 @@ class Sampled:
         self.mean = kinds.pop()
         return add(found)
 
-    def counts(self, instance: Instance) -> list[int]:
+    def counts(self, binding: Binding) -> list[int]:
         """The rows of each sample; none where sampling does not pay."""
-        if self.scaled is None or (instance.amount < WORTH and instance.amount * instance.count < DEAR):
+        amount, count = (_amount(variables, binding) for variables in (self.given, self.unknowns))
+        if self.scaled is None or (amount < WORTH and amount * count < DEAR):
             return []
-        n = int(instance.binding.values[self.rows])
-        m = max(LEAST, min(ROWS_PER_UNKNOWN * instance.count, int(SHARE * n)), n // 10)
-        if m > SHARE * n or m < FEWEST * instance.count:
+        n = int(binding.values[self.rows])
+        m = max(LEAST, min(ROWS_PER_UNKNOWN * count, int(SHARE * n)), n // 10)
+        if m > SHARE * n or m < FEWEST * count:
             return []
-        few = max(LEAST, ROWS_PER_UNKNOWN * instance.count // FIRST)
+        few = max(LEAST, ROWS_PER_UNKNOWN * count // FIRST)
         return [few, m] if 2 * few <= m else [m]
 
+    def are_ample(self, binding: Binding) -> bool:
+        """Whether there are so many rows that Newton's steps with samples take less than a quasi-Newton method."""
+        return len(self.counts(binding)) == 2
+
     def sets(
-        self, instance: Instance, arrays: Mapping[str, Any], kept: bool = False
+        self, instance: Instance, arrays: Mapping[str, Any], kept: bool = False, single: bool = False
     ) -> list[tuple[dict[str, Any], Binding]]:
         """The data of the samples that `counts` names, from small to large, and then all rows.
 
-        kept  whether they serve for many runs: then a copy of all rows in single precision may pay, before the rows
+        kept    whether they serve for many runs: then a copy of all rows in single precision may pay, before the rows
+        single  whether samples are in single precision too
         """
-        counts = self.counts(instance)
-        n, given = int(instance.binding.values[self.rows]), instance.posed.given
+        counts = self.counts(instance.binding)
+        n, given = int(instance.binding.values[self.rows]), self.given
         spread = _spread(n, counts[-1])
         chosen = {v.name: _taken(arrays[v.name], v, self.rows, spread) for v in given}
+        chosen = self._in_single(chosen) if single else chosen
         found = []
         for m in counts:
             share = np.asarray(1.0 if self.mean else n / m)
@@ -90,13 +97,23 @@ class Sampled:
             binding = Binding({**instance.binding.values, self.rows: m})
             found.append(({**part, self.share.name: share}, binding))
         whole = {**arrays, self.share.name: np.asarray(1.0)}
-        if kept and len(counts) == 2 and instance.amount <= COPIED:
-            first = self._first_kernel()
-            first.expect(instance.binding)
-            rough = {k: np.asarray(arrays[k], np.float32) for k in first.singles if k in arrays}
-            if 2 * sum(a.size for a in rough.values()) > instance.amount:
-                found.append(({**whole, **rough}, instance.binding))
+        if kept and self.copies(instance):
+            found.append((self._in_single(whole), instance.binding))
         return [*found, (whole, instance.binding)]
+
+    def copies(self, instance: Instance) -> bool:
+        """Whether a copy of all rows in single precision may pay: where products alone read most of the data."""
+        amount = _amount(self.given, instance.binding)
+        if amount > COPIED or not self.are_ample(instance.binding):
+            return False
+        first = self._first_kernel()
+        first.expect(instance.binding)
+        return 2 * _amount([v for v in self.given if v.name in first.singles], instance.binding) > amount
+
+    def _in_single(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """These, but in single precision what products alone read."""
+        singles = self._first_kernel().singles
+        return {k: np.asarray(a, np.float32) if k in singles else a for k, a in arrays.items()}
 
     def estimates(self, sets: Sequence[tuple[Mapping[str, Any], Binding]], layout: Any) -> tuple[Any, Any]:
         """Of set k at the flat vector x: value and gradient, and these with the Hessian, as functions of (x, k)."""
@@ -112,8 +129,13 @@ class Sampled:
         seconds = [self._model(bound(second, *each), layout) for each in few]
         return lambda x, k: firsts[k](x), lambda x, k: seconds[k](x)
 
-    def kernels(self) -> tuple[Any, Any]:
-        """Value and gradient of the objective with shares, and these with the Hessian."""
+    def kernels(self, rough: bool = False) -> tuple[Any, ...]:
+        """Value and gradient of the objective with shares, and these with the Hessian.
+
+        rough  both with long products in single precision, and the first as it is
+        """
+        if rough:
+            return self._first_kernel(True), self._second_kernel(True), self._first_kernel()
         return self._first_kernel(), self._second_kernel()
 
     def _model(self, all_three: Any, layout: Any) -> Any:
@@ -144,12 +166,19 @@ class Sampled:
         wanted = {k: a for k, a in given.items() if k in _wanted(kernel)}
         return _flat(kernel.bind(wanted, checked=True), layout)
 
-    def _first_kernel(self) -> Any:
+    def _first_kernel(self, rough: bool = False) -> Any:
+        return self._kernel(1, rough, self._first_outputs)
+
+    def _second_kernel(self, rough: bool = False) -> Any:
+        return self._kernel(2, rough, self._second_outputs)
+
+    def _kernel(self, order: int, rough: bool, outputs: Callable[[], dict[str, Node]]) -> Any:
         from ..kernels.compile import compile_nodes
 
-        if self._first is None:
-            self._first = compile_nodes(self._first_outputs(), unknowns=[v.name for v in self.unknowns])
-        return self._first
+        if (order, rough) not in self._made:
+            names = [v.name for v in self.unknowns]
+            self._made[order, rough] = compile_nodes(outputs(), unknowns=names, rough=rough)
+        return self._made[order, rough]
 
     def _first_outputs(self) -> dict[str, Node]:
         from ..kernels.oracle import VALUE, gradient_key
@@ -158,21 +187,18 @@ class Sampled:
         slopes = zip(self.unknowns, gradients(stated, self.unknowns), strict=True)
         return {VALUE: stated, **{gradient_key(v.name): g for v, g in slopes}}
 
-    def _second_kernel(self) -> Any:
-        from ..kernels.compile import compile_nodes
+    def _second_outputs(self) -> dict[str, Node]:
         from ..kernels.oracle import hessian_key
 
-        if self._second is None:
-            assert self.scaled is not None
-            outputs = self._first_outputs()
-            rates = gradients(self.scaled, self.unknowns)
-            for i, v in enumerate(self.unknowns):
-                for u in self.unknowns[i:]:
-                    block = second_derivative(rates[i], v, u)
-                    if not is_zero(block):
-                        outputs[hessian_key(v.name, u.name)] = block
-            self._second = compile_nodes(outputs, unknowns=[v.name for v in self.unknowns])
-        return self._second
+        assert self.scaled is not None
+        outputs = self._first_outputs()
+        rates = gradients(self.scaled, self.unknowns)
+        for i, v in enumerate(self.unknowns):
+            for u in self.unknowns[i:]:
+                block = second_derivative(rates[i], v, u)
+                if not is_zero(block):
+                    outputs[hessian_key(v.name, u.name)] = block
+        return outputs
 
 
 def _flat(value_gradient: Any, layout: Any) -> Any:
@@ -215,6 +241,11 @@ def _taken(array: Any, v: Variable, rows: Any, chosen: Any) -> Any:
         if size == rows:
             array = array[(slice(None),) * axis + (chosen,)]
     return np.ascontiguousarray(array) if v.order else array
+
+
+def _amount(variables: Sequence[Variable], binding: Binding) -> int:
+    """How many numbers they hold."""
+    return sum(math.prod(binding.shape(v.shape)) for v in variables)
 
 
 def _rows(given: tuple[Variable, ...]) -> Any:

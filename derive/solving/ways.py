@@ -5,6 +5,7 @@ A way returns None where it does not reach the optimum and the next one should b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,14 @@ from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
 from ..node import Variable
 from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
+from ..sizes import Binding
 from . import constrained_run, costs
 from .answer import FIRST_ORDER, solve_composite
 from .closed import CLOSED_FORM, describe, suits
 from .closed import run as run_closed
 from .composite import LARGEST
 from .cones_run import solve_cones
+from .facts import Facts
 from .free import Free
 from .groups import solve_groups
 from .instance import Instance
@@ -127,8 +130,8 @@ def by_proximal_gradient(instance: Instance, point: Mapping[str, Any], options: 
     return _named(result, found, posed, Plan(result.method, kind))
 
 
-def steps_before_newton(posed: Posed, shapes: Sequence[tuple[int, ...]], amount: int) -> int:
-    """How many steps of a quasi-Newton method come before Newton's; 0 where a Hessian costs little."""
+def steps_before_newton(posed: Posed, binding: Binding, facts: Facts) -> int:
+    """How many steps of a quasi-Newton method come before Newton's; 0 where Hessians, or samples' ones, cost little."""
     composite = posed.composite
     if (
         composite is None
@@ -137,7 +140,13 @@ def steps_before_newton(posed: Posed, shapes: Sequence[tuple[int, ...]], amount:
         or posed.squares is not None
     ):
         return 0
-    return costs.quasi_newton_first(shapes, amount)
+    shapes, given = (
+        [binding.shape(v.shape) for v in variables] for variables in (posed.unknowns, posed.given)
+    )
+    steps = costs.quasi_newton_first(shapes, sum(map(math.prod, given)))
+    if steps and facts.is_convex and composite.sampled(posed).are_ample(binding):
+        return 0
+    return steps
 
 
 def why_quasi_newton(shapes: Sequence[tuple[int, ...]], amount: int) -> Any:

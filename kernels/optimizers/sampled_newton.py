@@ -7,6 +7,8 @@ which costs a few reads of the sample, is above the optimum by a share of about 
 the sample are in vain, and none are made where the start is as good already. Samples grow; the last one's Hessian
 serves for all rows, refreshed while the steps are long; pairs (s, y) correct it as in L-BFGS. All rows may be there
 twice, first as a copy in single precision, which takes half as long to read: the last step alone is taken on the data.
+Everything but that may be computed in single precision too, as long as what Cholesky's method leaves of the diagonal
+is far above its rounding errors.
 
 A step that is shorter than its predecessor by the factor c (in gᵀH⁻¹g) leaves about the share c of what it gains: the
 step after which less than the tolerance is left is taken, but no longer evaluated.
@@ -41,12 +43,16 @@ RENEWALS = 8
 #: In units of N/m of the objective: steps on a sample that promise less than the first are not begun, than the second
 #: the last.
 WORTH, ENOUGH = 3.0, 1.5
+#: What is not taken for true of all but the data: differences of values, as a share of them; pivots, as a share of the
+#: diagonal; gains of steps, as a share of the value.
+EXACT, SINGLE = (1e-15, 0.0, 0.0), (1e-8, 1e-3, 1e-12)
 
 
 def sampled_newton(
     estimate: Callable[[Array, int], tuple[float, Array]],
     model: Callable[[Array, int], tuple[float, Array, Array]],
     rows: Array,
+    blurred: Array,
     x: Array,
     tol: float,
     most: int,
@@ -54,6 +60,7 @@ def sampled_newton(
     """`(f, f at the start, status, steps, evaluations)`; `x` holds the start and then the best point.
 
     rows      how many rows there are in each set of data: samples, from small to large, and then all, perhaps twice
+    blurred   `EXACT`, or `SINGLE` where all sets but the last are read in single precision
     estimate  value and gradient from set k
     model     these with the Hessian, from a sample
     """
@@ -70,7 +77,8 @@ def sampled_newton(
             share = n / rows[k]
             enough, worth, limit, known = ENOUGH * share, WORTH * share, 20, False
         else:
-            enough, worth, limit = 2.0 * tol, 0.0, most
+            enough, worth, limit = 2.0 * tol if k == last else max(2.0 * tol, blurred[2]), 0.0, most
+        noise = EXACT[0] if k == last else blurred[0]
         if k <= samples or status != CONVERGED:
             rate, before = min(1.0, 4.0 * least), 0.0
         for i in range(n):
@@ -89,7 +97,7 @@ def sampled_newton(
                 if long:
                     h = model(trial, samples - 1)[2]
             evaluations += 1
-            if begun and not f_new <= f - 1e-4 * t * decrement + 1e-15 * abs(f):
+            if begun and not f_new <= f - 1e-4 * t * decrement + noise * abs(f):
                 halvings += 1
                 if halvings == 30:
                     end, status = HERE, NO_DESCENT
@@ -111,7 +119,7 @@ def sampled_newton(
                     status = NOT_FINITE
                     break
                 lower, known, count, rate = h, True, 0, 1.0
-                if not definite(lower):
+                if not definite(lower, blurred[1]):
                     status, known = NO_MODEL, False
                     break
             count, decrement = advance(lower, work, count, g, begun and not long)
@@ -151,13 +159,23 @@ def sampled_newton(
 
 
 @apart
-def definite(matrix: Array) -> bool:
-    """The lower triangle becomes its Cholesky factor; False where the matrix is not finite or not definite."""
+def definite(matrix: Array, least: float) -> bool:
+    """The lower triangle becomes its Cholesky factor; False where the matrix is not finite or not definite.
+
+    least  the share of each entry of the diagonal that has to be left when it is the pivot
+    """
     n, total = matrix.shape[0], 0.0
+    diagonal = np.empty(n)
     for i in range(n):
+        diagonal[i] = matrix[i, i]
         for k in range(n):
             total += matrix[i, k]
-    return abs(total) < np.inf and factor(matrix)
+    if not (abs(total) < np.inf and factor(matrix)):
+        return False
+    worst = 1.0
+    for i in range(n):
+        worst = min(worst, matrix[i, i] * matrix[i, i] / diagonal[i])
+    return worst >= least
 
 
 @apart

@@ -15,6 +15,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 from . import bounds, compute, depth, deriving, everybody, kernels, lengths, rows, solvers, targets, threads
 from .table import Table
 
@@ -49,7 +51,9 @@ def machine() -> str:
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy", *installed))
     python = platform.python_version()
     settings = ", ".join(f"{k}={os.environ[k]}" for k in sorted(os.environ) if k.endswith("_NUM_THREADS"))
-    return f"{name}, {os.cpu_count()} cores; Python {python}, {packages}. {settings} unless said otherwise."
+    blas = sorted({f"{each['internal_api']} for {each['architecture']}" for each in threadpool_info()})
+    about = f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; {', '.join(blas)}"
+    return f"{about}. {settings} unless said otherwise."
 
 
 def write(tables: list[Table], whole: bool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 
-from derive.kernels import rowwise
+from derive.kernels import rough, rowwise
 from derive.kernels.arrays import alongside
 from derive.kernels.gram import NARROW
 from derive.kernels.lapack import syrk, syrk_ahead
@@ -41,6 +42,24 @@ def _both(block, r, g, after, w, z):
     add_then_dot(block, r, g, after, w, z)
 
 
+@compiled
+def _rough_dot(block, w, z):
+    rough.dot_rows(block, w, z)
+
+
+@compiled
+def _rough_add(block, r, g):
+    rough.add_rows(block, r, g)
+
+
+@compiled
+def _rough_both(block, r, g, after, w, z):
+    rough.add_then_dot(block, r, g, after, w, z)
+
+
+EXACT, ROUGH = (_dot, _add, _both), (_rough_dot, _rough_add, _rough_both)
+
+
 def _guarded(values):
     """A contiguous view of the values with 7s around it."""
     room = np.full(values.size + 32, 7, values.dtype)
@@ -48,30 +67,37 @@ def _guarded(values):
     return room, room[16:-16].reshape(values.shape)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_dot_and_add_at_all_remainders(dtype):
+@pytest.mark.parametrize(
+    ("dtype", "products"),
+    [(np.float64, EXACT), (np.float32, EXACT), (np.float64, ROUGH), (np.float32, ROUGH)],
+)
+def test_dot_and_add_at_all_remainders(dtype, products):
     """z = Xw and g += Xᵀr for rows and columns around multiples of eight; neighbours stay as they were."""
     rng = np.random.default_rng(0)
-    tolerance = 1e-13 if dtype == np.float64 else 1e-5
+    dot, add, _ = products
+    tolerance = 1e-13 if dtype == np.float64 and products is EXACT else 1e-5
     for n in (0, 1, 7, 8, 9, 19):
-        for d in (1, 3, 8, 15, 16, 17, 40):
+        for d in (1, 3, 8, 15, 16, 17, 31, 33, 40, 50):
             _, X = _guarded(rng.standard_normal((n, d)).astype(dtype))
             _, w = _guarded(rng.standard_normal(d).astype(dtype))
             room, z = _guarded(np.zeros(n + 2, dtype))
-            _dot(X, w, z)
+            dot(X, w, z)
             np.testing.assert_allclose(z[:n], X @ w, rtol=tolerance, atol=tolerance * 10)
             assert np.all(z[n:] == 0) and np.all(room[:16] == 7) and np.all(room[-16:] == 7)
             r = rng.standard_normal(n + 2).astype(dtype)
             room, g = _guarded(np.ones(d))
-            _add(X, r, g)
+            add(X, r, g)
             np.testing.assert_allclose(g, 1 + X.T @ r[:n], rtol=tolerance, atol=tolerance * 10)
             assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_results_do_not_depend_on_where_the_data_lie(dtype):
+@pytest.mark.parametrize(
+    ("dtype", "products"), [(np.float64, EXACT), (np.float32, EXACT), (np.float32, ROUGH)]
+)
+def test_results_do_not_depend_on_where_the_data_lie(dtype, products):
     """Long rows are read from the end of a line on: bit for bit the same from every place; neighbours stay."""
     rng = np.random.default_rng(1)
+    dot, add, both = products
     for d in (LONG, LONG + 1, LONG + 4, LONG + 6, LONG + 71):
         X, w, r = (rng.standard_normal(shape).astype(dtype) for shape in ((21, d), d, 21))
         found = []
@@ -80,9 +106,9 @@ def test_results_do_not_depend_on_where_the_data_lie(dtype):
             block = room[k : k + X.size].reshape(X.shape)
             block[...] = X
             (before, z), (around, g) = _guarded(np.zeros(21, dtype)), _guarded(np.ones(d))
-            _dot(block, w, z)
-            _add(block, r, g)
-            _both(block[:10], r, g, block[10:], w, z)
+            dot(block, w, z)
+            add(block, r, g)
+            both(block[:10], r, g, block[10:], w, z)
             found.append(np.concatenate([z, g]))
             assert all(
                 np.all(each[end] == 7) for each in (before, around) for end in (slice(16), slice(-16, None))
@@ -121,21 +147,41 @@ def test_gram_matrices_at_all_remainders():
             assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
 
 
-def test_rows_of_two_blocks_have_the_bits_of_one_after_the_other():
-    """Reading both blocks in one loop changes the order of reading, not of adding."""
+def test_gram_matrices_of_rows_in_single_precision():
+    """Sums of one block are singles, added to doubles; neighbours stay as they were."""
+    rng = np.random.default_rng(3)
+    widths = (1, 9, NARROW, NARROW + 1, 64, 65, 79, 100, 200, 333, 900)
+    for n, d, factor in itertools.product((0, 1, 8, 19), widths, (-0.5, 1.0)):
+        _, X = _guarded(rng.standard_normal((n, d)).astype(np.float32))
+        wide = X.astype(np.float64)
+        for call in (_gram, _gram_ahead):
+            room, out = _guarded(np.ones((d, d)))
+            call(X, factor, out)
+            np.testing.assert_allclose(np.tril(out), np.tril(1 + factor * wide.T @ wide), rtol=0, atol=2e-5)
+            assert np.all(room[:16] == 7) and np.all(room[-16:] == 7)
+
+
+@pytest.mark.parametrize("products", [EXACT, ROUGH])
+def test_rows_of_two_blocks_have_the_bits_of_one_after_the_other(products):
+    """Reading both blocks in one loop changes the order of reading, not of adding; rough sums may be of other bits."""
     rng = np.random.default_rng(1)
+    dot, add, both = products
+    close = 1e-12 if products is EXACT else 1e-4
+    same = (
+        np.testing.assert_array_equal if products is EXACT else partial(np.testing.assert_allclose, atol=1e-5)
+    )
     for d in (FEW - 1, FEW + 1, FEW + 30, 400):
         for n, m in ((16, 16), (16, 9), (16, 0), (9, 16)):
             X, Y = rng.standard_normal((n, d)), rng.standard_normal((m, d))
             r, w = rng.standard_normal(n), rng.standard_normal(d)
             g, z = np.ones(d), np.zeros(m)
-            _both(X, r, g, Y, w, z)
+            both(X, r, g, Y, w, z)
             h, u = np.ones(d), np.zeros(m)
-            _add(X, r, h)
-            _dot(Y, w, u)
-            np.testing.assert_array_equal(g, h)
-            np.testing.assert_array_equal(z, u)
-            np.testing.assert_allclose(z, Y @ w, rtol=1e-12, atol=1e-12)
+            add(X, r, h)
+            dot(Y, w, u)
+            same(g, h)
+            same(z, u)
+            np.testing.assert_allclose(z, Y @ w, rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("zen", [False, True])

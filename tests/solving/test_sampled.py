@@ -9,7 +9,8 @@ import pytest
 
 import derive as dv
 from derive.expression import Expression
-from derive.kernels.optimizers.sampled_newton import CONVERGED, NO_MODEL, sampled_newton
+from derive.kernels.compile import compile_nodes
+from derive.kernels.optimizers.sampled_newton import CONVERGED, EXACT, NO_MODEL, sampled_newton
 from derive.solving.instance import Instance
 from derive.solving.sampled import Sampled, _spread
 
@@ -76,7 +77,13 @@ def test_few_reads_of_all_rows() -> None:
 
     def run(x: Any, tol: float) -> Any:
         return sampled_newton(
-            lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), np.array([200.0, 800.0, N]), x, tol, 50
+            lambda x, k: made[k][0](x),
+            lambda x, k: made[k][1](x),
+            np.array([200.0, 800.0, N]),
+            np.array(EXACT),
+            x,
+            tol,
+            50,
         )
 
     x = np.zeros(D)
@@ -102,13 +109,19 @@ def test_all_rows_in_single_precision_first(off: float, most: int) -> None:
     made += [_logistic(slice(None), [], copy), _logistic(slice(None), counts)]
     rows, x = np.array([200.0, 800.0, N, N]), np.zeros(D)
     status, _, evaluations = sampled_newton(
-        lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), rows, x, 1e-9, 50
+        lambda x, k: made[k][0](x), lambda x, k: made[k][1](x), rows, np.array(EXACT), x, 1e-9, 50
     )[2:]
     assert status == CONVERGED
     assert counts.count(N) <= most < evaluations
     exact = np.zeros(D)
     sampled_newton(
-        lambda x, k: made[k + k // 2][0](x), lambda x, k: made[k][1](x), rows[:3], exact, 1e-14, 50
+        lambda x, k: made[k + k // 2][0](x),
+        lambda x, k: made[k][1](x),
+        rows[:3],
+        np.array(EXACT),
+        exact,
+        1e-14,
+        50,
     )
     assert made[-1][0](x)[0] == pytest.approx(made[-1][0](exact)[0], rel=4e-9)
 
@@ -122,7 +135,10 @@ def test_no_metric() -> None:
     def model(x: Any, k: int) -> Any:
         return *concave(x, k), -2 * np.eye(2)
 
-    assert sampled_newton(concave, model, np.array([10.0, 20.0]), np.ones(2), 1e-9, 10)[2] == NO_MODEL
+    assert (
+        sampled_newton(concave, model, np.array([10.0, 20.0]), np.array(EXACT), np.ones(2), 1e-9, 10)[2]
+        == NO_MODEL
+    )
 
 
 def test_compiled_with_its_kernels() -> None:
@@ -148,6 +164,52 @@ def test_compiled_with_its_kernels() -> None:
         one <= other <= one + 1 for one, other in zip(counts, others[2:], strict=True)
     )  # those of the copy too
     np.testing.assert_allclose(fast, slow, atol=1e-6 * np.abs(slow).max())
+
+
+def test_single_precision_where_it_is_enough() -> None:
+    """Prepared solvers take rough kernels where Cholesky's pivots allow it, and else, once and for all, exact ones."""
+    problem = dv.minimize("sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", over="w", variables=SHAPES)
+    rng = np.random.default_rng(6)
+    n, d = 24_000, 60
+    for condition, left in ((1.0, 2), (1e5, 1)):
+        data = rng.standard_normal((n, d)) * np.geomspace(1.0, 1.0 / condition, d)
+        data = data @ np.linalg.qr(rng.standard_normal((d, d)))[0]
+        t = np.where(data[:, 0] + rng.standard_normal(n) > 0, 1.0, -1.0)
+        instance = Instance(problem.posed, {"X": data, "t": t, "lam": 1e-3}, {})
+        loops = problem.posed.loops
+        descents = loops._descents(instance, instance.numbers, True, None)
+        assert len(descents) == 2
+        nothing, x = np.zeros(d), np.zeros(d)
+        loop = loops.sampling(instance, instance.numbers, True)
+        assert loop(nothing, nothing, nothing, x, 1e-9, 100)[1] == CONVERGED
+        exact = np.zeros(d)
+        descents[1](*[nothing] * 3, exact, 1e-13, 100)
+        values = [float(np.logaddexp(0.0, -t * (data @ w)).sum() + 5e-4 * w @ w) for w in (x, exact)]
+        assert values[0] == pytest.approx(values[1], rel=2e-9)
+        status = descents[0](*[nothing] * 3, np.zeros(d), 1e-9, 100)[2]
+        assert status == (CONVERGED if left == 2 else NO_MODEL)
+
+
+def test_rough_kernels_agree_with_exact_ones_in_single_precision() -> None:
+    """Value, gradient and Hessian to six digits, and not by exact arithmetic."""
+    loss = dv.parse("sum(softplus(-t*(X @ w)))", variables=SHAPES)
+    outputs = {"value": loss, "gradient": dv.gradient(loss, "w"), "hessian": dv.hessian(loss, "w")}
+    nodes = {name: e.node for name, e in outputs.items()}
+    w = 0.1 * RNG.standard_normal(D)
+    exact, rough = (compile_nodes(nodes, unknowns=["w"], rough=r)(X=X, t=T, w=w) for r in (False, True))
+    for name in outputs:
+        size = np.abs(exact[name]).max()
+        assert 0.0 < np.abs(rough[name] - exact[name]).max() < 1e-5 * size
+    assert np.array_equal(rough["hessian"], rough["hessian"].T)
+
+
+@pytest.mark.parametrize(("rows", "method"), [(20_000, "newton"), (6000, "lbfgs")])
+def test_samples_come_before_a_quasi_newton_method_where_rows_are_many(rows: int, method: str) -> None:
+    """Where a sample has twenty rows per unknown no steps of L-BFGS are made first."""
+    problem = dv.minimize(
+        "sum(softplus(-t*(X @ w))) + lam/2*sumsq(w)", over="w", variables=SHAPES, facts={"lam": ("positive",)}
+    )
+    assert problem.plan(n=rows, d=200).method == method
 
 
 def test_samples_may_be_few_rows_per_unknown() -> None:

@@ -1,0 +1,43 @@
+"""The names of `library` for kernels whose long products are in single precision: first steps need no more digits.
+
+    dot_rows, add_rows, add_then_dot    sixteen columns at a time; the sums of a row, or of eight rows, are singles
+
+Gram matrices of such kernels are of rows in single precision, whose sums are singles within a block (`symmetric`).
+What is added up over all rows are doubles, as ever. A sum of N products loses about √N·10⁻⁷ of itself, which no
+kernel that anybody calls by name may do: these are for a metric, and for steps that others follow.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from . import library
+from .rowwise import add_rows_as, add_then_dot_as, dot_rows_as, suits
+
+
+@intrinsic
+def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
+    """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
+    return (types.void(block, w, z), partial(dot_rows_as, single=True)) if suits(block, w, z) else None
+
+
+@intrinsic
+def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
+    return (types.void(block, r, g), partial(add_rows_as, single=True)) if suits(block, r, g) else None
+
+
+@intrinsic
+def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
+    """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ."""
+    fit = suits(block, r, g) and suits(after, w, z)
+    return (types.void(block, r, g, after, w, z), partial(add_then_dot_as, single=True)) if fit else None
+
+
+def __getattr__(name: str) -> Any:
+    """All other functions are those of the library."""
+    return getattr(library, name)
