@@ -46,9 +46,10 @@ class Flat:
 
     def count(self, i: int) -> str:
         """The number of entries of an unknown."""
-        return "*".join(self._lengths_of(i)) or "1"
+        return "*".join(self.lengths_of(i)) or "1"
 
-    def _lengths_of(self, i: int) -> list[str]:
+    def lengths_of(self, i: int) -> list[str]:
+        """The names of the lengths of an unknown."""
         return [f"{self._length}{i}_{j}" for j in range(self.orders[i])]
 
     def place(self, i: int) -> str:
@@ -60,7 +61,7 @@ class Flat:
         view = f"{self.vector}[{self.place(i)}]"
         if self.orders[i] < 2:
             return view
-        return f"{view}.reshape(({', '.join(self._lengths_of(i))}))"
+        return f"{view}.reshape(({', '.join(self.lengths_of(i))}))"
 
     def gathered(self, outputs: tuple[str, ...], single: bool, second: bool = True) -> list[str]:
         """Lines that put gradient and, if `second`, Hessian into flat arrays and return them."""

@@ -3,6 +3,11 @@
     conditions(x, data)          f, ∇f, e, E, c, C: the objective and its slope, conditions and their Jacobians
     curvature(x, nu, lam, data)  the Hessian of the Lagrangian
 
+and, where conditions are linear, of the objective alone
+
+    objective(x, data)           f, ∇f
+    curvature(x, data)           its Hessian as a dense part and a diagonal
+
 The entries of `data` are arrays, numbers and sizes by name, then the lengths of the unknowns and of the conditions; a 0
 where there is none of these.
 """
@@ -101,3 +106,31 @@ class FlatConditions:
         lines = self._head("curvature(x, nu, lam, data)", "The Hessian of the Lagrangian.", calls)
         made = self.flat.hessian({key for _, _, keys in calls for key in keys})
         return "\n".join([*lines, *(f"    {line}" for line in made), EVEN.strip("\n")])
+
+    def objective(self, *calls: Call) -> str:
+        """The text around a kernel of the objective and its slope."""
+        lines = self._head("objective(x, data)", "The objective and its slope.", calls)
+        outputs = {key for _, _, keys in calls for key in keys}
+        made = ["g = np.zeros(size)"]
+        for i, a in enumerate(self.flat.names):
+            if gradient_key(a) in outputs:
+                made += self.flat.put("g", gradient_key(a), i)
+        return "\n".join([*lines, *(f"    {line}" for line in made), "    return value, g"])
+
+    def parts(self, dense: Sequence[str], *calls: Call) -> str:
+        """The text around a kernel of the Hessian: its block in some unknowns, the diagonals of all others."""
+        lines = self._head(
+            "curvature(x, data)", "The dense block of the Hessian, and the rest, a diagonal.", calls
+        )
+        outputs = {key for _, _, keys in calls for key in keys}
+        block = Flat(
+            dense, [self.flat.orders[self.flat.names.index(a)] for a in dense], self.flat.named, lengths="b"
+        )
+        made = ["bend = np.zeros(size)"]
+        for i, a in enumerate(self.flat.names):
+            if a not in dense and hessian_key(a, a) in outputs:
+                made += self.flat.put("bend", hessian_key(a, a), i)
+        known = [name for a in dense for name in self.flat.lengths_of(self.flat.names.index(a))]
+        made += [f"{new} = {old}" for new, old in zip(block.lengths, known, strict=True)]
+        made += [f"size = {block.starts[-1]}", *block.hessian(outputs)]
+        return "\n".join([*lines, *(f"    {line}" for line in made), "    return h, bend"])

@@ -7,7 +7,7 @@ once for all problems (`optimizers.interior_loops`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, final
 
@@ -44,15 +44,10 @@ def fits(size: int, equalities: int, inequalities: int) -> bool:
 
 
 @final
-class Joined:
-    """The loop for two kernels: objective, conditions and all slopes; the Hessian of the Lagrangian, if it has one.
+class Pair:
+    """Kernels of first derivatives and of second ones, if there are any, and what they take beside the unknowns."""
 
-    conditions  how many axes the conditions have, by kind
-    """
-
-    def __init__(
-        self, first: Kernel, second: Kernel | None, layout: Layout, conditions: Mapping[str, Sequence[int]]
-    ) -> None:
+    def __init__(self, first: Kernel, second: Kernel | None) -> None:
         kernels = [k for k in (first, second) if k is not None]
         moving = {name for k in kernels for name in k.unknowns}
         programs = [k.program for k in kernels]
@@ -60,25 +55,40 @@ class Joined:
         self.arrays = list(dict.fromkeys(arrays))
         self.sizes = list(dict.fromkeys(s for p in programs for s in p.size_inputs))
         self.dtype = first.dtype
-        data = [*self.arrays, *(s.name for s in self.sizes)]
-        text = FlatConditions(layout.names, [len(s) for s in layout.shapes], conditions, data)
-
-        def call(name: str, kernel: Kernel) -> Call:
+        self.data = [*self.arrays, *(s.name for s in self.sizes)]
+        named = zip(("first_evaluate", "second_evaluate"), kernels, strict=False)
+        self.imports = ""
+        self.calls: tuple[list[Call], list[Call]] = ([], [])
+        for (name, kernel), calls in zip(named, self.calls, strict=False):
             program = kernel.program
             inputs = [v.name for v in program.inputs] + [s.name for s in program.size_inputs]
-            return name, inputs, kernel.names
+            self.imports += f"from {kernel.module.__name__} import evaluate as {name}\n"
+            calls.append((name, inputs, kernel.names))
 
-        names = [f"from {first.module.__name__} import evaluate as first_evaluate\n"]
-        calls = []
-        if second is not None:
-            names.append(f"from {second.module.__name__} import evaluate as second_evaluate\n")
-            calls.append(call("second_evaluate", second))
+    def on(self, arrays: Mapping[str, Array], binding: Binding, lengths: Iterable[int]) -> tuple[Any, ...]:
+        """The data as one tuple: arrays, sizes, then the lengths of unknowns and conditions."""
+        data: list[Any] = [as_argument(np.asarray(arrays[name]), self.dtype) for name in self.arrays]
+        data += [int(binding.number(s) or 0) for s in self.sizes]
+        return tuple([*data, *lengths] or [0])
+
+
+@final
+class Joined:
+    """The loop for two kernels: objective, conditions and all slopes; the Hessian of the Lagrangian.
+
+    conditions  how many axes the conditions have, by kind
+    """
+
+    def __init__(self, pair: Pair, layout: Layout, conditions: Mapping[str, Sequence[int]]) -> None:
+        self.pair = pair
+        text = FlatConditions(layout.names, [len(s) for s in layout.shapes], conditions, pair.data)
+        first, second = pair.calls
         functions = [
-            "@inner\n" + text.conditions(call("first_evaluate", first)),
-            "@inner\n" + text.curvature(*calls),
+            "@inner\n" + text.conditions(*first),
+            "@inner\n" + text.curvature(*second),
             "@apart\n" + on_data(interior_point, ("conditions", "curvature")),
         ]
-        self.source = HEAD + "".join(names) + "\n\n" + "\n\n\n".join(functions) + "\n"
+        self.source = HEAD + pair.imports + "\n\n" + "\n\n\n".join(functions) + "\n"
         self.module = load(self.source)
 
     def bind(
@@ -89,10 +99,8 @@ class Joined:
         shapes: Mapping[str, Mapping[int, tuple[int, ...]]],
     ) -> Callable[..., int]:
         """The loop on data: a function of what `interior_point` takes after its functions."""
-        data: list[Any] = [as_argument(np.asarray(arrays[name]), self.dtype) for name in self.arrays]
-        data += [int(binding.number(s) or 0) for s in self.sizes]
-        data += [k for shape in layout.shapes for k in shape]
-        data += [k for each in shapes.values() for shape in each.values() for k in shape]
-        x, data = np.empty(layout.size), data or [0]
-        entry = entry_of(self.module.interior_point, [tuple(data), (x,) * 4, (x,) * 3, x, x, 0.5, 1])
-        return partial(entry, tuple(data))
+        all_shapes = [*layout.shapes, *(shape for each in shapes.values() for shape in each.values())]
+        data = self.pair.on(arrays, binding, [k for shape in all_shapes for k in shape])
+        x = np.empty(layout.size)
+        entry = entry_of(self.module.interior_point, [data, (x,) * 4, (x,) * 3, x, x, 0.5, 1])
+        return partial(entry, data)

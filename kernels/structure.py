@@ -67,6 +67,20 @@ def split(node: Node) -> tuple[Term, ...]:
     return tuple(sorted(terms, key=lambda t: (-len(t.tied), len(t.cores), t.labels)))
 
 
+def diagonal(node: Node) -> Node | None:
+    """The diagonal of a Hessian as an array of the unknown's shape; None where its structure shows more."""
+    half, terms = node.order // 2, split(node)
+    if any(len(term.tied) < half for term in terms):
+        return None
+    axes, parts = tuple(range(half)), []
+    for term in terms:
+        (core,), (labels,) = term.cores, term.labels
+        rest = tuple(i for i in axes if i not in labels)
+        spread = ones(tuple(node.shape[i] for i in rest))
+        parts.append((sympy.S.One, einsum([(core, labels), (spread, rest)], axes)))
+    return add(parts, node.shape[:half])
+
+
 def _terms(node: Node, coefficient: Coefficient) -> list[tuple[Coefficient, Node]]:
     if not isinstance(node, Sum):
         return [(coefficient, node)]

@@ -43,7 +43,7 @@ CORE = (
     "kernels.precision kernels.settled kernels.certificate "
     "kernels.natural kernels.conditions kernels.kkt kernels.semidefinite kernels.penalised "
     "kernels.separable kernels.groups kernels.cones kernels.low_rank "
-    "kernels.inline kernels.flat kernels.flat_conditions kernels.whole kernels.joined"
+    "kernels.inline kernels.flat kernels.flat_conditions kernels.whole kernels.joined kernels.joined_program"
 )
 LAYERS = [
     "errors",

@@ -193,23 +193,56 @@ class Constrained:
             layout, first, slopes, second, shapes, linear=self.linear, quadratic=self.quadratic
         )
 
+    def pair(self, first: Mapping[str, Node], second: Mapping[str, Node]) -> Any:
+        """Kernels of first and second derivatives, for a loop that is compiled with them."""
+        from ..kernels.compile import compile_nodes
+        from ..kernels.joined import Pair
+
+        moving = [v.name for v in (*self.problem.unknowns, *self.multipliers)]
+
+        def kernel(nodes: Mapping[str, Node]) -> Any:
+            occurring = {v.name for v in variables(*nodes.values())}
+            return compile_nodes(nodes, unknowns=[name for name in moving if name in occurring])
+
+        return Pair(kernel(first), kernel(second) if second else None)
+
     def joined(self, layout: Any) -> Any:
         """The interior point compiled with the kernels of this problem, for few unknowns; `bind` gives it data."""
-        from ..kernels.compile import compile_nodes
         from ..kernels.joined import Joined
 
         if "joined" not in self._kernels:
-            moving = [v.name for v in (*self.problem.unknowns, *self.multipliers)]
-
-            def kernel(nodes: Mapping[str, Node]) -> Any:
-                occurring = {v.name for v in variables(*nodes.values())}
-                return compile_nodes(nodes, unknowns=[name for name in moving if name in occurring])
-
             orders = {kind: [len(node.shape) for node in nodes] for kind, nodes in self.conditions.items()}
-            first = kernel({**self.first, **self.slopes})
-            second = kernel(self.second) if self.second else None
-            self._kernels["joined"] = Joined(first, second, layout, orders)
+            pair = self.pair({**self.first, **self.slopes}, self.second)
+            self._kernels["joined"] = Joined(pair, layout, orders)
         return self._kernels["joined"]
+
+    @cached_property
+    def parts(self) -> tuple[list[str], dict[str, Node]]:
+        """The unknowns whose blocks of the Hessian are no diagonals, and its blocks, diagonals as arrays."""
+        from ..kernels.oracle import hessian_key
+        from ..kernels.structure import diagonal
+
+        names = [v.name for v in self.problem.unknowns]
+        pairs = {hessian_key(a, b): (a, b) for a in names for b in names}
+        lone = {key: diagonal(block) for key, block in self.second.items() if len(set(pairs[key])) == 1}
+        dense = {name for key in self.second if lone.get(key) is None for name in pairs[key]}
+        blocks: dict[str, Node] = {}
+        for key, block in self.second.items():
+            thin = None if dense & set(pairs[key]) else lone[key]
+            blocks[key] = block if thin is None else thin
+        return [name for name in names if name in dense], blocks
+
+    def joined_program(self, layout: Any) -> Any:
+        """The loop for a smooth objective under linear conditions, in the same way."""
+        from ..kernels.joined_program import JoinedProgram
+        from ..kernels.oracle import VALUE, gradient_key
+
+        if "joined program" not in self._kernels:
+            dense, blocks = self.parts
+            wanted = {VALUE, *(gradient_key(v.name) for v in self.problem.unknowns)}
+            pair = self.pair({key: node for key, node in self.first.items() if key in wanted}, blocks)
+            self._kernels["joined program"] = JoinedProgram(pair, layout, dense)
+        return self._kernels["joined program"]
 
     def entries(self, binding: Binding) -> int:
         """How many entries the Hessian and the Jacobians of the smooth form have, slacks included."""

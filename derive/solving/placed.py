@@ -64,6 +64,14 @@ class Placed:
         made = self.derived.joined(self.layout)
         return made.bind(self.arrays, self.binding, self.layout, self.shapes)
 
+    def joined_program(self, z: Any) -> Any:
+        """The loop for a smooth objective under linear conditions, which are read at z; None if they have no values."""
+        values = self.functions(self.layout.unpack(z), "numpy").values(z)
+        if not all(np.isfinite(part).all() for part in (values.e, values.E, values.c, values.C)):
+            return None
+        made = self.derived.joined_program(self.layout)
+        return made.bind(self.arrays, self.binding, self.layout, values, z)
+
     def look_for_zeros(self) -> None:
         """The sparse form is taken if the problem is large and most entries of its matrices vanish."""
         if self.derived.cones or self.layout.size <= DENSE:

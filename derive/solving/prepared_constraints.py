@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, final
@@ -191,6 +191,7 @@ class PreparedConstraints:
         q, m = (sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
         self._rows = q, m
         self._start = self._fresh({})
+        self._ready(self._start)
 
     def bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = arrays
@@ -198,7 +199,9 @@ class PreparedConstraints:
         self._layout = self._placed.layout
         if not self._placed.is_small:
             raise UnsupportedError(REMEDY)
-        self._loop = self._placed.joined()
+        self._program: Any = None
+        self._loop: Any = None
+        self._linear = self._derived.linear and not self._derived.quadratic
 
     def _fresh(self, start: Mapping[str, Any]) -> Any:
         """Where `solve` would begin on these data."""
@@ -249,16 +252,43 @@ class PreparedConstraints:
             yield self._fresh(point)
 
     def _run(self, z: Any, tolerance: float) -> bool:
-        from ..kernels.optimizers.interior_point import CONVERGED, STALLED, run
+        self._ready(z)
+        if self._linear and self._reaches(self._program, z, tolerance):
+            return True
+        return self._reaches(self._by_interior_point, z, tolerance)
 
-        loop = self._loop if self._layout.size <= BLAS_FROM else partial(alone, self._loop)
-        q, m = self._rows
-        self._answer = answer = run(loop, z, q, m, tolerance)
+    def _ready(self, z: Any) -> None:
+        """The loop that comes first is there."""
+        if self._linear and self._program is None:
+            self._program = self._placed.joined_program(z)
+            self._linear = self._program is not None
+        if not self._linear:
+            self._general()
+
+    def _general(self) -> Any:
+        """The loop for all problems, compiled when it is needed."""
+        if self._loop is None:
+            self._loop = self._placed.joined()
+        return self._loop
+
+    def _reaches(self, way: Callable[[Any, float], Any], z: Any, tolerance: float) -> bool:
+        """Whether a loop arrives; its answer is kept."""
+        from ..kernels.optimizers.interior_point import CONVERGED, STALLED
+
+        self._answer = answer = (
+            way(z, tolerance) if self._layout.size <= BLAS_FROM else alone(way, z, tolerance)
+        )
         answer.z = self._placed.even(answer.z)
         reached = bool(answer.errors) and answer.errors[-1] <= NEAR
         found = answer.status == CONVERGED or (answer.status == STALLED and reached)
         doubtful = answer.shift > 0.0 or answer.iterations == 0
         return found and not (doubtful and self._at_a_saddle())
+
+    def _by_interior_point(self, z: Any, tolerance: float) -> Any:
+        """The answer of the loop for all problems."""
+        from ..kernels.optimizers.interior_point import run
+
+        return run(self._general(), z, *self._rows, tolerance)
 
     def _at_a_saddle(self) -> bool:
         """Whether the last answer is no minimum, which the interpreter decides where the run has doubts."""

@@ -100,18 +100,19 @@ def diagonal_and_rank(H: Array, most: int) -> tuple[Array, Array] | None:
     return (np.maximum(D, 0.0), L) if lost <= LOST * size and D.min() >= -LOST * size else None
 
 
-def long_rows(C: Array, lone: Array) -> Array:
+def long_rows(C: Array, lone: Array, few: int) -> Array:
     """The rows of C that are long in variables which would be slacks without them, where these rows are few."""
     found = np.flatnonzero(np.count_nonzero(C[:, lone], axis=1) > LONG)
-    return found if FEW * found.size <= np.count_nonzero(lone) else found[:0]
+    return found if few * found.size <= np.count_nonzero(lone) else found[:0]
 
 
 def widened(
-    H: Array, g: Array, E: Array, e: Array, C: Array, c: Array, core: int
+    H: Array, g: Array, E: Array, e: Array, C: Array, c: Array, core: int, few: int = FEW
 ) -> tuple[int, tuple[Array, Array, Array, Array, Array, Array]] | None:
     """The rank k, and H, g, E, e, C, c with v and then the u behind the other variables, of which `core` are no slacks.
 
-    None where the rank is no small part of `core`, and no row is long. Rows keep their places, new equalities are last.
+    None where the rank is no small part of `core`, and no row is long; long ones are few if there are `few` variables
+    for each. Rows keep their places, new equalities are last.
     """
     n = len(H)
     made = diagonal_and_rank(H, core // PART) if core >= MANY else None
@@ -119,7 +120,7 @@ def widened(
         D, L, others = np.diagonal(H).copy(), np.zeros((0, n)), H - np.diag(np.diagonal(H))
     else:
         (D, L), others = made, np.zeros((n, n))
-    long = long_rows(C, np.logical_not(others.any(axis=0)))
+    long = long_rows(C, np.logical_not(others.any(axis=0)), few)
     k, q, v = len(L), len(E), long.size
     if k + v == 0:
         return None

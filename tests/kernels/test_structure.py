@@ -9,6 +9,7 @@ import pytest
 
 import derive as dv
 from derive.errors import ArgumentError, SizeError
+from derive.kernels.structure import diagonal
 from tests.kernels.statements import reference
 
 Shapes = dict[str, tuple[str, ...]]
@@ -53,6 +54,20 @@ def test_structured(case: tuple[str, Shapes, str, str]) -> None:
         np.testing.assert_allclose(found.solve(found @ v), v, rtol=1e-7, atol=1e-9)
         if kind != "dense" and data[unknown].size > 4:
             assert found.size < wanted.size
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[3]}: {c[0]}")
+def test_diagonal(case: tuple[str, Shapes, str, str]) -> None:
+    """An array of the unknown's shape where the Hessian is a diagonal, constant ones too; nothing elsewhere."""
+    statement, shapes, unknown, kind = case
+    H = dv.hessian(dv.parse(statement, variables=shapes), unknown)
+    found = diagonal(H.node)
+    assert (found is not None) == (kind == "diagonal")
+    if found is not None:
+        data = _drawn(shapes, 0, d=3)
+        known = {v: a for v, a in data.items() if v in H.variables}
+        wanted = np.diagonal(reference(H.node, known, d=3))
+        np.testing.assert_allclose(reference(found, known, d=3), wanted, rtol=1e-12)
 
 
 def test_bound_and_compiled() -> None:

@@ -199,3 +199,64 @@ def test_quadratic_programs_of_low_rank_are_no_plateaus():
         x = np.where(rng.random(n) < 0.5, low, low + 0.1)
         fast = problem.prepare(H=R.T @ R, g=-R.T @ (R @ x), l=low, E=E, e=E @ x)
         assert fast.certify(fast()).ok()
+
+
+LOGS: dict[str, Any] = {"x": ("positive",)}
+#: Smooth objectives under linear conditions: what the structure of their Hessians and rows is, statement, unknowns,
+#: conditions, shapes, facts.
+SMOOTH: list[tuple[str, str, list[str], list[str], dict[str, tuple[str, ...]], dict[str, Any]]] = [
+    ("a diagonal", "-sum(a*log(x))", ["x"], ["dot(p, x) <= 1", "x <= 1/2"],
+     {"a": ("n",), "p": ("n",), "x": ("n",)}, LOGS),
+    ("a diagonal of two axes", "sum(M*x) + sum(x*log(x))/9", ["x"], ["sum(x, axis=1) == p/sum(p)", "sum(x) <= 2"],
+     {"M": ("n", "k"), "x": ("n", "k"), "p": ("n",)}, LOGS),
+    ("two diagonals", "sum(x*log(x)) + sum(exp(-b*v)) + v[0]/9", ["x", "v"], ["A @ x >= v", "sum(x) == 1"],
+     {"x": ("n",), "v": ("k",), "A": ("k", "n"), "b": ()}, LOGS),
+    ("few long rows", "sum(x*log(x/p))", ["x"], ["A @ x <= 1", "sum(x) == 2"],
+     {"x": ("n",), "p": ("n",), "A": ("k", "n")}, LOGS),
+    ("many long rows", "-sum(log(x))", ["x"], ["M @ x <= a/1000"], {"x": ("k",), "M": ("n", "k"), "a": ("n",)}, LOGS),
+    ("dense, and kinks", "sum(log(1 + exp(M @ w))) + norm(w - 1, 1)", ["w"], ["sum(w) == 1", "w <= 2"],
+     {"M": ("n", "k"), "w": ("k",)}, {}),
+    ("dense, and a diagonal", "sum(log(1 + exp(M @ w + c))) + sumsq(w)/9 + exp(s) - s", ["w", "c", "s"],
+     ["w >= 0", "sum(w) + c + s == 1"], {"M": ("n", "k"), "w": ("k",), "c": (), "s": ()}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c[0])
+@pytest.mark.parametrize("sizes", [{"n": 40, "k": 3}, {"n": 5, "k": 4}, {"n": 3, "k": 1}], ids=str)
+def test_smooth_objectives_under_linear_conditions(case: Any, sizes: dict[str, int]) -> None:
+    """The loop on the Hessian's structure ends where that for all problems does, in fewer steps."""
+    _, objective, unknowns, conditions, shapes, facts = case
+    rng = np.random.default_rng(sizes["n"])
+    data = {v: rng.random([sizes[s] for s in axes]) + 0.1 for v, axes in shapes.items() if v not in unknowns}
+    problem = dv.minimize(objective, over=unknowns, subject_to=conditions, variables=shapes, facts=facts)
+    fast = problem.prepare(data)
+    found = fast()
+    inside: Any = fast
+    steps, start = inside._answer.iterations, inside._start
+    assert inside._linear and inside._reaches(inside._program, start, 1e-10)
+    proof = fast.certify(found)
+    assert proof.ok()
+    assert inside._reaches(inside._by_interior_point, start, 1e-10)
+    other = inside._layout.unpack(inside._answer.z)
+    value = float(problem.objective.evaluate({**data, **{v: other[v] for v in unknowns}}))
+    assert proof.value == pytest.approx(value, rel=1e-8, abs=1e-8)
+    assert steps <= inside._answer.iterations
+    for v in unknowns:
+        np.testing.assert_allclose(found[v], other[v], atol=1e-5)
+
+
+def test_what_the_loop_for_linear_conditions_leaves() -> None:
+    """Where the Hessian is indefinite the loop for all problems goes on, and entries without numbers end in words."""
+    wells = dv.minimize(
+        "sum((x**2 - 1)**2) + x[0]/10", over="x", subject_to=["x <= 2"], variables={"x": (3,)}
+    )
+    fast = wells.prepare()
+    assert fast.certify(fast()).ok()
+    with pytest.raises(DataError, match="does not converge"):
+        dv.minimize(
+            "sum(x*log(x))",
+            over="x",
+            subject_to=["sum(x) == 1", "x >= 3/4"],
+            variables={"x": (3,)},
+            facts={"x": ("positive",)},
+        ).prepare()()
