@@ -31,6 +31,7 @@ from . import latex_values as lv
 from .latex_chain import equal
 from .latex_functions import is_zero_constant
 from .latex_grammar import Parser
+from .latex_marks import without_marks
 from .latex_meaning import Meaning
 from .latex_names import Label, Name, Names
 from .latex_tokens import Token, tokenize
@@ -95,6 +96,7 @@ class _Statement:
         self.applied: dict[str, tuple[str, ...]] = {}  # names defined as functions, such as \\rho(x) = …
         self.local: dict[str, Tree] = {}  # names defined behind the formula
         self.indices: dict[str, tuple[str, ...]] = {}
+        self.squared: set[str] = set()  # s² = … defines s ≥ 0
 
     def read(self, shape: Shape | None) -> LatexStatement:
         tokens = tokenize(self.text)
@@ -122,6 +124,9 @@ class _Statement:
             name: self.tree(tokens, frozenset(definitions), indices)
             for name, (tokens, indices) in definitions.items()
         }
+        for name in self.squared:
+            square = self.local[name]
+            self.local[name] = Tree("sqrt", (square,), None, square.start, square.end)
         self.indices = {name: indices for name, (_, indices) in definitions.items()}
         if left.of:
             self.formula(list(left.of), None, None, ())  # what is differentiated has to be a formula, too
@@ -198,6 +203,7 @@ class _Statement:
         pieces = [list(p) for p in pieces if any(t.kind != "break" for t in p)]
         if not pieces:
             raise ParseError("there is no formula", self.text, 0)
+        pieces = without_marks(pieces, self.text, self.names)
         found: dict[str, tuple[list[Token], tuple[str, ...]]] = {}
         for piece in pieces[1:]:
             left, right, arrow = ls.split(piece, self.text)
@@ -208,7 +214,9 @@ class _Statement:
                     piece[0].start,
                     "one formula at a time",
                 )
-            name, indices, arguments = ll.definition(left, self.text)
+            name, indices, arguments, squared = ll.definition(left, self.text)
+            if squared:
+                self.squared.add(name)
             if arguments:
                 self.applied[name] = tuple(t.value for t in left[-arguments:])
             if name in found:

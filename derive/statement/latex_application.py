@@ -278,6 +278,9 @@ class Application(Atoms):
                 upper = inside or upper
             else:
                 upper = self.argument()
+        before = self.to_index(indices, upper) if upper is not None and token.value == "sum" else None
+        if before is not None and lower == 1 and condition is None:
+            upper, condition = None, before
         if not indices:
             raise ParseError(
                 f"`\\{token.value}` without an index",
@@ -294,6 +297,7 @@ class Application(Atoms):
             if sign < 0:
                 body = Tree("sum", (body,), (-1,), body.start, body.end)
         del self.bound[-len(indices) :]
+        self.behind.update(indices)
         if token.value != "sum" and body.kind in ("chain", "product", "circled"):
             outside = [p for p in body.args if not free_labels(p) & set(indices)]
             if outside:

@@ -34,6 +34,7 @@ class Atoms(Conditions):
         self.words = names.words
         self.closing: list[str] = []  # the bars that are open, innermost last
         self.bound: list[str] = []
+        self.behind: set[str] = set()
         self.arguments_of: dict[str, tuple[str, ...]] = {}  # ρ(x) defined behind the formula is one name
 
     @abstractmethod

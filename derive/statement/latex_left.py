@@ -36,8 +36,11 @@ def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
     return Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
 
 
-def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int]:
-    """The name that an equation behind the formula defines, its indices, and how many tokens of arguments it has."""
+def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int, bool]:
+    """The name that an equation behind the formula defines, its indices, how many tokens of arguments it has, and
+
+    whether its square is defined: \\sigma^2 = ….
+    """
     reader = Reader(tokens, text, Names({}))
     name, labels = reader.name()
     indices = tuple(label.text for label in labels)
@@ -45,9 +48,13 @@ def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], in
         start = tokens[0].start if tokens else len(text)
         raise ParseError("behind the formula stands something that defines no name", text, start)
     rest = reader.arguments()
+    squared = not rest and reader.is_("^") and [t.value for t in reader.group(reader.index + 1)] == ["2"]
+    if squared:
+        reader.index += 1
+        reader.skip(reader.group(reader.index))
     if reader.index != len(tokens):
         raise ParseError("this defines no name", text, reader.place)
-    return name.shown, indices, rest
+    return name.shown, indices, rest, squared
 
 
 @final
@@ -104,6 +111,8 @@ class Reader:
             self.index += 1
             _, _ = self.name()
             return Left("jacobian", self.argument_name())
+        if (logarithm := self.logarithm()) is not None:
+            return logarithm
         name, labels = self.name()
         if name is None:
             raise self.refuse()
@@ -115,6 +124,19 @@ class Reader:
             raise self.names.unknown(name, self.text, self.tokens[0].start)
         self.argument_name()
         return Left("minimiser" if star else "value", None)
+
+    def logarithm(self) -> Left | None:
+        """`\\log p(y \\mid x)`, `-\\ln L(w)` of something that is no data: a name for the value, as f(w) is."""
+        start = self.index
+        if self.token is not None and self.token.kind == "-":
+            self.index += 1
+        if self.is_("log", "ln"):
+            self.index += 1
+            name, labels = self.name()
+            if name is not None and self.declared(name, labels) is None and self.arguments():
+                return Left("value", None)
+        self.index = start
+        return None
 
     def star(self) -> bool:
         """Whether `^*` or `^\\star` follows."""

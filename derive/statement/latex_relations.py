@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sympy
+
 from ..build import add, einsum, number, transpose
 from ..errors import ParseError, SizeError, UnsupportedError
 from ..node import Node, delta, ones
@@ -54,12 +56,17 @@ class Relations(Entries):
 
     def between(self, i: str, sign: str, j: str) -> Value:
         """i < j and the like, over two indices of one range."""
-        size = self.scope[i]
-        if not same_size(size, self.scope[j]) or self.first.get(i, 0) != self.first.get(j, 0):
-            raise SizeError(f"the indices {i} and {j} run over different ranges")
+        size, other = self.scope[i], self.scope[j]
+        shift = self.first.get(i, 0) - self.first.get(j, 0)
         if i == j:
             raise SizeError(f"the index {i} compared with itself")
-        return Value(_order(sign, size), "scalar", (i, j))
+        if same_size(size, other) and not shift:
+            return Value(_order(sign, size), "scalar", (i, j))
+        if not sympy.expand(size - other).is_Integer or sign in ("==", "!="):
+            raise SizeError(f"the indices {i} and {j} run over different ranges")
+        every = einsum([(ones((size,)), (0,)), (ones((other,)), (1,))], (0, 1))
+        below = apply("tril", every, k=shift - (1 if sign in (">", "<=") else 0))  # i > j, or i >= j
+        return Value(below if sign[0] == ">" else add([(ONE, every), (_MINUS, below)]), "scalar", (i, j))
 
     def _cases(self, tree: Tree) -> Value:
         """The first value whose condition holds; the last one where none does."""

@@ -13,7 +13,7 @@ from ..errors import AmbiguityError, ParseError, UnsupportedError
 from .latex_cursor import Cursor
 from .latex_names import GREEK, Label, Name, Names
 from .latex_tokens import Token
-from .latex_tree import Tree
+from .latex_tree import Tree, is_number
 from .latex_words import refusal
 from .position import at
 
@@ -25,6 +25,7 @@ class Scripts(Cursor):
 
     names: Names
     bound: list[str]
+    behind: set[str]  # indices of sums that ended; further terms may hold them
 
     @abstractmethod
     def below(self, operator: Token, indices: list[str], count: int) -> tuple[tuple[str, ...], Tree] | None:
@@ -126,7 +127,7 @@ class Scripts(Cursor):
         inner = self.group_tokens()
         if [t.kind for t in inner] in (["open", "letter", "close"], ["open", "number", "close"]):
             letter = inner[1]
-            if letter.kind == "letter" and letter.value not in self.bound:
+            if letter.kind == "letter" and letter.value not in self.bound and letter.value not in self.behind:
                 raise ParseError(
                     f"the superscript ({letter.value}) is not an index here",
                     self.text,
@@ -226,6 +227,42 @@ class Scripts(Cursor):
             raise ParseError("an empty subscript", self.text, self.place)
         return tuple(found)
 
+    def from_index(self, indices: list[str], rest: list[Token]) -> Tree | None:
+        """`= i` and `= i + 1` below a sum over j, as the condition that j is not before i, or behind it."""
+        values = [t.value for t in rest]
+        if (
+            len(indices) != 1
+            or values[0] != "="
+            or values[1:2] == indices
+            or values[2:] not in ([], ["+", "1"])
+        ):
+            return None
+        if len(values) == 1 or values[1] not in self.bound:
+            return None
+        return self.between(indices[0], ">" if values[2:] else ">=", rest[1])
+
+    def to_index(self, indices: tuple[str, ...], upper: Tree) -> Tree | None:
+        """`i` and `i - 1` above a sum over j, as the condition that j is not behind i, or before it."""
+        while upper.kind == "group":
+            upper = upper.args[0]
+        sign = "<="
+        if (
+            upper.kind == "sum"
+            and upper.data == (1, -1)
+            and is_number(upper.args[1])
+            and upper.args[1].data == 1
+        ):
+            sign, upper = "<", upper.args[0]
+        name = upper.data.shown if upper.kind == "name" else ""
+        if len(indices) != 1 or name not in self.bound or name in indices:
+            return None
+        return self.between(indices[0], sign, Token("letter", name, upper.start, upper.end))
+
+    def between(self, index: str, sign: str, other: Token) -> Tree:
+        """The relation of two indices."""
+        names = [Tree("name", (), Name(i), other.start, other.end) for i in (index, other.value)]
+        return Tree("indicator", tuple(names), (sign,), other.start, other.end)
+
     def bounds(self, operator: Token) -> tuple[tuple[str, ...], int, Tree | None, Tree | None]:
         """`i`, `ij`, `i,j=1`, `i=2`, `i \\in [n]`, `i<j` below a big operator: indices, bounds, condition."""
         inner = self.group_tokens()
@@ -249,6 +286,10 @@ class Scripts(Cursor):
         if values[0] == "=" and len(rest) == 2 and values[1].isdigit() and len(values[1]) < 6:
             self.skip_group()
             return tuple(indices), int(values[1]), None, None
+        from_index = self.from_index(indices, rest) if operator.value == "sum" else None
+        if from_index is not None:
+            self.skip_group()
+            return tuple(indices), 1, None, from_index
         restricted = self.below(operator, indices, k)
         if restricted is not None:
             return restricted[0], 1, None, restricted[1]

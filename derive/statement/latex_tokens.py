@@ -95,7 +95,7 @@ _UPRIGHT = (
 )
 _LETTERS = r"([A-Za-z](?:[A-Za-z0-9 _\-]|\\_)*(?:\\,[A-Za-z]+)?)"
 _WORD = re.compile(
-    _UPRIGHT + r"\s*\{\s*(?:\\(?:rm|sf)\s)?\s*" + _LETTERS + r"\s*\}"
+    _UPRIGHT + r"\s*\{\s*(?:\\(?:rm|sf)\s)?\s*" + _LETTERS + r"\s*[.,;:]?\s*\}"
     "|" + _UPRIGHT + r"\s*\{\s*" + _UPRIGHT + r"\s*\{\s*" + _LETTERS + r"\s*\}\s*\}"
 )
 _PLAIN_WORD = re.compile(r"\\(?:rm|mathrm|mathsf|text|mathtt)\s*([A-Za-z])(?![A-Za-z])|\\rm\s+([A-Za-z]+)")

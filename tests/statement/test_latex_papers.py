@@ -713,6 +713,63 @@ f(
     r"\frac{1}{\sqrt{2\pi}\,\sigma}\sum_{j=1}^{d}e^{-x_j^2/(2\sigma^2)}",
     lambda x, sigma: np.exp(-(x**2) / (2 * sigma**2)).sum() / (np.sqrt(2 * np.pi) * sigma),
 )
+# functions with parameters as subscripts, names with marks, squares that are defined, logarithms on the left
+f(
+    "X y theta",
+    r"J(\theta)=\frac12\sum_{i=1}^n(h_\theta(x^{(i)})-y^{(i)})^2,\qquad h_\theta(x)=\theta^T x",
+    lambda X, y, theta: sq(X @ theta - y) / 2,
+)
+f(
+    "X y w b",
+    r"\frac1n\sum_i (f_{w,b}(x_i)-y_i)^2, \quad f_{w,b}(x)=w^\top x+b",
+    lambda X, y, w, b: np.mean((X @ w + b - y) ** 2),
+)
+f("X y w", r"\sum_i f_i(x_i), \quad f_i(x)=y_i w^\top x", None)
+f("X y w", r"\sum_i f_w(x_i)+f_y(x_i), \quad f_w(x)=w^\top x", None)
+f(
+    "X y w tau",
+    r"\sum_i\rho_\tau(y_i-x_i^\top w),\quad\rho_\tau(u)=u(\tau-\mathbb{1}\{u<0\})",
+    lambda X, y, w, tau: np.sum((y - X @ w) * (tau - (y - X @ w < 0))),
+)
+f(
+    "X y w gamma",
+    r"\sum_i L_\gamma(y_i, x_i^\top w),\quad L_\gamma(a,b)=\begin{cases}\frac12(a-b)^2 & \text{if } |a-b|\le\gamma,"
+    r"\\ \gamma|a-b|-\frac12\gamma^2 & \text{otherwise.}\end{cases}",
+    lambda X, y, w, gamma: np.where(
+        np.abs(X @ w - y) <= gamma, (X @ w - y) ** 2 / 2, gamma * np.abs(X @ w - y) - gamma**2 / 2
+    ).sum(),
+)
+f(
+    "y K sigma",
+    r"\log p(y\mid X)=-\tfrac12 y^\top K_y^{-1}y-\tfrac12\log|K_y|,\quad K_y=K+\sigma^2 I",
+    lambda y, K, sigma: (
+        -y @ np.linalg.solve(K + sigma**2 * np.eye(len(y)), y) / 2
+        - np.linalg.slogdet(K + sigma**2 * np.eye(len(y)))[1] / 2
+    ),
+)
+f("y K", r"-\log |K| = y^\top y", None)
+f(
+    "x eps",
+    r"\sum_i\frac{x_i-m}{\sqrt{s^2+\epsilon}}x_i,\quad m=\frac1d\sum_i x_i,\quad s^2=\frac1d\sum_i(x_i-m)^2",
+    lambda x, eps: np.sum((x - x.mean()) / np.sqrt(x.var() + eps) * x),
+    symbols={r"\epsilon": "eps"},
+)
+# sums that begin or end at an index
+f("x", r"\sum_{i=1}^{d}\sum_{j=i+1}^{d} x_i x_j", lambda x: (x.sum() ** 2 - x @ x) / 2)
+f("x", r"\sum_{i=1}^{d-1}\sum_{j=i+1}^{d} x_i x_j^2", lambda x: np.triu(np.outer(x, x**2), 1).sum())
+f("x", r"\sum_{i=2}^{d}\sum_{j=1}^{i-1} x_i x_j^2", lambda x: np.tril(np.outer(x, x**2), -1).sum())
+f("x", r"\sum_{i=1}^{d}\sum_{j=1}^{i} x_i x_j^2", lambda x: np.tril(np.outer(x, x**2)).sum())
+f("x", r"\sum_{i=1}^{d-1}\sum_{j=i}^{d} x_i x_j^2", lambda x: np.triu(np.outer(x, x**2))[:-1].sum())
+f(
+    "theta",
+    r"\sum_{i=1}^d\left(\theta_i-\log\sum_{j=i}^d e^{\theta_j}\right)",
+    lambda theta: np.sum(theta - np.log(np.cumsum(np.exp(theta)[::-1])[::-1])),
+)
+f("x y", r"\sum_{i=1}^{d}\sum_{j=i}^{n} x_i y_j", None)
+f("x", r"\sum_{i=1}^{d}\sum_{j=i+2}^{d} x_i x_j", None)
+f("x", r"\sum_{j=i+1}^{d} x_j", None)
+f("X y w", r"\sum_{i=1}^n y^{(i)}+(x^{(i)})^\top w", lambda X, y, w: np.sum(y + X @ w))
+f("X y w b", r"\sum_{i=1}^n y^{(i)}+b+(x^{(i)})^\top w", None)
 
 
 def drawn(
