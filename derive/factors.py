@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .node import Labels, Node
+from .node import Delta, Labels, Node
 
 Factor = tuple[Node, Labels]
 _SIGNS = ("positive", "nonnegative", "nonzero", "integer")
@@ -73,7 +73,11 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
     summed = {i for ls in inputs for i in ls} - set(range(order))
     if summed and "positive" not in facts:
         facts.discard("nonzero")
-    if order == 2 and len(operands) > 1:
+    if any(isinstance(n, Delta) and sorted(ls) == [0, 1] for n, ls in zip(operands, inputs, strict=True)):
+        facts |= {"symmetric", "diagonal"} if order == 2 else set()  # diag(v)
+        facts |= {"psd"} if order == 2 and _on_diagonal(operands, inputs, "nonnegative") else set()
+        facts |= {"pd", "invertible"} if order == 2 and _on_diagonal(operands, inputs, "positive") else set()
+    elif order == 2 and len(operands) > 1:
         swapped = [
             (n, tuple({0: 1, 1: 0}.get(i, i) for i in ls)) for n, ls in zip(operands, inputs, strict=True)
         ]
@@ -94,6 +98,12 @@ def _signs(node: Node, labels: Labels) -> frozenset[str]:
     if len(labels) >= 2 and labels[-1] == labels[-2] and "psd" in node.facts:
         found |= {"nonnegative"} | ({"positive", "nonzero"} if "pd" in node.facts else set())
     return found
+
+
+def _on_diagonal(operands: tuple[Node, ...], inputs: tuple[Labels, ...], sign: str) -> bool:
+    """Whether all factors beside a delta have that sign where it is not 0."""
+    pairs = zip(operands, inputs, strict=True)
+    return all(sign in _signs(n, ls) for n, ls in pairs if not isinstance(n, Delta))
 
 
 def _multiple(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> set[str]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import sympy
 
 from ..sizes import ONE, tidy
-from .makers import chain, mul, opened_outer, outer, powers, total, transpose, unpowers
+from .makers import chain, diagonal_matrix, mul, opened_outer, outer, powers, total, transpose, unpowers
 from .tree import Tree, make, parts, rendering
 
 
@@ -355,7 +355,7 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
         return found
     if a.op == "diag" and b.op == "diag":
         inner = shortest([mul(ONE, [sa, a.args[0]]), mul(ONE, [sb, b.args[0]])], [])
-        return [make("diag", inner, order=2)]
+        return [diagonal_matrix(inner)]
     fa, fb = _factors(a), _factors(b)
     left = 0
     while left < min(len(fa), len(fb)) and fa[left] is fb[left]:
@@ -363,6 +363,7 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
     right = 0
     while right < min(len(fa), len(fb)) and fa[-1 - right] is fb[-1 - right]:
         right += 1
+    found += _between(sa, fa, sb, fb, left, right) + _between(sb, fb, sa, fa, left, right)
     splits = [(fa[:k], fa[k:], fb[k:], True) for k in range(1, left + 1)]
     splits += [(fa[len(fa) - k :], fa[: len(fa) - k], fb[: len(fb) - k], False) for k in range(1, right + 1)]
     for common, rest_a, rest_b, in_front in splits:
@@ -375,3 +376,15 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
                 continue
             found.append(chain(*common, inner) if in_front else chain(inner, *common))
     return found
+
+
+def _between(
+    sa: Tree, fa: tuple[Tree, ...], sb: Tree, fb: tuple[Tree, ...], left: int, right: int
+) -> list[Tree]:
+    """A B + A diag(u) B -> A diag(1 + u) B, where so many factors are alike on the left and on the right"""
+    before = min(left, len(fa))
+    after = len(fa) - before
+    if len(fb) != len(fa) + 1 or after > right or fb[before].op != "diag":
+        return []
+    inner = total([sa, mul(ONE, [sb, fb[before].args[0]])])
+    return [chain(*fa[:before], diagonal_matrix(inner), *fa[before:])] if inner.order else []

@@ -87,6 +87,14 @@ def chain(*factors: Tree) -> Tree:
     return mul(coefficient, [*scalars, body], below)
 
 
+def diagonal_matrix(v: Tree) -> Tree:
+    """diag(v), a minus in front: −diag(v), not diag(−v)."""
+    c, nums, dens = parts(v)
+    if not is_negative(c):
+        return make("diag", v, order=2)
+    return mul(-sympy.S.One, [make("diag", mul(-c, nums, dens), order=2)])
+
+
 def _merge_diagonals(flat: list[Tree]) -> list[Tree]:
     """diag(u) diag(v) -> diag(u∘v);  diag(u) v -> u∘v at an end of the product"""
     out: list[Tree] = []
@@ -176,10 +184,9 @@ def _means(coefficient: sympy.Expr, above: list[Tree]) -> tuple[sympy.Expr, list
 
 
 def _gathered(items: list[Tree]) -> list[Tree]:
-    """x · x -> x²"""
-    if len(set(items)) == len(items):
-        return items
-    return unpowers(powers(items))
+    """x · x -> x²,  x √x -> x^(3/2)"""
+    found = powers(items)
+    return items if len(found) == len(items) else unpowers(found)
 
 
 def powers(items: list[Tree]) -> dict[Tree, sympy.Rational]:
