@@ -14,7 +14,7 @@ from functools import lru_cache
 import sympy
 
 from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
-from .node import Apply, Einsum, Node, Sum, transform
+from .node import Apply, Einsum, Labels, Node, Ones, Sum, transform
 from .operators import apply, rebuild
 from .shifting import (
     exponential_over_sum,
@@ -108,8 +108,44 @@ def _sum_of_exp(node: Node) -> tuple[Node, tuple[int, ...]] | None:
     return z, tuple(k for k, i in enumerate(labels) if i not in node.output)
 
 
+def _plain(labels: Labels, output: Labels) -> bool:
+    """Whether every axis of a factor is one of the product's, and none stands twice."""
+    return set(labels) <= set(output) and len(set(labels)) == len(labels)
+
+
+def _exponents(node: Node) -> list[Node]:
+    """[y, z] where the node is e^y + e^z, entry by entry; else nothing."""
+    if not isinstance(node, Sum) or len(node.operands) != 2 or any(c != 1 for c in node.coefficients):
+        return []
+    found: list[Node] = []
+    for term in node.operands:
+        output = tuple(range(term.order))
+        factors = list(term.factors) if isinstance(term, Einsum) else [(term, output)]
+        bare = [z if (z := _argument(f, "exp")) is not None else f for f, _ in factors]
+        rest = [f for f in bare if not isinstance(f, Ones)]
+        alone = len(rest) == 1 and all(
+            a is not b for (a, _), b in zip(factors, bare, strict=True) if b in rest
+        )
+        if not alone or (isinstance(term, Einsum) and (term.summed or term.output != output)):
+            return []
+        found.append(einsum([(b, ls) for (_, ls), b in zip(factors, bare, strict=True)], output))
+    return found
+
+
+def _log_of_two(y: Node, z: Node) -> Node:
+    """log(e^y + e^z) = z + softplus(y − z)"""
+    return add([(ONE, z), (ONE, apply("softplus", add([(ONE, y), (MINUS, z)])))])
+
+
+def log_of_two_exponentials(node: Node) -> Node | None:
+    """log(e^y + e^z) -> z + softplus(y − z)"""
+    inside = _argument(node, "log")
+    found = _exponents(inside) if inside is not None else []
+    return _log_of_two(*found) if found else None
+
+
 def log_of_factors(node: Node) -> Node | None:
-    """log(a / Σ exp z) -> log a − logsumexp(z);  log(det A / det B) -> log |det A| − log |det B|
+    """log(a / Σ exp z) -> log a − logsumexp(z), so e^y + e^z;  log(det A / det B) -> log |det A| − log |det B|
 
     A sum of exponentials is positive, so it comes out of any product; determinants do where they stand alone.
     """
@@ -121,12 +157,20 @@ def log_of_factors(node: Node) -> Node | None:
     factors = [(core, output)]
     if isinstance(core, Einsum):
         factors, output = list(core.factors), core.output
+    above = [(_argument(f, "exp"), along) for f, along in factors]
+    beside = [
+        spread(z, along, output, core.shape) for z, along in above if z is not None and _plain(along, output)
+    ]
     taken: list[tuple[sympy.Expr, Node]] = []
     rest: list[tuple[Node, tuple[int, ...]]] = []
     for factor, along in factors:
         base, exponent = split_power(factor)
-        found = _sum_of_exp(base) if set(along) <= set(output) and len(set(along)) == len(along) else None
-        if found is None:
+        found = _sum_of_exp(base) if _plain(along, output) else None
+        pair = _exponents(base) if found is None and tuple(along) == tuple(output) else []
+        if pair:
+            pair.sort(key=lambda z: z in beside)  # log(e^z / (e^y + e^z)) -> −softplus(y − z)
+            taken.append((exponent, _log_of_two(*pair)))
+        elif found is None:
             rest.append((factor, along))
         else:
             total = apply("logsumexp", found[0], axes=found[1])
@@ -202,6 +246,25 @@ def exp_over_sum(node: Node) -> Node | None:
     return None
 
 
+def exp_over_two(node: Node) -> Node | None:
+    """e^z / (e^y + e^z) -> σ(z − y), within an elementwise product"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, (a, la) in enumerate(factors):
+        z = _argument(a, "exp")
+        for m, (b, lb) in enumerate(factors):
+            base, exponent = split_power(b)
+            pair = _exponents(base) if z is not None and exponent == -1 and _plain(la, lb) else []
+            wanted = spread(z, la, lb, base.shape) if pair and z is not None else None
+            if wanted in pair and _plain(lb, lb):
+                other = pair[1 - pair.index(wanted)]
+                factors[m] = (apply("sigmoid", add([(ONE, wanted), (MINUS, other)])), lb)
+                del factors[k]
+                return einsum(factors, node.output)
+    return None
+
+
 def one_minus_sigmoid(node: Node) -> Node | None:
     """1 − σ(z) -> σ(−z), where the difference would cancel"""
     if not isinstance(node, Sum) or len(node.operands) != 2:
@@ -268,12 +331,14 @@ RECOGNISE: tuple[Rule, ...] = (
     log_of_sigmoid,
     log_of_softmax,
     log_sum_exp,
+    log_of_two_exponentials,
     log_of_factors,
     log_of_determinant,
     log_of_exponential_factor,
     reciprocal_one_plus_exp,
     exp_times_sigmoid,
     exp_over_sum,
+    exp_over_two,
 )
 #: Applied before numbers only.
 NUMERIC: tuple[Rule, ...] = (
@@ -288,6 +353,12 @@ NUMERIC: tuple[Rule, ...] = (
 
 
 def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]:
+    def _anew(term: Node) -> tuple[Node, ...]:
+        """The operands of a new term; those of a product may be new as well."""
+        if isinstance(term, Einsum):
+            return tuple(rewrite(o, o.operands) for o in term.operands)
+        return term.operands
+
     def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
         current = rebuild(node, operands)
         for _ in range(20):
@@ -295,7 +366,7 @@ def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]
                 better = rule(current)
                 if better is not None and better is not current:
                     if isinstance(better, Sum):  # the logarithm of what is left over may come apart too
-                        terms = [(c, rewrite(term, term.operands)) for c, term in flat_terms(better)]
+                        terms = [(c, rewrite(term, _anew(term))) for c, term in flat_terms(better)]
                         better = add(terms, better.shape)
                     current = better
                     break

@@ -40,6 +40,8 @@ IDENTITIES = [
     ("contraction_over_itself", "x * (x @ x) / (x @ x) ** 2 - x / (x @ x)", "zeros(n)"),
     ("contraction_over_itself", "(x @ S @ y) * x / (y @ S @ x)", "x"),
     ("contraction_over_itself", "(x @ A @ y) * x / (y @ A @ x)", "(x @ A @ y) * x / (y @ A @ x)"),
+    ("sinh_over_cosh", "sinh(x) ** 2 / cosh(x) ** 3", "tanh(x) ** 2 / cosh(x)"),
+    ("sinh_over_cosh", "sinh(x) ** 3 / cosh(x)", "sinh(x) ** 3 / cosh(x)"),
     ("softmax_of_equal_entries", "logsumexp(zeros(n))", "log(n)"),
     ("distribute_broadcast", "sum(x - mean(x))", "0"),
     ("double_logistic_is_tanh", "2 * sigmoid(2 * x) - 1", "tanh(x)"),

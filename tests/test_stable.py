@@ -171,3 +171,24 @@ def test_log_softmax_does_not_underflow() -> None:
 def test_logarithms_of_products_come_apart_where_that_is_sure(text: str, wanted: str) -> None:
     shapes = {"z": ("n",), "A": ("n", "n"), "B": ("n", "n"), "t": ()}
     assert str(dv.parse(text, variables=shapes)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("stated", "printed"),
+    [
+        ("log(exp(a) / (exp(a) + exp(b)))", "-softplus(b - a)"),
+        ("sum(log(exp(t)[:, None] / (exp(t)[:, None] + exp(t))))", "-sum(softplus(t - t[:, None]))"),
+        ("log(exp(a) + exp(b))", "softplus(a - b) + b"),
+        ("sum(exp(t) / (exp(t) + exp(a)))", "sum(sigmoid(t - a))"),
+        ("sum(2 * exp(a) / (exp(t) + exp(a)))", "2 * sum(sigmoid(a - t))"),
+        ("log(exp(a) + 2 * exp(b))", "log(exp(a) + 2 * exp(b))"),
+    ],
+)
+def test_two_exponentials(stated: str, printed: str) -> None:
+    """Comparisons of pairs, as Bradley and Terry write them, are sigmoids and finite far away."""
+    shapes: dict[str, tuple[str, ...]] = {"a": (), "b": (), "t": ("n",)}
+    found = dv.parse(stated, variables=shapes)
+    assert str(found) == printed
+    for at in (0.3, 800.0, -800.0):
+        data = {"a": at, "b": at + 1, "t": np.array([at, at - 0.5])}
+        assert np.isfinite(found.evaluate({v: data[v] for v in found.variables}))

@@ -85,31 +85,39 @@ def exp_of_log(node: Node) -> Node | None:
 def sign_squared(node: Node) -> Node | None:
     """sign(x) |x|ᵏ -> xᵏ for odd k: x, and 1/x"""
 
-    def merged(z: Node, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
-        return (power(z, k), sympy.S.Zero) if k.is_odd else None
+    def merged(z: Node, p: sympy.Expr, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
+        return (power(z, k), sympy.S.Zero) if k.is_odd and p == 1 else None
 
     return _pair_of_factors(node, "sign", "abs", merged)
 
 
 def sinh_over_cosh(node: Node) -> Node | None:
-    """sinh(z) / cosh(z) -> tanh(z)"""
-    return _pair_of_factors(node, "sinh", "cosh", lambda z, k: (apply("tanh", z), k + 1) if k <= -1 else None)
+    """sinh(z)ᵖ / cosh(z)ᵖ -> tanh(z)ᵖ"""
+
+    def merged(z: Node, p: sympy.Expr, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
+        return (power(apply("tanh", z), p), k + p) if p.is_Integer and 0 < p <= -k else None
+
+    return _pair_of_factors(node, "sinh", "cosh", merged)
 
 
 def _pair_of_factors(
-    node: Node, first: str, second: str, merged: Callable[[Node, sympy.Expr], tuple[Node, sympy.Expr] | None]
+    node: Node,
+    first: str,
+    second: str,
+    merged: Callable[[Node, sympy.Expr, sympy.Expr], tuple[Node, sympy.Expr] | None],
 ) -> Node | None:
-    """first(z) second(z)ᵏ with the same axes, replaced by what `merged(z, k)` says: (factor, new k)."""
+    """first(z)ᵖ second(z)ᵏ with the same axes, replaced by what `merged(z, p, k)` says: (factor, new k)."""
     if not isinstance(node, Einsum):
         return None
     factors = list(node.factors)
     for a, (s, ls) in enumerate(factors):
+        s, p = split_power(s)
         if not isinstance(s, Apply) or s.op != first:
             continue
         for b, (m, lm) in enumerate(factors):
             base, exponent = split_power(m)
             same = lm == ls and isinstance(base, Apply) and base.op == second
-            found = merged(s.operands[0], exponent) if same and base.operands[0] is s.operands[0] else None
+            found = merged(s.operands[0], p, exponent) if same and base.operands[0] is s.operands[0] else None
             if found is not None:
                 factors[a] = (found[0], ls)
                 factors[b] = (power(base, found[1]), lm)
