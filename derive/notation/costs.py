@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from ..sizes import is_negative
-from .numerals import count, divisor, in_product, is_atomic, number_cost, number_text
+from .numerals import count, divisor, factors, in_product, is_atomic, number_cost, number_text
 
 if TYPE_CHECKING:
     from .tree import Tree
@@ -63,7 +63,7 @@ def quotient(coefficient: sympy.Expr) -> tuple[bool, sympy.Expr, sympy.Expr]:
 
 def below(q: sympy.Expr) -> list[str]:
     """The factors of the denominator of a coefficient, each as it stands in a product."""
-    return [divisor(f) for f in sympy.Mul.make_args(q)] if q != 1 else []
+    return [divisor(f) for f in factors(q)] if q != 1 else []
 
 
 def setting(key: str, value: object) -> str:

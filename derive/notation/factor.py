@@ -381,10 +381,20 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
 def _between(
     sa: Tree, fa: tuple[Tree, ...], sb: Tree, fb: tuple[Tree, ...], left: int, right: int
 ) -> list[Tree]:
-    """A B + A diag(u) B -> A diag(1 + u) B, where so many factors are alike on the left and on the right"""
+    """A B + A diag(u) B -> A diag(1 + u) B,  A B + A u vᵀ B -> A (I + u vᵀ) B
+
+    where so many factors are alike on the left and on the right.
+    """
     before = min(left, len(fa))
     after = len(fa) - before
-    if len(fb) != len(fa) + 1 or after > right or fb[before].op != "diag":
+    if len(fb) != len(fa) + 1 or after > right:
         return []
-    inner = total([sa, mul(ONE, [sb, fb[before].args[0]])])
-    return [chain(*fa[:before], diagonal_matrix(inner), *fa[before:])] if inner.order else []
+    middle = fb[before]
+    if middle.op == "diag":
+        inner = total([sa, mul(ONE, [sb, middle.args[0]])])
+        return [chain(*fa[:before], diagonal_matrix(inner), *fa[before:])] if inner.order else []
+    size = rendering.sizes.get(middle.args[0]) if middle.op == "outer" else None
+    if size is None or rendering.sizes.get(middle.args[1]) != size:
+        return []
+    inner = total([mul(ONE, [sa, make("eye", data=(size,), order=2)]), mul(ONE, [sb, middle])])
+    return [chain(*fa[:before], inner, *fa[before:])]

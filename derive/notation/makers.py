@@ -8,7 +8,9 @@ from typing import Any
 import sympy
 
 from ..sizes import ONE, is_negative, tidy
+from .means import with_means
 from .numerals import number_cost
+from .term_order import matrices_first
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -129,7 +131,7 @@ def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]
             other += b
     order = max((t.order for t in (*above, *below)), default=0)
     if coefficient.free_symbols:
-        coefficient, above = _means(coefficient, above)
+        coefficient, above = with_means(coefficient, above)
     if coefficient == 0 or any(t.op == "zero" for t in above):
         return make("zero", order=order) if order else num(sympy.S.Zero)
     for t in list(below):
@@ -162,25 +164,6 @@ def _quotients_of_roots(above: list[Tree], below: list[Tree]) -> tuple[list[Tree
                 root = call("sqrt", mul(ONE, [a.args[0]], [b.args[0]]), order=a.order)
                 return [root if t is a else t for t in above], [t for t in below if t is not b]
     return above, below
-
-
-def _means(coefficient: sympy.Expr, above: list[Tree]) -> tuple[sympy.Expr, list[Tree]]:
-    """A sum over its number of terms as a mean, a mean times it as a sum."""
-    for k, t in enumerate(above):
-        if t.op == "spread":
-            coefficient, inner = _means(coefficient, [t.args[0]])
-            above = [*above[:k], make("spread", *inner, data=t.data, order=t.order), *above[k + 1 :]]
-        if t.op != "call" or t.data[0] not in ("sum", "mean"):
-            continue
-        name = "mean" if t.data[0] == "sum" else "sum"
-        length = rendering.lengths.get(call("sum", *t.args, data=t.data[1], order=t.order))
-        if length is None:
-            continue
-        rest = tidy(coefficient * length if name == "mean" else coefficient / length)
-        new = sympy.fraction(rest)[0].free_symbols - sympy.fraction(coefficient)[0].free_symbols
-        if number_cost(rest) < number_cost(coefficient) and not new:
-            return rest, [*above[:k], call(name, *t.args, data=t.data[1], order=t.order), *above[k + 1 :]]
-    return coefficient, above
 
 
 def _gathered(items: list[Tree]) -> list[Tree]:
@@ -277,14 +260,16 @@ def _clear_in_products(above: list[Tree], below: list[Tree]) -> tuple[list[Tree]
     """The same where the denominator stands inside a matrix product."""
     for s in [t for t in below if not t.order]:
         for k, product in enumerate(above):
-            for j, f in enumerate(product.args if product.op == "chain" else ()):
+            summed = product.op == "chain" or (product.op == "call" and product.data[0] in ("sum", "mean"))
+            for j, f in enumerate(product.args if summed else ()):
                 c, nums, dens = parts(f)
                 cleared = _clear_fractions([*dens, s])
                 if dens and len(cleared) == len(dens):
                     args = [*product.args[:j], mul(c, nums, cleared), *product.args[j + 1 :]]
                     rest = list(below)
                     rest.remove(s)
-                    return [*above[:k], make("chain", *args, order=product.order), *above[k + 1 :]], rest
+                    new = make(product.op, *args, data=product.data, order=product.order)
+                    return _clear_in_products([*above[:k], new, *above[k + 1 :]], rest)
     return above, below
 
 
@@ -306,24 +291,6 @@ def _one_flipped(trees: Sequence[Tree]) -> list[Tree] | None:
         if flipped is not None and flipped.cost <= t.cost:
             return [*trees[:k], flipped, *trees[k + 1 :]]
     return None
-
-
-def _matrices_first(terms: list[Tree]) -> list[Tree]:
-    """t B + A -> A + t B,  λ I + K -> K + λ I"""
-    first = _multiple(terms[0])
-    if first is not None and first.op == "var" and first is not terms[0]:
-        terms = sorted(terms, key=lambda t: t.op != "var")
-    identities = [t for t in terms if (alone := _multiple(t)) is not None and alone.op == "eye"]
-    return [*(t for t in terms if t not in identities), *identities] if identities else terms
-
-
-def _multiple(t: Tree) -> Tree | None:
-    """A named matrix or the identity, when the tree is it times named scalars."""
-    if t.op in ("var", "eye"):
-        return t if t.order else None
-    if t.op != "mul" or any(x.op not in ("var", "eye") for x in t.args) or t.data[1] < len(t.args):
-        return None
-    return next((x for x in t.args if x.order), None)
 
 
 def flip(t: Tree) -> Tree | None:
@@ -410,7 +377,7 @@ def _total(*terms: Tree) -> Tree:
     if len(kept) == 1:
         return kept[0]
     if order == 2:
-        kept = _matrices_first(kept)
+        kept = matrices_first(kept)
     first = next(
         (k for k, t in enumerate(kept) if t.op == "num" and t.data.is_number and t.data > 0),
         next((k for k, t in enumerate(kept) if not is_negative(parts(t)[0])), 0),

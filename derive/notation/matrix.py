@@ -207,7 +207,7 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call(node.op, *numbers, *operands, order=node.order)
     if node.op in ("logsumexp", "softmax", "max", "min", "max_share", "min_share"):
         axes = node.param("axes")
-        if len(axes) == 1 and node.operands[0].order == 2 and _better_turned(node, operands[0]):
+        if len(axes) == 1 and node.operands[0].order == 2 and _better_turned(operands[0]):
             turned = call(node.op, transpose(operands[0]), data=[("axis", 1 - axes[0])], order=node.order)
             return transpose(turned)  # softmax(X @ W, axis=1).T, not softmax(W.T @ X.T, axis=0)
         settings = (
@@ -226,11 +226,9 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
     return call(node.op, *operands, data=settings, order=node.order)
 
 
-def _better_turned(node: Apply, argument: Tree) -> bool:
-    """Whether the transpose of a matrix is shorter, or has the data in its rows and is as short."""
-    rows, columns = node.operands[0].shape
-    saved = argument.cost - transpose(argument).cost
-    return saved > 0 or (saved == 0 and rows != columns == rendering.data_size)
+def _better_turned(argument: Tree) -> bool:
+    """Whether the transpose of a matrix is shorter, as it is written with broadcasting."""
+    return with_broadcasting(transpose(argument)).cost < with_broadcasting(argument).cost
 
 
 def _has_one_axis(node: Apply, operator: Operator) -> bool:

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache, reduce
 
 import sympy
+from sympy.printing.latex import LatexPrinter
 
 from ..errors import UnsupportedError
 from ..operators.scalar import ENTRYWISE
@@ -44,7 +45,32 @@ def latex_number(value: sympy.Expr) -> str:
     if value.has(arctan):
         value = value.subs(arctan(sympy.S.One), _UPRIGHT_PI / 4)
     names = {s: latex_name(s.name) for s in value.free_symbols - {_UPRIGHT_PI}}
-    return str(sympy.latex(value, symbol_names={**names, _UPRIGHT_PI: "\\mathrm{\\pi}"}))
+    if value.is_Mul:
+        value = sympy.Mul(*factors(value), evaluate=False)
+    settings = {"symbol_names": {**names, _UPRIGHT_PI: "\\mathrm{\\pi}"}, "fold_frac_powers": True}
+    return str(_Printer(settings).doprint(value))
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    """SymPy's LaTeX with brackets as the other functions have them."""
+
+    def _print_log(self, value: sympy.Expr, exp: str | None = None) -> str:
+        inside = self._print(value.args[0])
+        bracket = f"\\left({inside}\\right)" if "\\frac" in inside else f"({inside})"
+        return f"\\log{bracket}" if exp is None else f"\\log{bracket}^{{{exp}}}"
+
+
+def factors(value: sympy.Expr) -> list[sympy.Expr]:
+    """The factors of a product, powers with one exponent as one: (2π)^(d/2), not 2^(d/2) π^(d/2)."""
+    by_exponent: dict[sympy.Expr, list[sympy.Expr]] = {}
+    found: list[sympy.Expr] = []
+    for f in sympy.Mul.make_args(value):
+        if f.is_Pow and not f.exp.is_number:
+            by_exponent.setdefault(f.exp, []).append(f.base)
+        else:
+            found.append(f)
+    powers = [sympy.Pow(sympy.Mul(*bases), k, evaluate=False) for k, bases in by_exponent.items()]
+    return [*found, *powers]
 
 
 def count(text: str) -> int:
@@ -76,7 +102,7 @@ def number_text(value: sympy.Expr) -> str:
         if is_negative(p):
             return "-" + in_product(-value)
         if p != 1 or q != 1:
-            top = " * ".join(in_product(f) for f in sympy.Mul.make_args(p))
+            top = " * ".join(in_product(f) for f in factors(p))
             return top if q == 1 else f"{top} / {divisor(q)}"
     if value.is_Pow:
         if value.exp == sympy.S.Half:
@@ -103,6 +129,8 @@ def in_product(value: sympy.Expr) -> str:
 def divisor(value: sympy.Expr) -> str:
     """What stands behind a slash."""
     text = number_text(value)
+    if value.is_Pow and not is_negative(value.exp):
+        return text
     return f"({text})" if value.is_Add or value.is_Mul or " / " in text or text.startswith("-") else text
 
 

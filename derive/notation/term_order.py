@@ -1,0 +1,25 @@
+"""The order in which matrices are added: K + λ I, A + t B."""
+
+from __future__ import annotations
+
+from .tree import Tree
+
+
+def matrices_first(terms: list[Tree]) -> list[Tree]:
+    """t B + A -> A + t B,  λ I + K -> K + λ I"""
+    first = _multiple(terms[0])
+    if first is not None and first.op == "var" and first is not terms[0]:
+        terms = sorted(terms, key=lambda t: t.op != "var")
+    identities = [t for t in terms if (alone := _multiple(t)) is not None and alone.op == "eye"]
+    return [*(t for t in terms if t not in identities), *identities] if identities else terms
+
+
+def _multiple(t: Tree) -> Tree | None:
+    """A named matrix or the identity, when the tree is it times named scalars and their powers."""
+    if t.op in ("var", "eye"):
+        return t if t.order else None
+    if t.op != "mul" or t.data[1] < len(t.args):
+        return None
+    if any((x.args[0] if x.op == "pow" else x).op not in ("var", "eye") for x in t.args):
+        return None
+    return next((x for x in t.args if x.order and x.op != "pow"), None)
