@@ -54,7 +54,8 @@ def units_of(
     terms = amount(z, h, pulls) + held
     size = objective_size(v.f, terms)
     whole = max(abs(v.f), terms)
-    far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places)
+    bend = 0.0 if h is None else float(np.abs(h).max(initial=0.0))
+    far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places, bend)
     lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)
     spread = np.maximum(np.abs(z), np.minimum(lengths, near))
     rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
@@ -80,12 +81,17 @@ def objective_size(f: float, terms: float) -> float:
     return max(abs(f), min(1.0, NOTHING * terms)) or 1.0
 
 
-def reach_of(z: Vector, forces: Vector, terms: float, places: Iterable[slice]) -> tuple[Vector, Vector]:
-    """r as far as entries may be from where they should be, and as far as they are."""
+def reach_of(
+    z: Vector, forces: Vector, terms: float, places: Iterable[slice], bend: float = 0.0
+) -> tuple[Vector, Vector]:
+    """r as far as entries may be from where they should be, and as far as they are; `bend` is the largest |h_jk|."""
     far, near = np.zeros(z.size), np.zeros(z.size)
     largest = float(np.abs(z).max(initial=0.0)) or 1.0
     pulled = forces > 0.0
     own = np.where(pulled, terms / np.where(pulled, forces, 1.0), np.inf)
+    least = min(float(own.min(initial=np.inf)), (terms / bend) ** 0.5 if bend > 0.0 else np.inf)
+    if pulled.any() and largest <= VANISHING * least:
+        largest = least  # all entries vanish: how large they are is rounding
     for place in places:
         reach, each = float(np.abs(z[place]).max(initial=0.0)), own[place]
         least = float(each.min(initial=np.inf))

@@ -113,7 +113,7 @@ def certify_separable(
                 drift = np.inf
     if h is None and at is not None:
         ahead = _ahead(slope_at, g, np.where(l1 > 0.0, 0.0, gaps), x) / size
-    primal = float((broken / held).max(initial=0.0))
+    primal = float(np.where(broken > 0.0, broken / held, 0.0).max(initial=0.0))
     where = layout.place_of(int(np.argmax(broken))) if layout is not None and primal > tolerance else ""
     return certificate_of(
         gaps,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 #: Of equalities and inequalities: the shape of each by its number.
 Shapes = Mapping[str, Mapping[int, tuple[int, ...]]]
+#: A share of what pulls at unknowns that may be rounding.
+ROUNDING = 1e-8
 
 
 def duals(answer: Any, shapes: Shapes) -> dict[str, list[Any]]:
@@ -24,6 +27,18 @@ def duals(answer: Any, shapes: Shapes) -> dict[str, list[Any]]:
 def cone_duals(layout: Any, cone: Any, names: Collection[str]) -> dict[str, list[Any]]:
     """Λ of each positive semidefinite unknown; nothing where there is none."""
     return {} if cone is None else {"psd": [layout.unpack(cone)[name] for name in sorted(names)]}
+
+
+def cleared(functions: Any, answer: Any) -> Any:
+    """The answer with multipliers of exactly 0 where they hardly press.
+
+    What rounding presses has no size of its own: where nothing else does, no residual beside it would be small.
+    """
+    v, h = functions.values(answer.z), functions.hessian(answer.z, answer.nu, answer.lam)
+    pulls = abs(h) @ np.abs(answer.z) + np.abs(v.g) + abs(v.E).T @ np.abs(answer.nu)
+    presses = abs(v.C).max(axis=1) * np.abs(answer.lam) if answer.lam.size else answer.lam
+    least = ROUNDING * float(pulls.max(initial=0.0)) or np.inf
+    return replace(answer, lam=np.where((v.c > 0.0) & (presses < least), 0.0, answer.lam))
 
 
 def kept(z: Any, shapes: Shapes) -> Any:

@@ -12,16 +12,17 @@ from typing import Any, final
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError, UnsupportedError
+from ..errors import ArgumentError, UnsupportedError
 from ..evaluate import check_finite
 from .answer import certificate
 from .instance import Instance
 from .loops import AIM, STEPS, SWEEPS, Loops
 from .many import loop_for_many
 from .mixture import PreparedMixture
+from .otherwise import by_solve
 from .posed import Posed
 from .prepared_constraints import PreparedCones, PreparedConstraints, PreparedProgram, prepare_constraints
-from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data
+from .preparing import BLAS_FROM, REMEDY, alone, changed_data
 from .starts import default_start, elsewhere
 
 
@@ -108,7 +109,7 @@ class Prepared:
         try:
             inside = self._inside or prepare_constraints(self._instance)
         except UnsupportedError:
-            raise DataError(FAILED) from None
+            return by_solve(self._instance, self._arrays)
         self._inside = inside
         inside.bind(self._arrays)
         return inside()
@@ -149,7 +150,8 @@ class Prepared:
         return np.stack(rows)
 
     def _affine_path(self, name: str, numbers: Any, x: Any, tolerance: float) -> Any:
-        """Of a quadratic: moments of the data once, then compiled code; None where the number enters otherwise."""
+        """Of a quadratic: moments of the data once, then compiled code; None where the number enters otherwise, or
+        that does not do."""
         from ..kernels.optimizers.quadratic import path
 
         composite, instance = self._composite, self._instance
@@ -166,14 +168,19 @@ class Prepared:
         h1, g1 = composite.moments(instance, zero, slopes)
         table, status = path(numbers, (h, h1), (g, g1), (l1, step), low, high, x, tolerance, self._most)
         if status != 0:
-            raise DataError(FAILED)
+            return None
         return table
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
-        """The certificate of a point, recomputed from the statement by the interpreter."""
-        return certificate(
+        """The certificate of a point, recomputed from the statement by the interpreter.
+
+        Answers of the interior point, near kinks and not on them, may be certified with its multipliers alone.
+        """
+        proof = certificate(
             self._composite, self._instance, self._arrays, self._layout.pack(answer), tolerance
         )
+        other = None if proof.ok() or self._inside is None else self._inside.certify(answer, tolerance)
+        return proof if other is None or not other.ok() else other
 
 
 def prepare(

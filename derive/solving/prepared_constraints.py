@@ -12,8 +12,11 @@ import numpy as np
 from ..errors import DataError, UnsupportedError
 from .inside import middle
 from .instance import Instance
+from .multipliers import cleared
+from .otherwise import by_solve
 from .placed import Placed
-from .preparing import BLAS_FROM, FAILED, REMEDY, alone, changed_data, dense_loop
+from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop
+from .sparse import dense
 from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
 
@@ -55,7 +58,7 @@ class PreparedProgram:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         found = self._solver.solve(tolerance)
         if found is None:
-            raise DataError(FAILED)
+            return by_solve(self._instance, self._arrays)
         z, nu, lam = found
         z = self._placed.even(z)
         self._found = z, nu, lam
@@ -66,15 +69,9 @@ class PreparedProgram:
 
         The multipliers are those of the last call, if the point is its answer, or else those that fit best.
         """
-        given = None if self._found is None else self._solver.answer(self._found)
         placed = Placed(self._derived, self._arrays, self._instance.binding)
-        proof = placed.certified(answer, tolerance, given=given)[0]
-        if (
-            given is not None and not proof.ok()
-        ):  # where constraints determine the point, multipliers may be anything
-            fitted = placed.certified(answer, tolerance)[0]
-            proof = fitted if fitted.ok() else proof
-        return _stated(proof, self._instance)
+        given = None if self._found is None else self._solver.answer(self._found)
+        return _certified(placed, answer, tolerance, given, self._instance)
 
 
 @final
@@ -136,9 +133,11 @@ class PreparedCones:
             self._over_cones()
             answer = self._solve(None, tolerance)
         self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
-        return self._unknowns(*self._answer)
+        return (
+            by_solve(self._instance, self._arrays) if self._answer is None else self._unknowns(*self._answer)
+        )
 
-    def _otherwise(self, tolerance: float) -> tuple[Any, Any]:
+    def _otherwise(self, tolerance: float) -> tuple[Any, Any] | None:
         """With whole matrices, in other units, and by NumPy, which eliminates nothing: the solver and its answer."""
         from ..kernels.optimizers.cone_loops import on_program
         from ..kernels.optimizers.cone_program import CONVERGED, ConeSolver
@@ -151,7 +150,7 @@ class PreparedCones:
                 answer = alone(solver.solve, None, tolerance)
                 if answer.status == CONVERGED:
                     return solver, answer
-        raise DataError(FAILED)
+        return None
 
     def _unknowns(self, solver: Any, answer: Any) -> dict[str, Any]:
         """By name, from the answer of a run."""
@@ -238,7 +237,7 @@ class PreparedConstraints:
         if not found and start is None:
             found = any(self._run(z, tolerance) for z in self._others())
         if not found:
-            raise DataError(FAILED)
+            return by_solve(self._instance, self._arrays)
         return dict(self._derived.free.forward(self._layout.unpack(self._answer.z)))
 
     def _others(self) -> Iterator[Any]:
@@ -302,9 +301,32 @@ class PreparedConstraints:
 
         The multipliers are those of the last call, if the point is its answer.
         """
-        with np.errstate(all="ignore"):
-            proof = self._placed.certified(answer, tolerance, given=self._answer)[0]
-        return _stated(proof, self._instance)
+        return _certified(self._placed, answer, tolerance, self._answer, self._instance)
+
+
+def _certified(
+    placed: Placed, answer: Mapping[str, Any], tolerance: float, given: Any, instance: Instance
+) -> Any:
+    """The certificate with the multipliers of a run, without those that are rounding, or with those that fit best.
+
+    Where constraints determine the point, multipliers may be anything.
+    """
+    first = None
+    with np.errstate(all="ignore"):
+        for multipliers in _multipliers(placed, answer, given):
+            proof = placed.certified(answer, tolerance, given=multipliers)[0]
+            if proof.ok():
+                return _stated(proof, instance)
+            first = first or proof
+    return _stated(first, instance)
+
+
+def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Iterator[Any]:
+    """Answers of a run in the order in which they are tried; None stands for multipliers that fit."""
+    if given is not None:
+        yield given
+        yield cleared(dense(placed.functions(placed.lifted(answer), "numpy")), given)
+    yield None
 
 
 def _stated(proof: Any, instance: Instance) -> Any:

@@ -30,7 +30,6 @@ def dense_loop(unknowns: int) -> Any:
     return interior if unknowns <= BLAS_FROM else partial(alone, interior)
 
 
-FAILED = "the prepared solver does not converge here; `solve` finds out why"
 #: What to do where nothing can be compiled whole.
 REMEDY = (
     "only smooth objectives with weights on |x| and bounds, problems with constraints of few unknowns and mixture "

@@ -111,7 +111,7 @@ def fitted(v: Any) -> tuple[Any, Any]:
 
 
 def falls_forever(functions: Any, z: Any) -> bool:
-    """Whether a quadratic program falls along a direction that has no curvature and leaves no constraint."""
+    """Whether a quadratic program falls along a direction that bends nowhere upwards and leaves no constraint."""
     from scipy.optimize import linprog
 
     v = functions.values(z)
@@ -126,7 +126,16 @@ def falls_forever(functions: Any, z: Any) -> bool:
         b_eq=np.zeros(len(straight)),
         bounds=(-1.0, 1.0),
     )
-    return bool(found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)))
+    if found.status == 0 and found.fun < -1e-6 * (1.0 + np.abs(slope).max(initial=0.0)):
+        return True
+    _, sizes, rows = np.linalg.svd(v.E)
+    free = rows[int((sizes > 1e-12 * sizes.max(initial=0.0)).sum()) :].T
+    bends, ways = np.linalg.eigh(free.T @ H @ free)
+    if not bends.size or bends[0] >= -1e-10 * np.abs(bends).max():
+        return False
+    moved = v.C @ (free @ ways[:, 0])
+    least = -1e-12 * np.abs(moved).max(initial=0.0)
+    return bool((moved >= least).all() or (-moved >= least).all())
 
 
 def contradict(functions: Any, z: Any) -> bool:

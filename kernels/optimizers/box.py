@@ -66,9 +66,9 @@ def cholesky_solve(a: Array, b: Array, n: int) -> bool:
 
 @compiled
 def sweep(
-    g: Array, inverse: Array, l1: Array, low: Array, high: Array, x: Array, q: Array
+    g: Array, inverse: Array, unit: Array, l1: Array, low: Array, high: Array, x: Array, q: Array
 ) -> tuple[float, int]:
-    """One pass over all entries: the largest change of a slope, and how many entries changed their state.
+    """One pass over all entries: the largest change of a slope in its unit, and how many entries changed their state.
 
     `inverse` holds 1/Gᵢᵢ: each entry waits for the one before, and a quotient takes three times as long as a product.
     """
@@ -99,7 +99,7 @@ def sweep(
             row = g[i]
             for k in range(n):
                 q[k] -= step * row[k]
-            moved = abs(step) * (curve if curve > 1e-300 else 1e-300)
+            moved = abs(step) * (curve if curve > 1e-300 else 1e-300) * unit[i]
             if moved > largest:
                 largest = moved
             before = 1 * (old > 0.0) - (old < 0.0) + 4 * (old == low[i]) + 8 * (old == high[i])
@@ -109,11 +109,12 @@ def sweep(
 
 
 @compiled
-def violation(l1: Array, low: Array, high: Array, x: Array, q: Array) -> float:
-    """The largest distance of q to the subdifferential of penalty and bounds."""
+def violation(unit: Array, l1: Array, low: Array, high: Array, x: Array, q: Array) -> float:
+    """The largest distance of q to the subdifferential of penalty and bounds, each in its unit."""
     worst = 0.0
     for i in range(x.size):
-        up, down = q[i] - l1[i], q[i] + l1[i]  # slopes to the right of 0 and to the left
+        # slopes to the right of 0 and to the left
+        up, down = (q[i] - l1[i]) * unit[i], (q[i] + l1[i]) * unit[i]
         if x[i] > 0.0:
             down = up
         elif x[i] < 0.0:
@@ -194,24 +195,28 @@ def exact(
 def box_quadratic(
     g: Array, c: Array, l1: Array, low: Array, high: Array, x: Array, tol: float, most: int
 ) -> tuple[int, int]:
-    """(status, sweeps); `x` holds the start and then the minimiser. `tol` bounds the violation relative to |c|."""
+    """(status, sweeps); `x` holds the start and then the minimiser. `tol` bounds the violation relative to |c|.
+
+    Slopes are measured in units of √Gᵢᵢ, in which half their squares are what a step of one entry gains.
+    """
     n = x.size
-    work, free = np.empty((n + 3, n)), np.empty(n, np.int64)
-    a, b, q, inverse = work[:n], work[n], work[n + 1], work[n + 2]
+    work, free = np.empty((n + 4, n)), np.empty(n, np.int64)
+    a, b, q, inverse, unit = work[:n], work[n], work[n + 1], work[n + 2], work[n + 3]
     size = 1e-300
     for i in range(n):
         inverse[i] = 1.0 / g[i, i]
+        unit[i] = np.sqrt(inverse[i]) if g[i, i] > 0.0 else 0.0
         if x[i] < low[i]:
             x[i] = low[i]
         if x[i] > high[i]:
             x[i] = high[i]
         for edge in (abs(c[i]), l1[i]):
-            if edge > size:
-                size = edge
+            if edge * unit[i] > size:
+                size = edge * unit[i]
     residual(g, c, x, q)
     wait, patience = 0, 1
     for k in range(most):
-        largest, changes = sweep(g, inverse, l1, low, high, x, q)
+        largest, changes = sweep(g, inverse, unit, l1, low, high, x, q)
         if not largest < np.inf:
             return NO_MINIMUM, k + 1
         wait += 1
@@ -224,13 +229,13 @@ def box_quadratic(
                     break
             if taken == 1:
                 residual(g, c, x, q)
-                worst = violation(l1, low, high, x, q)
+                worst = violation(unit, l1, low, high, x, q)
                 if worst <= 16.0 * n * EPS * size or worst <= tol * size:
                     return OPTIMAL, k + 1
             elif taken < 0:
                 patience = min(2 * patience, 64)
         if largest <= 0.01 * tol * size:
             residual(g, c, x, q)
-            if violation(l1, low, high, x, q) <= tol * size:
+            if violation(unit, l1, low, high, x, q) <= tol * size:
                 return OPTIMAL, k + 1
     return UNFINISHED, most
