@@ -51,7 +51,13 @@ def machine() -> str:
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy", *installed))
     python = platform.python_version()
     settings = ", ".join(f"{k}={os.environ[k]}" for k in sorted(os.environ) if k.endswith("_NUM_THREADS"))
-    blas = sorted({f"{each['internal_api']} for {each['architecture']}" for each in threadpool_info()})
+    blas = sorted(
+        {
+            f"{each['internal_api']} for {each['architecture']}"
+            for each in threadpool_info()
+            if "architecture" in each
+        }
+    )
     about = f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; {', '.join(blas)}"
     return f"{about}. {settings} unless said otherwise."
 
