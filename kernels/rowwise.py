@@ -22,13 +22,12 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from .vectors import LANES, ZEN, D, I, V, Vectors, W
+from .vectors import LANES, ZEN, D, I, Vectors, W
 
 #: Rows that are taken together: as many as lanes, so that their sums fill one vector.
 TILE = LANES
@@ -153,10 +152,10 @@ class _Dot:
         if len(found) == TILE:
             Vectors(b).store(self.v.sums(found), self.z, self.i)
             return
-        none = ir.Constant(V, None)
-        sums = self.v.sums([*found, *[none] * (TILE - len(found))])
+        sums = self.v.sums(found)
         for k in range(len(found)):
-            total = self.v.turned_into(b.extract_element(sums, W(k)), self.z.type.pointee)
+            total = b.extract_element(sums, W(k * LANES // len(found)))
+            total = self.v.turned_into(total, self.z.type.pointee)
             b.store(total, b.gep(self.z, [b.add(self.i, I(k))]))
 
 

@@ -158,13 +158,23 @@ class Vectors:
         return self.b.fadd(*(self.turned_into(half, D) for half in halves))
 
     def sums(self, vectors: Sequence[Any]) -> Any:
-        """The sums of eight vectors of eight as one: halves of two added side by side, then quarters, then lanes."""
+        """The sums of one, two, four or eight vectors of eight, evenly spread over the lanes of one.
+
+        Halves are added, then quarters, then lanes: those of two vectors side by side, as long as there are two.
+        """
         found, width = list(vectors), LANES
-        while len(found) > 1:
-            low = [start + k for start in range(0, LANES, width) for k in range(width // 2)]
-            lower = [*low, *(i + LANES for i in low)]
-            upper = [i + width // 2 for i in lower]
-            pairs = zip(found[::2], found[1::2], strict=True)
-            found = [self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs]
-            width //= 2
+        while width > 1:
+            half = width // 2
+            if len(found) == 1:
+                (p,) = found
+                found = [self.b.fadd(p, self._shuffled(p, p, [i ^ half for i in range(LANES)]))]
+            else:
+                low = [start + k for start in range(0, LANES, width) for k in range(half)]
+                lower = [*low, *(i + LANES for i in low)]
+                upper = [i + half for i in lower]
+                pairs = zip(found[::2], found[1::2], strict=True)
+                found = [
+                    self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs
+                ]
+            width = half
         return found[0]
