@@ -189,8 +189,9 @@ def _is_tall(a: Tree) -> bool:
 
 
 def _stands_behind(a: Tree, numbers_only: bool) -> bool:
-    """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw; but xᵀx / t²."""
-    return _is_tall(a) or (numbers_only and (a.op == "chain" or is_norm(a)))
+    """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw, ½ (a + b); but xᵀx / t²."""
+    long = a.op in ("chain", "sum") or (a.op == "call" and a.data[0] in ("sum", "mean", "tr"))
+    return _is_tall(a) or (numbers_only and (long or is_norm(a)))
 
 
 def _product(t: Tree) -> str:
