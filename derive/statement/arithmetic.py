@@ -62,7 +62,27 @@ def misfit(a: Shape, b: Shape, what: str, p: Size, q: Size) -> Misfit:
     known = p.is_Integer and q.is_Integer
     reason = f"{p} is not {q}" if known else f"{p} and {q} are not known to be equal"
     message = f"sizes {joined or f'{show_shape(a)} and {show_shape(b)}'} do not fit: {reason}"
-    return unequal(message, p, q)
+    remedy = _remedy(a, b, what)
+    return unequal(f"{message}; {remedy}" if remedy else message, p, q)
+
+
+def _remedy(a: Shape, b: Shape, what: str) -> str:
+    """What would make two shapes fit, where something small would."""
+    matrix, vector = (a, b) if len(a) == 2 else (b, a)
+    both, mixed = len(a) == len(b) == 2, len(matrix) == 2 and len(vector) == 1
+    if what == "@" and both:
+        if same_size(a[0], b[0]) or same_size(a[1], b[1]):
+            return f"they would with .T behind the {'left' if same_size(a[0], b[0]) else 'right'} one"
+        return "they would the other way round" if same_size(a[0], b[1]) else ""
+    if what == "@":
+        fits = mixed and same_size(matrix[0] if matrix is a else matrix[1], vector[0])
+        return "they would with .T behind the matrix" if fits else ""
+    if what not in ("+", "-", "*", "/", "**"):
+        return ""
+    if mixed and same_size(matrix[0], vector[0]):
+        return "one number for each row is v[:, None]"
+    turned = both and same_size(a[0], b[1]) and same_size(a[1], b[0])
+    return "they would with .T behind one of them" if turned else ""
 
 
 def _labels(node: Node, shape: Shape, spare: int) -> tuple[int, ...]:

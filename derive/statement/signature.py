@@ -178,10 +178,9 @@ def _order(value: Any, where: str) -> sympy.Expr | str:
 
 def _integer(value: Any, where: str) -> int:
     if isinstance(value, Node) and constant_value(value) is None and where.endswith("`axis`"):
-        raise ArgumentError(
-            f"{where} must be a whole number, not an array; "
-            "the larger and the smaller of two arrays are maximum(a, b) and minimum(a, b)"
-        )
+        other = "; the larger and the smaller of two arrays are maximum(a, b) and minimum(a, b)"
+        extreme = where.startswith(("max:", "min:"))
+        raise ArgumentError(f"{where} must be a whole number, not an array" + (other if extreme else ""))
     found = _constant(value, where, "a whole number")
     if not found.is_Integer or abs(found) > FIXED_SIZE:
         raise ArgumentError(f"{where} must be a whole number, not {_show(found)}")

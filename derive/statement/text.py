@@ -16,6 +16,7 @@ import sympy
 from ..build import constant_value, number
 from ..build import transpose as permuted
 from ..errors import (
+    AmbiguityError,
     ArgumentError,
     DeclarationError,
     DeriveError,
@@ -180,6 +181,8 @@ _SYNONYMS = {
 def suggestion(name: str, candidates: Iterable[str]) -> str:
     """“did you mean …?” for the nearest of the candidates, or nothing."""
     names = list(candidates)
+    if name in ("inf", "infinity"):
+        return "the largest absolute value of an array is max(abs(x))"
     if name in _SYNONYMS:
         return f"did you mean `{_SYNONYMS[name]}`?"
     short = name[:40]
@@ -334,4 +337,13 @@ def _call(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Node:
             raise misplaced(tape.text, part.data[0], part.position)
         else:
             positional.append(value)
+    second = positional[1] if name in ("max", "min") and len(positional) == 2 else None
+    if isinstance(second, Node) and constant_value(second) is not None:
+        words = [tape.snippet(part) for part in step.args[:2]]
+        raise AmbiguityError(
+            f"{name} of an array and a number: along that axis, or entry by entry the one or the other?",
+            (f"{name}({words[0]}, axis={words[1]})", f"{name}imum({', '.join(words)})"),
+            tape.text,
+            step.position,
+        )
     return function(*positional, **keywords)

@@ -176,6 +176,22 @@ def _check_number(text: str, value: str, position: int, end: int) -> None:
 def _unknown_character(text: str, position: int) -> ParseError:
     character = text[position]
     hint = _HINTS.get(character, "")
+    method = re.compile(r"\.(?:linalg\.|special\.)?(\w+)").match(text, position) if character == "." else None
+    if method is not None:
+        owner = re.search(r"(\w+)$", text[:position])
+        module = owner is not None and owner[1] in (
+            "np",
+            "numpy",
+            "jnp",
+            "torch",
+            "math",
+            "scipy",
+            "linalg",
+            "sp",
+        )
+        hint += f"; functions are written {method[1]}(…)" + (
+            f", without {owner[1]}." if module and owner else ""
+        )
     if character in _LOOKALIKES:
         hint = f"did you mean `{_LOOKALIKES[character]}`?"
     elif not hint and not character.isascii():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, logsumexp, softmax
 
-from derive.errors import ArgumentError, DeriveError, ParseError, SizeError, UnknownNameError
+from derive.errors import AmbiguityError, ArgumentError, DeriveError, ParseError, SizeError, UnknownNameError
 from derive.evaluate import evaluate
 from derive.node import size_symbols
 from derive.node import variables as occurring
@@ -286,7 +286,16 @@ def test_a_scalar_of_size_one_is_stretched() -> None:
         ("summ(x)", UnknownNameError, ["did you mean `sum`?"]),
         ("Sum(x)", UnknownNameError, ["did you mean `sum`?"]),
         ("ln(x)", UnknownNameError, ["did you mean `log`?"]),
-        ("np.sum(x)", ParseError, ["column 3"]),
+        ("np.sum(x)", ParseError, ["column 3", "sum(…), without np."]),
+        ("np.linalg.norm(x)", ParseError, ["norm(…), without np."]),
+        ("x.sum()", ParseError, ["column 2", "sum(…)"]),
+        ("norm(x, inf)", UnknownNameError, ["max(abs(x))"]),
+        ("max(x, 0)", AmbiguityError, ["max(x, axis=0)", "maximum(x, 0)"]),
+        ("mean(x, axis=y)", ArgumentError, ["must be a whole number, not an array (line"]),
+        ("w @ X", SizeError, ["(d,) @ (n, d)", ".T behind the matrix"]),
+        ("X @ X", SizeError, [".T behind the left one"]),
+        ("X + X.T", SizeError, [".T behind one of them"]),
+        ("X * x", SizeError, ["v[:, None]"]),
     ],
 )
 def test_errors_name_the_place(text: str, kind: type[DeriveError], words: list[str]) -> None:
