@@ -254,7 +254,7 @@ def norm(value: Value, labels: Sequence[Label], spelled: str) -> Value:
         if order in ("op", "\\sigma"):
             return Value(apply("spectral_norm", value.node), "scalar", value.indices)
         if order != "F":
-            if order not in ("", "1", "2", "\\infty"):
+            if order not in ("", "1", "2", "21", "\\infty"):
                 raise UnsupportedError(
                     f"the norm with subscript {order} of a matrix is not part of the language"
                 )
@@ -294,6 +294,10 @@ def _matrix_norm(order: str, value: Value, spelled: str) -> AmbiguityError:
             (f"max(abs({A}))", f"max(sum(abs({A}), axis=1))"),
             r"write \max_{i,j} |A_{ij}| for the former, \max_i \sum_j |A_{ij}| for the largest row sum",
         ),
+        "21": (
+            (f"sum(norm({A}, axis=1))", f"sum(norm({A}, axis=0))"),
+            r"write \sum_i \|a_i\| for the sum over the rows a_i, with A^\top for that over the columns",
+        ),
     }.get(
         order,
         (
@@ -302,9 +306,8 @@ def _matrix_norm(order: str, value: Value, spelled: str) -> AmbiguityError:
         ),
     )
     what = f" with subscript {order}" if order else ""
-    return AmbiguityError(
-        f"a matrix norm{what}: entry by entry, or the operator norm?", readings, hint=hint + where
-    )
+    doubt = "of the rows, or of the columns" if order == "21" else "entry by entry, or the operator norm"
+    return AmbiguityError(f"a matrix norm{what}: {doubt}?", readings, hint=hint + where)
 
 
 def weighted_norm(value: Value, weight: Value) -> Value:

@@ -193,6 +193,14 @@ class Names:
     def unknown(self, name: Name, text: str, position: int) -> UnknownNameError:
         """The error for a name that is not declared."""
         known = sorted([*self.variables, *self.sizes])
+        if name.base == "Phi":
+            hint = "declare it; the normal distribution function is defined behind the formula: "
+            hint += r"…, \Phi(z) = \tfrac12(1+\operatorname{erf}(z/\sqrt2))"
+            return UnknownNameError(f"unknown name `{name.shown}`", text, position, hint)
+        other = name.base.swapcase()
+        if len(name.base) == 1 and other in self.sizes:
+            hint = f"did you mean `{other}`? then give symbols={{{name.shown!r}: {other!r}}}"
+            return UnknownNameError(f"unknown name `{name.shown}`", text, position, hint)
         hint = suggestion(name.base, known) if len(name.base) > 1 else ""
         if not hint:
             hint = f"declared: {', '.join(known[:12])}"

@@ -104,6 +104,7 @@ _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\s*\{(?:equation|align|aligned|gather|gathered|displaymath|math|split|multline|eqnarray)\*?\}"
 )
 _CASES = re.compile(r"\\(begin|end)\s*\{[dr]?cases\*?\}")
+_SUBJECT = re.compile(_UPRIGHT + r"\s*\{\s*(?:s\.\s*t\.|subject\s+to|such\s+that)")
 _FENCES = (("$$", "$$"), ("$", "$"), ("\\[", "\\]"), ("\\(", "\\)"))
 
 
@@ -115,6 +116,9 @@ def tokenize(text: str) -> list[Token]:
     tokens: list[Token] = []
     position, side, depth, cases = 0, None, 0, 0
     while position < len(source):
+        if _SUBJECT.match(source, position):
+            hint = "give the objective alone, and the conditions with subject_to=[…]"
+            raise ParseError("conditions behind the formula are not read", text, position, hint)
         word = _word(source, position)
         if word is not None and side is None:
             tokens.append(word)
