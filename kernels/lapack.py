@@ -188,7 +188,7 @@ def _syrk(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> An
         if not smallproducts.register():
             elsewhere(known=False)
             return context.get_dummy_value()
-        suits = smallproducts.triangle_suits(builder, columns, args[1], single)
+        suits = smallproducts.triangle_suits(builder, rows, columns, args[1], single)
         with builder.if_else(suits) as (here, long):
             with here:
                 data = [

@@ -39,8 +39,9 @@ DEPTH = 256
 MANY = 32
 #: Products with a side of at most so many, or of at most so many multiplications, are taken.
 SHORT, LITTLE = 32, 1 << 22
-#: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache.
-TRIANGLE_COLUMNS = 800 if ZEN else 320
+#: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache; and
+#: where columns are more than the first number, of at most so many numbers.
+TRIANGLE_COLUMNS, TRIANGLE_MOST, TRIANGLE_NUMBERS = 320, 800 if ZEN else 320, 1 << 20
 NAMES = NAME, TRIANGLE, TRIANGLE_SINGLE = "derive_product", "derive_triangle", "derive_triangle_single"
 
 _D, _I, _B, _V, _P = DOUBLE, WHOLE, BIT, VECTOR, DOUBLES
@@ -328,11 +329,15 @@ def following(builder: Any, block: tuple[Any, Any, Any] | None = None) -> list[A
     return [builder.bitcast(builder.gep(data, [count]), BYTES), lines]
 
 
-def triangle_suits(builder: Any, columns: Any, factor: Any, single: bool) -> Any:
-    """Whether a symmetric update of so many columns is quicker here; it can be added only, never taken off."""
+def triangle_suits(builder: Any, rows: Any, columns: Any, factor: Any, single: bool) -> Any:
+    """Whether a symmetric update of these sizes is quicker here; it can be added only, never taken off."""
+    adds = builder.fcmp_ordered("==", factor, _D(1.0))
+    if single:
+        return adds
+    here = builder.icmp_signed("<=", columns, _I(TRIANGLE_MOST))
+    few = builder.icmp_signed("<=", builder.mul(rows, columns), _I(TRIANGLE_NUMBERS))
     narrow = builder.icmp_signed("<=", columns, _I(TRIANGLE_COLUMNS))
-    here = _B(1) if single else narrow
-    return builder.and_(here, builder.fcmp_ordered("==", factor, _D(1.0)))
+    return builder.and_(adds, builder.or_(narrow, builder.and_(here, few)))
 
 
 def suits(builder: Any, m: Any, n: Any, k: Any) -> Any:

@@ -13,7 +13,7 @@ from derive.kernels.arrays import alongside
 from derive.kernels.gram import NARROW
 from derive.kernels.lapack import syrk, syrk_ahead
 from derive.kernels.rowwise import FEW, LONG, add_rows, add_then_dot, dot_rows
-from derive.kernels.smallproducts import TRIANGLE_COLUMNS
+from derive.kernels.smallproducts import TRIANGLE_COLUMNS, TRIANGLE_MOST
 from derive.kernels.special import compiled, helper
 
 
@@ -137,6 +137,7 @@ def test_gram_matrices_at_all_remainders():
         100,
         TRIANGLE_COLUMNS,
         TRIANGLE_COLUMNS + 1,
+        TRIANGLE_MOST + 1,
     )
     for n, d, factor in itertools.product((0, 1, 5, 8, 19), widths, (-0.5, 1.0)):
         _, X = _guarded(rng.standard_normal((n, d)))
