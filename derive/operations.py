@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -254,8 +254,14 @@ def taylor(expression: Any, wrt: Any, at: Any, order: int = 2) -> Expression:
     return Expression(differentiate.substitute(here, {step: away}), (*expression.declared, *point.declared))
 
 
-def state(numpy_function: Callable[..., Any], **shapes: Sequence[Any]) -> Expression:
-    """A NumPy function of arrays becomes a statement, by calling it on symbolic variables.
+def state(
+    numpy_function: Callable[..., Any],
+    /,
+    *,
+    facts: Mapping[str, Iterable[str]] | None = None,
+    **shapes: Sequence[Any],
+) -> Expression:
+    """A NumPy function of arrays becomes a statement, by calling it on symbolic variables; `facts` are about them.
 
     >>> import numpy as np
     >>> import derive as dv
@@ -263,13 +269,19 @@ def state(numpy_function: Callable[..., Any], **shapes: Sequence[Any]) -> Expres
     ...     return np.sum((X @ w) ** 2)
     >>> dv.state(loss, X=("n", "d"), w=("d",))
     sumsq(X @ w)
+    >>> dv.gradient(dv.state(lambda p: -np.sum(p * np.log(p)), p=("k",), facts={"p": ["simplex"]}), "p")
+    -1 - log(p)
     """
-    declared = declare({k: list(v) for k, v in shapes.items()}, {})
+    declared = declare({k: list(v) for k, v in shapes.items()}, facts or {})
     try:
         result = numpy_function(**{k: Expression(v) for k, v in declared.items()})
     except DeriveError:
         raise
     except TypeError as error:
-        raise UnsupportedError(f"the function does something that has no symbolic form: {error}") from error
+        problem = f"the function does something that has no symbolic form: {error}"
+        if "Symbol" in str(error):
+            problem += "; sizes are symbols here: write X.shape[1] ** 0.5 for np.sqrt(X.shape[1]), and "
+            problem += "dv.eye, dv.ones or dv.zeros for np.eye, np.ones or np.zeros of a size"
+        raise UnsupportedError(problem) from error
     found = as_expression(result)
     return Expression(recognise(found.node), declared.values())

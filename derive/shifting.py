@@ -20,7 +20,7 @@ import sympy
 
 from .build import add, einsum, full, power, scale, split_power, split_scale
 from .factors import Factor
-from .node import Apply, Einsum, Labels, Node, Sum, ones
+from .node import Apply, Einsum, Labels, Node, Ones, Sum, ones
 from .operators import apply
 from .sizes import ONE, ZERO, Size
 from .sums import flat_terms
@@ -226,3 +226,32 @@ def _divisors(node: Node) -> Iterator[Node]:
             if part not in seen and isinstance(part, Einsum | Sum):
                 waiting.append(part)
             seen |= {part, base}
+
+
+def constant_exponent(node: Node) -> Node | None:
+    """softmax(z + c 1) -> softmax(z),  log Σ exp(z + c 1) -> c + log Σ exp z, where c is the same along the axes"""
+    if not isinstance(node, Apply) or node.op not in ("softmax", "logsumexp"):
+        return None
+    z, axes = node.operands[0], node.param("axes")
+    terms = list(flat_terms(z)) if isinstance(z, Sum) else []
+    constants = [(c, bare) for c, term in terms if (bare := _without_axes(term, axes)) is not None]
+    rest = add([(c, term) for c, term in terms if _without_axes(term, axes) is None], z.shape)
+    if not constants or len(constants) == len(terms):
+        return None
+    plain = apply(node.op, rest, axes=axes)
+    return plain if node.op == "softmax" else add([(ONE, plain), *constants], node.shape)
+
+
+def _without_axes(term: Node, axes: Sequence[int]) -> Node | None:
+    """The term without axes along which it only repeats; None where it depends on one of them."""
+    output = tuple(range(term.order))
+    factors = [(term, output)]
+    if isinstance(term, Einsum):
+        factors, output = list(term.factors), term.output
+    gone = {output[a] for a in axes}
+    kept = [(f, ls) for f, ls in factors if gone.isdisjoint(ls)]
+    if any(not isinstance(f, Ones) for f, ls in factors if not gone.isdisjoint(ls)):
+        return None
+    return repeated(
+        kept, [i for i in output if i not in gone], [s for a, s in enumerate(term.shape) if a not in axes]
+    )

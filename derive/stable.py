@@ -14,9 +14,19 @@ from functools import lru_cache
 import sympy
 
 from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
-from .node import Apply, Einsum, Labels, Node, Ones, Sum, transform
+from .exponentials import (
+    argument,
+    exp_over_sum,
+    exp_over_two,
+    log_of_two,
+    stands_along,
+    sum_of_exponentials,
+    two_exponents,
+)
+from .node import Apply, Einsum, Node, Sum, transform
 from .operators import apply, rebuild
 from .shifting import (
+    constant_exponent,
     exponential_over_sum,
     log_of_exponential_factor,
     log_of_sum_of_exponentials,
@@ -28,11 +38,6 @@ from .sums import flat_terms
 
 Rule = Callable[[Node], Node | None]
 MINUS = sympy.S.NegativeOne
-
-
-def _argument(node: Node, op: str) -> Node | None:
-    """The operand when `node` is that operator."""
-    return node.operands[0] if isinstance(node, Apply) and node.op == op else None
 
 
 def _one_plus(node: Node) -> Node | None:
@@ -49,30 +54,30 @@ def _one_plus(node: Node) -> Node | None:
 
 def log_of_exp(node: Node) -> Node | None:
     """log(exp z) -> z"""
-    inside = _argument(node, "log")
-    return _argument(inside, "exp") if inside is not None else None
+    inside = argument(node, "log")
+    return argument(inside, "exp") if inside is not None else None
 
 
 def log_one_plus_exp(node: Node) -> Node | None:
     """log(1 + exp z), log1p(exp z) -> softplus(z)"""
-    inside = _argument(node, "log")
-    rest = _argument(node, "log1p") if inside is None else _one_plus(inside)
-    exponent = _argument(rest, "exp") if rest is not None else None
+    inside = argument(node, "log")
+    rest = argument(node, "log1p") if inside is None else _one_plus(inside)
+    exponent = argument(rest, "exp") if rest is not None else None
     return apply("softplus", exponent) if exponent is not None else None
 
 
 def log_of_sigmoid(node: Node) -> Node | None:
     """log σ(z) -> −softplus(−z);  log(1 − σ(z)) -> −softplus(z)"""
-    inside = _argument(node, "log")
+    inside = argument(node, "log")
     if inside is None:
         return None
-    z = _argument(inside, "sigmoid")
+    z = argument(inside, "sigmoid")
     if z is not None:
         return negate(apply("softplus", negate(z)))
     rest = _one_plus(inside)
     if rest is not None:
         c, core = split_scale(rest)
-        z = _argument(core, "sigmoid")
+        z = argument(core, "sigmoid")
         if z is not None and c == -1:
             return negate(apply("softplus", z))
     return None
@@ -80,7 +85,7 @@ def log_of_sigmoid(node: Node) -> Node | None:
 
 def log_of_softmax(node: Node) -> Node | None:
     """log softmax(z) -> z − logsumexp(z)"""
-    inside = _argument(node, "log")
+    inside = argument(node, "log")
     if inside is None or not isinstance(inside, Apply) or inside.op != "softmax":
         return None
     z, axes = inside.operands[0], inside.param("axes")
@@ -91,57 +96,16 @@ def log_of_softmax(node: Node) -> Node | None:
 
 def log_sum_exp(node: Node) -> Node | None:
     """log Σ exp z -> logsumexp(z)"""
-    inside = _argument(node, "log")
-    found = _sum_of_exp(inside) if inside is not None else None
+    inside = argument(node, "log")
+    found = sum_of_exponentials(inside) if inside is not None else None
     return apply("logsumexp", found[0], axes=found[1]) if found else None
-
-
-def _sum_of_exp(node: Node) -> tuple[Node, tuple[int, ...]] | None:
-    """(z, axes) when the node is Σ exp(z) over some axes, the others in their order."""
-    if not isinstance(node, Einsum) or len(node.operands) != 1:
-        return None
-    z = _argument(node.operands[0], "exp")
-    labels = node.inputs[0]
-    kept = [i for i in labels if i in node.output]
-    if z is None or len(set(labels)) != len(labels) or kept != sorted(kept):
-        return None
-    return z, tuple(k for k, i in enumerate(labels) if i not in node.output)
-
-
-def _plain(labels: Labels, output: Labels) -> bool:
-    """Whether every axis of a factor is one of the product's, and none stands twice."""
-    return set(labels) <= set(output) and len(set(labels)) == len(labels)
-
-
-def _exponents(node: Node) -> list[Node]:
-    """[y, z] where the node is e^y + e^z, entry by entry; else nothing."""
-    if not isinstance(node, Sum) or len(node.operands) != 2 or any(c != 1 for c in node.coefficients):
-        return []
-    found: list[Node] = []
-    for term in node.operands:
-        output = tuple(range(term.order))
-        factors = list(term.factors) if isinstance(term, Einsum) else [(term, output)]
-        bare = [z if (z := _argument(f, "exp")) is not None else f for f, _ in factors]
-        rest = [f for f in bare if not isinstance(f, Ones)]
-        alone = len(rest) == 1 and all(
-            a is not b for (a, _), b in zip(factors, bare, strict=True) if b in rest
-        )
-        if not alone or (isinstance(term, Einsum) and (term.summed or term.output != output)):
-            return []
-        found.append(einsum([(b, ls) for (_, ls), b in zip(factors, bare, strict=True)], output))
-    return found
-
-
-def _log_of_two(y: Node, z: Node) -> Node:
-    """log(e^y + e^z) = z + softplus(y − z)"""
-    return add([(ONE, z), (ONE, apply("softplus", add([(ONE, y), (MINUS, z)])))])
 
 
 def log_of_two_exponentials(node: Node) -> Node | None:
     """log(e^y + e^z) -> z + softplus(y − z)"""
-    inside = _argument(node, "log")
-    found = _exponents(inside) if inside is not None else []
-    return _log_of_two(*found) if found else None
+    inside = argument(node, "log")
+    found = two_exponents(inside) if inside is not None else []
+    return log_of_two(*found) if found else None
 
 
 def log_of_factors(node: Node) -> Node | None:
@@ -149,7 +113,7 @@ def log_of_factors(node: Node) -> Node | None:
 
     A sum of exponentials is positive, so it comes out of any product; determinants do where they stand alone.
     """
-    inside = _argument(node, "log")
+    inside = argument(node, "log")
     if inside is None:
         return None
     output = tuple(range(inside.order))
@@ -157,26 +121,28 @@ def log_of_factors(node: Node) -> Node | None:
     factors = [(core, output)]
     if isinstance(core, Einsum):
         factors, output = list(core.factors), core.output
-    above = [(_argument(f, "exp"), along) for f, along in factors]
+    above = [(argument(f, "exp"), along) for f, along in factors]
     beside = [
-        spread(z, along, output, core.shape) for z, along in above if z is not None and _plain(along, output)
+        spread(z, along, output, core.shape)
+        for z, along in above
+        if z is not None and stands_along(along, output)
     ]
     taken: list[tuple[sympy.Expr, Node]] = []
     rest: list[tuple[Node, tuple[int, ...]]] = []
     for factor, along in factors:
         base, exponent = split_power(factor)
-        found = _sum_of_exp(base) if _plain(along, output) else None
-        pair = _exponents(base) if found is None and tuple(along) == tuple(output) else []
+        found = sum_of_exponentials(base) if stands_along(along, output) else None
+        pair = two_exponents(base) if found is None and tuple(along) == tuple(output) else []
         if pair:
             pair.sort(key=lambda z: z in beside)  # log(e^z / (e^y + e^z)) -> −softplus(y − z)
-            taken.append((exponent, _log_of_two(*pair)))
+            taken.append((exponent, log_of_two(*pair)))
         elif found is None:
             rest.append((factor, along))
         else:
             total = apply("logsumexp", found[0], axes=found[1])
             taken.append((exponent, spread(total, along, output, core.shape)))
     dets = [(split_power(factor), along) for factor, along in rest]
-    alone = c.is_positive and all(_argument(base, "det") is not None for (base, _), _ in dets)
+    alone = c.is_positive and all(argument(base, "det") is not None for (base, _), _ in dets)
     plain = len(dets) == 1 and c == 1 and not taken and dets[0][0][1] == 1  # see `log_of_determinant`
     if dets and alone and not plain:
         for (base, exponent), along in dets:
@@ -192,8 +158,8 @@ def log_of_factors(node: Node) -> Node | None:
 
 def log_of_determinant(node: Node) -> Node | None:
     """log det A -> log |det A|, which is the same wherever the former is defined"""
-    inside = _argument(node, "log")
-    matrix = _argument(inside, "det") if inside is not None else None
+    inside = argument(node, "log")
+    matrix = argument(inside, "det") if inside is not None else None
     return apply("logdet", matrix) if matrix is not None else None
 
 
@@ -203,7 +169,7 @@ def reciprocal_one_plus_exp(node: Node) -> Node | None:
     if not exponent.is_Integer or exponent >= 0:
         return None
     rest = _one_plus(base)
-    z = _argument(rest, "exp") if rest is not None else None
+    z = argument(rest, "exp") if rest is not None else None
     return power(apply("sigmoid", negate(z)), -exponent) if z is not None else None
 
 
@@ -213,7 +179,7 @@ def exp_times_sigmoid(node: Node) -> Node | None:
         return None
     factors = list(node.factors)
     for k, (a, la) in enumerate(factors):
-        z = _argument(a, "exp")
+        z = argument(a, "exp")
         if z is None:
             continue
         partner = apply("sigmoid", negate(z))
@@ -226,54 +192,15 @@ def exp_times_sigmoid(node: Node) -> Node | None:
     return None
 
 
-def exp_over_sum(node: Node) -> Node | None:
-    """exp(z) / Σ exp(z) -> softmax(z)"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for k, (a, la) in enumerate(factors):
-        if _argument(a, "exp") is None:
-            continue
-        for m, (b, lb) in enumerate(factors):
-            base, exponent = split_power(b)
-            found = _sum_of_exp(base)
-            if exponent != -1 or found is None or found[0] is not a.operands[0]:
-                continue
-            if lb == tuple(i for j, i in enumerate(la) if j not in found[1]):
-                factors[k] = (apply("softmax", found[0], axes=found[1]), la)
-                del factors[m]
-                return einsum(factors, node.output)
-    return None
-
-
-def exp_over_two(node: Node) -> Node | None:
-    """e^z / (e^y + e^z) -> σ(z − y), within an elementwise product"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for k, (a, la) in enumerate(factors):
-        z = _argument(a, "exp")
-        for m, (b, lb) in enumerate(factors):
-            base, exponent = split_power(b)
-            pair = _exponents(base) if z is not None and exponent == -1 and _plain(la, lb) else []
-            wanted = spread(z, la, lb, base.shape) if pair and z is not None else None
-            if wanted in pair and _plain(lb, lb):
-                other = pair[1 - pair.index(wanted)]
-                factors[m] = (apply("sigmoid", add([(ONE, wanted), (MINUS, other)])), lb)
-                del factors[k]
-                return einsum(factors, node.output)
-    return None
-
-
 def one_minus_sigmoid(node: Node) -> Node | None:
     """1 − σ(z) -> σ(−z), where the difference would cancel"""
     if not isinstance(node, Sum) or len(node.operands) != 2:
         return None
     (a, s), (b, one) = node.terms
-    z = _argument(s, "sigmoid")
+    z = argument(s, "sigmoid")
     if z is None:
         (a, s), (b, one) = (b, one), (a, s)
-        z = _argument(s, "sigmoid")
+        z = argument(s, "sigmoid")
     if z is None or a != -b or constant_value(one) != 1:
         return None
     return scale(b, apply("sigmoid", negate(z)))
@@ -284,7 +211,7 @@ def one_minus_twice_sigmoid(node: Node) -> Node | None:
     if not isinstance(node, Sum) or len(node.operands) != 2:
         return None
     for (a, s), (b, one) in (node.terms, node.terms[::-1]):
-        z = _argument(s, "sigmoid")
+        z = argument(s, "sigmoid")
         if z is not None and a == -2 * b and constant_value(one) == 1:
             return scale(-b, apply("tanh", scale(sympy.S.Half, z)))
     return None
@@ -296,7 +223,7 @@ def one_minus_tanh_squared(node: Node) -> Node | None:
         return None
     for (a, t), (b, one) in (node.terms, node.terms[::-1]):
         base, exponent = split_power(t)
-        z = _argument(base, "tanh")
+        z = argument(base, "tanh")
         if z is not None and exponent == 2 and a == -b and constant_value(one) == 1:
             two = sympy.Integer(2)
             labels = tuple(range(node.order))
@@ -311,7 +238,7 @@ def exp_minus_one(node: Node) -> Node | None:
     if not isinstance(node, Sum) or len(node.operands) != 2:
         return None
     for (a, e), (b, one) in (node.terms, node.terms[::-1]):
-        z = _argument(e, "exp")
+        z = argument(e, "exp")
         if z is not None and constant_value(one) == 1 and a == -b:
             return scale(a, apply("expm1", z))
     return None
@@ -319,13 +246,14 @@ def exp_minus_one(node: Node) -> Node | None:
 
 def log_one_plus(node: Node) -> Node | None:
     """log(1 + t) -> log1p(t)"""
-    inside = _argument(node, "log")
+    inside = argument(node, "log")
     rest = _one_plus(inside) if inside is not None else None
     return apply("log1p", rest) if rest is not None else None
 
 
 #: Applied to statements: the derived formulas are those of the stable operators.
 RECOGNISE: tuple[Rule, ...] = (
+    constant_exponent,
     log_of_exp,
     log_one_plus_exp,
     log_of_sigmoid,

@@ -58,6 +58,7 @@ LAYERS = [
     "build",
     "operators",
     "shifting",
+    "exponentials",
     "stable",
     "evaluate",
     "identities",

@@ -90,7 +90,7 @@ def _factored(terms: list[Tree], constants: list[Tree]) -> Tree:
             for b in range(a + 1, len(current)):
                 for merged in _merges(current[a], current[b]):
                     candidate = [*current[:a], merged, *current[a + 1 : b], *current[b + 1 :]]
-                    new = sum(t.cost + 1 for t in candidate)
+                    new = sum(t.cost + 1 for t in candidate) + _nesting(merged)
                     if new < cost or (new == cost and best is None):
                         best, cost = candidate, new
         if best is None:
@@ -98,6 +98,14 @@ def _factored(terms: list[Tree], constants: list[Tree]) -> Tree:
         current = best
     plain = total([*current, *constants])
     return _common(plain)
+
+
+def _nesting(product: Tree) -> int:
+    """What a product of named things with a sum that holds them again has to save: x³ − 2x², not x² (x − 2)."""
+    _, nums, _ = parts(product)
+    bases = {b for b in powers(nums) if b.op == "var"}
+    inner = [powers(parts(a)[1]) for t in nums if t.op == "sum" for a in t.args]
+    return 3 if any(not bases.isdisjoint(p) for p in inner) else 0
 
 
 def _identity_left(terms: list[Tree]) -> list[Tree]:
@@ -194,7 +202,7 @@ def _common(plain: Tree) -> Tree:
             continue
         rest = [mul(tidy(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
-        shorter = candidate.cost < best.cost
+        shorter = candidate.cost + _nesting(candidate) < best.cost
         even = candidate.cost == best.cost and best is plain and len({s[0] ** 2 for s in split}) == 1
         if (shorter or even) and candidate.order == plain.order:
             best = candidate

@@ -32,6 +32,8 @@ FORMS = [
     ("eye(n) - K", "eye(n) - K"),
     ("x / sqrt(s) - y / s ** (3 / 2)", "(x - y / s) / sqrt(s)"),
     ("sum(x - t) / s ** 2", "sum(x - t) / s ** 2"),
+    ("s ** 3 - 2 * s ** 2 + s / 3 - 1", "s / 3 - 2 * s ** 2 + s ** 3 - 1"),
+    ("t ** 4 / 4 - t ** 2 / 2 + 3 * t", "3 * t - t ** 2 / 2 + t ** 4 / 4"),
     # quotients
     ("(sqrt(p) - sqrt(q)) / (2 * sqrt(p))", "(1 - sqrt(q / p)) / 2"),
     ("norm(X) ** 2", "sumsq(X)"),
