@@ -341,9 +341,9 @@ def test_state_refuses_what_it_cannot_trace() -> None:
         dv.state(lambda x: float(x[0]), x=("n",))
     stated = dv.state(lambda S, x: x @ S @ x, S=("n", "n"), x=("n",), facts={"S": ["symmetric"]})
     assert str(dv.gradient(stated, "x")) == "2 * S @ x"
-    with pytest.raises(UnsupportedError, match=r"X.shape\[1\] \*\* 0.5"):
+    with pytest.raises(UnsupportedError, match=r"X\.shape\[1\] \*\* 0\.5"):
         dv.state(lambda X: np.sum(X) / np.sqrt(X.shape[1]), X=("n", "d"))
-    with pytest.raises(UnsupportedError, match="dv.eye"):
+    with pytest.raises(UnsupportedError, match=r"dv\.eye"):
         dv.state(lambda K: np.sum(K + np.eye(K.shape[0])), K=("n", "n"))
     with pytest.raises(UnsupportedError, match=r"shape\[0\]"):
         dv.state(lambda x: np.sum(x) / len(x), x=("n",))
