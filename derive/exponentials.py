@@ -7,7 +7,7 @@ import sympy
 from .build import add, einsum, split_power
 from .node import Apply, Einsum, Labels, Node, Ones, Sum
 from .operators import apply
-from .shifting import constant_exponent, spread
+from .shifting import largest_taken_off, spread
 from .sizes import ONE
 
 MINUS = sympy.S.NegativeOne
@@ -88,7 +88,7 @@ def exp_over_sum(node: Node) -> Node | None:
                 continue
             if lb == tuple(i for j, i in enumerate(la) if j not in found[1]):
                 softmax = apply("softmax", found[0], axes=found[1])
-                factors[k] = (constant_exponent(softmax) or softmax, la)
+                factors[k] = (largest_taken_off(softmax) or softmax, la)
                 del factors[m]
                 return einsum(factors, flat.output if flat is not None else ())
     return None

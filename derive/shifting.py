@@ -228,18 +228,28 @@ def _divisors(node: Node) -> Iterator[Node]:
             seen |= {part, base}
 
 
-def constant_exponent(node: Node) -> Node | None:
-    """softmax(z + c 1) -> softmax(z),  log Σ exp(z + c 1) -> c + log Σ exp z, where c is the same along the axes"""
+def largest_taken_off(node: Node) -> Node | None:
+    """softmax(z − m 1) -> softmax(z),  log Σ exp(z − m 1) -> log Σ exp z − m, where m is a largest entry
+
+    the same along the axes: how numerical code writes them. Other constants stay where they are stated.
+    """
     if not isinstance(node, Apply) or node.op not in ("softmax", "logsumexp"):
         return None
     z, axes = node.operands[0], node.param("axes")
-    terms = list(flat_terms(z)) if isinstance(z, Sum) else []
-    constants = [(c, bare) for c, term in terms if (bare := _without_axes(term, axes)) is not None]
-    rest = add([(c, term) for c, term in terms if _without_axes(term, axes) is None], z.shape)
-    if not constants or len(constants) == len(terms):
+    terms = [(c, term, _without_axes(term, axes)) for c, term in flat_terms(z)] if isinstance(z, Sum) else []
+    taken = [(c, m) for c, _, m in terms if m is not None and _is_largest(m)]
+    if not taken:
         return None
-    plain = apply(node.op, rest, axes=axes)
-    return plain if node.op == "softmax" else add([(ONE, plain), *constants], node.shape)
+    rest = [(c, term) for c, term, m in terms if m is None or not _is_largest(m)]
+    plain = apply(node.op, add(rest, z.shape), axes=axes)
+    return plain if node.op == "softmax" else add([(ONE, plain), *taken], node.shape)
+
+
+def _is_largest(node: Node) -> bool:
+    """Whether the node is a largest entry, perhaps repeated."""
+    factors = node.operands if isinstance(node, Einsum) else (node,)
+    rest = [f for f in factors if not isinstance(f, Ones)]
+    return len(rest) == 1 and isinstance(rest[0], Apply) and rest[0].op == "max"
 
 
 def _without_axes(term: Node, axes: Sequence[int]) -> Node | None:

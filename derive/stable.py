@@ -26,8 +26,8 @@ from .exponentials import (
 from .node import Apply, Einsum, Node, Sum, transform
 from .operators import apply, rebuild
 from .shifting import (
-    constant_exponent,
     exponential_over_sum,
+    largest_taken_off,
     log_of_exponential_factor,
     log_of_sum_of_exponentials,
     repeated,
@@ -253,7 +253,7 @@ def log_one_plus(node: Node) -> Node | None:
 
 #: Applied to statements: the derived formulas are those of the stable operators.
 RECOGNISE: tuple[Rule, ...] = (
-    constant_exponent,
+    largest_taken_off,
     log_of_exp,
     log_one_plus_exp,
     log_of_sigmoid,
