@@ -29,10 +29,10 @@ from .slacks import Directions, along, backward, gathered
 
 #: The first multipliers beside the mean of what each has to press against and what all are measured by.
 STEEP = 0.3
-#: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor.
-System = tuple[Normal, Array, Array, Array]
-#: H with the weights of equalities, and these weights; Eᵀ where all variables are slacks; room for rows.
-Held = tuple[Array, Array, Array, Array]
+#: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor; Eᵀ where H is a diagonal, as many rows as are not zero.
+System = tuple[Normal, Array, Array, Array, Array]
+#: H with the weights of equalities, and these weights; room for rows.
+Held = tuple[Array, Array, Array]
 
 
 @inner
@@ -58,13 +58,22 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     K, firm = np.empty(H.shape), np.empty(q)
     with_equalities(H, equal, n, size, K, firm)
     W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
-    return (normal, equal, half, schur), (K, firm, turned, W), b
+    return (normal, equal, half, schur, turned), (K, firm, W), b
 
 
 @inner
 def steepest(H: Array) -> float:
     """The largest entry of H."""
     found: float = largest(H.reshape(H.size))
+    return found
+
+
+@inner
+def has_flat(H: Array) -> bool:
+    """Whether H is a diagonal with zeros: where few variables are left E K⁻¹ Eᵀ is nearly singular then."""
+    found = False
+    for i in range(H.shape[0]):
+        found = found or (is_column(H) and H[i, 0] == 0.0)
     return found
 
 
@@ -160,10 +169,11 @@ def pressed(E: Array, firm: Array, re: Array, found: Array) -> None:
 @inner
 def rounding(system: System) -> float:
     """How far E K⁻¹ Eᵀ is off by rounding, at most."""
-    E, half = system[1], system[2]
+    factor_of = system[3]
     found = 1e-300
-    for i in range(E.shape[0]):
-        found = max(found, 1e-12 * product(E[i], half[i]))
+    for i in range(factor_of.shape[0]):
+        row = factor_of[i, : i + 1]
+        found = max(found, 1e-12 * product(row, row))
     return found
 
 
@@ -176,9 +186,16 @@ def uncoupled(normal: Normal) -> bool:
 
 
 @inner
+def apart_from(system: System) -> bool:
+    """Whether equalities meet a diagonal alone, beside slacks that are coupled to it: E K⁻¹ would take the longest."""
+    normal, turned = system[0], system[4]
+    return bool(turned.shape[0] > 0 and turned.shape[0] == normal[0].shape[0] and not uncoupled(normal))
+
+
+@inner
 def solve_equalities(system: System, b: Array, firm: Array) -> None:
     """E K⁻¹; at once by LAPACK where there are several rows, and no slack in them that is coupled to others."""
-    normal, E, half, _ = system
+    normal, E, half, _, _ = system
     M, kappa = normal[0], normal[4]
     q, r, k = E.shape[0], M.shape[0], kappa.size - 1
     together = q >= 4 and r >= 16 and not is_column(M)
@@ -231,8 +248,8 @@ def factored(
     h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, coarse: bool
 ) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ, roughly if half of the digits are enough; False where rounding leaves none."""
-    normal, E, half, schur = system
-    H, firm, turned, W = held
+    normal, E, half, schur, turned = system
+    H, firm, W = held
     M, kappa = normal[0], normal[4]
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
@@ -252,7 +269,8 @@ def factored(
                 shift *= 30.0
     if not definite or q == 0:
         return definite
-    solve_equalities(system, b, firm)
+    if not apart_from(system):
+        solve_equalities(system, b, firm)
     if turned.shape[0] > 0 and (turned.shape[0] == r or uncoupled(normal)):
         diagonal_schur(turned, M, kappa, schur)
     else:
@@ -266,7 +284,7 @@ def factored(
 @inner
 def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Array, dnu: Array) -> None:
     """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
-    normal, E, half, schur = system
+    normal, E, half, schur, _ = system
     n = push.size - 1
     for i in range(n):
         dz[i] = -push[i]
@@ -277,7 +295,15 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
         for i in range(re.size):
             dnu[i] = -re[i] - dnu[i]
         substitute(schur, dnu)
-        add_rows(half, dnu, dz)
+        if apart_from(system):
+            more = np.empty(n + 1)
+            for i in range(n + 1):
+                more[i] = 0.0
+            add_rows(E, dnu, more)
+            solve_normal(normal, more, u[:0], b)
+            moved(dz, 1.0, more)
+        else:
+            add_rows(half, dnu, dz)
         along(normal[1], dz, b)
 
 

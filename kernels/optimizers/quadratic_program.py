@@ -29,6 +29,7 @@ from .program_system import (
     direction,
     equalities,
     factored,
+    has_flat,
     measures,
     pressed,
     refined,
@@ -79,19 +80,30 @@ CENTRAL = 1e-4
 
 @inner
 def stays_diagonal(H: Array, rows: Directions) -> bool:
-    """Whether H is a diagonal without zeros, and rows add to nothing else.
-
-    With zeros E K⁻¹ Eᵀ is singular where few variables are left, which the weights of equalities prevent.
-    """
-    base, line = rows[0], rows[5]
+    """Whether H is a diagonal, rows add to nothing else, and where it is zero they do."""
+    base, place, share, line = rows[0], rows[1], rows[2], rows[5]
+    met = np.zeros(H.shape[0] + 1)
     found = base.shape[0] == 0
+    for p in range(place.size if found else 0):
+        met[place[p]] += abs(share[p])
     for i in range(H.shape[0]):
-        found = found and H[i, i] > 0.0
+        found = found and H[i, i] + met[i] > 0.0
         for j in range(i):
             found = found and H[i, j] == 0.0
     for s in range(line.size):
         found = found and line[s] >= 0
     return bool(found)
+
+
+@apart
+def thinned(H: Array, rows: Directions) -> Array:
+    """H, or the column of its diagonal if that is what is factorised."""
+    if not stays_diagonal(H, rows):
+        return H
+    column = np.empty((H.shape[0], 1))
+    for a in range(H.shape[0]):
+        column[a, 0] = H[a, a]
+    return column
 
 
 @apart
@@ -121,12 +133,7 @@ def slacks_apart(
     for a in range(r):
         for b in range(r):
             core[a, b] = H[order[a], order[b]]
-    if stays_diagonal(core, rows):
-        column = np.empty((r, 1))
-        for a in range(r):
-            column[a, 0] = core[a, a]
-        return order, (column, h, slope, equal, rows)
-    return order, (core, h, slope, equal, rows)
+    return order, (thinned(core, rows), h, slope, equal, rows)
 
 
 @apart
@@ -167,7 +174,7 @@ def interior(
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
     before, wanted = np.inf, np.inf
-    rough: bool = False
+    rough: bool = has_flat(H)
     ending = 0.0
     if m > 0 and all_bounds(rows):
         ending = EARLY if own == 0 else ENDING

@@ -334,6 +334,8 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     several = np.where(np.diff(C.indptr) - (owner >= 0) > 1, owner, -2)
     count = np.unique(several[several >= 0]).size + np.count_nonzero(several == -1)
     dense = slope.size - np.unique(owner[owner >= 0]).size, int(count)
+    if count == 0 and H.nnz == np.count_nonzero(H.diagonal()) and slope.size == z.size:
+        dense = 0, 0  # they would be a diagonal
     order, r, rows = split(H, E, C)
     H, E = H[order][:, order], E[:, order]
     core = core_of(H[:r][:, :r], E[:, :r], rows, order.size, dense)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import ENTRIES, LARGEST, at_zero, convex
+from .quadratic_program import ENTRIES, LARGEST, at_zero, convex, thinned
 from .slacks import SLACK_ROWS, directions
 
 #: Below this share of entries, sparse factors of many unknowns are the better way.
@@ -64,5 +64,5 @@ def condensed(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] |
     slope, e, c, rest = at_zero(v, H, z)
     equal = np.ascontiguousarray(E[:, order].toarray())
     rows = directions(np.ascontiguousarray(main.toarray()), own, owner, n - r)
-    parts = core, H.diagonal()[order[r:]], slope[order], equal, e, rows, c, rest, 0
+    parts = thinned(core, rows), H.diagonal()[order[r:]], slope[order], equal, e, rows, c, rest, 0
     return order, parts

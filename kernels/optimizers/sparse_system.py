@@ -140,6 +140,12 @@ def steepest(H: Core) -> float:
 
 
 @inner
+def has_flat(H: Core) -> bool:
+    """Whether directions are refined from the start: not here, where equalities are eliminated with all else."""
+    return False
+
+
+@inner
 def bent(H: Core, h: Array, z: Array, found: Array) -> None:
     """found = Hz"""
     times(H[0], z, found)
