@@ -74,7 +74,8 @@ class ProgramSolver:
         """z, ν, λ as `answer` takes them; None where no form is left."""
         while self.form is not None:
             _, loop, parts, _ = self.form
-            for aim in (tolerance,) if tolerance >= ENOUGH else (tolerance, ENOUGH):
+            aims = (tolerance, ENOUGH) if loop is not sparse_system.interior else (ENOUGH,)
+            for aim in aims if tolerance < ENOUGH else (tolerance,):
                 x, nu, lam, status, _ = loop(*parts, self._start.copy(), aim, MOST)
                 if status == 0:
                     return x.take(self._places), nu, lam

@@ -78,6 +78,12 @@ def has_flat(H: Array) -> bool:
 
 
 @inner
+def height_of(value: float, H: Array) -> float:
+    """What gaps are measured by: few digits more cost nothing where an active set ends the run."""
+    return 1.0 + abs(value)
+
+
+@inner
 def measures(rows: Directions, b: Array, found: Array) -> None:
     """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty."""
     base, place, share, own, _, _ = rows

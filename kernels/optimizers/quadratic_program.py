@@ -30,6 +30,7 @@ from .program_system import (
     equalities,
     factored,
     has_flat,
+    height_of,
     measures,
     pressed,
     refined,
@@ -56,6 +57,8 @@ from .thin_program import widened
 
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
 LARGEST, ENTRIES = 2500, 20_000_000
+#: Slopes and conditions are to be small beside an objective that is small, but not beside one of less than this size.
+LITTLE = 1e-2
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
 #: What the answer may lack where variables stand for the rank of H. Where units of the variables differ by far, these
@@ -204,10 +207,11 @@ def interior(
         mu = gap / max(m, 1)
         reach = 1.0 + largest(z)
         slope, off = largest(rd[:n]) / size, largest(rc) + largest(re)
-        share = max(gap, missing(s, rc, lam)) / (1.0 + abs(value))
+        height = height_of(value, H)
+        share = max(gap, missing(s, rc, lam)) / height
         if not slope + off + share < np.inf:
             return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
-        error = max(slope, max(off / reach, share))
+        error = max(max(slope, off / reach) / min(max(height, LITTLE), 1.0), share)
         # steps that do not hold what they promise
         rough = rough or max(slope, off / reach) > max(3.0 * wanted, 0.1 * tol)
         if error <= tol:
@@ -242,7 +246,7 @@ def interior(
         steps(ratio, u, lam, rc, ds, dlam)
         if m > 0:
             sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
-            goal = max(sigma * mu, 0.03 * tol * (1.0 + abs(value)) / m)
+            goal = max(sigma * mu, 0.03 * tol * height / m)
             corrected(ratio, rc, inverse, ds, dlam, goal, u)
             direction(system, push, u, re, b, dz, dnu)
         if share < FINE and rough:

@@ -19,6 +19,7 @@ import numpy as np
 from ..apart import apart, elsewhere, inner
 from ..oracle import Array
 from . import program_system, quadratic_program
+from .interior_point import TINY
 from .program_vectors import copied, largest, product
 from .quasidefinite import Rows, Symbols, factor_sparse, solve_sparse
 from .slacks import scattered
@@ -143,6 +144,12 @@ def steepest(H: Core) -> float:
 def has_flat(H: Core) -> bool:
     """Whether directions are refined from the start: not here, where equalities are eliminated with all else."""
     return False
+
+
+@inner
+def height_of(value: float, H: Core) -> float:
+    """What gaps are measured by: a small objective itself, as no active set ends the run in many digits."""
+    return max(abs(value), TINY)
 
 
 @inner
