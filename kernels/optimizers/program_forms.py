@@ -48,8 +48,8 @@ def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[..., Any
         unit = unit_of(H, h, g)
         parts = H / unit, h / unit, g / unit, *others, rest / unit, own
         yield Form(order, dense, parts, unit)
-        if H.shape[1] < len(H) and not H.all():  # whole, with the weights of equalities: fewer digits are lost
-            yield Form(order, dense, (np.diagflat(H), *parts[1:]), unit)
+        if H.shape[1] < len(H) and not H.all():  # whole: the weights of equalities keep digits
+            yield Form(order, dense, (np.diagflat(parts[0]), *parts[1:]), unit)
         if order.size == z.size:  # as it was stated
             break
 
