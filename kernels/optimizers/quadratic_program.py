@@ -58,7 +58,7 @@ from .thin_program import widened
 #: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
 LARGEST, ENTRIES = 2500, 20_000_000
 #: Slopes and conditions are to be small beside an objective that is small, but not beside one of less than this size.
-LITTLE = 1e-2
+LOW = 1e-2
 #: What is accepted where rounding stops the iteration before the tolerance is met.
 NEAR = 1e-8
 #: What the answer may lack where variables stand for the rank of H. Where units of the variables differ by far, these
@@ -211,7 +211,7 @@ def interior(
         share = max(gap, missing(s, rc, lam)) / height
         if not slope + off + share < np.inf:
             return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
-        error = max(max(slope, off / reach) / min(max(height, LITTLE), 1.0), share)
+        error = max(max(slope, off / reach) / min(max(height, LOW), 1.0), share)
         # steps that do not hold what they promise
         rough = rough or max(slope, off / reach) > max(3.0 * wanted, 0.1 * tol)
         if error <= tol:
