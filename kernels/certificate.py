@@ -20,7 +20,7 @@ statement is proved to be convex, a vanishing gradient is a global minimum and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,6 +201,7 @@ def certify(
     strong: float = 0.0,
     settles: Callable[[Vector], int] | None = None,
     quadratic: bool = False,
+    since: Sequence[Vector] = (),
 ) -> Certificate:
     """The certificate of a point from values that the caller has recomputed.
 
@@ -211,7 +212,7 @@ def certify(
     has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
     `settles` tells in many digits what a point without curvature is (`settled`).
-    A `quadratic` has no plateaus.
+    A `quadratic` has no plateaus. `since` are points of the run at which all but what is slow may have been done.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return Certificate(value, float("nan"), float("nan"), tolerance=tolerance)
@@ -247,8 +248,12 @@ def certify(
     drift = 0.0
     if not (proved and attained) and not at_rest(x, lengths, hessian, gradient_at):
         drift = along_itself(gradient, x, rounding, hessian, gradient_at)
-    if hessian is not None and gradient_at is not None and not attained and parts.max() <= tolerance**0.5:
-        drift = max(drift, along_a_valley(gradient, x, rounding, hessian, size, gradient_at))
+    near = tolerance**0.5 if hessian is not None else tolerance
+    if gradient_at is not None and not attained and parts.max() <= near:
+        way = gradient_at if compiled is None else compiled
+        valley = along_a_valley(gradient, x, rounding, hessian, size, way, since=since)
+        # further on its slope is rounding, and nothing more would be seen
+        drift = max(drift, np.inf if valley > 0.0 and parts.max() <= tolerance else valley)
     if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
         drift = np.inf
     falls, level, below = False, False, None
@@ -301,6 +306,7 @@ def certify_statement(
     proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
+    since: Sequence[Vector] = (),
 ) -> Certificate:
     """The certificate recomputed from the statement by the interpreter.
 
@@ -354,4 +360,5 @@ def certify_statement(
         attained=attained,
         strong=strong,
         settles=settling.at,
+        since=since,
     )

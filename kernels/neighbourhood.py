@@ -5,7 +5,7 @@ All of it comes from gradients and Hessians that the caller has recomputed by th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ EPS = float(np.finfo(np.float64).eps)
 UNPROVED = 1e-7
 #: Steps of Lanczos' method; as many unknowns or fewer, and the whole spectrum is found.
 LANCZOS = 20
+#: Unknowns of which all curvature is found by differences, where it is needed.
+FEW = 60
 
 
 class Spectrum:
@@ -99,34 +101,17 @@ def beyond_curvature(gradient_at: Callable[[Vector], Vector], x: Vector, hessian
     return bool(np.abs(roots * x).max(initial=0.0) > ENDLESS * float(steps.max(initial=0.0)))
 
 
-def curvature_by_differences(
-    gradient_at: Callable[[Vector], Vector], x: Vector, compiled: Callable[[Vector], Vector] | None = None
-) -> float | None:
-    """The smallest eigenvalue of the Hessian over the largest, in units of max(1, |x_i|); None if not finite.
-
-    Lanczos' method from a random vector, products by central differences of the gradient. What is negative by less
-    than the differences can tell is 0. The first product is that of `gradient_at`; where `compiled` gives the
-    same, the others are left to it.
-    """
-    lengths = np.maximum(1.0, np.abs(x))
-
-    def product(gradient: Callable[[Vector], Vector], v: Vector, h: float) -> Vector:
-        return (gradient(x + h * lengths * v) - gradient(x - h * lengths * v)) * lengths / (2.0 * h)
-
-    v = np.random.default_rng(0).standard_normal(x.size)
+def lanczos(product: Callable[[Vector], Vector], v: Vector, steps: int) -> tuple[Vector, Matrix]:
+    """Ritz values and vectors of a symmetric operator on the space that so many products reach from v; none where a
+    product is not finite."""
     basis = [v / np.sqrt(v @ v)]
     diagonal: list[float] = []
     beside: list[float] = []
-    for _ in range(min(x.size, LANCZOS)):
+    for _ in range(steps):
         v = basis[-1]
-        h = 1e-4 / float(np.abs(v).max())
-        w = product(gradient_at, v, h)
+        w = product(v)
         if not np.isfinite(w).all():
-            return None
-        if compiled is not None:
-            if float(np.abs(product(compiled, v, h) - w).max()) <= 1e-6 * float(np.abs(w).max()):
-                gradient_at = compiled
-            compiled = None
+            return np.zeros(0), np.zeros((v.size, 0))
         diagonal.append(float(w @ v))
         for u in [*basis, *basis]:  # orthogonal to all, twice: rounding would bring them back
             w = w - (w @ u) * u
@@ -137,7 +122,48 @@ def curvature_by_differences(
         basis.append(w / norm)
     m = len(diagonal)
     off = np.array(beside[: m - 1])
-    values = np.linalg.eigvalsh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    return values, np.array(basis[:m]).T @ vectors
+
+
+def by_differences(
+    gradient_at: Callable[[Vector], Vector],
+    x: Vector,
+    lengths: Vector,
+    compiled: Callable[[Vector], Vector] | None = None,
+) -> Callable[[Vector], Vector]:
+    """Products of the Hessian in units of the lengths with a vector, by central differences of the gradient.
+
+    The first is that of `gradient_at`; where `compiled` gives the same, the others are left to it.
+    """
+    ways = [gradient_at]
+
+    def product(v: Vector) -> Vector:
+        h = 1e-4 / float(np.abs(v).max())
+
+        def change(gradient: Callable[[Vector], Vector]) -> Vector:
+            return (gradient(x + h * lengths * v) - gradient(x - h * lengths * v)) * lengths / (2.0 * h)
+
+        w = change(ways[-1])
+        if compiled is not None and len(ways) == 1:
+            same = float(np.abs(change(compiled) - w).max()) <= 1e-6 * float(np.abs(w).max())
+            ways.append(compiled if same else gradient_at)
+        return w
+
+    return product
+
+
+def curvature_by_differences(
+    gradient_at: Callable[[Vector], Vector], x: Vector, compiled: Callable[[Vector], Vector] | None = None
+) -> float | None:
+    """The smallest eigenvalue of the Hessian over the largest, in units of max(1, |x_i|); None if not finite.
+
+    Lanczos' method from a random vector. What is negative by less than the differences can tell is 0.
+    """
+    product = by_differences(gradient_at, x, np.maximum(1.0, np.abs(x)), compiled)
+    values, _ = lanczos(product, np.random.default_rng(0).standard_normal(x.size), min(x.size, LANCZOS))
+    if not values.size:
+        return None
     largest = float(np.abs(values).max())
     found = float(values[0]) / largest if largest > 0.0 else 0.0
     return found if found < -1e-5 or found > 0.0 else 0.0
@@ -241,26 +267,53 @@ def along_a_valley(
     gradient: Vector,
     x: Vector,
     rounding: Vector,
-    hessian: Matrix,
+    hessian: Matrix | None,
     size: float,
     gradient_at: Callable[[Vector], Vector],
     movable: Any = None,
+    since: Sequence[Vector] = (),
 ) -> float:
-    """Newton's step over x along the part of x that hardly bends the objective, if the slope on the way there falls
-    like an exponential and does not come to an end: as of data that are separable but for some rows. Else 0.
+    """Newton's step over x along a way that hardly bends the objective, if the slope on it falls like an exponential
+    and does not come to an end: as of data that are separable but for some rows. Else 0.
 
-    Curvature is that of relative changes of x; `movable` says which entries of x may change. The logarithm of a sum
-    of exponentials is convex; that of a slope that reaches 0, at a minimum or at the edge of a plateau, is concave
-    near it.
+    The ways are the part of x that hardly bends it, by the Hessian, or of few unknowns by differences where the slope
+    is more than rounding; and the last parts of a run, from the points `since`, for in the end what is slow is left.
+    Curvature is that of relative changes of x; `movable` says which entries of x may change.
     """
     lengths = np.maximum(np.abs(x), 1e-8 * float(np.abs(x).max(initial=0.0)))
     if movable is not None:
         lengths = np.where(movable, lengths, 0.0)
     if not lengths.any():
         return 0.0
-    values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :])
-    flat = vectors[:, values < 1e-5 * size]
-    way = lengths * (flat @ (flat.T @ np.sign(x)))
+    pulls = float(np.abs(gradient) @ lengths) > 1e3 * (float(rounding @ lengths) + EPS * size)
+    flat = np.zeros((x.size, 0))
+    if hessian is not None:
+        values, vectors = np.linalg.eigh(hessian * lengths[:, None] * lengths[None, :])
+        flat = vectors[:, values < 1e-5 * size]
+    elif pulls and x.size <= FEW:
+        values, vectors = lanczos(by_differences(gradient_at, x, lengths), np.sign(x), x.size)
+        flat = vectors[:, values < 1e-5 * size]
+    found = _falling(gradient, x, rounding, size, gradient_at, lengths * (flat @ (flat.T @ np.sign(x))))
+    for point in since:
+        way = x - point
+        if float(np.abs(way).max(initial=0.0)) > 1e-3 * float(np.abs(x).max(initial=0.0)):
+            found = max(found, _falling(gradient, x, rounding, size, gradient_at, way))
+    return found
+
+
+def _falling(
+    gradient: Vector,
+    x: Vector,
+    rounding: Vector,
+    size: float,
+    gradient_at: Callable[[Vector], Vector],
+    way: Vector,
+) -> float:
+    """Newton's step over the way, if the slope along it falls like an exponential up to x and behind it; else 0.
+
+    The logarithm of a sum of exponentials is convex; that of a slope that reaches 0, at a minimum or at the edge of a
+    plateau, is concave near it.
+    """
     noise = 10.0 * float((rounding + EPS * np.abs(gradient)) @ np.abs(way)) + EPS * size
     if not np.abs(way).max(initial=0.0) > 0.0:
         return 0.0

@@ -761,3 +761,34 @@ def test_time_is_up_for_proofs_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.warns(NotCertifiedWarning, match="max_time"):
         problem.solve(X=X, y=np.sign(X[:, 1]), max_time=1e-9, backend="numpy")
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize("over", [["W"], ["W", "b"]])
+def test_classes_that_are_separable_in_part_have_no_minimum(over: list[str]) -> None:
+    """One of several classes is told apart by an indicator: its weight has no end, though the others overlap. A small
+    penalty ends it, and classes that overlap throughout are fitted."""
+    rng = np.random.default_rng(3)
+    rows = np.column_stack([rng.standard_normal((45, 2)), np.r_[np.ones(6), np.zeros(39)]])
+    named = np.eye(3)[np.r_[np.zeros(6, int), rng.integers(0, 3, 39)]]
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "b": ("k",), "lam": ()}
+    scores = "X @ W + b" if "b" in over else "X @ W"
+    loss = f"sum(logsumexp({scores}, axis=1)) - sum(Y*({scores}))"
+    used = {name: shapes[name] for name in ("X", "Y", *over)}
+    stated = dv.minimize(loss, over=over, variables=used)
+    with pytest.warns(NotCertifiedWarning, match="no minimum is attained"):
+        assert not stated.solve(X=rows, Y=named).success
+    assert stated.solve(X=rows[:, :2], Y=named).success
+    held = dv.minimize(f"{loss} + lam*sumsq(W)", over=over, variables={**used, "lam": ()})
+    assert held.solve(X=rows, Y=named, lam=1e-6).success
+
+
+def test_many_rows_separable_in_part() -> None:
+    """Without a Hessian, the last part of the run tells: 100 unknowns, of which one runs away."""
+    rng = np.random.default_rng(100)
+    rows = np.column_stack([rng.standard_normal((5000, 100)), np.r_[np.ones(8), np.zeros(4992)]])
+    signs = np.r_[np.ones(8), rng.choice([-1.0, 1.0], 4992)]
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    stated = dv.minimize("sum(softplus(-y*(X @ w)))", over="w", variables=shapes)
+    with pytest.warns(NotCertifiedWarning, match="no minimum is attained"):
+        assert not stated.solve(X=rows, y=signs).success
+    assert stated.solve(X=rows[:, :-1], y=signs).success

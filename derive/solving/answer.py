@@ -162,8 +162,9 @@ def _certified(
             if status != 0 and not watch.ended:
                 return None
             for judge in judges if aim < AIM else judges[:1]:  # the dear one last
+                early, since = aim == AIM, list(watch.recent)[-4::-4]
                 proof, g = _proof(
-                    composite, judge, x, limits, first, options.tolerance, layout, known, aim == AIM
+                    composite, judge, x, limits, first, options.tolerance, layout, known, early, since
                 )
                 if unseen and judge is judges[0] and watch.is_wanted:
                     watch(steps, x, proof.value, _error(limits, g, x))
@@ -198,6 +199,7 @@ def _proof(
     layout: Any,
     known: _Known | None = None,
     early: bool = False,
+    since: Any = (),
 ) -> tuple[Any, Any]:
     """The certificate, and the gradient."""
     from ..kernels.certificate import certify
@@ -213,7 +215,7 @@ def _proof(
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
             near |= {"proved": True, "attained": known.attained, "strong": known.strong}
-        near |= {"quadratic": composite.quadratic}
+        near |= {"quadratic": composite.quadratic, "since": since}
         return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
     l1, low, high = limits
     proof: Any = certify_separable(

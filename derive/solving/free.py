@@ -90,7 +90,7 @@ class Free:
         proved = not any(v.facts for v in instance.posed.unknowns) and instance.facts.is_convex
         strong = instance.facts.sphere(instance) if proved else 0.0
 
-        def judge(x: Any, magnitude: float) -> Any:
+        def judge(x: Any, magnitude: float, since: Any) -> Any:
             instance.latest = lambda: self.free.forward(layout.unpack(x))
             return certify_statement(
                 statement,
@@ -102,6 +102,7 @@ class Free:
                 proved=proved,
                 attained=strong > 0.0,
                 strong=strong,
+                since=since,
             )
 
         x0 = layout.pack(self.free.backward(point))

@@ -150,7 +150,7 @@ class LeastSquares:
 
         begun = value_gradient(x0)[0]
 
-        def judge(x: Any, magnitude: float) -> Any:
+        def judge(x: Any, magnitude: float, since: Any = ()) -> Any:
             if self.linear and np.isfinite(begun):  # the gain counts from before the direct solution
                 magnitude = max(magnitude if begun > 1.0 else 0.0, min(1.0, begun), 1e-300)
             instance.latest = lambda: self.free.forward(layout.unpack(x))

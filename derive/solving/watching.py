@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
@@ -14,6 +15,8 @@ from .options import Options
 if TYPE_CHECKING:
     from ..kernels.optimizers.result import History
 
+#: Points of a run that are kept for its certificate.
+RECENT = 16
 LIMIT, TIME, INTERRUPT, STOPPED = 1, 2, 3, 4  # as the driver says
 
 
@@ -38,6 +41,7 @@ class Watch:
         self.history: History = History()
         self.ended: tuple[int, str] | None = None
         self.x: Any = None
+        self.recent: deque[Any] = deque(maxlen=RECENT)
         self.steps = 0
 
     def begin(self) -> None:
@@ -60,6 +64,7 @@ class Watch:
 
         penalty, wanted = PENALTIES["separable"].of(l1, low, high), self.is_wanted
         least, begun = np.inf, False
+        self.recent.clear()
 
         def seen(x: Any) -> Any:
             nonlocal least, begun
@@ -67,6 +72,7 @@ class Watch:
             total = found[0] + float(l1 @ np.abs(x))
             if total <= least + 1e-15 * abs(total) or not begun:
                 least, self.x = total, x.copy()
+                self.recent.append(self.x)
                 if begun and wanted:
                     error = penalty.distance(found[1], x) * np.maximum(1.0, np.abs(x))
                     self(self.steps + 1, self.x, total, float(error.max(initial=0.0)))

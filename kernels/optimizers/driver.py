@@ -8,7 +8,7 @@ best point so far comes back with a message that names the cause; not converging
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from .records import Options
 from .result import History, Result
 from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
 
-Certify = Callable[[Vector, float], Certificate]
+Certify = Callable[[Vector, float, Sequence[Vector]], Certificate]
 Callback = Callable[[OptimizeResult], Any]
 
 # SciPy's convention: 0 is success; the other numbers say which message follows.
@@ -37,6 +37,8 @@ SUCCESS, ITERATIONS, TIME, INTERRUPT, STOPPED, NO_STEP, NO_MINIMUM, NO_VALUE = r
 FALLEN = 1e12
 #: The optimizer's own measure may be looser than the certificate's; it is then tightened this far.
 TIGHTEST = 1e-8
+#: What of the scaled gradient is left to what is slow.
+TURN = 1e-4
 
 
 class Run:
@@ -59,6 +61,7 @@ class Run:
         chosen = record.chosen(options)
         self.state: State = record.start(oracle, x0, f, g, chosen)
         self.best = (x0, f, g)
+        self.turn: list[Vector] = []  # the point where all but what is slow was done
         self.proof: Certificate | None = None  # of the best point, where that ended the run
         self.checkpoint: Checkpoint | None = None
         if checkpoint is not None:
@@ -95,6 +98,8 @@ class Run:
             smaller = s.f < f - level or not np.isfinite(f)
             if smaller or (s.f <= f + level and np.abs(s.g).max() <= np.abs(g).max()):
                 self.best = (s.x, s.f, s.g)
+        if not self.turn and self.measure <= TURN:
+            self.turn.append(s.x)
         self.history.objective.append(float(s.f))
         self.history.gradient_norm.append(float(np.abs(s.g).max()))
         self.history.scaled_gradient.append(self.measure)
@@ -132,7 +137,7 @@ def minimize(
 ) -> OptimizeResult:
     """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
 
-    `certificate(x, magnitude)` judges a point independently of the oracle (`certificate.certify_statement`);
+    `certificate(x, magnitude, since)` judges a point independently of the oracle (`certificate.certify_statement`);
     without it the oracle's own numbers are certified. `callback` is SciPy's: it gets an intermediate result,
     and stops the run by raising StopIteration. `max_time` is in seconds. `options` are those of the method
     (`Method.options`), such as its learning rate. `checkpoint` names a file in which the run is kept every half
@@ -147,7 +152,7 @@ def minimize(
         raise SizeError(f"the start has {start.size} entries, the problem {oracle.size} unknowns")
     if not 0.0 < tol < 1.0:
         raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
-    judge = certificate or (lambda x, magnitude: certify_oracle(oracle, x, magnitude, tol))
+    judge = certificate or (lambda x, magnitude, since: certify_oracle(oracle, x, magnitude, tol, since))
     with np.errstate(all="ignore"):
         run = Run(oracle, start, record, options, checkpoint)
         with Progress(record.title, progress, tol) as bar, Interruptible() as block:
@@ -160,11 +165,13 @@ def minimize(
             )
         run.save()
         x, f, g = run.best
-        proof = uninterrupted(judge, x, run.magnitude) if run.proof is None else run.proof
+        proof = uninterrupted(judge, x, run.magnitude, run.turn) if run.proof is None else run.proof
     return _result(run, proof, status, message, (x, f, g))
 
 
-def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> Certificate:
+def certify_oracle(
+    oracle: Oracle, x: Vector, magnitude: float, tol: float, since: Sequence[Vector] = ()
+) -> Certificate:
     """The certificate from the oracle's own numbers."""
     f, g = oracle.value_gradient(x)
     hessian = oracle.hessian(x) if "hessian" in oracle.has and oracle.size <= 500 else None
@@ -177,6 +184,7 @@ def certify_oracle(oracle: Oracle, x: Vector, magnitude: float, tol: float) -> C
         magnitude=magnitude,
         tolerance=tol,
         layout=oracle.layout,
+        since=since,
     )
 
 
@@ -205,7 +213,7 @@ def _iterate(
                 return ended
             if run.measure <= aim:
                 x, f, g = _polished(run)  # first: the certificate may cost more than all steps
-                proof = judge(x, run.magnitude)
+                proof = judge(x, run.magnitude, run.turn)
                 if proof.ok(tol):
                     # What was certified is the answer, not an earlier point whose value is equal to rounding.
                     run.best, run.proof = (x, f, g), proof
@@ -218,7 +226,7 @@ def _iterate(
                     return NO_STEP, proof.reason()
                 aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
             fallen = run.state.f < -FALLEN * max(1.0, abs(run.first)) and iteration & (iteration - 1) == 0
-            if fallen and np.isinf(judge(run.state.x, run.magnitude).drift):  # nothing else would end it
+            if fallen and np.isinf(judge(run.state.x, run.magnitude, ()).drift):  # nothing else would end it
                 return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {max_iterations} iterations"

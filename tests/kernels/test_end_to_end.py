@@ -85,7 +85,7 @@ class Stated:
     def solve(self, method: str, **options: Any) -> Any:
         """The result, certified by the interpreter; `answer` is in the terms of the statement."""
 
-        def judge(x: Array, magnitude: float) -> Any:
+        def judge(x: Array, magnitude: float, since: Any) -> Any:
             return certify_statement(self.proof, self.data, self.layout.unpack(x), magnitude=magnitude)
 
         result = minimize(self.oracle, self.start, method, certificate=judge, **options)
