@@ -7,6 +7,7 @@ from typing import Any
 
 from .expression import Expression
 from .sizes import as_shape
+from .stable import recognise
 from .statement import sympy_in
 from .statement.declarations import declare
 from .statement.text import parse_node
@@ -24,7 +25,7 @@ def from_sympy(expression: Any, facts: Mapping[str, Sequence[str]] | None = None
     2 * X.T @ X @ w
     """
     node, declared = sympy_in.read(expression, facts=facts)
-    return Expression(node, declared)
+    return Expression(recognise(node), declared)
 
 
 def _declare_one(name: str, shape: Sequence[Any], facts: Mapping[str, Any]) -> Expression:

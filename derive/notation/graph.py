@@ -279,6 +279,10 @@ def _dot(a: Tree, b: Tree) -> Tree:
     """a @ b; a matrix product on one side is written through."""
     if b.op == "chain" and a.op != "chain":
         a, b = b, a
+    if all(t.op == "chain" and t.args[0].order == 2 and t.args[-1].order == 1 for t in (a, b)):
+        # (A u) @ (B v) = u @ Aᵀ @ B @ v
+        turned = [chain(*(transpose(x) for x in reversed(p.args)), q) for p, q in ((a, b), (b, a))]
+        return min(turned, key=lambda t: t.cost)
     if a.op == "chain" and a.args[-1].order == 1 and a.args[0].order == 2:
         # (A v) @ b = b @ A @ v, or v @ Aᵀ @ b
         first = chain(b, *a.args)

@@ -19,7 +19,7 @@ from .makers import transpose
 from .names import latex_name
 from .numerals import latex_number as number
 from .setting import filled, is_column, is_composed, is_norm, is_one_norm, spread_out
-from .tree import Tree, parts, rendering
+from .tree import Tree, make, parts, rendering
 from .whole_arrays import axis_label, head, picked, stacked
 
 _SIGNS = {"<": "<", ">": ">", "<=": "\\le", ">=": "\\ge"}
@@ -143,6 +143,10 @@ def _transposed(a: Tree) -> str:
 
 def _chain(t: Tree) -> str:
     factors = list(t.args)
+    inner = next((k for k in range(len(factors) - 2, 0, -1) if factors[k].order == 1), None)
+    if inner is not None:  # (A u)ᵀ B v
+        left, right = (make("chain", *fs) for fs in (factors[: inner + 1], factors[inner + 1 :]))
+        return f"({_chain(left)})^\\top {_chain(right)}"
     if factors[0].order == 1 and factors[-1].order == 2:  # a row times a matrix, written as a column
         factors = [transpose(f) if f.order == 2 else f for f in reversed(factors)]
     words: list[str] = []
