@@ -792,3 +792,16 @@ def test_many_rows_separable_in_part() -> None:
     with pytest.warns(NotCertifiedWarning, match="no minimum is attained"):
         assert not stated.solve(X=rows, y=signs).success
     assert stated.solve(X=rows[:, :-1], y=signs).success
+
+
+@pytest.mark.parametrize("penalty", ["", " + lam*(sum(abs(S)) - tr(S))"])
+def test_covariances_that_are_singular(penalty: str) -> None:
+    """Without a penalty on what the data leave open, the likelihood of Gaussians rises without end."""
+    shapes = {"S": ("d", "d"), "C": ("d", "d")} | ({"lam": ()} if penalty else {})
+    stated = dv.minimize(
+        "tr(C @ S) - logdet(S)" + penalty, over="S", variables=shapes, facts={"S": ("psd",), "C": ("psd",)}
+    )
+    given = {"C": np.diag([1.0, 2.0, 0.0])} | ({"lam": 0.1} if penalty else {})
+    with pytest.warns(NotCertifiedWarning, match="unbounded below"):
+        assert not stated.solve(given).success
+    assert stated.solve({**given, "C": np.diag([1.0, 2.0, 0.5])}).success

@@ -16,11 +16,12 @@ import numpy as np
 from ..errors import UnsupportedError
 from . import costs
 from .costs import COMPILE_FROM
+from .endless import falls_on_a_ray
 from .inside import middle
 from .met import met
 from .multipliers import kept
 from .placed import Placed
-from .reasons import failure, fitted, kinked
+from .reasons import ENDLESS, failure, fitted, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
 
@@ -58,20 +59,23 @@ def run(
     placed = Placed(instance.posed.constrained, instance.data, instance.binding)
     if method == "interior-point" and placed.layout.size > DENSE and instance.facts.is_convex:
         placed.look_for_zeros()
-    made = _Run(placed, settings, backend, method)
+    made = _Run(placed, settings, backend, method, not instance.posed.relations)
     instance.latest = made.point_by_name
     return made.result(start, given)
 
 
 @final
 class _Run:
-    def __init__(self, placed: Placed, settings: Mapping[str, Any], backend: str | None, method: str) -> None:
+    def __init__(
+        self, placed: Placed, settings: Mapping[str, Any], backend: str | None, method: str, free: bool
+    ) -> None:
         from ..kernels.optimizers import CONSTRAINED
         from ..kernels.optimizers.halves import blocks_of
         from ..kernels.optimizers.progress import Progress
         from ..kernels.optimizers.result import History
 
         self.placed, self.derived, self.settings, self.method = placed, placed.derived, settings, method
+        self.free = free  # of conditions that are stated as such
         self.began = time.perf_counter()
         self.record = CONSTRAINED[method]
         self.blocks = blocks_of(placed.layout, self.derived.cones)
@@ -176,6 +180,8 @@ class _Run:
         return limit is None or work <= limit * costs.PER_SECOND
 
     def _failure(self, answer: Any, at: Judged) -> str:
+        if self.free and not self.ended and falls_on_a_ray(self.placed, at.found):
+            return ENDLESS
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
         words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)

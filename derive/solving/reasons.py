@@ -18,6 +18,8 @@ from ..node import Apply, Node, Variable, topological
 
 #: An entry or an eigenvalue below this share of the largest is about to vanish.
 EDGE = 1e-9
+#: The words for a fall without end.
+ENDLESS = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
 #: Norms of singular values that have no smooth form under conditions.
 SINGULAR = {"nuclear_norm", "spectral_norm"}
 
@@ -36,11 +38,11 @@ def failure(
         if linear and contradict(functions, z):
             return f"infeasible: no point satisfies the constraints ({proof.reason()})"
         if quadratic and falls_forever(functions, z):
-            return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
+            return ENDLESS
         return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
     if away or (quadratic and falls_forever(functions, z)):
-        return "the objective is unbounded below on the feasible set, or has no minimum that is attained"
+        return ENDLESS
     return f"not certified after {answer.iterations} iterations: {proof.reason()}"
 
 
