@@ -66,8 +66,8 @@ class JoinedProgram:
 
     def bind(
         self, arrays: Mapping[str, Array], binding: Binding, layout: Layout, at: Values, z: Array
-    ) -> Callable[[Array, float], Answer]:
-        """The loop on data, which takes a start and a tolerance; the conditions are those at z."""
+    ) -> tuple[Callable[[Array, float], Answer], int]:
+        """The loop on data, of a start and a tolerance, and the size of its matrices; the conditions are those at z."""
         data = self.pair.on(arrays, binding, [k for shape in layout.shapes for k in shape])
         inside = np.full(layout.size, -1)
         for name in self.dense:
@@ -85,7 +85,7 @@ class JoinedProgram:
             found, nu, lam, status, steps, error = entry(data, program, full.take(order), tolerance, MOST)
             return Answer(found.take(places), nu[: at.e.size], lam, status, steps, [error])
 
-        return run
+        return run, max(program[6].shape[1], program[3].size)
 
 
 def arranged(inside: Array, v: Values, z: Array) -> tuple[tuple[Array, Array], tuple[Any, ...]]:

@@ -105,7 +105,7 @@ class Placed:
         z = self.layout.pack(point)
         self.look_for_zeros()
         functions = self.functions(point, "numpy")
-        return ProgramSolver(forms(functions, z, self.sparse is not None, dense_loop(self.layout.size)), z)
+        return ProgramSolver(forms(functions, z, self.sparse is not None, dense_loop), z)
 
     def certified(
         self, found: Mapping[str, Any], tolerance: float, proved: bool = False, given: Any = None

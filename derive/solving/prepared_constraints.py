@@ -96,7 +96,7 @@ class PreparedCones:
             self._program, self._layout = program, _ = made
             self._arrays, self._squared = arrays, minimises_a_norm(program)
             if self._squared:
-                self._solver: Any = SquaredNorm(program, dense_loop(program.c.size), self._fits)
+                self._solver: Any = SquaredNorm(program, dense_loop, self._fits)
                 self._solve = self._solver.solve
             else:
                 self._over_cones()
@@ -118,7 +118,11 @@ class PreparedCones:
         large = self._program.G.size > BLAS_FROM**2
         make = partial(alone, ConeSolver) if large else ConeSolver
         self._squared, self._solver = False, make(self._program, None, on_program)
-        self._solve = partial(alone, self._solver.solve) if large else self._solver.solve
+        made = self._solver.program
+        shared = made.c.size - made.slacks - made.heads  # what is factorised
+        self._solve = (
+            partial(alone, self._solver.solve) if max(shared, made.e.size) > BLAS_FROM else self._solver.solve
+        )
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = CONES, **changed: Any
@@ -252,9 +256,11 @@ class PreparedConstraints:
 
     def _run(self, z: Any, tolerance: float) -> bool:
         self._ready(z)
-        if self._linear and self._reaches(self._program, z, tolerance):
-            return True
-        return self._reaches(self._by_interior_point, z, tolerance)
+        if self._linear:
+            program, size = self._program
+            if self._reaches(program, z, tolerance, size):
+                return True
+        return self._reaches(self._by_interior_point, z, tolerance, self._layout.size)
 
     def _ready(self, z: Any) -> None:
         """The loop that comes first is there."""
@@ -270,13 +276,11 @@ class PreparedConstraints:
             self._loop = self._placed.joined()
         return self._loop
 
-    def _reaches(self, way: Callable[[Any, float], Any], z: Any, tolerance: float) -> bool:
-        """Whether a loop arrives; its answer is kept."""
+    def _reaches(self, way: Callable[[Any, float], Any], z: Any, tolerance: float, size: int) -> bool:
+        """Whether a loop on matrices of this size arrives; its answer is kept."""
         from ..kernels.optimizers.interior_point import CONVERGED, STALLED
 
-        self._answer = answer = (
-            way(z, tolerance) if self._layout.size <= BLAS_FROM else alone(way, z, tolerance)
-        )
+        self._answer = answer = way(z, tolerance) if size <= BLAS_FROM else alone(way, z, tolerance)
         answer.z = self._placed.even(answer.z)
         reached = bool(answer.errors) and answer.errors[-1] <= NEAR
         found = answer.status == CONVERGED or (answer.status == STALLED and reached)

@@ -40,12 +40,12 @@ def minimises_a_norm(program: ConeProgram) -> bool:
 class SquaredNorm:
     """A program that `minimises_a_norm`, its square solved; in the place of a `ConeSolver`.
 
-    dense  the loop for dense matrices, `quadratic_program.interior`
+    dense  the loop for dense matrices of a size, `quadratic_program.interior`
     fits   whether an answer meets the conditions of the program over cones
     """
 
     def __init__(
-        self, program: ConeProgram, dense: Callable[..., Any], fits: Callable[[ConeAnswer], bool]
+        self, program: ConeProgram, dense: Callable[[int], Any], fits: Callable[[ConeAnswer], bool]
     ) -> None:
         self.program, self._dense, self._fits = program, dense, fits
         m, t = program.cones.orthant, int(program.c.argmax())

@@ -29,11 +29,11 @@ class Form(NamedTuple):
     unit: float
 
 
-def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[..., Any]) -> Iterator[Form]:
+def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[[int], Any]) -> Iterator[Form]:
     """Those that suit: sparse, of low rank, as stated. Whether a program is convex, its numbers tell.
 
     sparse  whether the matrices of the functions are sparse
-    dense   the loop for dense matrices, `quadratic_program.interior`
+    dense   the loop for dense matrices of a size, `quadratic_program.interior`
     """
     found = sparse_arranged(functions, z)
     if found is not None:
@@ -47,9 +47,10 @@ def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[..., Any
         order, (H, h, g, *others, rest, own) = made
         unit = unit_of(H, h, g)
         parts = H / unit, h / unit, g / unit, *others, rest / unit, own
-        yield Form(order, dense, parts, unit)
+        loop = dense(max(H.shape[1], len(others[0])))
+        yield Form(order, loop, parts, unit)
         if H.shape[1] < len(H) and not H.all():  # whole: the weights of equalities keep digits
-            yield Form(order, dense, (np.diagflat(parts[0]), *parts[1:]), unit)
+            yield Form(order, dense(len(H)), (np.diagflat(parts[0]), *parts[1:]), unit)
         if order.size == z.size:  # as it was stated
             break
 

@@ -233,10 +233,10 @@ def test_smooth_objectives_under_linear_conditions(case: Any, sizes: dict[str, i
     found = fast()
     inside: Any = fast
     steps, start = inside._answer.iterations, inside._start
-    assert inside._linear and inside._reaches(inside._program, start, 1e-10)
+    assert inside._linear and inside._reaches(inside._program[0], start, 1e-10, 1)
     proof = fast.certify(found)
     assert proof.ok()
-    assert inside._reaches(inside._by_interior_point, start, 1e-10)
+    assert inside._reaches(inside._by_interior_point, start, 1e-10, 1)
     other = inside._layout.unpack(inside._answer.z)
     value = float(problem.objective.evaluate({**data, **{v: other[v] for v in unknowns}}))
     assert proof.value == pytest.approx(value, rel=1e-8, abs=1e-8)
