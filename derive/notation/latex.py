@@ -66,7 +66,10 @@ def _latex_level(t: Tree) -> int:
     if t.op in ("pow", "T"):
         return POWER
     if t.op in ("num",):
-        return SUM if t.data.is_Add else PRODUCT if t.data.is_Mul else ATOM
+        quotient_or_sign = t.data.is_Rational and not (t.data.is_Integer and t.data >= 0)
+        if t.data.is_Pow:
+            return POWER if t.data.exp.is_positive else PRODUCT
+        return SUM if t.data.is_Add else PRODUCT if t.data.is_Mul or quotient_or_sign else ATOM
     return t.level
 
 
@@ -226,7 +229,7 @@ def _product(t: Tree) -> str:
     if not tensors and not below:
         return sign + (front or "1")
     if not tensors:
-        above = front or "\\mathbf{1}"
+        above = front or ("\\mathbf{1}" if t.order < 2 else "\\mathbf{1}\\mathbf{1}^\\top")
         body = f"{above} \\oslash {_joined(below)}"
         return sign + body
     several = len(tensors) + len(below) > 1

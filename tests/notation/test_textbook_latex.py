@@ -149,6 +149,8 @@ RESULTS: list[tuple[str, str, str, str, str, int | str, str]] = [
      r"\frac{1}{\left(2 \pi\right)^{\frac{d}{2}} \sqrt{\det(S)}} \exp\left(-\frac{1}{2} (m - x)^\top S^{-1} (m - x)\right) S^{-1} (m - x)"),
     ("pseudo-Huber loss", "sum(sqrt(1+(X@w-y)**2))", "X:nd w:d y:n", "", "w", 2,
      r"X^\top \operatorname{diag}(\mathbf{1} \oslash (\mathbf{1} + (X w - y)^{\odot 2})^{\odot 3/2}) X"),
+    ("logarithmic barrier of a matrix", "-sum(log(X))", "X:nd", "X:positive", "X", 1,
+     r"-\mathbf{1}\mathbf{1}^\top \oslash X"),
     ("bilinear form", "(X@w)@(B@v)", "X:nd w:d B:nk v:k", "", "w", 1,
      r"X^\top B v"),
     ("bilinear form of two maps", "(D@X@b)@(D@X@c)*t", "D:mn X:nd b:d c:d t", "", "t", 1,
