@@ -10,7 +10,7 @@ import sympy
 from ..sizes import ONE, is_negative, tidy
 from .means import with_means
 from .numerals import number_cost
-from .term_order import matrices_first
+from .term_order import by_number, matrices_first
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -286,9 +286,9 @@ def _absorb_sign(
 
 def _one_flipped(trees: Sequence[Tree]) -> list[Tree] | None:
     """The trees with the sign of the first turned for which that is no longer; None where it would be of each."""
-    for k, t in enumerate(trees):
-        flipped = flip(t)
-        if flipped is not None and flipped.cost <= t.cost:
+    for k in by_number(trees):
+        flipped = flip(trees[k])
+        if flipped is not None and flipped.cost <= trees[k].cost:
             return [*trees[:k], flipped, *trees[k + 1 :]]
     return None
 
@@ -306,7 +306,8 @@ def flip(t: Tree) -> Tree | None:
         ]
         return total(terms) if any(not is_negative(parts(a)[0]) for a in terms) else None
     if t.op == "chain":
-        for k, f in enumerate(t.args):
+        for k in by_number(t.args):
+            f = t.args[k]
             if f.order == 1 and len(t.args) > 1 and t.args[-1 - k] is f:
                 continue  # vᵀ A v stays as it is
             if f.order == 2 and any(transpose(x) is f for j, x in enumerate(t.args) if j != k):

@@ -1,7 +1,10 @@
-"""The order in which matrices are added: K + λ I, A + t B."""
+"""The order in which matrices are added, K + λ I, A + t B, and in which factors give up a minus."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..sizes import is_negative
 from .tree import Tree
 
 
@@ -23,3 +26,16 @@ def _multiple(t: Tree) -> Tree | None:
     if any((x.args[0] if x.op == "pow" else x).op not in ("var", "eye") for x in t.args):
         return None
     return next((x for x in t.args if x.order and x.op != "pow"), None)
+
+
+def by_number(trees: Sequence[Tree]) -> list[int]:
+    """The places of the trees, those first that end in a number with a minus: h² − 1 becomes 1 − h²."""
+
+    def other(k: int) -> bool:
+        t = trees[k]
+        while t.op in ("T", "diag"):
+            t = t.args[0]
+        last = t.args[-1] if t.op == "sum" else None
+        return last is None or last.op != "num" or not is_negative(last.data)
+
+    return sorted(range(len(trees)), key=other)

@@ -151,6 +151,8 @@ RESULTS: list[tuple[str, str, str, str, str, int | str, str]] = [
      r"X^\top \operatorname{diag}(\mathbf{1} \oslash (\mathbf{1} + (X w - y)^{\odot 2})^{\odot 3/2}) X"),
     ("logarithmic barrier of a matrix", "-sum(log(X))", "X:nd", "X:positive", "X", 1,
      r"-\mathbf{1}\mathbf{1}^\top \oslash X"),
+    ("network with one hidden layer", "sumsq(tanh(X@W+b)@v-y)/2", "X:nd W:dh b:h v:h y:n", "", "W", 1,
+     r"X^\top \operatorname{diag}(\tanh(X W + \mathbf{1} b^\top) v - y) (\mathbf{1}\mathbf{1}^\top - \tanh(X W + \mathbf{1} b^\top)^{\odot 2}) \operatorname{diag}(v)"),
     ("bilinear form", "(X@w)@(B@v)", "X:nd w:d B:nk v:k", "", "w", 1,
      r"X^\top B v"),
     ("bilinear form of two maps", "(D@X@b)@(D@X@c)*t", "D:mn X:nd b:d c:d t", "", "t", 1,
