@@ -1,6 +1,6 @@
 """A smooth objective under linear conditions, its loop compiled with two kernels: for few unknowns.
 
-As `joined`, but the conditions are numbers when the data are bound (`arrange`), and of the Hessian nothing is computed
+As `joined`, but the conditions are numbers when the data are bound (`arranged`), and of the Hessian nothing is computed
 that its structure shows to be zero: unknowns whose block is a diagonal have an entry each.
 """
 

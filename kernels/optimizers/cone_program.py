@@ -57,6 +57,8 @@ KEPT, SHORT, FURTHER, CENTRAL, GAINED = 0.99, 0.9, 0.2, 0.1, 0.01
 #: Below this error steps are refined where the linear conditions, which a full step ends, are more than a share of it.
 FINE, APART = 1e-4, 1e-2
 
+#: What conditions may lack beside the tolerance where the gap is within it: no step takes out what rounding puts there.
+ROUNDED = 10.0
 #: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective, the error, and that of
 #: slope and equations here; the error at the best point; steps without gain; steps.
 BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, LINEAR, BEST, STALL, COUNT = range(11)
@@ -170,6 +172,8 @@ def ends(numbers: Vector, tol: float) -> bool:
     """Whether the run is over."""
     worst = numbers[WORST]
     if worst <= tol or not abs(worst) < np.inf:
+        return True
+    if worst <= ROUNDED * tol and numbers[GAP] <= tol * max(LEAST, abs(numbers[HERE])):
         return True
     return bool(numbers[STALL] >= (2.0 if numbers[BEST] <= GOOD else PATIENCE) or numbers[COUNT] >= MOST)
 

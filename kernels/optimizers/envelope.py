@@ -38,7 +38,10 @@ def first_entry(row: Array, end: int) -> int:
 
 @inner
 def factor_inside(L: Array, first: Array) -> bool:
-    """L in place of the lower triangle that is there, of which the rows begin at `first`; False where it has none."""
+    """L in place of the lower triangle that is there, of which the rows begin at `first`; False where it has none.
+
+    On the diagonal are reciprocals: each row waits for the one before it, and a division takes four times a product.
+    """
     for i in range(L.shape[0]):
         row, f = L[i], first[i]
         s = row[i]
@@ -46,12 +49,12 @@ def factor_inside(L: Array, first: Array) -> bool:
             other, t = L[j], row[j]
             for k in range(max(f, first[j]), j):
                 t -= row[k] * other[k]
-            t /= other[j]
+            t *= other[j]
             row[j] = t
             s -= t * t
         if not s > 0.0:
             return False
-        row[i] = np.sqrt(s)
+        row[i] = 1.0 / np.sqrt(s)
     return True
 
 
@@ -95,10 +98,10 @@ def solve_rows(L: Array, first: Array, b: Array) -> None:
         t, row = b[i], L[i]
         for k in range(first[i], i):
             t -= row[k] * b[k]
-        b[i] = t / row[i]
+        b[i] = t * row[i]
     for i in range(n - 1, -1, -1):
         row = L[i]
-        t = b[i] / row[i]
+        t = b[i] * row[i]
         b[i] = t
         for k in range(first[i], i):
             b[k] -= row[k] * t
@@ -130,7 +133,7 @@ def forward_envelope(L: Array, first: Array, b: Array, y: Array) -> None:
         t, row = b[i] if first[0] < 0 else b[n - 1 - i], L[i]
         for k in range(0 if first[0] < 0 else first[i], i):
             t -= row[k] * y[k]
-        y[i] = t / row[i]
+        y[i] = t / row[i] if first[0] < 0 else t * row[i]
 
 
 @apart
@@ -144,7 +147,7 @@ def solve_envelope(L: Array, first: Array, b: Array) -> None:
     forward_envelope(L, first, b, y)
     for i in range(n - 1, -1, -1):
         row = L[i]
-        t = y[i] / row[i]
+        t = y[i] * row[i]
         b[n - 1 - i] = t
         for k in range(first[i], i):
             y[k] -= row[k] * t
