@@ -35,7 +35,7 @@ def test_kkt() -> None:
     words = ["kkt", "sumsq(w)/2", "--var", "w:d", "--var", "A:m,d", "--var", "b:m", "--wrt", "w"]
     words += ["--subject-to", "A @ w == b"]
     plain = derive(*words, "--name", "mu")
-    assert plain.exit_code == 0 and "A.T @ mu + w == 0    (in w)" in plain.stdout
+    assert plain.exit_code == 0 and "w + A.T @ mu == 0    (in w)" in plain.stdout
     full = derive(*words, "--closed-form", "--second-order", "--steps")
     for part in (
         "L = nu_1 @ (A @ w - b) + w @ w / 2",

@@ -18,7 +18,7 @@ from .names import latex_name
 from .naming import Named, with_names
 from .sympy_out import to_sympy
 from .text import write
-from .tree import Tree, rendering
+from .tree import Tree, behind, rendering
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -142,6 +142,7 @@ def _taken(node: Node) -> set[str]:
 
 __all__ = [
     "Tree",
+    "behind",
     "code",
     "latex",
     "latex_name",

@@ -10,7 +10,7 @@ import sympy
 from ..sizes import ONE, is_negative, tidy
 from .means import with_means
 from .numerals import number_cost
-from .term_order import by_number, matrices_first
+from .term_order import by_number, is_late, matrices_first
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -379,10 +379,12 @@ def _total(*terms: Tree) -> Tree:
         return kept[0]
     if order == 2:
         kept = matrices_first(kept)
-    first = next(
-        (k for k, t in enumerate(kept) if t.op == "num" and t.data.is_number and t.data > 0),
-        next((k for k, t in enumerate(kept) if not is_negative(parts(t)[0])), 0),
-    )
+    if rendering.late:
+        kept.sort(key=is_late)
+    early = [k for k, t in enumerate(kept) if not rendering.late or not is_late(t)] or range(len(kept))
+    positive = [k for k in early if not is_negative(parts(kept[k])[0])]
+    numbers = [k for k in positive if kept[k].op == "num" and kept[k].data.is_number]
+    first = (numbers or positive or [0])[0]
     kept.insert(0, kept.pop(first))
     for k in range(len(kept)):  # A + Aᵀ, not Aᵀ + A
         for j in range(k + 1, len(kept)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..sizes import is_negative
-from .tree import Tree
+from .tree import Tree, rendering
 
 
 def matrices_first(terms: list[Tree]) -> list[Tree]:
@@ -39,3 +39,8 @@ def by_number(trees: Sequence[Tree]) -> list[int]:
         return last is None or last.op != "num" or not is_negative(last.data)
 
     return sorted(range(len(trees)), key=other)
+
+
+def is_late(t: Tree) -> bool:
+    """Whether a term holds a name whose terms stand behind the others."""
+    return t.data in rendering.late if t.op == "var" else any(map(is_late, t.args))

@@ -15,7 +15,8 @@ are made by it, so that the printed result is the short one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, final
 
 import sympy
@@ -85,6 +86,7 @@ class Rendering(threading.local):
     kept        differences that stand in the result both ways round; they are not turned round again
     transposes  transposes already worked out
     sizes       the number of entries of vectors
+    late        names whose terms stand behind the others in sums: multipliers behind the objective
     results     what makers gave for the same arguments; choosing between equal forms asks for the same trees often
     """
 
@@ -97,6 +99,7 @@ class Rendering(threading.local):
         self.transposes: dict[Tree, Tree] = {}
         self.sizes: dict[Tree, sympy.Expr] = {}
         self.results: dict[Any, Tree] = {}
+        self.late: frozenset[str] = frozenset()
 
     def start(self, data_size: sympy.Expr | None, kept: set[Tree] | None = None) -> None:
         """Forget the last expression."""
@@ -115,3 +118,13 @@ class Rendering(threading.local):
 
 
 rendering = Rendering()
+
+
+@contextmanager
+def behind(names: Iterable[str]) -> Iterator[None]:
+    """In what is rendered meanwhile, terms with these names stand behind the others."""
+    before, rendering.late = rendering.late, frozenset(names)
+    try:
+        yield
+    finally:
+        rendering.late = before

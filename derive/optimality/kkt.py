@@ -52,7 +52,7 @@ class KKT:
     >>> sizes = {"A": ("m", "d"), "b": ("m",), "w": ("d",)}
     >>> print(dv.minimize("sumsq(w) / 2", over="w", subject_to=["A @ w == b"], variables=sizes).kkt())
     stationarity
-      A.T @ nu_1 + w == 0    (in w)
+      w + A.T @ nu_1 == 0    (in w)
     primal feasibility
       A @ w == b
     multipliers: nu_1 (m,)
@@ -96,12 +96,13 @@ class KKT:
     def lines(self) -> list[str]:
         """The conditions in the text language, under their names."""
         out: list[str] = []
-        for title, lines in self.groups().items():
-            if not lines:
-                continue
-            out.append(title)
-            for line in lines:
-                out.append(f"  {line.text()}" + (f"    ({line.remark})" if line.remark else ""))
+        with notation.behind(v.name for v in self.multipliers):
+            for title, lines in self.groups().items():
+                if not lines:
+                    continue
+                out.append(title)
+                for line in lines:
+                    out.append(f"  {line.text()}" + (f"    ({line.remark})" if line.remark else ""))
         if self.multipliers:
             sized = [f"{v.name} {show_shape(v.shape)}" + _kind(v) for v in self.multipliers]
             out.append("multipliers: " + ", ".join(sized))
@@ -109,9 +110,10 @@ class KKT:
 
     def record(self) -> dict[str, Any]:
         """The conditions as plain data."""
-        found: dict[str, Any] = {
-            title: [line.text() for line in lines] for title, lines in self.groups().items() if lines
-        }
+        with notation.behind(v.name for v in self.multipliers):
+            found: dict[str, Any] = {
+                title: [line.text() for line in lines] for title, lines in self.groups().items() if lines
+            }
         found["multipliers"] = {v.name: [str(s) for s in v.shape] for v in self.multipliers}
         return found
 
@@ -123,9 +125,10 @@ class KKT:
     def latex(self) -> str:
         """The conditions as one aligned block."""
         rows: list[str] = []
-        for title, lines in self.groups().items():
-            for k, line in enumerate(lines):
-                rows.append(f"&{line.latex()} && " + (rf"\text{{({title})}}" if k == 0 else ""))
+        with notation.behind(v.name for v in self.multipliers):
+            for title, lines in self.groups().items():
+                for k, line in enumerate(lines):
+                    rows.append(f"&{line.latex()} && " + (rf"\text{{({title})}}" if k == 0 else ""))
         return "\\begin{aligned}\n" + " \\\\\n".join(r.rstrip(" &") for r in rows) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:
