@@ -253,9 +253,9 @@ class Problem:
         for changed data, `fast.path("lam", values)` many in a row.
 
         Of many unknowns the kernels are compiled, and the loop around them is the one that `solve` would take.
-        Under constraints it is the interior point on up to 400 unknowns, slacks included, and `start` decides between
-        minima. With method "em" it is expectation–maximisation: `fast(iterations=20)`. It proves nothing:
-        `fast.certify(answer)` does.
+        Under constraints it is the interior point on up to 400 unknowns, slacks included (2500 of smooth objectives
+        under linear conditions), and `start` decides between minima. With method "em" it is
+        expectation–maximisation: `fast(iterations=20)`. It proves nothing: `fast.certify(answer)` does.
         Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, has constraints (facts on
         vectors too) without semidefinite matrices or, for "em", is a mixture likelihood.
 

@@ -23,6 +23,8 @@ from .optimizers.smooth_program import smooth_program
 from .optimizers.thin_program import widened
 from .oracle import Array, Layout
 
+#: Unknowns and equalities up to which a run is compiled whole, and entries of the conditions' matrices.
+LARGEST, ENTRIES = 2500, 4_000_000
 #: Steps at most.
 MOST = 60
 #: Rows are few if there are so many variables for each.
@@ -41,6 +43,11 @@ from derive.kernels.optimizers.smooth_step import (
     tried,
 )
 '''
+
+
+def fits(size: int, equalities: int, inequalities: int) -> bool:
+    """Whether a run on so many unknowns and rows of conditions is one for this code."""
+    return size + equalities <= LARGEST and (equalities + inequalities) * size <= ENTRIES
 
 
 @final

@@ -54,10 +54,25 @@ class Placed:
         """Whether the interior point may be compiled whole."""
         from ..kernels.joined import fits
 
-        counts = [
-            sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in self.shapes.values()
-        ]
-        return not self.derived.cones and fits(self.layout.size, *counts)
+        return not self.derived.cones and fits(self.layout.size, *self.counts)
+
+    @property
+    def is_smooth_program(self) -> bool:
+        """Whether the loop for a smooth objective under linear conditions may be."""
+        from ..kernels.joined_program import fits
+
+        derived = self.derived
+        suits = derived.linear and not derived.quadratic and not derived.cones
+        return suits and fits(self.layout.size, *self.counts)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many equalities and inequalities there are."""
+        equalities, inequalities = (
+            sum(int(np.prod(s, dtype=np.int64)) for s in self.shapes[kind].values())
+            for kind in ("equality", "inequality")
+        )
+        return equalities, inequalities
 
     def joined(self) -> Any:
         """The interior point compiled whole, on these data."""

@@ -185,14 +185,14 @@ class PreparedCones:
 
 @final
 class PreparedConstraints:
-    """A problem with constraints of few unknowns, its interior point compiled with its kernels."""
+    """A problem with constraints of few unknowns, its interior point compiled with its kernels.
+
+    Smooth objectives under linear conditions have a loop of their own, and may have more.
+    """
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
         self.bind(instance.numbers)
-        counts = self._placed.shapes.values()
-        q, m = (sum(int(np.prod(s, dtype=np.int64)) for s in each.values()) for each in counts)
-        self._rows = q, m
         self._start = self._fresh({})
         self._ready(self._start)
 
@@ -200,11 +200,12 @@ class PreparedConstraints:
         self._arrays = arrays
         self._placed = Placed(self._derived, arrays, self._instance.binding)
         self._layout = self._placed.layout
-        if not self._placed.is_small:
+        self._linear, self._small = self._placed.is_smooth_program, self._placed.is_small
+        if not self._linear and not self._small:
             raise UnsupportedError(REMEDY)
         self._program: Any = None
         self._loop: Any = None
-        self._linear = self._derived.linear and not self._derived.quadratic
+        self._answer: Any = None
 
     def _fresh(self, start: Mapping[str, Any]) -> Any:
         """Where `solve` would begin on these data."""
@@ -246,7 +247,7 @@ class PreparedConstraints:
 
     def _others(self) -> Iterator[Any]:
         """Where else to begin: beside a saddle, where `solve` would on these data, at random."""
-        z = self._answer.z
+        z = self._start if self._answer is None else self._answer.z
         if np.isfinite(z).all():
             step = 0.1 * max(1.0, float(np.abs(z).max())) * np.random.default_rng(0).standard_normal(z.size)
             yield from (z + step, z - step)
@@ -260,14 +261,14 @@ class PreparedConstraints:
             program, size = self._program
             if self._reaches(program, z, tolerance, size):
                 return True
-        return self._reaches(self._by_interior_point, z, tolerance, self._layout.size)
+        return self._small and self._reaches(self._by_interior_point, z, tolerance, self._layout.size)
 
     def _ready(self, z: Any) -> None:
         """The loop that comes first is there."""
         if self._linear and self._program is None:
             self._program = self._placed.joined_program(z)
             self._linear = self._program is not None
-        if not self._linear:
+        if not self._linear and self._small:
             self._general()
 
     def _general(self) -> Any:
@@ -291,7 +292,7 @@ class PreparedConstraints:
         """The answer of the loop for all problems."""
         from ..kernels.optimizers.interior_point import run
 
-        return run(self._general(), z, *self._rows, tolerance)
+        return run(self._general(), z, *self._placed.counts, tolerance)
 
     def _at_a_saddle(self) -> bool:
         """Whether the last answer is no minimum, which the interpreter decides where the run has doubts."""

@@ -315,3 +315,23 @@ def test_points_that_vanish_are_certified() -> None:
     )
     fast = problem.prepare(X=X, y=y, lam=0.1)
     assert fast.certify(fast()).ok()
+
+
+@pytest.mark.parametrize("n", [1, 3, 600])
+def test_water_filling(n: int) -> None:
+    """xᵢ = max(level − aᵢ, 0), of more unknowns than the loop for all problems takes as well."""
+    shapes = {"a": ("n",), "x": ("n",), "P": ()}
+    filling = dv.maximize(
+        "sum(log(a + x))",
+        over="x",
+        subject_to=["x >= 0", "sum(x) == P"],
+        variables=shapes,
+        facts={"a": ("positive",)},
+    )
+    a = np.random.default_rng(n).random(n) + 0.1
+    fast = filling.prepare(a=a, P=2.0)
+    found = fast()
+    under = found["x"] > 1e-6
+    level = (2.0 + a[under].sum()) / under.sum()
+    np.testing.assert_allclose(found["x"], np.maximum(level - a, 0.0), atol=1e-8)
+    assert fast.certify(found).ok()
