@@ -46,7 +46,7 @@ def test_kkt() -> None:
         assert part in full.stdout
     assert r"w + A^\top \nu_{1} = 0" in derive(*words, "--format", "latex").stdout
     record = json.loads(derive(*words, "--format", "json", "--closed-form", "--steps").stdout)
-    assert record["stationarity"] == ["A.T @ nu_1 + w == 0"] and record["multipliers"] == {"nu_1": ["m"]}
+    assert record["stationarity"] == ["w + A.T @ nu_1 == 0"] and record["multipliers"] == {"nu_1": ["m"]}
     assert record["closed_form"][0]["text"][0] == "w = A.T @ inv(A @ A.T) @ b" and record["steps"]
 
 
