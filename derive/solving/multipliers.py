@@ -36,7 +36,11 @@ def cleared(functions: Any, answer: Any) -> Any:
     """
     v, h = functions.values(answer.z), functions.hessian(answer.z, answer.nu, answer.lam)
     pulls = abs(h) @ np.abs(answer.z) + np.abs(v.g) + abs(v.E).T @ np.abs(answer.nu)
-    presses = abs(v.C).max(axis=1) * np.abs(answer.lam) if answer.lam.size else answer.lam
+    presses = answer.lam
+    if answer.lam.size:
+        largest = abs(v.C).max(axis=1)
+        largest = largest if isinstance(largest, np.ndarray) else np.ravel(largest.toarray())
+        presses = largest * np.abs(answer.lam)
     least = ROUNDING * float(pulls.max(initial=0.0)) or np.inf
     return replace(answer, lam=np.where((v.c > 0.0) & (presses < least), 0.0, answer.lam))
 

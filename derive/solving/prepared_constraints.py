@@ -16,7 +16,6 @@ from .multipliers import cleared
 from .otherwise import by_solve
 from .placed import Placed
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop
-from .sparse import dense
 from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
 
@@ -70,6 +69,7 @@ class PreparedProgram:
         The multipliers are those of the last call, if the point is its answer, or else those that fit best.
         """
         placed = Placed(self._derived, self._arrays, self._instance.binding)
+        placed.look_for_zeros()
         given = None if self._found is None else self._solver.answer(self._found)
         return _certified(placed, answer, tolerance, given, self._instance)
 
@@ -179,6 +179,7 @@ class PreparedCones:
             )
         else:
             placed = Placed(derived, self._arrays, self._instance.binding)
+            placed.look_for_zeros()
             proof = placed.certified(answer, tolerance)[0]
         return _stated(proof, self._instance)
 
@@ -330,7 +331,7 @@ def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Itera
     """Answers of a run in the order in which they are tried; None stands for multipliers that fit."""
     if given is not None:
         yield given
-        yield cleared(dense(placed.functions(placed.lifted(answer), "numpy")), given)
+        yield cleared(placed.functions(placed.lifted(answer), "numpy"), given)
     yield None
 
 

@@ -96,15 +96,19 @@ def at_the_edge(found: Mapping[str, Any], unknowns: Sequence[Variable]) -> str:
 
 def fitted(v: Any) -> tuple[Any, Any]:
     """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest."""
+    import scipy.sparse
     from scipy.optimize import lsq_linear
 
+    sparse = not isinstance(v.C, np.ndarray)
     reach = 1e-8 * max(1.0, float(np.abs(v.c).max(initial=0.0)))
     active = np.flatnonzero(v.c <= reach)
-    A = np.vstack([v.E, v.C[active]]).T
+    A: Any = (scipy.sparse.vstack if sparse else np.vstack)([v.E, v.C[active]]).T
     nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
-    if A.shape[1] and np.isfinite(A).all() and np.isfinite(v.g).all():
-        if active.size:
-            low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
+    if A.shape[1] and np.isfinite(A.sum()) and np.isfinite(v.g).all():
+        low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
+        if sparse:
+            found = lsq_linear(A.tocsr(), v.g, (low, np.inf), tol=1e-14, lsmr_tol=1e-14, max_iter=25).x
+        elif active.size:
             found = lsq_linear(A, v.g, (low, np.inf), tol=1e-14, method="bvls").x
         else:
             found = np.linalg.lstsq(A, v.g, rcond=None)[0]

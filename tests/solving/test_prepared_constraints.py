@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -335,3 +336,23 @@ def test_water_filling(n: int) -> None:
     level = (2.0 + a[under].sum()) / under.sum()
     np.testing.assert_allclose(found["x"], np.maximum(level - a, 0.0), atol=1e-8)
     assert fast.certify(found).ok()
+
+
+def test_large_programs_are_certified_without_their_zeros() -> None:
+    """Three thousand kinks, each with a slack: no matrix of nine million numbers, whatever multipliers are tried."""
+    n, d = 3000, 4
+    X, t = RNG.standard_normal((n, d)), np.where(RNG.random(n) < 0.5, -1.0, 1.0)
+    problem = dv.minimize(
+        "sum(relu(1 - t*(X @ w))**2) + lam/2*sumsq(w)",
+        over="w",
+        variables={"X": ("n", "d"), "t": ("n",), "w": ("d",), "lam": ()},
+    )
+    fast = problem.prepare(X=X, t=t, lam=1.0)
+    found = fast()
+    tracemalloc.start()
+    try:
+        assert fast.certify(found).ok()
+        assert not fast.certify({"w": found["w"] + 1.0}).ok()
+        assert tracemalloc.get_traced_memory()[1] < 8 * n * n / 2
+    finally:
+        tracemalloc.stop()
