@@ -48,7 +48,10 @@ def certify_groups(
     gaps = penalty.distance(g, x)
     curvature = None
     if h is not None:
-        gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1 + pull), 0.0)
+        rounding = 4.0 * EPS * (np.abs(h) @ np.abs(x))
+        # beyond that any slope would vanish in rounding, as it does far away
+        known = rounding.max(initial=0.0) <= 1e-3 * float((np.abs(g - h @ x) + l1 + pull).max(initial=0.0))
+        gaps = np.maximum(gaps - (rounding if known else 0.0) - 4.0 * EPS * (l1 + pull), 0.0)
         alive = np.append(lengths(x, group, weights.size) > 0.0, True)[group]
         free = np.flatnonzero(alive & ((x != 0.0) | (l1 == 0.0)))
         if 0 < free.size <= 400 and np.isfinite(h).all():

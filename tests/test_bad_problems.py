@@ -805,3 +805,44 @@ def test_covariances_that_are_singular(penalty: str) -> None:
     with pytest.warns(NotCertifiedWarning, match="unbounded below"):
         assert not stated.solve(given).success
     assert stated.solve({**given, "C": np.diag([1.0, 2.0, 0.5])}).success
+
+
+def test_starts_near_bounds() -> None:
+    """Logarithms under upper bounds have values between 0 and these: contradictions are named, optima found."""
+    shapes = {"w": (4,)}
+    held = dv.minimize("sumsq(w)", over="w", variables=shapes, subject_to=["sum(log(w)) >= -4", "w <= 1"])
+    found = held.solve()
+    assert found.success and found.fun == pytest.approx(4.0 * np.exp(-2.0))
+    none = dv.minimize("sumsq(w)", over="w", variables=shapes, subject_to=["sum(log(w)) >= 1", "w <= 1"])
+    with pytest.warns(NotCertifiedWarning, match="infeasible"):
+        assert not none.solve().success
+    roots = dv.minimize("sumsq(w)", over="w", variables=shapes, subject_to=["sum(sqrt(w)) >= 2", "w <= 1"])
+    assert roots.solve().fun == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("objective", "subject_to"),
+    [
+        ("norm(X @ w - y) - 1000*sum(w)", []),
+        ("norm(w, 1) + norm(X @ w - y) - 1000*sum(w)", ["w >= 0"]),
+        ("sum(w)", ["norm(w) <= 5 - w[0]"]),
+    ],
+)
+def test_norms_that_do_not_hold(objective: str, subject_to: list[str]) -> None:
+    """A direction that leaves no cone, and along which the objective falls, is found as such."""
+    used = {name: shape for name, shape in SHAPES.items() if name in objective or name == "w"}
+    stated = dv.minimize(objective, over="w", variables=used, subject_to=subject_to)
+    given: dict[str, Any] = {name: DATA[name] for name in used if name in DATA}
+    with pytest.warns(NotCertifiedWarning, match="unbounded below"):
+        assert not stated.solve(given or {"d": 3}).success
+
+
+def test_groups_that_run_away_are_not_certified() -> None:
+    """Far out every slope is rounding beside the Hessian: that proves nothing."""
+    rng = np.random.default_rng(0)
+    rng.standard_normal((8, 4)), rng.standard_normal(8)
+    c, rows = rng.standard_normal(4), rng.standard_normal((2, 4))
+    shapes = {"A": ("m", "d"), "w": ("d",), "c": ("d",)}
+    stated = dv.minimize("sumsq(A @ w) + norm(w) + 5*dot(c, w)", over="w", variables=shapes)
+    with pytest.warns(NotCertifiedWarning):
+        assert not stated.solve(A=rows, c=c).success

@@ -14,6 +14,9 @@ from ..node import Node, Variable, size_symbols, variables
 from ..smoothing import Kink, Smooth
 from ..stable import stabilise
 
+#: How far inside single bounds other starts are, where the first had no values.
+NEARER = 0.1
+
 
 def numbers(nodes: Sequence[Node], arrays: Mapping[str, Any]) -> list[Any]:
     """The nodes by the interpreter; arrays that do not occur are passed over."""
@@ -30,16 +33,17 @@ def inside(
     arrays: Mapping[str, Any],
     point: Mapping[str, Any],
     given: bool,
+    room: float = 1.0,
 ) -> dict[str, Any]:
-    """Inside the simple bounds, with slacks on the right side of their kinks."""
+    """Inside the simple bounds, by `room` where there is one alone, with slacks on the right side of their kinks."""
     found = {k: np.array(v, dtype=np.float64) for k, v in point.items()}
     if not given:
-        _into_bounds(problem, free, found, arrays)
+        _into_bounds(problem, free, found, arrays, room)
     kinks: list[Kink] = list(problem.kinks)
     for kink in kinks:
         value = numbers([kink.atom], {**arrays, **found})[0]
-        room = 1.0 if kink.sign > 0 else -1.0
-        found[kink.slack.name] = np.asarray(value + room * np.maximum(1.0, np.abs(value)), dtype=np.float64)
+        side = 1.0 if kink.sign > 0 else -1.0
+        found[kink.slack.name] = np.asarray(value + side * np.maximum(1.0, np.abs(value)), dtype=np.float64)
     return found
 
 
@@ -64,7 +68,8 @@ def defined(
     others += [{k: rng.random(np.shape(point[k])) for k in names}]
     others += [{k: rng.standard_normal(np.shape(point[k])) for k in names} for _ in range(5)]
     for k in range(len(others) + 1):
-        found = point if k == 0 else inside(problem, free, arrays, others[k - 1], False)
+        # nearer to the bounds than at first: log(w) with w ≤ 1 has values there alone
+        found = point if k == 0 else inside(problem, free, arrays, others[k - 1], False, NEARER)
         try:
             finite = all(np.isfinite(a).all() for a in numbers(nodes, {**arrays, **found}))
             moves = not steep or all(np.any(a) for a in numbers(steep, {**arrays, **found}))
@@ -76,8 +81,10 @@ def defined(
 
 
 def _stuck(condition: Node, slopes: Sequence[Node], arrays: Mapping[str, Any]) -> bool:
-    """Whether a condition c ≥ 0 is violated where all its slopes vanish, as ‖x‖² ≥ 1 at 0."""
+    """Whether a condition c ≥ 0 is violated where all its slopes vanish, as ‖x‖² ≥ 1 at 0, or has none, as √x there."""
     value, *found = numbers([condition, *slopes], arrays)
+    if not all(np.isfinite(a).all() for a in found):
+        return True
     return bool(np.any(value < 0.0)) and not any(np.any(a) for a in found)
 
 
@@ -133,9 +140,13 @@ def _bounds(conditions: tuple[Node, ...], free: tuple[Variable, ...], slacks: fr
 
 
 def _into_bounds(
-    problem: Smooth, free: Sequence[Variable], found: dict[str, Any], arrays: Mapping[str, Any]
+    problem: Smooth,
+    free: Sequence[Variable],
+    found: dict[str, Any],
+    arrays: Mapping[str, Any],
+    room: float,
 ) -> None:
-    """Move unknowns to the middle of their bounds, or 1 inside a single one."""
+    """Move unknowns to the middle of their bounds, or inside a single one."""
     low = {k: np.full(v.shape, -np.inf) for k, v in found.items()}
     high = {k: np.full(v.shape, np.inf) for k, v in found.items()}
     zeros = {k: np.zeros_like(v) for k, v in found.items()}
@@ -153,5 +164,5 @@ def _into_bounds(
         both = np.isfinite(lo) & np.isfinite(hi)
         with np.errstate(invalid="ignore"):
             value = np.where(both, (lo + hi) / 2, value)
-        value = np.where(np.isfinite(lo) & ~both, np.maximum(value, lo + 1.0), value)
-        found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - 1.0), value)
+        value = np.where(np.isfinite(lo) & ~both, np.maximum(value, lo + room), value)
+        found[name] = np.where(np.isfinite(hi) & ~both, np.minimum(value, hi - room), value)
