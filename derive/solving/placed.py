@@ -14,7 +14,7 @@ from .inside import defined, inside, numbers
 from .multipliers import cone_duals, duals
 from .preparing import dense_loop
 from .reasons import fitted
-from .sparse import DENSE, Sparse
+from .sparse import DENSE, MOST, Sparse
 from .stated import check_slopes, statement_value
 
 if TYPE_CHECKING:
@@ -119,6 +119,12 @@ class Placed:
         point = inside(derived.problem, free.unknowns, self.arrays, free.backward(start), False)
         z = self.layout.pack(point)
         self.look_for_zeros()
+        size, rows = self.layout.size, sum(self.rows)
+        if self.sparse is None and size * max(size, rows) > MOST:
+            raise UnsupportedError(
+                f"dense matrices of {size} unknowns (slacks included) and {rows} conditions would take "
+                f"{8e-9 * size * (size + rows):.1f} GB: state fewer, or conditions that meet few unknowns each"
+            )
         functions = self.functions(point, "numpy")
         return ProgramSolver(forms(functions, z, self.sparse is not None, dense_loop), z)
 

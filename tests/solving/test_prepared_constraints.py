@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import DataError, NotCertifiedWarning
+from derive.errors import DataError, NotCertifiedWarning, UnsupportedError
+from derive.solving.instance import Instance
+from derive.solving.prepared_constraints import PreparedProgram
 
 RNG = np.random.default_rng(12)
 ENTROPY = dv.minimize(
@@ -356,3 +358,21 @@ def test_large_programs_are_certified_without_their_zeros() -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * n * n / 2
     finally:
         tracemalloc.stop()
+
+
+def test_dense_programs_beyond_memory_are_refused_before_they_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error says how large the matrices would be, and what to do."""
+    problem = dv.minimize(
+        "sumsq(x - y)",
+        over="x",
+        subject_to=["A @ x <= b"],
+        variables={"x": (3,), "y": (3,), "A": (5, 3), "b": (5,)},
+    )
+    given = {"y": np.ones(3), "A": RNG.standard_normal((5, 3)), "b": np.ones(5)}
+    instance = Instance(problem.posed, given, {})
+    assert PreparedProgram(instance)()["x"].shape == (3,)
+    monkeypatch.setattr("derive.solving.placed.MOST", 14)
+    with pytest.raises(UnsupportedError, match=r"dense matrices of 3 unknowns .* and 5 conditions .* GB"):
+        PreparedProgram(instance)
