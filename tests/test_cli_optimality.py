@@ -38,7 +38,7 @@ def test_kkt() -> None:
     assert plain.exit_code == 0 and "w + A.T @ mu == 0    (in w)" in plain.stdout
     full = derive(*words, "--closed-form", "--second-order", "--steps")
     for part in (
-        "L = nu_1 @ (A @ w - b) + w @ w / 2",
+        "L = w @ w / 2 + nu_1 @ (A @ w - b)",
         "grad_w = ",
         "A @ d_w == 0",
         "w = A.T @ inv(A @ A.T) @ b",

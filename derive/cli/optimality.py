@@ -50,9 +50,11 @@ def kkt(
         parts += stated.closed_form().values()
     solutions: list[Any] = []
     if more["steps"]:
-        from .. import derivation
+        from .. import derivation, notation
 
-        solutions = [derivation(lagrangian, name) for name in stated.unknowns]
+        with notation.behind(v.name for v in conditions.multipliers):
+            solutions = [derivation(lagrangian, name) for name in stated.unknowns]
+            printed = lagrangian.latex() if form == "latex" else str(lagrangian)
     if form == "json":
         record = {**conditions.record(), "lagrangian": str(lagrangian), "latex": conditions.latex()}
         for title, found in (("second_order", more["second_order"]), ("closed_form", more["closed_form"])):
@@ -69,8 +71,7 @@ def kkt(
         return
     blocks = [part.latex() if form == "latex" else str(part) for part in parts]
     if solutions:
-        head = f"L = {lagrangian.latex()}" if form == "latex" else f"L = {lagrangian}"
-        blocks = [head, *(s.latex() if form == "latex" else str(s) for s in solutions), *blocks]
+        blocks = [f"L = {printed}", *(s.latex() if form == "latex" else str(s) for s in solutions), *blocks]
     click.echo("\n\n".join(blocks) if form == "latex" or solutions else "\n".join(blocks))
 
 

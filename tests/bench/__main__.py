@@ -51,13 +51,8 @@ def machine() -> str:
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "numba", "sympy", *installed))
     python = platform.python_version()
     settings = ", ".join(f"{k}={os.environ[k]}" for k in sorted(os.environ) if k.endswith("_NUM_THREADS"))
-    blas = sorted(
-        {
-            f"{each['internal_api']} for {each['architecture']}"
-            for each in threadpool_info()
-            if "architecture" in each
-        }
-    )
+    ours = [each for each in threadpool_info() if "numpy" in each["filepath"] or "scipy" in each["filepath"]]
+    blas = sorted({f"{each['internal_api']} for {each['architecture']}" for each in ours})
     about = f"{name}, {os.cpu_count()} cores; Python {python}, {packages}; {', '.join(blas)}"
     return f"{about}. {settings} unless said otherwise."
 
