@@ -30,8 +30,10 @@ CHOSEN = (
 )
 #: Calls of each copy in a row, so that waking the second thread does not count.
 ROW = 3
-#: Where two copies gain less than this, the cores were not ours alone: the case is measured again, at most so often.
-WHOLE, TURNS = 1.85, 4
+#: Where two copies gain less than this, the cores were not ours alone: the case is measured again, at most so often,
+#: after so many seconds in which nothing is done. A host may put two virtual cores that have long been busy on one way
+#: to memory, and apart again when they wake.
+WHOLE, TURNS, PAUSE = 1.85, 4, 25.0
 
 
 def cases() -> list[compute.Case]:
@@ -69,8 +71,10 @@ class Companion:
 def _measured(calls: dict[str, Callable[[], Any]], quick: bool) -> dict[str, float]:
     """The times of the turn in which two copies gained most: what our threads make of it has no say."""
     turns = []
-    for _ in range(1 if quick else TURNS):
-        found = interleaved(calls, 0.5 if quick else 3.0, time.perf_counter, share=0.1)
+    for turn in range(1 if quick else TURNS):
+        if turn:
+            time.sleep(PAUSE)
+        found = interleaved(calls, 0.5 if quick else 2.0, time.perf_counter, share=0.1)
         found["both"] /= ROW
         turns.append(found)
         if _limit(found) >= WHOLE:
@@ -124,6 +128,7 @@ def table(quick: bool) -> Table:
         "with one thread each get done side by side than one alone, in the same turns; 2 on a machine whose cores "
         "share nothing, less where they share memory, the clock or other processes. A tenth of the calls was quicker "
         f"than the times given. Where two copies gain less than {WHOLE}, the case is measured up to {TURNS} times, "
-        "and the turn in which they gained most is given, whatever our threads did in it. "
+        f"{PAUSE:.0f} s apart (virtual cores that have been busy for long may be put on one way to memory), and the "
+        "turn in which they gained most is given, whatever our threads did in it. "
         f"{load:.1f} processes were running on {os.cpu_count()} cores.",
     )
