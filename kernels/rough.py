@@ -9,33 +9,30 @@ kernel that anybody calls by name may do: these are for a metric, and for steps 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from numba import types
 from numba.extending import intrinsic
 
 from . import library
-from .rowwise import add_rows_as, add_then_dot_as, dot_rows_as, suits
+from .rowwise import add_rows_as, add_then_dot_as, dot_rows_as, product_of
 
 
 @intrinsic
 def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
     """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
-    return (types.void(block, w, z), partial(dot_rows_as, single=True)) if suits(block, w, z) else None
+    return product_of(dot_rows_as, True, (block, w, z))
 
 
 @intrinsic
 def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
-    return (types.void(block, r, g), partial(add_rows_as, single=True)) if suits(block, r, g) else None
+    return product_of(add_rows_as, True, (block, r, g))
 
 
 @intrinsic
 def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ."""
-    fit = suits(block, r, g) and suits(after, w, z)
-    return (types.void(block, r, g, after, w, z), partial(add_then_dot_as, single=True)) if fit else None
+    return product_of(add_then_dot_as, True, (block, r, g), (after, w, z))
 
 
 def __getattr__(name: str) -> Any:

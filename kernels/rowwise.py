@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
+from itertools import starmap
 from typing import Any
 
 from numba import types
@@ -266,7 +267,13 @@ def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z:
     _each(v, shared, coming, dot, sizes)
 
 
-def suits(block: Any, *vectors: Any) -> bool:
+def product_of(make: Callable[..., Any], single: bool, *given: tuple[Any, ...]) -> Any:
+    """What numba asks of an intrinsic: its signature, and the code; None where blocks with their vectors do not fit."""
+    arguments = [a for each in given for a in each]
+    return (types.void(*arguments), partial(make, single=single)) if all(starmap(_suits, given)) else None
+
+
+def _suits(block: Any, *vectors: Any) -> bool:
     """Whether these are rows side by side and vectors, of floats."""
     return (
         all(isinstance(a, types.Array) and a.layout == "C" for a in (block, *vectors))
@@ -315,20 +322,19 @@ def add_then_dot_as(context: Any, builder: Any, signature: Any, args: Any, singl
 @intrinsic
 def dot_rows(typing_context: Any, block: Any, w: Any, z: Any) -> Any:
     """zᵢ = Σⱼ blockᵢⱼ wⱼ."""
-    return (types.void(block, w, z), partial(dot_rows_as, single=False)) if suits(block, w, z) else None
+    return product_of(dot_rows_as, False, (block, w, z))
 
 
 @intrinsic
 def add_rows(typing_context: Any, block: Any, r: Any, g: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ."""
-    return (types.void(block, r, g), partial(add_rows_as, single=False)) if suits(block, r, g) else None
+    return product_of(add_rows_as, False, (block, r, g))
 
 
 @intrinsic
 def add_then_dot(typing_context: Any, block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> Any:
     """gⱼ += Σᵢ rᵢ blockᵢⱼ, then zᵢ = Σⱼ afterᵢⱼ wⱼ; both blocks in one loop but for short rows."""
-    fit = suits(block, r, g) and suits(after, w, z)
-    return (types.void(block, r, g, after, w, z), partial(add_then_dot_as, single=False)) if fit else None
+    return product_of(add_then_dot_as, False, (block, r, g), (after, w, z))
 
 
 @intrinsic

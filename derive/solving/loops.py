@@ -184,7 +184,7 @@ class Loops:
             """Made where it is needed: it is compiled."""
             return made(rough=False)
 
-        if whole and sampled.copies(instance):
+        if whole and sampled.copies(instance.binding):
             return [made(rough=True), lambda *arguments: exact()(*arguments)]
         return [exact()]
 

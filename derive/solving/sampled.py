@@ -97,18 +97,18 @@ class Sampled:
             binding = Binding({**instance.binding.values, self.rows: m})
             found.append(({**part, self.share.name: share}, binding))
         whole = {**arrays, self.share.name: np.asarray(1.0)}
-        if kept and self.copies(instance):
+        if kept and self.copies(instance.binding):
             found.append((self._in_single(whole), instance.binding))
         return [*found, (whole, instance.binding)]
 
-    def copies(self, instance: Instance) -> bool:
+    def copies(self, binding: Binding) -> bool:
         """Whether a copy of all rows in single precision may pay: where products alone read most of the data."""
-        amount = _amount(self.given, instance.binding)
-        if amount > COPIED or not self.are_ample(instance.binding):
+        amount = _amount(self.given, binding)
+        if amount > COPIED or not self.are_ample(binding):
             return False
         first = self._first_kernel()
-        first.expect(instance.binding)
-        return 2 * _amount([v for v in self.given if v.name in first.singles], instance.binding) > amount
+        first.expect(binding)
+        return 2 * _amount([v for v in self.given if v.name in first.singles], binding) > amount
 
     def _in_single(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """These, but in single precision what products alone read."""
