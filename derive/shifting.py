@@ -3,7 +3,11 @@
     log Σ_k c_k exp z_k         =  m + log Σ_k c_k exp(z_k − m),                 m = max_k z_k
     exp z_k / Σ_j c_j exp z_j   =  exp(z_k − m) / Σ_j c_j exp(z_j − m)
 
-for weights c of any sign. Without it, all densities of a mixture are 0 at a point far from its centres: the
+for weights c of any sign. A term of the sum without an exponential counts as one with the exponent 0:
+
+    log(c + exp z)              =  m + log(c exp(−m) + exp(z − m)),               m = max(0, z)
+
+Without it, all densities of a mixture are 0 at a point far from its centres: the
 logarithm is −∞ and the gradient 0/0, though both are ordinary numbers.
 
 The second line is a case of a rule about degrees. Where all exponentials are multiplied by exp(−m), a product of
@@ -39,11 +43,15 @@ class Part(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """The largest exponent of a sum of exponentials, the axes of the sum along which it stands, the exponentials."""
+    """The largest exponent of a sum of exponentials, the axes of the sum along which it stands, the exponentials.
+
+    bare   whether some terms of the sum have no exponential: m >= 0
+    """
 
     m: Node
     along: Labels
     parts: tuple[Part, ...]
+    bare: bool = False
 
 
 class Shifted(NamedTuple):
@@ -60,14 +68,19 @@ class Shifted(NamedTuple):
 def shift_of(total: Node) -> Shift | None:
     """What to take off the exponents of a sum of exponentials, where it is one and nothing is taken off yet.
 
-    Either one product, summed over axes of its exponential, or several, whose exponentials stand along all axes.
+    Either one product, summed over axes of its exponential, or several, whose exponentials stand along all axes, and
+    terms without exponential beside them.
     """
     terms = total.terms if isinstance(total, Sum) else ((ONE, total),)
     if not terms:
         return None
     several = len(terms) > 1
     found: list[tuple[Node, tuple[int | None, ...]]] = []
+    bare: list[Node] = []
     for _, term in terms:
+        if several and not any(True for _ in _exponentials(term)):
+            bare.append(term)
+            continue
         for exponential, axes in _exponentials(term):
             kept = [k for k in axes if k is not None]
             enough = len(kept) == total.order if several else len(kept) < len(axes)
@@ -76,16 +89,18 @@ def shift_of(total: Node) -> Shift | None:
                 break
         else:
             return None
+    if not found:
+        return None
     along = tuple(range(total.order)) if several else tuple(k for k in found[0][1] if k is not None)
     largest = [_largest(exponential.operands[0], axes, along) for exponential, axes in found]
-    least = scale(_LEAST, full(largest[0].shape))
+    least = scale(ZERO if bare else _LEAST, full(largest[0].shape))
     m = reduce(lambda a, b: apply("maximum", a, b), [*largest, least])
     parts = []
     for exponential, axes in dict(found).items():
         z, rows = exponential.operands[0], tuple(axes.index(k) for k in along)
         off = spread(m, rows, range(z.order), z.shape)
         parts.append(Part(exponential, rows, apply("exp", add([(ONE, z), (MINUS, off)]))))
-    return Shift(m, along, tuple(parts))
+    return Shift(m, along, tuple(parts), bool(bare))
 
 
 def _largest(z: Node, axes: tuple[int | None, ...], along: Labels) -> Node:
@@ -146,15 +161,13 @@ def _shifted(node: Node, shift: Shift, done: dict[Node, Shifted]) -> Shifted | N
         inside = shifted(base, shift, done)
         return Shifted(exponent * inside.degree, inside.rows, power(inside.node, exponent))
     if isinstance(node, Sum):
-        terms = [(c, shifted(term, shift, done)) for c, term in node.terms]
-        kinds = {(term.degree, term.rows if term.degree != 0 else ()) for _, term in terms}
-        if len(kinds) != 1:
-            return None
-        ((degree, rows),) = kinds
-        return Shifted(degree, rows, add([(c, term.node) for c, term in terms], node.shape))
+        return _shifted_sum(node, [shifted(term, shift, done) for term in node.operands], shift)
     if isinstance(node, Einsum):
         factors = [(shifted(factor, shift, done), labels) for factor, labels in node.factors]
-        places = {tuple(labels[k] for k in f.rows) for f, labels in factors if f.degree != 0}
+        same = {ls[-1]: ls[-2] for o, ls in node.factors if _is_diagonal(o) and ls[-2] in node.output}
+        places = {
+            tuple(same.get(labels[k], labels[k]) for k in f.rows) for f, labels in factors if f.degree != 0
+        }
         degree = sum((f.degree for f, _ in factors), ZERO)
         if len(places) > 1:
             return None
@@ -164,6 +177,42 @@ def _shifted(node: Node, shift: Shift, done: dict[Node, Shifted]) -> Shifted | N
         where = tuple(node.output.index(i) for i in place) if degree != 0 else ()
         return Shifted(degree, where, einsum([(f.node, labels) for f, labels in factors], node.output))
     return None
+
+
+def _shifted_sum(node: Sum, terms: Sequence[Shifted], shift: Shift) -> Shifted | None:
+    """Terms of one degree; of several, those below the highest are multiplied by exp(−m) as often, where m >= 0."""
+    rows = {term.rows for term in terms if term.degree != 0}
+    degrees = {term.degree for term in terms}
+    if len(rows) > 1 or (len(degrees) > 1 and not shift.bare):
+        return None
+    (along,) = rows or {()}
+    degree = max(degrees)
+
+    def level(term: Shifted) -> Node:
+        if term.degree == degree:
+            return term.node
+        off = apply("exp", scale(term.degree - degree, shift.m))
+        return _times(term.node, spread(off, along, range(node.order), node.shape))
+
+    found = [(c, level(term)) for c, term in zip(node.coefficients, terms, strict=True)]
+    return Shifted(degree, along if degree != 0 else (), add(found, node.shape))
+
+
+def _is_diagonal(node: Node) -> bool:
+    """Whether all entries off the diagonal are zero: diag(u) diag(v), and what else is multiplied by diag(u)."""
+    if "diagonal" in node.facts:
+        return True
+    if isinstance(node, Sum):
+        return all(map(_is_diagonal, node.operands))
+    whole = set(node.output) if isinstance(node, Einsum) and node.order == 2 else None
+    return isinstance(node, Einsum) and any(
+        set(labels) == whole and _is_diagonal(o) for o, labels in node.factors
+    )
+
+
+def _times(a: Node, b: Node) -> Node:
+    axes = tuple(range(a.order))
+    return einsum([(a, axes), (b, axes)], axes)
 
 
 # ---------------------------------------------------------------- rules
@@ -202,17 +251,48 @@ def log_of_sum_of_exponentials(node: Node) -> Node | None:
     return add([(ONE, m), (ONE, apply("log", scale(c, found.node)))])
 
 
+def log_of_one_plus(t: Node) -> Node | None:
+    """log(1 + t) for a sum t of exponentials, as m + log1p(expm1(−m) + t exp(−m)) with m = max(0, z)"""
+    shift = shift_of(add([(ONE, full(t.shape)), (ONE, t)]))
+    if shift is None or not shift.bare:
+        return None
+    found = shifted(t, shift)
+    if found.degree != 1 or found.rows != shift.along:
+        return None
+    less = apply("expm1", scale(MINUS, shift.m))
+    return add([(ONE, shift.m), (ONE, apply("log1p", add([(ONE, less), (ONE, found.node)])))])
+
+
 def exponential_over_sum(node: Node) -> Node | None:
     """exp(z) / Σ c exp z -> exp(z − m) / Σ c exp(z − m), and whatever else has degree 0"""
-    if not isinstance(node, Einsum):
-        return None
-    for total in _divisors(node):
+    for _, found, _ in _over_sums(node):
+        if found.degree == 0 and found.node is not node:
+            return found.node
+    return None
+
+
+def exponential_over_more(node: Node) -> Node | None:
+    """exp(z) / (1 + c exp z)² -> exp(−m) exp(z − m) / (exp(−m) + c exp(z − m))², m = max(0, z), in negative degrees
+
+    A product of degree −1 may be a factor of one of degree 0: those come first.
+    """
+    for shift, found, degrees in _over_sums(node):
+        above = any(f in degrees and degrees[f].degree.is_positive for f in node.operands)
+        if shift.bare and found.degree.is_negative and above:
+            off = spread(
+                apply("exp", scale(found.degree, shift.m)), found.rows, range(node.order), node.shape
+            )
+            return _times(found.node, off)
+    return None
+
+
+def _over_sums(node: Node) -> Iterator[tuple[Shift, Shifted, dict[Node, Shifted]]]:
+    """A product relative to each sum of exponentials that it divides by, and its parts."""
+    for total in _divisors(node) if isinstance(node, Einsum) else ():
         shift = shift_of(total)
         if shift is not None:
-            found = shifted(node, shift)
-            if found.degree == 0 and found.node is not node:
-                return found.node
-    return None
+            parts: dict[Node, Shifted] = {}
+            yield shift, shifted(node, shift, parts), parts
 
 
 def _divisors(node: Node) -> Iterator[Node]:

@@ -32,6 +32,9 @@ def simplify(root: Node, rules: tuple[Rule, ...] = RULES) -> Node:
     if len(_known) > _MOST_KNOWN:
         _known = {}  # not cleared: another thread may be in the midst of it
     memo = _known if rules is RULES else {}
+    (root,) = transform(
+        [root], opened
+    )  # first: products that are alike as a whole need not be so once parts are rewritten
     for _ in range(4):
         (better,) = transform([root], rewrite, memo)
         if better is root:

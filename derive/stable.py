@@ -23,12 +23,14 @@ from .exponentials import (
     sum_of_exponentials,
     two_exponents,
 )
-from .node import Apply, Einsum, Node, Sum, transform
+from .node import Apply, Einsum, Node, Sum, topological, transform
 from .operators import apply, rebuild
 from .shifting import (
+    exponential_over_more,
     exponential_over_sum,
     largest_taken_off,
     log_of_exponential_factor,
+    log_of_one_plus,
     log_of_sum_of_exponentials,
     repeated,
     spread,
@@ -136,6 +138,13 @@ def log_of_factors(node: Node) -> Node | None:
         if pair:
             pair.sort(key=lambda z: z in beside)  # log(e^z / (e^y + e^z)) -> −softplus(y − z)
             taken.append((exponent, log_of_two(*pair)))
+        elif (
+            found is None
+            and exponent.is_negative
+            and _adds_exponentials(base)
+            and stands_along(along, output)
+        ):
+            taken.append((exponent, spread(apply("log", base), along, output, core.shape)))
         elif found is None:
             rest.append((factor, along))
         else:
@@ -154,6 +163,12 @@ def log_of_factors(node: Node) -> Node | None:
         below = scale(c, repeated(rest, output, core.shape))
         taken.append((ONE, apply("log", below)))
     return add(taken, core.shape)
+
+
+def _adds_exponentials(node: Node) -> bool:
+    """Whether the node is a sum of positive terms, one of them a sum of exponentials."""
+    alone = isinstance(node, Sum) and "positive" in node.facts
+    return alone and any(argument(t, "exp") is not None or sum_of_exponentials(t) for t in node.operands)
 
 
 def log_of_determinant(node: Node) -> Node | None:
@@ -251,6 +266,13 @@ def log_one_plus(node: Node) -> Node | None:
     return apply("log1p", rest) if rest is not None else None
 
 
+def log_one_plus_exponentials(node: Node) -> Node | None:
+    """log(1 + Σ c exp z) -> m + log1p(expm1(−m) + Σ c exp(z − m)), right for small and for large z"""
+    inside = argument(node, "log")
+    rest = argument(node, "log1p") if inside is None else _one_plus(inside)
+    return log_of_one_plus(rest) if rest is not None else None
+
+
 #: Applied to statements: the derived formulas are those of the stable operators.
 RECOGNISE: tuple[Rule, ...] = (
     largest_taken_off,
@@ -274,6 +296,7 @@ NUMERIC: tuple[Rule, ...] = (
     one_minus_twice_sigmoid,
     one_minus_tanh_squared,
     exp_minus_one,
+    log_one_plus_exponentials,
     log_one_plus,
     log_of_sum_of_exponentials,
     exponential_over_sum,
@@ -318,4 +341,15 @@ def stabilise(roots: Sequence[Node]) -> list[Node]:
 @lru_cache(maxsize=64)
 def _stabilised(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Kept for a while, because every certificate asks for the same again."""
-    return tuple(transform(roots, _rewriter(RECOGNISE + NUMERIC)))
+    return tuple(_outermost(transform(roots, _rewriter(RECOGNISE + NUMERIC)), exponential_over_more))
+
+
+def _outermost(roots: list[Node], rule: Rule) -> list[Node]:
+    """The rule at the outermost products to which it applies: within them factors have degrees of their own."""
+    for _ in range(20):
+        found = ((n, better) for n in reversed(list(topological(roots))) if (better := rule(n)) is not None)
+        node, better = next(found, (None, None))
+        if node is None or better is None:
+            break
+        roots = transform(roots, rebuild, {node: better})
+    return roots

@@ -32,6 +32,15 @@ CASES = {
         {"x": ("n",), "p": (), "a": (), "b": (), "s": ()},
     ),
     "a factor": ("sum(log(x ** 2 * exp(-(x ** 2)) / s))", {"x": ("n",), "s": ()}),
+    "one beside": ("sum(log(1 + exp(Z) @ w))", {"Z": ("n", "k"), "w": ("k",)}),
+    "one and a weight": ("sum(log(1 + w ** 2 * exp(Z)))", {"Z": ("n", "k"), "w": ("k",)}),
+    "logits written out": (
+        "sum(log(1 + exp(X @ u) + exp(X @ v)) - y * (X @ u))",
+        {"X": ("n", "d"), "y": ("n",), "v": ("d",), "u": ("d",)},
+    ),
+    "a constant beside": ("sum(log(c[:, None] + exp(Z)))", {"Z": ("n", "k"), "c": ("n",)}),
+    "a rate": ("sum(exp(z) / (1 + w * exp(z)) ** 2)", {"w": ("n",), "z": ("n",)}),
+    "a share": ("sum(w * exp(z) / (1 + exp(z) + exp(2 * z)))", {"w": ("n",), "z": ("n",)}),
     "a ratio": ("sum((exp(Z) @ w) ** 2 / (exp(Z) @ v) ** 2)", {"Z": ("n", "k"), "w": ("k",), "v": ("k",)}),
 }
 SIZES = {"n": 3, "k": 4, "d": 2}
@@ -42,7 +51,7 @@ def data(shapes: dict[str, tuple[str, ...]], scale: float, ones: str = "") -> di
     sizes = {**SIZES, **dict.fromkeys(ones, 1)}
     return {
         name: (rng.uniform(0.2, 0.8, [sizes[s] for s in shape]))
-        * (scale * rng.choice([-1, 1], [sizes[s] for s in shape]) if name in "ZTXx" else 1.0)
+        * (scale * rng.choice([-1, 1], [sizes[s] for s in shape]) if name in "ZTXxz" else 1.0)
         for name, shape in shapes.items()
     }
 

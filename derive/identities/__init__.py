@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..node import Node
-from .cases import known_where_it_counts, powers_of_step
+from .cases import known_where_it_counts, powers_of_step, step_of_cut
 from .contractions import contraction_over_itself
 from .entrywise import (
     branches_together,
@@ -56,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     reshape_undone,
     sinh_over_cosh,
     powers_of_step,
+    step_of_cut,
     known_where_it_counts,
     inverse_of_product,
     simplex_sums_to_one,
@@ -75,6 +76,7 @@ __all__ = [
     "sign_squared",
     "sinh_over_cosh",
     "powers_of_step",
+    "step_of_cut",
     "known_where_it_counts",
     "branches_together",
     "inverse_times_matrix",

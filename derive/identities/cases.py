@@ -48,6 +48,28 @@ def powers_of_step(node: Node) -> Node | None:
     return einsum(list(zip(found, node.inputs, strict=True)), node.output)
 
 
+def step_of_cut(node: Node) -> Node | None:
+    """step(c − max(x, k)) -> step(c − x) for numbers k < c,  step(max(x, k) − c) for k <= c; min(x, k) likewise"""
+    if not isinstance(node, Apply) or node.op != "step":
+        return None
+    outer, inside = split_scale(node.operands[0])
+    if not isinstance(inside, Sum) or len(inside.operands) != 2:
+        return None
+    for (a, cut), (b, one) in (inside.terms, inside.terms[::-1]):
+        number = constant_value(one)
+        if not isinstance(cut, Apply) or cut.op not in ("maximum", "minimum") or number is None:
+            continue
+        levels = [constant_value(o) for o in cut.operands]
+        if (levels[0] is None) == (levels[1] is None):
+            continue
+        x, level = cut.operands[levels[1] is None], levels[levels[0] is None]
+        gap = outer * (a * level + b * number)  # the sign of what is inside where x is cut off
+        loses = outer * a * (1 if cut.op == "maximum" else -1)  # whether larger cuts make it larger
+        if (loses.is_negative and gap.is_positive) or (loses.is_positive and gap.is_nonpositive):
+            return apply("step", scale(outer, add([(a, x), (b, one)], inside.shape)))
+    return None
+
+
 def _positive_where(factor: Node) -> Node | None:
     """u, if the factor vanishes unless u > 0."""
     base, exponent = split_power(split_scale(factor)[1])

@@ -8,10 +8,15 @@ from .tree import Tree, make, num, parts
 
 
 def compared(z: Tree, sign: str = ">") -> Tree:
-    """`z > 0` or `z <= 0` as a comparison of what is added with what is taken away, arrays first."""
+    """`z > 0` or `z <= 0` as a comparison of what is added with what is taken away, arrays first.
+
+    Where nothing is taken away a number is, so that 1 + x > 0 is x > −1.
+    """
     turned = {">": "<", "<=": ">="}[sign]
     terms = z.args if z.op == "sum" else (z,)
     negative = [is_negative(parts(t)[0]) for t in terms]
+    if not any(negative) and any(t.op != "num" for t in terms):
+        negative = [t.op == "num" for t in terms]
     left = total([t for t, minus in zip(terms, negative, strict=True) if not minus])
     right = total([_negated(t) for t, minus in zip(terms, negative, strict=True) if minus])
     if right.order > left.order or (left.op == "zero"):

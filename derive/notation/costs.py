@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from ..sizes import is_negative
-from .numerals import count, divisor, factors, in_product, is_atomic, number_cost, number_text
+from .numerals import count, divisor, factored, factors, in_product, is_atomic, number_cost, number_text
 
 if TYPE_CHECKING:
     from .tree import Tree
@@ -41,7 +41,7 @@ def level_of(t: Tree) -> int:
     if t.op in ("mul", "chain"):
         return PRODUCT
     if t.op == "num":
-        v = t.data
+        v = factored(t.data)
         if is_atomic(v):
             return ATOM
         if v.is_Add:
@@ -57,7 +57,7 @@ def level_of(t: Tree) -> int:
 @lru_cache(maxsize=4096)
 def quotient(coefficient: sympy.Expr) -> tuple[bool, sympy.Expr, sympy.Expr]:
     """(whether there is a minus, numerator, denominator) of a coefficient."""
-    p, q = sympy.fraction(coefficient)
+    p, q = sympy.fraction(factored(coefficient))
     return (True, -p, q) if is_negative(p) else (False, p, q)
 
 

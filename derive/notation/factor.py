@@ -10,6 +10,7 @@ import sympy
 
 from ..sizes import ONE, tidy
 from .makers import chain, diagonal_matrix, mul, opened_outer, outer, powers, total, transpose, unpowers
+from .opening import multiplied_out, over_one_denominator
 from .tree import Tree, make, parts, rendering
 
 
@@ -25,56 +26,13 @@ def shortest(terms: list[Tree], constants: list[Tree]) -> Tree:
 def _shortest(terms: Sequence[Tree], constants: Sequence[Tree]) -> Tree:
     terms, constants = list(terms), list(constants)
     found = _factored(terms, constants)
-    for other in (_multiplied_out(terms, constants), _over_one_denominator(terms, constants)):
+    for other in (multiplied_out(terms, constants), over_one_denominator(terms, constants)):
         if other is not None:
             order = max((t.order for t in terms), default=0)
             again = _factored([t for t in other if t.order == order], [t for t in other if t.order != order])
             if again.cost < found.cost and again.order == found.order:
                 found = again
     return found
-
-
-def _collected(terms: list[Tree]) -> list[Tree]:
-    """The terms of a sum, like ones collected."""
-    whole = total(terms)
-    return list(whole.args) if whole.op == "sum" else [] if whole.op == "zero" else [whole]
-
-
-def _multiplied_out(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:
-    """e (log P − 1) + e -> e log P: products of sums opened, where terms then fall together."""
-    opened: list[Tree] = []
-    for t in terms:
-        c, nums, dens = parts(t)
-        at = next((k for k, x in enumerate(nums) if x.op == "sum" and len(x.args) <= 4), None)
-        if at is None or (len(nums) == 1 and c == 1 and not dens):
-            opened.append(t)
-        else:
-            opened += [mul(c, [*nums[:at], a, *nums[at + 1 :]], dens) for a in nums[at].args]
-    if len(opened) == len(terms) or len(opened) > 12:
-        return None
-    found = _collected([*opened, *constants])
-    return found if len(found) < len(opened) + len(constants) else None
-
-
-def _over_one_denominator(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:
-    """1 − u/(1 + u) -> 1/(1 + u): another term brought over a denominator, where terms then fall together."""
-    every = [*terms, *constants]
-    if len(every) > 4:
-        return None
-    for k, t in enumerate(every):
-        c, nums, dens = parts(t)
-        for j, below in enumerate(dens):
-            if below.op != "sum" or len(below.args) > 4:
-                continue
-            rest = mul(c, nums, [*dens[:j], *dens[j + 1 :]])
-            for m, other in enumerate(every):
-                if m == k or parts(other)[2]:
-                    continue
-                above = _collected([rest, *(mul(ONE, [other, a]) for a in below.args)])
-                if 0 < len(above) < 1 + len(below.args):
-                    merged = mul(ONE, [total(above)], [below])
-                    return [merged, *(x for i, x in enumerate(every) if i not in (k, m))]
-    return None
 
 
 def _factored(terms: list[Tree], constants: list[Tree]) -> Tree:
@@ -179,8 +137,8 @@ def _divided(t: Tree) -> Tree:
     return best
 
 
-def _common(plain: Tree) -> Tree:
-    """Scalar factors common to all terms in front, if that is shorter."""
+def _common(plain: Tree, within: bool = False) -> Tree:
+    """Scalar factors common to all terms in front, if that is shorter; `within` a product there are brackets anyway."""
     if plain.op != "sum":
         return plain
     split = [parts(t) for t in plain.args]
@@ -191,6 +149,7 @@ def _common(plain: Tree) -> Tree:
     if all(c.is_Rational for c in coefficients):
         q = sympy.ilcm(*(int(c.q) for c in coefficients))
         candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
+        candidates.append(sympy.Integer(sympy.igcd(*map(_content, plain.args))))
     else:
         # a size that one term alone has would only come back as a quotient in the others
         held = Counter(s for c in coefficients for s in c.free_symbols)
@@ -200,9 +159,10 @@ def _common(plain: Tree) -> Tree:
     for c in dict.fromkeys(candidates):
         if c == 1 and not nums and not dens:
             continue
-        rest = [mul(tidy(s[0] / c), _without(s[1], nums), _without(s[2], dens)) for s in split]
+        rest = [_quotient(s[0], _without(s[1], nums), _without(s[2], dens), c) for s in split]
         candidate = mul(c, [*nums, total(rest)], dens)
-        shorter = candidate.cost + _nesting(candidate) < best.cost
+        wrapped = 2 if within and best is plain else 0
+        shorter = candidate.cost + _nesting(candidate) < best.cost + wrapped
         even = candidate.cost == best.cost and best is plain and len({s[0] ** 2 for s in split}) == 1
         if (shorter or even) and candidate.order == plain.order:
             best = candidate
@@ -211,6 +171,25 @@ def _common(plain: Tree) -> Tree:
         if turned.cost < best.cost:
             best = turned
     return best
+
+
+def _content(t: Tree) -> int:
+    """The largest whole number by which a term can be divided, the coefficients of a sum in it included; else 1."""
+    c, nums, _ = parts(t)
+    if not c.is_Integer:
+        return 1
+    inner = next((x for x in nums if x.op == "sum"), None)
+    return abs(int(c)) * (sympy.igcd(*map(_content, inner.args)) if inner is not None else 1)
+
+
+def _quotient(c: sympy.Expr, nums: list[Tree], dens: list[Tree], by: sympy.Expr) -> Tree:
+    """A term divided by a number: its coefficient, or what that leaves over in a sum in it."""
+    k = next((k for k, x in enumerate(nums) if x.op == "sum"), None)
+    if not by.is_Integer or (c / by).is_Integer or not c.is_Integer or k is None:
+        return mul(tidy(c / by), nums, dens)
+    outside = sympy.Integer(sympy.igcd(c, by))
+    inner = total([_quotient(*parts(a), by / outside) for a in nums[k].args])
+    return mul(c / outside, [*nums[:k], inner, *nums[k + 1 :]], dens)
 
 
 @lru_cache(maxsize=1024)
@@ -309,14 +288,14 @@ def _elementwise(
         rest = [rest_a, rest_b]
         inner = total(rest)
         if any(d.op == "sum" for x in rest for d in parts(x)[2]):
-            one = _over_one_denominator(rest, [])
+            one = over_one_denominator(rest, [])
             inner = (
                 inner
                 if one is None
                 else min(inner, total(one), key=lambda t: (t.order != inner.order, t.cost))
             )
         if inner.op != "zero":
-            found.append(mul(ONE, [*nums, _common(inner)], dens))
+            found.append(mul(ONE, [*nums, _common(inner, within=True)], dens))
     return found
 
 

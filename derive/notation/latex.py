@@ -187,18 +187,21 @@ def _outer(u: Tree, v: Tree) -> str:
 
 
 def _is_tall(a: Tree) -> bool:
-    """Whether a scalar stands behind a fraction rather than in it."""
+    """Whether a scalar stands behind a fraction of numbers rather than in it."""
     if a.op == "pow":
         return _is_tall(a.args[0]) or a.args[0].op == "sum"
-    if a.op == "sum":
-        return "\\frac" in _write(a)  # no fraction within a fraction
     return a.op == "call" and a.data[0] not in ("norm", "sumsq", "sum", "mean", "tr", "det", "sqrt", "abs")
 
 
 def _stands_behind(a: Tree, numbers_only: bool) -> bool:
-    """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw, ½ (a + b); but xᵀx / t²."""
+    """Whether a scalar of a fraction is set behind it: ½ ‖r‖², λ/2 wᵀw, ½ (a + b), ½ exp(a); but xᵀx / t², exp(a) / t.
+
+    No fraction stands in a fraction.
+    """
+    if not numbers_only:
+        return (a.op in ("sum", "pow") or _is_tall(a)) and "\\frac" in _write(a)
     long = a.op in ("chain", "sum") or (a.op == "call" and a.data[0] in ("sum", "mean", "tr"))
-    return _is_tall(a) or (numbers_only and (long or is_norm(a)))
+    return _is_tall(a) or long or is_norm(a)
 
 
 def _product(t: Tree) -> str:

@@ -10,7 +10,7 @@ import sympy
 from ..sizes import ONE, is_negative, tidy
 from .means import with_means
 from .numerals import number_cost
-from .term_order import by_number, is_late, matrices_first
+from .term_order import by_number, is_late, matrices_first, minus_identity
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -72,6 +72,7 @@ def chain(*factors: Tree) -> Tree:
             below += dens
             f = inner[0]
         flat += list(f.args) if f.op == "chain" else [f]
+    flat = _identities_positive(flat)
     order = (flat[0].order - 1) + (flat[-1].order - 1)
     if len(flat) > 1:
         kept = [f for f in flat if f.op != "eye"]
@@ -87,6 +88,13 @@ def chain(*factors: Tree) -> Tree:
         if make("T", outside, order=2).cost < body.cost:
             body = make("T", outside, order=2)
     return mul(coefficient, [*scalars, body], below)
+
+
+def _identities_positive(factors: list[Tree]) -> list[Tree]:
+    """(P − I) A (P − I) -> (I − P) A (I − P), two factors at a time"""
+    found = [k for k, f in enumerate(factors) if f.op == "sum" and any(map(minus_identity, f.args))]
+    turned = {k: flip(factors[k]) for k in found[: len(found) // 2 * 2]}
+    return [turned.get(k) or f for k, f in enumerate(factors)] if all(turned.values()) else factors
 
 
 def diagonal_matrix(v: Tree) -> Tree:
@@ -335,8 +343,7 @@ def flip(t: Tree) -> Tree | None:
 
 
 def _both(t: Tree) -> tuple[list[Tree], list[Tree]]:
-    _, nums, dens = parts(t)
-    return nums, dens
+    return parts(t)[1:]
 
 
 def _scalar(c: sympy.Expr, above: list[Tree], below: list[Tree]) -> sympy.Expr:

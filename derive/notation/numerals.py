@@ -44,6 +44,7 @@ def latex_number(value: sympy.Expr) -> str:
     """A coefficient in LaTeX; π upright where `pi` is the name of a variable or size."""
     if value.has(arctan):
         value = value.subs(arctan(sympy.S.One), _UPRIGHT_PI / 4)
+    value = factored(value)
     names = {s: latex_name(s.name) for s in value.free_symbols - {_UPRIGHT_PI}}
     if value.is_Mul:
         value = sympy.Mul(*factors(value), evaluate=False)
@@ -58,6 +59,27 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         inside = self._print(value.args[0])
         bracket = f"\\left({inside}\\right)" if "\\frac" in inside else f"({inside})"
         return f"\\log{bracket}" if exp is None else f"\\log{bracket}^{{{exp}}}"
+
+
+@lru_cache(maxsize=4096)
+def factored(value: sympy.Expr) -> sympy.Expr:
+    """n² − 2n + 1 -> (n − 1)²: the sums in a coefficient as products, where that is shorter."""
+    if value.is_Pow and value.exp.is_Integer:
+        return factored(value.base) ** value.exp
+    if value.is_Mul:
+        return sympy.Mul(*map(factored, value.args))
+    if not value.is_Add or value.is_number or not value.is_polynomial():
+        return value
+    found = sympy.factor(value)
+    return found if _length(found) <= _length(value) else value
+
+
+def _length(value: sympy.Expr) -> int:
+    """Tokens of a polynomial: its names, numbers, and what stands between."""
+    if not value.args:
+        return 1
+    brackets = 0 if value.is_Add else 2 * sum(1 for a in value.args if a.is_Add)
+    return sum(map(_length, value.args)) + len(value.args) - 1 + brackets
 
 
 def factors(value: sympy.Expr) -> list[sympy.Expr]:
@@ -89,6 +111,7 @@ def number_text(value: sympy.Expr) -> str:
         return "pi"
     if value is sympy.E:
         return "exp(1)"
+    value = factored(value)
     if value.is_Add:
         text = ""
         for k, a in enumerate(value.as_ordered_terms()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..sizes import is_negative
-from .tree import Tree, rendering
+from .tree import Tree, parts, rendering
 
 
 def matrices_first(terms: list[Tree]) -> list[Tree]:
@@ -26,6 +26,12 @@ def _multiple(t: Tree) -> Tree | None:
     if any((x.args[0] if x.op == "pow" else x).op not in ("var", "eye") for x in t.args):
         return None
     return next((x for x in t.args if x.order and x.op != "pow"), None)
+
+
+def minus_identity(t: Tree) -> bool:
+    """Whether the tree is −c I."""
+    c, nums, _ = parts(t)
+    return is_negative(c) and any(x.op == "eye" for x in nums)
 
 
 def by_number(trees: Sequence[Tree]) -> list[int]:

@@ -28,6 +28,7 @@ from ..sizes import Shape, is_negative, same_shape, show_shape, tidy
 from .base import Operator
 
 Statement = Callable[..., sympy.Expr]
+ONE_SIDED = -1  # instead of the index of an operand: the other one is a number
 
 
 @final
@@ -43,6 +44,8 @@ class Elementwise(Operator):
     source      how NumPy, JAX and PyTorch spell it (see `Operator`); without one, as its statement
     sign        facts that every result has; `keeps` lists facts handed on from the operands
     odd, even   f(-x) = -f(x), f(-x) = f(x)
+    one_sided   the statement in x and c where one of two operands is a number c, whose cases say which slope counts
+                where they are equal
     deciding    how many of the first operands make nan where they are nan; all of them if 0
     domain      where it is defined: for arguments that are "positive", "within 1" or "above 1"
     everywhere, kink, curvature   what proofs of convexity ask (see `Operator`)
@@ -59,6 +62,7 @@ class Elementwise(Operator):
     odd: bool = False
     even: bool = False
     same_on: str = ""  # a fact of the argument under which f(x) = x
+    one_sided: Statement | None = None
     deciding: int = 0
     everywhere: bool = False
     kink: int = 0
@@ -177,6 +181,8 @@ class Elementwise(Operator):
         """∂f/∂(operand `index`) at the operands, derived by SymPy."""
         from .scalar import derivative, to_node
 
+        if self.one_sided is not None and constant_value(operands[1 - index]) is not None:
+            operands, index = (operands[index], operands[1 - index]), ONE_SIDED
         expression, symbols = derivative(self, index, params)
         return to_node(expression, dict(zip(symbols, operands, strict=True)), operands[0].shape)
 

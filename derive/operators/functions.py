@@ -250,7 +250,8 @@ _record(
     "\\max({0}, {1})",
     arity=2,
     keeps=_POSITIVE,
-    subgradient="½ to each argument where they are equal",
+    one_sided=lambda x, c: sympy.Piecewise((x, x > c), (c, True)),
+    subgradient="½ to each argument where they are equal, 0 beside a number",
     kink=1,
 )
 _record(
@@ -261,7 +262,8 @@ _record(
     "\\min({0}, {1})",
     arity=2,
     keeps=_POSITIVE,
-    subgradient="½ to each argument where they are equal",
+    one_sided=lambda x, c: sympy.Piecewise((x, x < c), (c, True)),
+    subgradient="½ to each argument where they are equal, 0 beside a number",
     kink=-1,
 )
 _record(

@@ -18,7 +18,7 @@ from ..errors import UnsupportedError
 from ..node import Node, Params
 from ..sizes import Shape
 from .base import REGISTRY, Operator, apply, on_register
-from .elementwise import Elementwise
+from .elementwise import ONE_SIDED, Elementwise
 
 _E = sympy.Symbol("_E", positive=True)
 _S = sympy.Symbol("_S", positive=True)
@@ -122,7 +122,8 @@ def derivative(
     found = _derivatives.get(key)
     if found is None:
         symbols = _symbols(operator.arity)
-        slope = _slope(operator.scalar(params)(*symbols), symbols[index])
+        statement = operator.one_sided if index == ONE_SIDED else None
+        slope = _slope((statement or operator.scalar(params))(*symbols), symbols[max(index, 0)])
         slope = slope.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: _fold_cases(e))
         if operator.arity == 1:
             slope = _recognise(slope, symbols[0]) or _stable(slope)
