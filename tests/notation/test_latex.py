@@ -54,7 +54,8 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
     ("log(1 + exp(a) + exp(b))", {"a": (), "b": ()}, {}, "a", 1, r"\frac{\exp(a)}{1 + \exp(a) + \exp(b)}"),
     ("tr(X @ X.T @ (eye(n) - ones(n, n)/n) @ L @ (eye(n) - ones(n, n)/n))", {"X": ("n", "d"), "L": ("n", "n")},
      {"L": ("symmetric",)}, "X", 1,
-     r"2 \left(I - \frac{1}{n} \mathbf{1}\mathbf{1}^\top\right) L \left(I - \frac{1}{n} \mathbf{1}\mathbf{1}^\top\right) X"),
+     r"2 \left(I - \frac{1}{n} \mathbf{1}\mathbf{1}^\top\right) L "
+     r"\left(I - \frac{1}{n} \mathbf{1}\mathbf{1}^\top\right) X"),
     ("tr(X.T @ (eye(n) - ones(n, n)/n) @ X)", {"X": ("n", "d")}, {}, "X", 1,
      r"2 (X - \mathbf{1} \operatorname{mean}_{\mathrm{col}}(X)^\top)"),
     ("x @ A @ x / (x @ x)", {"A": ("n", "n"), "x": ("n",)}, {"A": ("symmetric",)}, "x", 2,
