@@ -211,6 +211,40 @@ def centred(cones: Places, lam: Array, u: Array, q: Array, t: float, least: floa
         q[i] += found[i]
 
 
+@within
+def above(d: float, goal: float) -> float:
+    """½(d + √(d² + 4 goal)), without cancellation."""
+    large = 0.5 * (abs(d) + np.sqrt(d * d + 4.0 * goal))
+    return float(large if d > 0.0 else goal / large)
+
+
+@inner
+def smoothed(cones: Places, unit: Array, s: Array, z: Array, goal: float) -> None:
+    """The s and z inside with s ∘ z = goal e whose difference is that of these, on the orthant that of s/u and zu: of
+    each eigenvalue d of that they have ½(√(d² + 4 goal) ± d).
+    """
+    m, groups, room = cones
+    d = np.empty(s.size)
+    for i in range(m):
+        here = s[i] / unit[i] - z[i] * unit[i]
+        s[i], z[i] = unit[i] * above(here, goal), above(-here, goal) / unit[i]
+    for i in range(m, s.size):
+        d[i] = s[i] - z[i]
+    of_s, of_z, none = room[0], room[1], room[2]
+    for g in range(groups.shape[0]):
+        first, count, size = groups[g, FIRST], groups[g, COUNT], groups[g, SIZE]
+        products(d, d, first, count, size, of_s)
+        for k in range(count):
+            head, length = d[first + k], np.sqrt(of_s[k])
+            low, high = above(head - length, goal), above(head + length, goal)
+            other, more = above(length - head, goal), above(-head - length, goal)
+            s[first + k], z[first + k] = 0.5 * (low + high), 0.5 * (other + more)
+            half = 0.5 / length if length > 0.0 else 0.0
+            of_s[k], of_z[k], none[k] = half * (high - low), half * (more - other), 0.0
+        combined(of_s, d, none, d, first, count, size, s)
+        combined(of_z, d, none, d, first, count, size, z)
+
+
 @inner
 def longest_step(cones: Places, x: Array, dx: Array, most: float) -> float:
     """The longest step along dx that stays in the cones, at most so much."""

@@ -24,6 +24,7 @@ from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
     longest_step,
     rooms,
     scaling,
+    smoothed,
     times,
     unscaled,
 )
@@ -146,6 +147,7 @@ def newton_step(
         times(cones, W, dz, True)
 
 
+measured = inner(elsewhere(cone_program.measured, globals()))
 noted = inner(elsewhere(cone_program.noted, globals()))
 ends = inner(elsewhere(cone_program.ends, globals()))
 cone_loop = apart(elsewhere(cone_program.cone_loop, globals()))

@@ -4,9 +4,13 @@
 
 With multipliers ν and z, z in the same cones, Newton's method is applied to Qx + c − Eᵀν − Gᵀz = 0, the two linear
 conditions, and λ ∘ λ = σμe in the scaled space, λ = Wz = W⁻¹s. Eliminating Δs and Δz leaves (Q + GᵀW⁻²G, E).
+From a moderate error on the cones are guessed: a full affine step is projected, s and z to the pair inside with s ∘ z
+= μe and the same difference, for a μ at the tolerance, and Newton's method goes on from there (Chen, Harker, Kanzow
+and Smale's smoothing), quadratically where the guess is right; where it does not, the interior point does.
 The loop is one text, as that of `interior_point` is: under Python its steps are NumPy (`cone_vectors`); for small
 programs that are prepared it is compiled, with plain loops (`cone_loops`).
-Source: Vandenberghe, The CVXOPT linear and quadratic cone program solvers (2010), sections 4 to 6.
+Sources: Vandenberghe, The CVXOPT linear and quadratic cone program solvers (2010), sections 4 to 6; Fukushima, Luo &
+Tseng, SIAM J. Optim. 12 (2002), for smoothing.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ from .cone_vectors import (
     rooms,
     scaling,
     sizes,
+    smoothed,
     system_of,
     unscaled,
     with_room,
@@ -57,12 +62,18 @@ KEPT, SHORT, FURTHER, CENTRAL, GAINED = 0.99, 0.9, 0.2, 0.1, 0.01
 #: Below this error steps are refined where the linear conditions, which a full step ends, are more than a share of it.
 FINE, APART = 1e-4, 1e-2
 
+#: Below this error smoothed Newton steps are tried, and after some that failed once it has fallen to a share. They go
+#: on while the first leaves no more than this, each a share of that before; they aim at a share of the gap that may be,
+#: and end with a share of the tolerance.
+EARLY, LATER, START, FALLING, LEFT, EXACT = 0.1, 0.01, 3e-2, 0.3, 0.02, 0.03
+
 #: What conditions may lack beside the tolerance where the gap is within it: no step takes out what rounding puts there.
 ROUNDED = 10.0
 #: What a run keeps in numbers: whether it has begun; the sizes of c, e, g; sᵀz, the objective, the error, and that of
-#: slope and equations here; the error at the best point; steps without gain; steps.
-BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, LINEAR, BEST, STALL, COUNT = range(11)
-NUMBERS = 11
+#: slope and equations here; the error at the best point; steps without gain; steps; the error below which smoothed ones
+#: are tried.
+BEGUN, OF_C, OF_E, OF_G, GAP, HERE, WORST, LINEAR, BEST, STALL, COUNT, NEXT = range(12)
+NUMBERS = 12
 #: x, ν, s, z; residuals for x, ν, s, and W⁻¹ of the last; x, ν, z.
 Point = tuple[Vector, Vector, Vector, Vector]
 Residual = tuple[Vector, Vector, Vector, Vector]
@@ -84,35 +95,73 @@ def cone_loop(
     q, u = np.empty(s.size), np.empty(s.size)
     held = with_room(cones)
     W, system = rooms(held, s), system_of(program)
-    lam, made, fresh = W[3], 0, False
+    lam, unit, made, fresh = W[3], np.empty(W[0].size), 0, False
+    leaps, known, before, most = 0, False, 0.0, 0.0
     if numbers[BEGUN] == 0.0:
-        numbers[BEST] = np.inf
+        numbers[BEST], numbers[NEXT] = np.inf, EARLY
         of_c, of_e, of_g = sizes(program)
         numbers[OF_C], numbers[OF_E], numbers[OF_G] = max(1.0, of_c), max(1.0, of_e), max(1.0, of_g)
     while True:
         f = f0 + residuals(program, held, system, point, residual)
         begun = numbers[BEGUN] > 0.0
         if begun:
-            if fresh:
-                noted(f, residual, point, best, numbers)
-            if made == steps or ends(numbers, tol):
+            measured(f, residual, point, numbers)
+        if leaps > 0 and not numbers[WORST] < most:
+            if numbers[BEST] <= tol:
                 break
-            scaling(held, s, z, W)
+            copied(step[0], x)  # back to where it began
+            copied(step[1], nu)
+            copied(step[2], s)
+            copied(step[3], z)
+            numbers[NEXT] = before if leaps == 1 else LATER * before
+            known, leaps, most, fresh = leaps == 1, 0, 0.0, False
+            continue
+        if begun:
+            if fresh:
+                noted(point, best, numbers)
+            if (made == steps and leaps == 0) or ends(numbers, tol if leaps == 0 else EXACT * tol):
+                break
+        if leaps > 0:
+            most = FALLING * numbers[WORST]
+            numbers[COUNT] += 1.0
+        if not known:
+            if begun:
+                scaling(held, s, z, W)
+            else:  # least squares, from zeros
+                unscaled(held, W)
+            if not factors(program, held, W, system):
+                if leaps > 0:
+                    leaps, most = 2, -1.0
+                    continue
+                numbers[STALL] = np.inf
+                break
+        if begun:
             copied(lam, q)
-            moved(q, -2.0, lam)
-        else:  # least squares, from zeros
-            unscaled(held, W)
+            moved(q, -1.0 if leaps > 0 else -2.0, lam)
+        else:
             copied(s, q)
-        if not factors(program, held, W, system):
-            numbers[STALL] = np.inf
-            break
         residual_scaled(held, W, residual)
-        share, t, goal = 1.0, 1.0, 0.0
+        share, t, goal, way = 1.0, 1.0, 0.0, step
         for turn in range(3):
             worst = numbers[WORST]
-            turns = 2 if turn > 0 and worst < FINE and numbers[LINEAR] > APART * worst else 1
-            newton_step(program, held, W, system, residual, q, share, turns, trial, u)
+            turns = 1
+            if (turn > 0 or leaps > 0) and worst < FINE and numbers[LINEAR] > APART * worst:
+                turns = 2
+            if not known:
+                newton_step(program, held, W, system, residual, q, share, turns, trial, u)
+            if leaps > 0:
+                way = trial
+                break
             if begun and turn == 0:
+                if not known and worst < numbers[NEXT]:
+                    copied(x, step[0])
+                    copied(nu, step[1])
+                    copied(s, step[2])
+                    copied(z, step[3])
+                    copied(W[0], unit)
+                    way, before, most = trial, worst, START
+                    break
+                known = False
                 moved(q, -1.0, u)  # WΔz
                 share = longest_step(held, lam, q, longest_step(held, lam, u, 1.0))
                 sigma = (1.0 - share) * (1.0 - share) * (1.0 - share)
@@ -134,11 +183,14 @@ def cone_loop(
         if not abs(t) < np.inf:
             numbers[STALL] = np.inf
             break
-        moved(x, t, step[0])
-        moved(nu, t, step[1])
-        moved(s, t, step[2])
-        moved(z, t, step[3])
-        if begun:
+        moved(x, t, way[0])
+        moved(nu, t, way[1])
+        moved(s, t, way[2])
+        moved(z, t, way[3])
+        if most > 0.0:
+            smoothed(held, unit, s, z, LEFT * tol * max(LEAST, abs(f)) / degree(held))
+            leaps += 1
+        elif begun:
             numbers[COUNT] += 1.0
             made += 1
         else:
@@ -146,19 +198,24 @@ def cone_loop(
             inside(held, z)
             numbers[BEGUN] = 1.0
         fresh = True
-    if ends(numbers, tol):
+    if numbers[BEST] <= tol or ends(numbers, tol):
         return CONVERGED if numbers[BEST] <= GOOD else STALLED
     return LIMIT
 
 
-def noted(f: float, residual: Residual, point: Point, best: Best, numbers: Vector) -> None:
-    """A new point: how far it is from the conditions, whether it is the best, and how long none was much better."""
-    x, nu, s, z = point
+def measured(f: float, residual: Residual, point: Point, numbers: Vector) -> None:
+    """How far a point is from the conditions."""
     rx, ry, rs = residual[0], residual[1], residual[2]
-    gap = product(s, z)
+    gap = product(point[2], point[3])
     linear = max(largest(rx) / numbers[OF_C], largest(ry) / numbers[OF_E])
     worst = max(linear, max(largest(rs) / numbers[OF_G], gap / max(LEAST, abs(f))))
     numbers[GAP], numbers[HERE], numbers[WORST], numbers[LINEAR] = gap, f, worst, linear
+
+
+def noted(point: Point, best: Best, numbers: Vector) -> None:
+    """A new point: whether it is the best, and how long none was much better."""
+    x, nu, _, z = point
+    worst = numbers[WORST]
     numbers[STALL] = 0.0 if worst < 0.5 * numbers[BEST] else numbers[STALL] + 1.0
     if worst < numbers[BEST]:
         numbers[BEST] = worst

@@ -147,6 +147,16 @@ def centred(cones: Cones, lam: Vector, u: Vector, q: Vector, t: float, least: fl
     q += cones.quotient(cones.bounded(found, least, most) - found, lam)
 
 
+def smoothed(cones: Cones, unit: Vector, s: Vector, z: Vector, goal: float) -> None:
+    """The s and z inside with s ∘ z = goal e whose difference is that of these, on the orthant that of s/u and zu."""
+    m = cones.orthant
+    s[:m] /= unit
+    z[:m] *= unit
+    cones.smooth(s, z, goal)
+    s[:m] *= unit
+    z[:m] /= unit
+
+
 def residual_scaled(cones: Cones, W: Scaled, residual: Residual) -> None:
     """W⁻¹ of the residual of s."""
     residual[3][...] = Scaling(cones, *W[:3]).times(residual[2], inverse=True)

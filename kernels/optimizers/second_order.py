@@ -97,6 +97,21 @@ class Cones:
         found[self.heads] = 0.5 * (low + high)
         return found
 
+    def smooth(self, s: Vector, z: Vector, goal: float) -> None:
+        """s and z become those inside with s ∘ z = goal e whose difference is as before: of each eigenvalue d of that
+        they have ½(√(d² + 4 goal) ± d).
+        """
+        m = self.orthant
+        d = s - z
+        head = d[self.heads]
+        length = np.sqrt(np.maximum(self.added(d[m:] * d[m:]) - head * head, 0.0))
+        for x, sign in ((s, 1.0), (z, -1.0)):
+            x[:m] = above(sign * d[:m], goal)
+            low, high = above(sign * (head - length), goal), above(sign * (head + length), goal)
+            share = 0.5 * (high - low) / np.where(length > 0.0, length, 1.0)
+            x[m:] = share[self.owner] * d[m:]
+            x[self.heads] = 0.5 * (low + high)
+
     def norms(self, x: Vector) -> Vector:
         """t² − ‖u‖² of each cone of the second part, as (t − ‖u‖)(t + ‖u‖)."""
         head = x[self.starts]
@@ -131,6 +146,13 @@ class Cones:
                 head, move = a[self.starts], b[self.starts]
                 best = min(best, float(np.min(-head[move < 0.0] / move[move < 0.0], initial=np.inf)))
         return best
+
+
+def above(d: Vector, goal: float) -> Vector:
+    """½(d + √(d² + 4 goal)), without cancellation."""
+    large = 0.5 * (np.abs(d) + np.sqrt(d * d + 4.0 * goal))
+    found: Vector = np.where(d > 0.0, large, goal / large)
+    return found
 
 
 @final
