@@ -171,6 +171,15 @@ def _adds_exponentials(node: Node) -> bool:
     return alone and any(argument(t, "exp") is not None or sum_of_exponentials(t) for t in node.operands)
 
 
+def log_of_reciprocal(node: Node) -> Node | None:
+    """log(1/x) -> −log x, and of other negative powers that are defined for x > 0 alone"""
+    inside = argument(node, "log")
+    base, exponent = split_power(inside) if inside is not None else (node, ONE)
+    if not exponent.is_negative or exponent.is_even:
+        return None
+    return scale(exponent, apply("log", base))
+
+
 def log_of_determinant(node: Node) -> Node | None:
     """log det A -> log |det A|, which is the same wherever the former is defined"""
     inside = argument(node, "log")
@@ -284,6 +293,7 @@ RECOGNISE: tuple[Rule, ...] = (
     log_of_two_exponentials,
     log_of_factors,
     log_of_determinant,
+    log_of_reciprocal,
     log_of_exponential_factor,
     reciprocal_one_plus_exp,
     exp_times_sigmoid,

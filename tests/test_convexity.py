@@ -162,6 +162,20 @@ def test_problem() -> None:
     assert dv.maximize(loss, over="w", variables=given).convexity().status == "not convex"
 
 
+def test_bounds_by_numbers_are_signs() -> None:
+    """1/(x + c) is convex where x >= 0, x³ where x >= 1; other bounds say nothing of signs."""
+    given = {"x": ("n",), "c": ("n",)}
+    shares = dv.parse("sum(1/(x + c))", variables=given, facts={"c": ("positive",)})
+    for bound in ("x >= 0", "0 <= x", "x >= 2"):
+        found = dv.minimize(shares, over="x", subject_to=["sum(x) == 1", bound]).convexity()
+        assert found.status == "convex" and found.domain[0] in ("x >= 0", "x > 0")
+    cubes = dv.parse("sum(x**3)", variables={"x": ("n",)})
+    assert dv.minimize(cubes, over="x", subject_to="x >= 1").convexity().status == "convex"
+    assert dv.maximize(cubes, over="x", subject_to="x >= 1").convexity().status == "not convex"
+    for bound in ("x >= -1", "x <= 1", "x + c >= 0", "x == 1"):
+        assert dv.minimize(shares, over="x", subject_to=bound).convexity().status == "not convex"
+
+
 def test_fuzz() -> None:
     """Whatever is certified among random statements has no chord below its graph, in 30 digits."""
     found = [

@@ -15,7 +15,8 @@ from typing import Any, final
 import numpy as np
 
 from .. import notation
-from ..build import inner, is_zero, negate, total
+from ..build import constant_value, inner, is_zero, negate, total
+from ..differentiate import substitute
 from ..evaluate import evaluate
 from ..node import Apply, Node, Variable, size_symbols, variable, variables
 from ..operators import lookup
@@ -265,6 +266,24 @@ def _of_affine_maps(root: Node, unknowns: Sequence[Variable]) -> Convexity | Non
     )
 
 
+def with_signs(
+    objective: Node, unknowns: Sequence[Variable], relations: Iterable[tuple[Node, str, Node]]
+) -> tuple[Node, list[Variable]]:
+    """Bounds x >= c of unknowns by numbers c >= 0 as facts: objective and unknowns with signs."""
+    signs: dict[Node, Node] = {}
+    signed = list(unknowns)
+    for left, sign, right in relations:
+        x, bound = (left, right) if sign == ">=" else (right, left)
+        number = constant_value(bound)
+        if sign == "==" or x not in unknowns or number is None or not number.is_nonnegative:
+            continue
+        assert isinstance(x, Variable)
+        found = variable(x.name, x.shape, {*x.facts, "positive" if number.is_positive else "nonnegative"})
+        signs[x] = found
+        signed = [found if v is x else v for v in signed]
+    return (substitute(objective, signs) if signs else objective), signed
+
+
 def problem_convexity(
     objective: Node,
     unknowns: Sequence[Variable],
@@ -273,11 +292,19 @@ def problem_convexity(
     look: bool = True,
 ) -> Convexity:
     """Is the problem convex: the objective (negated for a maximum), every g ≤ 0, and every equation affine?"""
-    main = convexity(
-        objective if sense == "minimize" else negate(objective), unknowns, look=look, bounded=True
-    )
+    relations, least = list(relations), objective if sense == "minimize" else negate(objective)
+    main = convexity(least, unknowns, look=look, bounded=True)
     if main.status != "convex":
-        return main
+        signed, bounded = with_signs(least, unknowns, relations)
+        if signed is least:
+            return main
+        main = convexity(signed, bounded, look=look, bounded=False)
+        if main.status != "convex":
+            return main
+        facts = tuple(
+            f"{v.name} {'> 0' if 'positive' in v.facts else '>= 0'}" for v in bounded if v not in unknowns
+        )
+        main = Convexity("convex", main.reason, main.proof, domain=(*facts, *main.domain))
     premises = [main.proof] if main.proof is not None else []
     for left, sign, right in relations:
         residual = sub(right, left) if sign == ">=" else sub(left, right)

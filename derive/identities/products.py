@@ -38,9 +38,17 @@ def distribute_broadcast(node: Node) -> Node | None:
         pieces = [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms]
         result = add(pieces, node.shape)
         core = split_scale(result)[1]
-        if result.weight < node.weight or not isinstance(core, Sum) or not core.operands:
+        shorter = result.weight < node.weight or not isinstance(core, Sum) or not core.operands
+        if shorter or not any(_sums(split_scale(piece)[1]) for _, piece in pieces):
             return result
     return None
+
+
+def _sums(node: Node) -> bool:
+    """Whether the node is a product that is summed over axes, or holds one."""
+    if isinstance(node, Einsum):
+        return bool(node.summed) or any(map(_sums, node.operands))
+    return isinstance(node, Sum) and any(map(_sums, node.operands))
 
 
 def distribute_deltas(node: Node) -> Node | None:

@@ -29,8 +29,8 @@ import sympy
 from ..convexity.scalar import nonnegative
 from ..errors import UnsupportedError
 from ..operators import REGISTRY, Elementwise
+from .legendre import U, legendre
 
-U = sympy.Symbol("u", real=True)
 #: Operators of the registry, by name, inside SymPy expressions.
 RELU, STEP = sympy.Function("relu"), sympy.Function("step")
 _OO = sympy.oo
@@ -79,7 +79,7 @@ class Conjugate:
             if k < len(self.pieces) - 1:
                 u = u - RELU(U - piece.high) if k else piece.high - RELU(piece.high - U)
             total += piece.value.subs(U, u) if piece.value.has(U) else piece.value
-        return sympy.factor_terms(total)
+        return sympy.factor_terms(_constants_opened(total))
 
     @property
     def slope(self) -> sympy.Expr:
@@ -123,21 +123,23 @@ class Conjugate:
 
 
 def conjugate(function: sympy.Expr, z: sympy.Symbol) -> Conjugate:
-    """The Fenchel conjugate of a convex function of `z`; its domain is z > 0 where `z` is positive.
+    """The Fenchel conjugate of a convex function of `z`, where it has values, and at z > 0 where `z` is positive.
 
     Raises `UnsupportedError` where convexity is not shown or SymPy inverts no slope.
     """
-    left = sympy.S.Zero if z.is_nonnegative else -_OO
-    cuts = _kinks(function, z)
-    ends = [left, *cuts, _OO]
+    left, right = _domain(function, z)
+    cuts = [
+        c for c in _kinks(function, z) if not (c - left).is_nonpositive and not (right - c).is_nonpositive
+    ]
+    ends = [left, *cuts, right]
     smooth = [_between(function, z, a, b) for a, b in itertools.pairwise(ends)]
     slopes = [sympy.simplify(sympy.diff(e, z)) for e in smooth]
     for e, (a, b) in zip(smooth, itertools.pairwise(ends), strict=True):
         if not _convex(e, z, a, b):
             raise UnsupportedError(f"{function} is not shown to be convex")
     pieces: list[Piece] = []
-    if left == 0:
-        pieces += _edge(smooth[0], slopes[0], z)
+    if left.is_finite and (edge := _edge(smooth[0], slopes[0], z, left, "+")) is not None:
+        pieces.append(Piece(edge[0], -_OO, edge[1]))
     for k, (e, s, (a, b)) in enumerate(zip(smooth, slopes, itertools.pairwise(ends), strict=True)):
         if k:
             if sympy.simplify(e.subs(z, a) - smooth[k - 1].subs(z, a)) != 0:
@@ -150,7 +152,9 @@ def conjugate(function: sympy.Expr, z: sympy.Symbol) -> Conjugate:
             if gap.is_positive:
                 pieces.append(Piece(sympy.simplify(U * a - e.subs(z, a)), before, after))
         if s.has(z):
-            pieces.append(_strict(e, s, z, a, b))
+            pieces.append(Piece(*legendre(e, s, z, a, b)))
+    if right.is_finite and (edge := _edge(smooth[-1], slopes[-1], z, right, "-")) is not None:
+        pieces.append(Piece(edge[0], edge[1], _OO))
     if not pieces:  # an affine function
         pieces = [Piece(sympy.simplify(-smooth[0].subs(z, 0)), slopes[0], slopes[0])]
     pieces = _joined(pieces)
@@ -164,128 +168,42 @@ def _convex(e: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> boo
     bend = sympy.diff(e, z, 2)
     if nonnegative(bend):
         return True
+    if a.is_finite and b.is_finite and nonnegative(sympy.factor(bend.subs(z, a + (b - a) / (1 + t)))):
+        return True
     if a.is_finite:
         return nonnegative(bend.subs(z, a + t))
     return bool(b.is_finite) and nonnegative(bend.subs(z, b - t))
 
 
-def _edge(e: sympy.Expr, s: sympy.Expr, z: sympy.Symbol) -> list[Piece]:
-    """On z > 0 with a finite slope p at 0: f*(u) = −f(0) for u ≤ p."""
-    slope = sympy.limit(s, z, 0, "+")
-    value = sympy.limit(e, z, 0, "+")
-    return [Piece(-value, -_OO, slope)] if slope.is_finite and value.is_finite else []
+def _domain(function: sympy.Expr, z: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
+    """The interval in which the logarithms, roots and quotients in the function have values."""
+    left, right = sympy.S.Zero if z.is_nonnegative else -_OO, _OO
+    powers = {p for p in function.atoms(sympy.Pow) if not (p.exp.is_Integer and p.exp.is_positive)}
+    for inside in {e.args[0] for e in (*function.atoms(sympy.log), *powers)}:
+        slope = sympy.diff(inside, z)
+        if not inside.has(z) or slope.has(z) or slope.is_positive is None:
+            continue  # an odd pole such as 1/z is left to the proof of convexity
+        end = sympy.simplify(-inside.subs(z, 0) / slope)
+        if slope.is_positive:
+            left = sympy.Max(left, end)
+        else:
+            right = sympy.Min(right, end)
+    if left.has(sympy.Max) or right.has(sympy.Min):
+        raise UnsupportedError(f"where {function} has values depends on the signs of its parameters")
+    return left, right
 
 
-def _strict(e: sympy.Expr, s: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> Piece:
-    low = sympy.limit(s, z, a, "+")
-    high = sympy.limit(s, z, b, "-")
-    u = _slope_symbol(low, high)
-    try:
-        roots = sympy.solve(s - u, z)
-    except NotImplementedError:
-        roots = []
-    probes = [_numbers(p, s, a, b) for p in _probes(low, high)]
-    roots = [r for r in roots if all(_fits(r, u, s, z, *p) for p in probes)]
-    if len(roots) != 1:
-        raise UnsupportedError(f"SymPy does not invert the slope {s}")
-    root = roots[0].subs(sympy.log(u + sympy.sqrt(u**2 + 1)), sympy.asinh(u))
-    value = u * root - e.subs(z, root)
-    return Piece(_tidied(value, u, probes[0][0], probes[0][1]).subs(u, U), low, high)
+def _edge(
+    e: sympy.Expr, s: sympy.Expr, z: sympy.Symbol, end: sympy.Expr, side: str
+) -> tuple[sympy.Expr, sympy.Expr] | None:
+    """At an end b of the domain with a finite slope p: f*(u) = u b − f(b) for slopes beyond p; and p."""
+    slope, value = sympy.limit(s, z, end, side), sympy.limit(e, z, end, side)
+    return (sympy.simplify(U * end - value), slope) if slope.is_finite and value.is_finite else None
 
 
-def _slope_symbol(low: sympy.Expr, high: sympy.Expr) -> sympy.Symbol:
-    """u with the sign that its interval gives it."""
-    if low.is_nonnegative:
-        return sympy.Symbol("u", positive=True)
-    if high.is_nonpositive:
-        return sympy.Symbol("u", negative=True)
-    return U
-
-
-def _probes(low: sympy.Expr, high: sympy.Expr) -> list[sympy.Expr]:
-    """Two slopes in the range."""
-    third = sympy.Rational(1, 3)
-    if low.is_finite and high.is_finite:
-        return [low + (high - low) * third, low + (high - low) * sympy.Rational(7, 9)]
-    if low.is_finite:
-        return [low + third, low + 2]
-    if high.is_finite:
-        return [high - third, high - 2]
-    return [third, -sympy.Rational(5, 4)]
-
-
-Probe = tuple[sympy.Expr, dict[sympy.Symbol, sympy.Expr], sympy.Expr, sympy.Expr]
-
-
-def _numbers(probe: sympy.Expr, s: sympy.Expr, a: sympy.Expr, b: sympy.Expr) -> Probe:
-    """A slope and numbers for the parameters that agree with their signs."""
-    parameters = sorted((s.free_symbols | probe.free_symbols | a.free_symbols | b.free_symbols), key=str)
-    given = {
-        p: sympy.Rational(-7, 5) if p.is_negative else sympy.Rational(7 + k, 5)
-        for k, p in enumerate(parameters)
-    }
-    return sympy.N(probe.subs(given)), given, a.subs(given), b.subs(given)
-
-
-def _fits(
-    root: sympy.Expr,
-    u: sympy.Symbol,
-    s: sympy.Expr,
-    z: sympy.Symbol,
-    probe: sympy.Expr,
-    given: dict[sympy.Symbol, sympy.Expr],
-    a: sympy.Expr,
-    b: sympy.Expr,
-) -> bool:
-    """Whether the root lies in the interval and has the slope, in numbers."""
-    at = sympy.N(root.subs(u, probe).subs({k: v for k, v in given.items() if k != z}))
-    if not (at.is_real and at > a - 1e-12 and at < b + 1e-12):
-        return False
-    slope = sympy.N(s.subs(z, at).subs({k: v for k, v in given.items() if k != z}))
-    return bool(abs(slope - probe) < 1e-9)
-
-
-def _tidied(
-    value: sympy.Expr, u: sympy.Symbol, probe: sympy.Expr, given: dict[sympy.Symbol, sympy.Expr]
-) -> sympy.Expr:
-    """The shortest of a few forms; logarithms of products and quotients opened, each of a positive number."""
-    simple = sympy.simplify(value)
-    if value.has(sympy.functions.elementary.hyperbolic.HyperbolicFunction):
-        written = sympy.simplify(value.rewrite(sympy.exp))
-        nested = any(
-            a.has(sympy.functions.elementary.hyperbolic.HyperbolicFunction) for a in simple.atoms(sympy.log)
-        )
-        simple = written if nested else min(simple, written, key=sympy.count_ops)
-    if simple.has(sympy.log):
-        numbers = {**given, u: probe}
-        opened = sympy.expand(simple).replace(
-            lambda e: isinstance(e, sympy.log), lambda e: _opened(e.args[0], numbers)
-        )
-        opened = sympy.expand(opened)
-        return sympy.collect(opened, sorted(opened.atoms(sympy.log), key=str))
-    square = sympy.simplify(simple**2)
-    if simple.has(sympy.sqrt(u)) or not square.is_polynomial(u) or simple.is_polynomial(u):
-        return simple
-    return sympy.sign(sympy.N(simple.subs({**given, u: probe}))) * sympy.sqrt(square)
-
-
-def _opened(argument: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
-    """log of a product as a sum of logs, the factors turned so that each is positive."""
-    number, factors = sympy.factor(sympy.together(argument)).as_coeff_mul()
-    total = sympy.S.Zero
-    for factor in factors:
-        base, exponent = factor.as_base_exp()
-        at = sympy.N(base.subs(numbers))
-        if not at.is_real or not exponent.is_number:
-            return sympy.log(argument)
-        if at < 0:
-            base = sympy.expand(-base)
-            number = number * (-1) ** exponent
-        inner = base.as_base_exp()[1] != 1 or base.as_numer_denom()[1] != 1
-        total += exponent * (_opened(base, numbers) if inner else sympy.log(base))
-    if not number.is_positive:
-        return sympy.log(argument)
-    return total + sympy.log(number)
+def _constants_opened(value: sympy.Expr) -> sympy.Expr:
+    """log(1/c) -> −log c, so that constants cancel."""
+    return value.replace(lambda e: isinstance(e, sympy.log) and not e.has(U), lambda e: sympy.expand_log(e))
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

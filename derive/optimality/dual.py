@@ -30,7 +30,7 @@ from ..build import (
     split_scale,
     zero,
 )
-from ..convexity.certificate import convexity
+from ..convexity.certificate import convexity, with_signs
 from ..convexity.splitting import Split, fresh_name, split
 from ..differentiate import gradient, jvp, substitute
 from ..errors import ArgumentError, DeclarationError, UnsupportedError
@@ -54,7 +54,7 @@ from .affine import MINUS
 from .closed_form import closed_form, minimised
 from .gram import kernelised
 from .inner import Inner, Terms, inner_minimum, narrow, parts
-from .lagrangian import Lagrangian, Relation
+from .lagrangian import Lagrangian, Relation, without_simplex
 from .partition import at_best, exponents_opened, shifted
 
 
@@ -101,7 +101,9 @@ def dual(
     no form that is known, or is not proved to be a minimum.
     """
     objective = recognise(minimised(stated))
-    if convexity(objective, stated.unknowns, look=False).status != "convex":
+    own = [c.statement for c in stated.conditions if c.statement is not None]
+    signed = with_signs(objective, stated.unknowns, [(r.left, r.sign, r.right) for r in own])
+    if all(convexity(*f, look=False).status != "convex" for f in ((objective, stated.unknowns), signed)):
         raise UnsupportedError(
             "the dual is derived for convex objectives, and this one is not proved to be convex"
         )
@@ -117,9 +119,12 @@ def dual(
         if not attempt.conditions:
             return attempt.result(kernels or {})
         found.append(attempt)
-    if not found:
-        raise reasons[-1]
-    return found[0].result(kernels or {})
+    if found:
+        return found[0].result(kernels or {})
+    opened = without_simplex(stated)
+    if opened is not None:
+        return dual(opened, kernels, names)
+    raise reasons[-1]
 
 
 class _Attempt:
@@ -360,7 +365,8 @@ def _turned(residual: Node, r: Relation) -> Relation:
         return Relation(core if c.is_number else residual, sign if c.is_number else r.sign, r.right)
     left = simplify(add([(-c, t) for c, t in negative], residual.shape))
     right = simplify(add(positive, residual.shape))
-    return Relation(left, "<=" if r.sign == ">=" else ">=", narrow(right))
+    right = narrow(right)
+    return Relation(narrow(left) if right.order else left, "<=" if r.sign == ">=" else ">=", right)
 
 
 __all__ = ["Dual", "dual"]

@@ -16,6 +16,7 @@ or printed as a condition.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -26,10 +27,11 @@ from ..build import Factor, add, constant_value, einsum, is_zero, power, scale, 
 from ..convexity.signs import Prover
 from ..differentiate import jvp, substitute
 from ..errors import UnsupportedError
-from ..node import Apply, Labels, Node, Variable, depends_on, ones, variable
+from ..node import Apply, Labels, Node, Ones, Variable, depends_on, ones, variable
 from ..operators import apply, lookup
 from ..operators.elementwise import Elementwise
 from ..operators.scalar import to_node
+from ..shifting import repeated
 from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..stable import recognise
@@ -91,31 +93,44 @@ def entries_of(slope: Node, unknown: Variable) -> Entries:
     return Entries({f: w for f, w in weights.items() if not is_zero(w)})
 
 
-def scalar_function(node: Node, unknown: Variable) -> sympy.Expr:
+def scalar_function(
+    node: Node, unknown: Variable, parameter: Callable[[Node], sympy.Expr] | None = None
+) -> sympy.Expr:
     """An array whose entries are functions of the entries of the unknown, as a SymPy expression in z.
 
-    Raises `UnsupportedError` where it is none.
+    `parameter` gives the symbol for an entry of an array without the unknown. Raises `UnsupportedError` where
+    there is no such function.
     """
     if node is unknown:
         return entry(unknown)
     number = constant_value(node)
     if number is not None:
         return number
+    if parameter is not None and not depends_on(node, unknown):
+        return parameter(node)
     if isinstance(node, Apply):
         operator = lookup(node.op)
         if isinstance(operator, Elementwise) and all(o.shape == unknown.shape for o in node.operands):
-            return operator.scalar(node.params)(*(scalar_function(o, unknown) for o in node.operands))
+            inside = (scalar_function(o, unknown, parameter) for o in node.operands)
+            return operator.scalar(node.params)(*inside)
     if node.order == unknown.order and not depends_on(node, unknown):
         raise UnsupportedError("an operator of two arrays has no inverse here")
-    total = sympy.S.Zero
+    total, axes = sympy.S.Zero, tuple(range(unknown.order))
     for c, t in flat_terms(node):
-        part = c
+        part, beside = c, list[Factor]()
         for n, labels in factors_of(t):
-            if labels != tuple(range(unknown.order)) and depends_on(n, unknown):
-                raise UnsupportedError(f"the entries of {unknown.name} are coupled in {notation.text(node)}")
-            if n is node or not (depends_on(n, unknown) or isinstance(n, type(ones(())))):
+            if n is node:
                 raise UnsupportedError(f"{notation.text(node)} is no function of single entries")
-            part = part * (scalar_function(n, unknown) if depends_on(n, unknown) else ONE)
+            if not depends_on(n, unknown):
+                beside.append((n, labels))
+            elif labels != axes:
+                raise UnsupportedError(f"the entries of {unknown.name} are coupled in {notation.text(node)}")
+            else:
+                part = part * scalar_function(n, unknown, parameter)
+        if any(not isinstance(n, Ones) for n, _ in beside):
+            if parameter is None or not {i for _, ls in beside for i in ls} <= set(axes):
+                raise UnsupportedError(f"{notation.text(node)} is no function of single entries")
+            part = part * parameter(repeated(beside, axes, unknown.shape))
         total += part
     return total
 

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -25,6 +25,7 @@ from ..build import (
     constant_value,
     einsum,
     full,
+    is_zero,
     multiply,
     negate,
     power,
@@ -106,39 +107,51 @@ def _affine(slope: Node, v: Variable, taken: set[str]) -> Inner:
 def _entries(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
     if v.facts - {"positive", "nonnegative", "nonzero", "integer"}:
         raise UnsupportedError(f"{v.name} is {', '.join(sorted(v.facts))}: its entries are not free")
-    z = entry(v)
     prover = Prover()
     weights: dict[sympy.Symbol, Node] = {}
     known: dict[Node, sympy.Symbol] = {}
+
+    def parameter(node: Node) -> sympy.Expr:
+        number = constant_value(node)
+        if number is not None:
+            return number
+        if node not in known:
+            sign = {"positive": True} if prover.prove(node, True) else {"real": True}
+            known[node] = sympy.Symbol(_called(node, len(known)), **sign)
+            weights[known[node]] = node
+        return known[node]
+
     function = sympy.S.Zero
     for c, term in nonlinear:
-        weight, phi = _weighted(term, v)
-        number = constant_value(weight)
-        if number is not None:
-            factor = number
-        else:
-            if weight not in known:
-                sign = {"positive": True} if prover.prove(weight, True) else {"real": True}
-                known[weight] = sympy.Symbol(_called(weight, len(known)), **sign)
-                weights[known[weight]] = weight
-            factor = known[weight]
-        function += c * factor * phi
-    found = conjugate(function, z)
+        weight, phi = _weighted(term, v, parameter)
+        function += c * parameter(weight) * phi
+    found = conjugate(function, entry(v))
     t = simplify(negate(slope))
     bindings: dict[sympy.Symbol, Node] = {U: t, **weights}
     value = negate(total(to_node(found.value, bindings, v.shape)))
     relations: list[Relation] = []
     if found.low == found.high:
-        relations.append(Relation(t, "==", narrow(to_node(found.low, weights, v.shape))))
+        relations.append(_relation(t, "==", to_node(found.low, weights, v.shape)))
     else:
         if found.low.is_finite:
-            relations.append(Relation(t, ">=", narrow(to_node(found.low, weights, v.shape))))
+            relations.append(_relation(t, ">=", to_node(found.low, weights, v.shape)))
         if found.high.is_finite:
-            relations.append(Relation(t, "<=", narrow(to_node(found.high, weights, v.shape))))
+            relations.append(_relation(t, "<=", to_node(found.high, weights, v.shape)))
     at = found.slope
     minimiser = to_node(at, bindings, v.shape) if at.has(U) else None
     reason = f"the conjugate of {notation.text(add(nonlinear, ()))} is, entry by entry, {found}"
     return Inner(value, tuple(relations), minimiser, (), reason)
+
+
+def _relation(t: Node, sign: str, bound: Node) -> Relation:
+    """What is repeated on both sides once, and −ν <= 0 as ν >= 0."""
+    right = narrow(bound)
+    if right.order or narrow(t).order:
+        return Relation(t, sign, right)
+    c, core = split_scale(narrow(t))
+    if c.is_number and c < 0 and is_zero(right):
+        return Relation(core, {">=": "<=", "<=": ">=", "==": "=="}[sign], right)
+    return Relation(narrow(t), sign, right)
 
 
 def narrow(bound: Node) -> Node:
@@ -156,8 +169,8 @@ def _called(weight: Node, count: int) -> str:
     return f"a{count}"
 
 
-def _weighted(term: Node, v: Variable) -> tuple[Node, sympy.Expr]:
-    """A term Σ w φ(v) as the weights w, in the shape of v, and φ."""
+def _weighted(term: Node, v: Variable, parameter: Callable[[Node], sympy.Expr]) -> tuple[Node, sympy.Expr]:
+    """A term Σ w φ(v) as the weights w, in the shape of v, and φ, whose parameters have symbols."""
     factors = factors_of(term) if isinstance(term, Einsum) else [(term, tuple(range(term.order)))]
     own: Labels | None = None
     phi: sympy.Expr = ONE
@@ -169,7 +182,7 @@ def _weighted(term: Node, v: Variable) -> tuple[Node, sympy.Expr]:
         if len(set(labels)) != len(labels) or (own is not None and labels != own) or len(labels) != v.order:
             raise UnsupportedError(f"the entries of {v.name} are coupled in {notation.text(term)}")
         own = labels
-        phi = phi * scalar_function(node, v)
+        phi = phi * scalar_function(node, v, parameter)
     assert own is not None
     place = {i: k for k, i in enumerate(own)}
     if any(i not in place for _, ls in rest for i in ls):

@@ -19,6 +19,7 @@ from typing import final
 import sympy
 
 from ..build import add, einsum, inner
+from ..differentiate import substitute
 from ..errors import ArgumentError, DeclarationError, UnsupportedError
 from ..node import Node, Variable, delta, ones, size_symbols, variable, variables
 from ..sizes import ONE, check_name
@@ -107,6 +108,30 @@ def lagrangian(
     found = tuple(Condition(kind, node, give(kind, node), r) for kind, node, r in raw)
     give.check_used()
     return Lagrangian(objective, tuple(unknowns), found, sense)
+
+
+def without_simplex(stated: Lagrangian) -> Lagrangian | None:
+    """The same with Σp = 1 as a stated equation and p ≥ 0 alone as a fact; None where no unknown is on a simplex."""
+    new: dict[Node, Node] = {}
+    sums: list[Relation] = []
+    for v in stated.unknowns:
+        if "simplex" in v.facts:
+            sign = "positive" if "positive" in v.facts else "nonnegative"
+            new[v] = variable(v.name, v.shape, {*(v.facts - {"simplex"}), sign})
+            axes = tuple(range(v.order))
+            sums.append(Relation(einsum([(new[v], axes)], axes[:-1]), "==", ones(v.shape[:-1])))
+    if not new:
+        return None
+    kept = [
+        Relation(substitute(c.statement.left, new), c.statement.sign, substitute(c.statement.right, new))
+        for c in stated.conditions
+        if c.statement is not None
+    ]
+    names = [
+        c.multiplier.name for c in stated.conditions if c.statement is not None and c.multiplier is not None
+    ]
+    unknowns = [new.get(v, v) for v in stated.unknowns]
+    return lagrangian(substitute(stated.objective, new), unknowns, [*kept, *sums], stated.sense, names)  # type: ignore[arg-type]
 
 
 def _standard(r: Relation) -> tuple[str, Node]:
