@@ -30,10 +30,10 @@ from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
 )
 from .cone_blocks import applied, returned
 from .cone_groups import Places, grouped, with_room  # noqa: F401
-from .cone_normal import Program, System, factors, solve_system, system_of  # noqa: F401
+from .cone_normal import Program, System, costs_little, factors, solve_system, system_of  # noqa: F401
 from .cone_problem import ConeProgram
 from .cone_ranks import is_diagonal
-from .cone_tables import rows_of
+from .cone_tables import ends_of, rows_of
 from .normal_matrix import is_column
 from .program_vectors import copied, largest, moved, product
 
@@ -147,6 +147,8 @@ def newton_step(
         times(cones, W, dz, True)
 
 
+put = within(elsewhere(cone_program.put, globals()))
+gone = within(elsewhere(cone_program.gone, globals()))
 measured = inner(elsewhere(cone_program.measured, globals()))
 noted = inner(elsewhere(cone_program.noted, globals()))
 ends = inner(elsewhere(cone_program.ends, globals()))
@@ -162,8 +164,10 @@ def on_program(program: ConeProgram, whole: bool = False) -> tuple[Callable[...,
     Q, E, diagonal = program.Q[:r, :r], program.E[:, :r], np.diagonal(program.Q)[r:]
     members, groups, order = grouped(program)
     rows, grams = rows_of(program, members)
-    if not whole and is_diagonal(program, rows[0]):
+    plain = not whole and is_diagonal(program, rows[0])
+    last = np.zeros(0, np.int64) if plain else ends_of(program, rows[0])
+    if r > 1 and not np.count_nonzero(Q - np.diag(np.diagonal(Q))):
         Q = np.diagonal(Q)[:, None]
-    lists = (Q, E, diagonal, program.c, program.e, program.g[order])
+    lists = (Q, E, diagonal, program.c, program.e, program.g[order], last)
     matrices = (rows, grams, *(np.ascontiguousarray(a) for a in lists))
     return partial(cone_loop, matrices, (program.cones.orthant, groups), float(program.f0)), order

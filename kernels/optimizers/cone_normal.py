@@ -25,17 +25,17 @@ from .cone_groups import COUNT, FIRST, PRIVATE, SIZE, Places, products, row_of
 from .cone_groups import LEVEL as CONSTANT
 from .cone_ranks import Ranks, factor_ranks, solve_ranks, stored
 from .cone_tables import COLUMNS, KIND, SAME, SLOTS, Grams, Rows
-from .envelope import factor_rows, solve_rows
+from .envelope import factor_profile, solve_profile
 from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, is_column, substitute
 from .program_vectors import copied, moved, product
 from .slacks import Directions, across, along
 
 #: From so many columns on matrices of rank one of a group are added together, by LAPACK.
 TOGETHER = 24
-#: G and its Gram matrices; Q of the shared unknowns, a column where ranks are all beside a diagonal, and E; the
-#: diagonal of Q of the private ones; c, e, g.
-Program = tuple[Rows, Grams, Array, Array, Array, Array, Array, Array]
-#: What is factorised, its factor, and where the rows of that begin; of slacks ρ and κ, and ρ of those with several
+#: G and its Gram matrices; Q of the shared unknowns, a column where it is a diagonal, and E; the diagonal of Q of the
+#: private ones; c, e, g; where the columns of what is factorised end, nothing where ranks are all beside a diagonal.
+Program = tuple[Rows, Grams, Array, Array, Array, Array, Array, Array, Array]
+#: What is factorised, its factor, and where the columns of both end; of slacks ρ and κ, and ρ of those with several
 #: directions; of cones v, and the pivots and M_tx = −ζv of private heads; M⁻¹Eᵀ by rows, and the factor of E M⁻¹Eᵀ;
 #: room for work; matrices of rank one beside a diagonal.
 System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array, Ranks]
@@ -44,16 +44,16 @@ System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Ar
 @inner
 def system_of(program: Program) -> System:
     """Room for it."""
-    G, q = program[0], program[3].shape[0]
+    G, q, last = program[0], program[3].shape[0], program[8]
     line, cones, columns, r, slacks = G[0][5], G[8].size, G[2].size, G[9], G[10]
     wide = 0
     for s in range(slacks):
         wide = slacks if line[s] < 0 else wide
-    ranks, full = (cones, 0) if is_column(program[2]) else (0, r)
+    ranks = cones if last.size < r else 0
     return (
-        np.empty(program[2].shape),
-        np.empty((full, full)),
-        np.empty(full, np.int64),
+        np.empty((r, r if ranks == 0 else 1)),
+        np.empty((last.size, last.size)),
+        last,
         np.empty((2, slacks + 1)),
         np.empty((wide, r)),
         np.empty(columns),
@@ -63,6 +63,13 @@ def system_of(program: Program) -> System:
         np.empty(room_for(G)),
         (np.empty((ranks, r)), np.empty((ranks, r)), np.empty((ranks, 2))),
     )
+
+
+@within
+def costs_little(system: System) -> bool:
+    """Whether one more solution does beside the factors: not beside those of a narrow matrix."""
+    last = system[2]
+    return bool(last.size == 0 or last[0] < 0)
 
 
 @inner
@@ -218,7 +225,7 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
     G, Q, E, diagonal = program[0], program[2], program[3], program[4]
     directed, r, slacks = G[0], G[9], G[10]
     m, roots = cones[0], W[0]
-    M, L, first, left, half, S = system[0], system[1], system[2], system[3], system[7], system[8]
+    M, L, last, left, half, S = system[0], system[1], system[2], system[3], system[7], system[8]
     weights, work, b = np.empty(m), np.empty((BLOCK, r)), np.empty(directed[0].shape[0] + r + 1)
     for p in range(m):
         weights[p] = 1.0 / (roots[p] * roots[p])
@@ -231,19 +238,19 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
         for i in range(r if turn == 1 else 0):
             j = 0 if plain else i
             M[i, j] += 1e-13 * max(M[i, j], 1e-3 * top)
-        definite: bool = factor_ranks(M, system[10]) if plain else factor_rows(M, L, first)
+        definite: bool = factor_ranks(M, system[10]) if plain else factor_profile(M, L, last)
         if not definite:
             continue
         for k in range(E.shape[0]):
             copied(E[k], half[k])
-        together = not plain and first[0] < 0 and E.shape[0] > 1
+        together = not plain and r > 0 and last[0] < 0 and E.shape[0] > 1
         if together:
             potrs(L, half)
         for k in range(E.shape[0]):
             if plain:
                 solve_ranks(M, system[10], half[k])
             elif not together:
-                solve_rows(L, first, half[k])
+                solve_profile(L, last, half[k])
             dot_rows(E[: k + 1], half[k], S[k, : k + 1])
             S[k, k] *= 1.0 + 1e-15
         if factor(S):
@@ -317,11 +324,11 @@ def with_heads(G: Rows, cones: Places, pulls: Array, heads: Array, x: Array) -> 
 @within
 def solve_shared(E: Array, system: System, r: int, x: Array, nu: Array) -> None:
     """Mx − Eᵀν = x, Ex = ν for the shared unknowns, in the place of both right-hand sides."""
-    L, first, half, S = system[1], system[2], system[7], system[8]
+    L, last, half, S = system[1], system[2], system[7], system[8]
     if is_column(system[0]):
         solve_ranks(system[0], system[10], x)
     else:
-        solve_rows(L, first, x)
+        solve_profile(L, last, x)
     if nu.size > 0:
         right, lack = np.empty(nu.size), np.empty(nu.size)
         for i in range(nu.size):

@@ -30,6 +30,7 @@ from .cone_vectors import (
     centred,
     copied,
     corrected,
+    costs_little,
     degree,
     factors,
     inside,
@@ -66,6 +67,9 @@ FINE, APART = 1e-4, 1e-2
 #: on while the first leaves no more than this, each a share of that before; they aim at a share of the gap that may be,
 #: and end with a share of the tolerance.
 EARLY, LATER, START, FALLING, LEFT, EXACT = 0.1, 0.01, 3e-2, 0.3, 0.02, 0.03
+#: One that gains less is halved, no further than to this length, and so many of them; below an error the factors of the
+#: step before do.
+SHORTEST, HALVED, CHORD = 0.3, 3, 1e-5
 
 #: What conditions may lack beside the tolerance where the gap is within it: no step takes out what rounding puts there.
 ROUNDED = 10.0
@@ -95,8 +99,11 @@ def cone_loop(
     q, u = np.empty(s.size), np.empty(s.size)
     held = with_room(cones)
     W, system = rooms(held, s), system_of(program)
+    refines = costs_little(system)
     lam, unit, made, fresh = W[3], np.empty(W[0].size), 0, False
-    leaps, known, before, most = 0, False, 0.0, 0.0
+    origin = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
+    leaps, halved, known = 0, 0, False
+    before, error, most, aim, length = 0.0, 0.0, 0.0, 0.0, 1.0
     if numbers[BEGUN] == 0.0:
         numbers[BEST], numbers[NEXT] = np.inf, EARLY
         of_c, of_e, of_g = sizes(program)
@@ -109,10 +116,15 @@ def cone_loop(
         if leaps > 0 and not numbers[WORST] < most:
             if numbers[BEST] <= tol:
                 break
-            copied(step[0], x)  # back to where it began
-            copied(step[1], nu)
-            copied(step[2], s)
-            copied(step[3], z)
+            if leaps > 1 and length > SHORTEST and halved < HALVED:  # half of the way
+                halved += 1 if length == 1.0 else 0
+                length *= 0.5
+                put(origin, point)
+                gone(point, length, trial)
+                smoothed(held, unit, s, z, aim)
+                most = (1.0 - FALLING * length) * error
+                continue
+            put(step, point)  # back to where it began
             numbers[NEXT] = before if leaps == 1 else LATER * before
             known, leaps, most, fresh = leaps == 1, 0, 0.0, False
             continue
@@ -122,7 +134,10 @@ def cone_loop(
             if (made == steps and leaps == 0) or ends(numbers, tol if leaps == 0 else EXACT * tol):
                 break
         if leaps > 0:
-            most = FALLING * numbers[WORST]
+            error, length = numbers[WORST], 1.0
+            most = FALLING * error
+            known = leaps > 1 and error < CHORD
+            put(point, origin)
             numbers[COUNT] += 1.0
         if not known:
             if begun:
@@ -145,21 +160,20 @@ def cone_loop(
         for turn in range(3):
             worst = numbers[WORST]
             turns = 1
-            if (turn > 0 or leaps > 0) and worst < FINE and numbers[LINEAR] > APART * worst:
+            if (leaps > 0 and refines) or (
+                (turn > 0 or leaps > 0) and worst < FINE and numbers[LINEAR] > APART * worst
+            ):
                 turns = 2
-            if not known:
+            if leaps > 0 or not known:
                 newton_step(program, held, W, system, residual, q, share, turns, trial, u)
             if leaps > 0:
                 way = trial
                 break
             if begun and turn == 0:
                 if not known and worst < numbers[NEXT]:
-                    copied(x, step[0])
-                    copied(nu, step[1])
-                    copied(s, step[2])
-                    copied(z, step[3])
+                    put(point, step)
                     copied(W[0], unit)
-                    way, before, most = trial, worst, START
+                    way, before, most, halved = trial, worst, START, 0
                     break
                 known = False
                 moved(q, -1.0, u)  # WΔz
@@ -173,22 +187,17 @@ def cone_loop(
                 reach = KEPT * longest_step(held, z, trial[3], longest_step(held, s, trial[2], 1.0 / KEPT))
             if turn < 2 or reach > t + GAINED:
                 t = reach
-                copied(trial[0], step[0])
-                copied(trial[1], step[1])
-                copied(trial[2], step[2])
-                copied(trial[3], step[3])
+                put(trial, step)
             if turn == 2 or t >= SHORT:
                 break
             centred(held, lam, u, q, min(1.0, t + FURTHER), CENTRAL * goal, goal / CENTRAL)
         if not abs(t) < np.inf:
             numbers[STALL] = np.inf
             break
-        moved(x, t, way[0])
-        moved(nu, t, way[1])
-        moved(s, t, way[2])
-        moved(z, t, way[3])
+        gone(point, t, way)
         if most > 0.0:
-            smoothed(held, unit, s, z, LEFT * tol * max(LEAST, abs(f)) / degree(held))
+            aim = LEFT * tol * max(LEAST, abs(f)) / degree(held)
+            smoothed(held, unit, s, z, aim)
             leaps += 1
         elif begun:
             numbers[COUNT] += 1.0
@@ -201,6 +210,22 @@ def cone_loop(
     if numbers[BEST] <= tol or ends(numbers, tol):
         return CONVERGED if numbers[BEST] <= GOOD else STALLED
     return LIMIT
+
+
+def put(x: Point, to: Point) -> None:
+    """One point in the place of another."""
+    copied(x[0], to[0])
+    copied(x[1], to[1])
+    copied(x[2], to[2])
+    copied(x[3], to[3])
+
+
+def gone(x: Point, t: float, way: Point) -> None:
+    """A point so far on its way."""
+    moved(x[0], t, way[0])
+    moved(x[1], t, way[1])
+    moved(x[2], t, way[2])
+    moved(x[3], t, way[3])
 
 
 def measured(f: float, residual: Residual, point: Point, numbers: Vector) -> None:

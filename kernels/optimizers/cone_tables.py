@@ -63,6 +63,22 @@ def rows_of(program: ConeProgram, groups: list[Any]) -> tuple[Rows, Grams]:
     return rows, (lists["lead"], factors, which, known, columns, entries)
 
 
+def ends_of(program: ConeProgram, directed: Directions) -> Array:
+    """Where the columns of Q + GᵀW⁻²G end, of the shared unknowns, none before the one ahead of it; −1 is the first
+    where that leaves out too little of the matrix.
+    """
+    r = program.c.size - program.slacks - program.heads
+    base, line = directed[0], directed[5]
+    last = np.arange(r)
+    for joined in (program.Q[:r, :r] != 0.0, met_by(program, r), base != 0.0):
+        for mine in map(np.flatnonzero, joined):
+            last[mine] = np.maximum(last[mine], mine.max(initial=0))
+    last = np.maximum.accumulate(last)
+    if 3 * (last - np.arange(r)).sum() > r * r or (line < 0).any():
+        last[:1] = -1
+    return last
+
+
 def _groups(program: ConeProgram, r: int, groups: list[Any]) -> tuple[Array, dict[str, Array]]:
     """The table, and what it says the beginnings of."""
     G, cones, kinds = program.G, program.cones, kinds_of(program)

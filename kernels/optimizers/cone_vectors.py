@@ -83,6 +83,11 @@ def system_of(program: Program) -> System:
     return np.empty((n, n)), np.empty((n, n)), np.empty((q, q))
 
 
+def costs_little(system: System) -> bool:
+    """Whether one more solution does beside the factors."""
+    return True
+
+
 def unscaled(cones: Cones, W: Scaled) -> None:
     """W becomes the identity."""
     W[0][...], W[1][...], W[2][...] = 1.0, cones.unit[cones.orthant :], 1.0

@@ -69,42 +69,54 @@ def factor_all(A: Array, L: Array, first: Array) -> bool:
     return found
 
 
-@apart
-def factor_rows(A: Array, L: Array, first: Array) -> bool:
-    """L of the lower triangle of A in its order, and the first column of each of its rows; as `factor_envelope`."""
-    n = A.shape[0]
-    inside = 0
-    for i in range(n):
-        first[i] = first_entry(A[i], i)
-        inside += i - first[i]
-    if 3 * inside > n * n:
-        found: bool = factor_all(A, L, first)
+@inner
+def factor_profile(A: Array, L: Array, last: Array) -> bool:
+    """The factor of the lower triangle of A, whose column i ends at the row `last[i]`; False where it has none.
+
+    Columns end one after the other, so nothing fills. They lie in the rows of L and are those of LD, A = LDLᵀ; on the
+    diagonal is D⁻¹. No root stands between two pivots, and each changes what comes after it at once. Where the first of
+    `last` is −1, L is the factor of the whole matrix.
+    """
+    n = last.size
+    if n > 0 and last[0] < 0:
+        for i in range(n):
+            for j in range(i + 1):
+                L[i, j] = A[i, j]
+        found: bool = factor(L)
         return found
     for i in range(n):
-        for j in range(first[i], i + 1):
-            L[i, j] = A[i, j]
-    found = factor_inside(L, first)
-    return found
+        for k in range(i, last[i] + 1):
+            L[i, k] = A[k, i]
+    for i in range(n):
+        row, end = L[i], last[i] + 1
+        if not row[i] > 0.0:
+            return False
+        row[i] = 1.0 / row[i]
+        for k in range(i + 1, end):
+            below, share = L[k], row[k] * row[i]
+            for j in range(k, end):
+                below[j] -= share * row[j]
+    return True
 
 
-@apart
-def solve_rows(L: Array, first: Array, b: Array) -> None:
-    """b becomes A⁻¹b, of `factor_rows`."""
-    n = first.size
-    if first[0] < 0:
+@inner
+def solve_profile(L: Array, last: Array, b: Array) -> None:
+    """b becomes A⁻¹b, of `factor_profile`; b may be longer."""
+    n = last.size
+    if n > 0 and last[0] < 0:
         substitute(L, b)
         return
     for i in range(n):
-        t, row = b[i], L[i]
-        for k in range(first[i], i):
-            t -= row[k] * b[k]
-        b[i] = t * row[i]
-    for i in range(n - 1, -1, -1):
         row = L[i]
         t = b[i] * row[i]
         b[i] = t
-        for k in range(first[i], i):
+        for k in range(i + 1, last[i] + 1):
             b[k] -= row[k] * t
+    for i in range(n - 1, -1, -1):
+        row, t = L[i], 0.0
+        for k in range(last[i], i, -1):  # the newest last
+            t += row[k] * b[k]
+        b[i] -= row[i] * t
 
 
 @apart

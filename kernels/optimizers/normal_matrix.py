@@ -154,9 +154,14 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
             M[i, 0] = H[i, 0] + weight[count + i]
         return
     for i in range(r):
-        for j in range(i + 1):
-            M[i, j] = H[i, j]
-        M[i, i] += weight[count + i]
+        if is_column(H):
+            for j in range(i):
+                M[i, j] = 0.0
+            M[i, i] = H[i, 0] + weight[count + i]
+        else:
+            for j in range(i + 1):
+                M[i, j] = H[i, j]
+            M[i, i] += weight[count + i]
     squares(base, weight, W, M)
     if wide.shape[0] > 0:
         several(h, rows, D, W, wide, M)

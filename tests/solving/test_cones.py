@@ -301,7 +301,7 @@ def test_a_diagonal_beside_ranks() -> None:
     ball = dv.minimize("sumsq(x - y)/2", over="x", subject_to=["norm(x) <= 1"], variables=shapes)
     fast = ball.prepare(y=y)
     np.testing.assert_allclose(fast()["x"], y / np.linalg.norm(y), atol=1e-9)
-    assert fast._solver._loop.args[0][2].shape == (40, 1) and fast.certify(fast()).ok()
+    assert fast._solver._loop.args[0][8].size == 0 and fast.certify(fast()).ok()
     cone = dv.minimize(
         "sumsq(x - y)/2 + (t - 1)**2/2", over=["x", "t"], subject_to=["norm(x) <= t"], variables=shapes
     )
@@ -314,8 +314,28 @@ def test_a_diagonal_beside_ranks() -> None:
     )
     fast = problem.prepare(w=w, A=A)
     found, result = fast()["x"], problem.solve(w=w, A=A)
-    assert fast._solver._loop.args[0][2].shape == (40, 1) and fast.certify({"x": found}).ok()
+    assert fast._solver._loop.args[0][8].size == 0 and fast.certify({"x": found}).ok()
     np.testing.assert_allclose(found, result.x, atol=1e-6)
     whole = ConeSolver(fast._program, None, lambda program: on_program(program, whole=True))
-    assert whole._loop.args[0][2].shape == (40, 40)
+    assert whole._loop.args[0][8].size == 40
     np.testing.assert_allclose(whole.point(whole.solve().x)[:40], found, atol=1e-6)
+
+
+def test_columns_end_where_they_end() -> None:
+    """Rows that fuse meet their neighbours: a factor along the diagonal, the same answer as NumPy has; and without."""
+    rng = np.random.default_rng(1)
+    Y, D = np.repeat(rng.standard_normal((4, 2)), 3, axis=0), np.diff(np.eye(12), axis=0)
+    Y += 0.1 * rng.standard_normal(Y.shape)
+    shapes = {"X": ("n", "d"), "Y": ("n", "d"), "D": ("m", "n")}
+    problem = dv.minimize(
+        "sumsq(X - Y)/2 + 0.5*sum(norm(D @ X, axis=1))", over="X", subject_to=[], variables=shapes
+    )
+    fast = problem.prepare(Y=Y, D=D)
+    last = fast._solver._loop.args[0][8]
+    np.testing.assert_array_equal(last[:6], [3, 3, 5, 5, 7, 7])
+    found = fast()
+    assert fast.certify(found).ok()
+    arrays = ConeSolver(fast._program)
+    np.testing.assert_allclose(arrays.point(arrays.solve().x)[:24], found["X"].ravel(), atol=1e-7)
+    whole = problem.prepare(Y=Y, D=np.tril(np.ones((11, 12))))
+    assert whole._solver._loop.args[0][8][0] == -1 and whole.certify(whole()).ok()
