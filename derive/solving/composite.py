@@ -32,18 +32,22 @@ LARGEST = 1500
 
 @final
 class Judge:
-    """The interpreter's view of one problem on its data, and whether points settle in many digits."""
+    """The interpreter's view of one problem on its data, and whether points settle in many digits.
 
-    def __init__(self, at: Callable[[Any], tuple[float, Any, Any, float]], settling: Settling) -> None:
-        self._at, self.settles = at, settling.at
+    smooth  value and gradient alone
+    """
+
+    def __init__(
+        self,
+        at: Callable[[Any], tuple[float, Any, Any, float]],
+        smooth: Callable[[Any], tuple[float, Any]],
+        settling: Settling,
+    ) -> None:
+        self._at, self.smooth, self.settles = at, smooth, settling.at
 
     def __call__(self, x: Any) -> tuple[float, Any, Any, float]:
         """Value, gradient, Hessian if asked for, and the statement's own value."""
         return self._at(x)
-
-    def smooth(self, x: Any) -> tuple[float, Any]:
-        """Value and gradient."""
-        return self._at(x)[:2]
 
 
 @final
@@ -168,7 +172,8 @@ class Composite:
                 h = self._assembled(layout, found)
             return float(found[VALUE]), g, h, float(found["stated"])
 
-        return Judge(at, Settling(self.outputs, {**instance.sizes, **arrays}, layout))
+        settling = Settling(self.outputs, {**instance.sizes, **arrays}, layout)
+        return Judge(at, self.slope(instance, arrays), settling)
 
     def slope(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], tuple[float, Any]]:
         """Value and gradient of the smooth part at a flat vector, by the interpreter."""
