@@ -109,8 +109,13 @@ def certificate(
     known = _Known(True, 0.0) if proved else _known(composite, instance, dear)
     with np.errstate(all="ignore"):
         limits = composite.entries(instance, arrays)[:3]
-        judge = composite.judge(instance, arrays, known is None)
-        return _proof(composite, judge, x, limits, np.inf, tolerance, layout, known)[0]
+        second = known is None and layout.size <= LARGEST
+        judge = composite.judge(instance, arrays, second)
+        compiled = None
+        if known is None and not second and composite.structure.is_plain:
+            at = instance.posed.loops.value_gradient(instance, arrays)
+            compiled = lambda point: at(point)[1]
+        return _proof(composite, judge, x, limits, np.inf, tolerance, layout, known, compiled=compiled)[0]
 
 
 class _Known(NamedTuple):
@@ -200,8 +205,12 @@ def _proof(
     known: _Known | None = None,
     early: bool = False,
     since: Any = (),
+    compiled: Any = None,
 ) -> tuple[Any, Any]:
-    """The certificate, and the gradient."""
+    """The certificate, and the gradient.
+
+    compiled  the gradient once more, which serves where there is no Hessian
+    """
     from ..kernels.certificate import certify
     from ..kernels.separable import certify_separable
 
@@ -215,7 +224,7 @@ def _proof(
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end
             near |= {"proved": True, "attained": known.attained, "strong": known.strong}
-        near |= {"quadratic": composite.quadratic, "since": since}
+        near |= {"quadratic": composite.quadratic, "since": since, "compiled": compiled}
         return certify(f, g, x, **near, magnitude=size, tolerance=tolerance, layout=layout), g
     l1, low, high = limits
     proof: Any = certify_separable(

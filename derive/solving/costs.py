@@ -24,6 +24,8 @@ COMPILE_FROM = 200_000
 NEWTON_STEPS, FASTER = 8, 5.0
 #: Gradients that a quasi-Newton method takes where the condition is middling.
 GRADIENTS = 55
+#: How many times as many Hessians it takes along curved valleys, and the least number of quasi-Newton steps there.
+CURVED, LEAST_DESCENT = 10, 1000
 #: Multiplications of one Hessian above which kernels are compiled for it, and above which a certificate does without
 #: where convexity is proved; of one gradient above which its kernel is compiled.
 COMPILED, SPARED, WORTH_COMPILING = 2e7, 2e6, 2e5
@@ -59,6 +61,14 @@ def quasi_newton_first(shapes: Sequence[tuple[int, ...]], amount: int) -> int:
         return 0  # no Hessian is formed at all
     worth = gradients_for_newton(shapes, amount)
     return int(worth) if worth >= GRADIENTS else 0
+
+
+def descents_first(shapes: Sequence[tuple[int, ...]], amount: int) -> int:
+    """Steps of a quasi-Newton method before Newton's in a trust region, where nothing is proved to be convex.
+
+    Newton's method takes some hundred steps along curved valleys, not eight; so this many cost about as much.
+    """
+    return max(LEAST_DESCENT, int(CURVED * gradients_for_newton(shapes, amount)))
 
 
 def _sizes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, float]:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from .composite import LARGEST
+from .costs import descents_first
 from .instance import Instance
 from .loops import CERTIFIED, ITERATIONS, UNFINISHED, Loops
 from .options import Options
@@ -21,6 +22,8 @@ from .ways import steps_before_newton
 
 #: Steps of L-BFGS where Newton's method with Hessians of samples is next, which takes as long as 10 to 50 of them.
 FIRST = 25
+#: Steps of Newton's method in a trust region, at most.
+TRUSTED = 1000
 
 
 def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
@@ -28,7 +31,7 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
     composite = loops.composite
     few = instance.count <= LARGEST
     if composite.structure.is_plain:
-        if few and not composite.quadratic and not instance.facts.is_convex:
+        if not composite.quadratic and not instance.facts.is_convex:
             return _descent(loops, instance, arrays)
         if few and (composite.quadratic or instance.posed.squares is not None):
             return None
@@ -55,11 +58,32 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
 
 
 def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
-    """L-BFGS compiled whole, where Newton's method might meet a Hessian that is not definite."""
+    """L-BFGS compiled whole, where Newton's method might meet a Hessian that is not definite.
+
+    In a trust region it goes on where so many steps are not enough, and L-BFGS after it where that ends nowhere.
+    """
+    from ..kernels.optimizers.newton import arrive
+
     whole = loops.descending(instance, arrays)
+    enough = ITERATIONS
+    if instance.posed.is_smooth and instance.count <= LARGEST:
+        enough = descents_first(list(instance.shapes.values()), instance.amount)
+
+    @cache
+    def functions() -> Any:
+        """Made where they are needed: they are compiled."""
+        second = loops.composite.kernel(instance, arrays)
+        return loops.value_gradient(instance, arrays), lambda x: second(x)[2]
 
     def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-        return whole(l1, low, high, x, min(tol, CERTIFIED), ITERATIONS)
+        aim = min(tol, CERTIFIED)
+        first, status, *counts = whole(l1, low, high, x, aim, enough)
+        if status != UNFINISHED or enough == ITERATIONS:
+            return first, status, *counts
+        value_gradient, hessian = functions()
+        if arrive(value_gradient, hessian, x, TRUSTED):
+            return first, 0, *counts
+        return first, *whole(l1, low, high, x, aim, ITERATIONS)[1:]
 
     return loop
 

@@ -8,7 +8,8 @@ from typing import Any, final
 
 from ..build import negate
 from ..differentiate import substitute
-from ..node import Node, Variable, size_symbols, variable, variables
+from ..node import Apply, Node, Variable, size_symbols, topological, variable, variables
+from ..operators import lookup
 from ..optimality import Relation
 from ..smoothing import has_kinks
 from ..stable import recognise
@@ -109,6 +110,15 @@ class Posed:
             if "nonnegative" in v.facts and not v.facts & {"positive", "simplex"}:
                 return True
         return has_kinks(self.minimised, self.unknowns)
+
+    @cached_property
+    def is_smooth(self) -> bool:
+        """Whether no operator that has kinks meets an unknown, wherever it stands."""
+        moving = set(self.unknowns)
+        return not any(
+            isinstance(n, Apply) and lookup(n.op).kink and moving & set(variables(n))
+            for n in topological([self.minimised])
+        )
 
     def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for each key."""

@@ -43,10 +43,11 @@ class Prepared:
         self._most = SWEEPS if composite.quadratic else STEPS
         self._slopes: dict[str, Any] = {}
         self._inside: PreparedProgram | PreparedCones | PreparedConstraints | None = None
+        self._ends_inside = False  # whether the interior point is what has led to the optimum of these data
         self._bind(self._instance.numbers)
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        self._arrays = arrays
+        self._arrays, self._ends_inside = arrays, False
         many = loop_for_many(self._loops, self._instance, arrays) or self._loops.sampling(
             self._instance, arrays, whole=True
         )
@@ -70,6 +71,8 @@ class Prepared:
         """The minimiser by name. Data that have changed may be given; they replace those given before."""
         if changed or mapping is not None:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
+        if self._ends_inside and self._inside is not None and start is None:
+            return self._inside()
         copied, loop = self._copied, self._loop  # read first: calling an attribute of an instance is slow
         x = copied() if start is None else self._layout.pack(start)
         try:
@@ -87,8 +90,18 @@ class Prepared:
         return found
 
     def _is_minimum(self, x: Any) -> bool:
-        """Whether no curvature leads down, by the interpreter: nothing else tells where convexity is not proved."""
-        return not self.certify(self._layout.unpack(x)).saddle()
+        """Whether no curvature leads down: nothing else tells where convexity is not proved.
+
+        Of few unknowns by the certificate, of many by the compiled gradient, as their certificates are looked for when
+        they are asked for.
+        """
+        from ..kernels.neighbourhood import LANCZOS, curvature_by_differences
+
+        if x.size <= LANCZOS or not self._composite.structure.is_plain:
+            return not self.certify(self._layout.unpack(x)).saddle()
+        at = self._loops.value_gradient(self._instance, self._arrays)
+        found = curvature_by_differences(lambda point: at(point)[1], x)
+        return found is not None and found >= 0.0
 
     def _from_elsewhere(self, x: Any, failed: bool, tolerance: float) -> dict[str, Any]:
         """The answer after a run that has failed or ended at a saddle: by the same loop from other points, or else by
@@ -112,7 +125,9 @@ class Prepared:
             return by_solve(self._instance, self._arrays)
         self._inside = inside
         inside.bind(self._arrays)
-        return inside()
+        found = inside()
+        self._ends_inside = True
+        return found
 
     def path(
         self,

@@ -34,11 +34,15 @@ from .posed import Posed
 from .starts import by_name, default_start, elsewhere, other_starts, random_start
 from .ways import (
     EM,
+    ITERATIONS,
+    NO_STEP,
+    NO_VALUE,
     SEPARABLE,
     SQUARES,
     by_closed_form,
     by_cones,
     by_constraints,
+    by_descent,
     by_em,
     by_free_unknowns,
     by_proximal_gradient,
@@ -52,7 +56,6 @@ from .ways import (
     suits_separable,
 )
 
-ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
 AFTER_PLATEAU = 300  # iterations
 SMALL = 1 << 23  # entries of data, and of a Hessian; on a busy machine threads wait longer than they compute
 
@@ -199,15 +202,15 @@ def _once(instance: Instance, options: Options) -> Any:
         raise ArgumentError(f"method {method} is for sums of squares in vectors, and this objective is none")
     if options.precision == "high":
         raise UnsupportedError("precision='high' is for sums of squares")
-    result = _convex_after_all(by_free_unknowns(instance, point, options), instance)
+    result = _convex_after_all(by_descent(instance, point, options), instance)
     if result.status == NO_VALUE and not given:
         for moved in other_starts(posed.unknowns, instance.shapes, options.seed):
-            again = by_free_unknowns(instance, moved, options)
+            again = by_descent(instance, moved, options)
             if again.status != NO_VALUE:
                 result = again
                 break
     if method is None:
-        result = _away_from_saddle(result, instance, options, by_free_unknowns)
+        result = _away_from_saddle(result, instance, options, by_descent)
         result = _with_shorter_steps(result, instance, point, options)
         lost = not result.success and result.status != INTERRUPT
         if lost and before is not None and posed.sign * before.fun <= posed.sign * result.fun:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, DataError, DeriveError, UnsupportedError
 from ..node import Variable
 from ..optimality import ClosedForm
@@ -34,6 +36,7 @@ from .reasons import at_the_edge, of_a_maximum
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
 EM = ("em", "expectation-maximisation")
+ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
 SQUARES = ("levenberg-marquardt", "lm", "leastsq", "trf", "gauss-newton")
 
 
@@ -192,6 +195,44 @@ def by_free_unknowns(
     if "step_from" in result:
         used = replace(used, reason=f"{used.reason}; {result.pop('step_from')}")
     return _named(result, found, posed, used)
+
+
+def by_descent(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """By the optimizer that is planned; where that is a quasi-Newton one and does not arrive, Newton's method goes on.
+
+    Along curved valleys, as of networks, quasi-Newton methods take steps without end. In a trust region Newton's method
+    needs no convexity; where even that ends nowhere, the rest is left to the first, as is all between kinks.
+    """
+    from ..kernels.plan import Plan, choose
+
+    posed, shapes = instance.posed, list(instance.shapes.values())
+    chosen = choose(instance.count, max(v.order for v in posed.unknowns), options.method)
+    enough = costs.descents_first(shapes, instance.amount)
+    alone = options.method is not None or options.checkpoint is not None or options.max_iterations <= enough
+    if alone or not posed.is_smooth or chosen.method != "lbfgs" or instance.count > LARGEST:
+        return by_free_unknowns(instance, point, options, chosen)
+    newton = Plan(
+        "newton", f"{chosen.reason}; in a trust region after {enough} steps of a quasi-Newton method"
+    )
+    result: Any = None
+    for plan, most in ((chosen, enough), (newton, options.max_iterations), (chosen, options.max_iterations)):
+        done = {k: 0 if result is None else result[k] for k in ("nit", "nfev", "njev", "time")}
+        left = None if options.max_time is None else max(options.max_time - done["time"], 1e-3)
+        steps = min(most, options.max_iterations - done["nit"])
+        result = by_free_unknowns(
+            instance, point, replace(options, max_time=left, max_iterations=steps), plan
+        )
+        own = f"after {result.nit} iterations"
+        result.update({k: result[k] + before for k, before in done.items()})
+        result.message = result.message.replace(own, f"after {result.nit} iterations")
+        if (
+            result.success
+            or result.status not in (ITERATIONS, NO_STEP)
+            or result.nit >= options.max_iterations
+        ):
+            break
+        point = {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
+    return result
 
 
 def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:

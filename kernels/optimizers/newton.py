@@ -46,6 +46,9 @@ from .vectors import (
 )
 
 EPS = 2.220446049250313e-16
+#: A point is a minimum where no eigenvalue is below minus this share of the largest, and Newton's step promises less
+#: than that share of the objective.
+FLAT, ROUNDING = 1e-7, 1e-11
 
 
 class NewtonState(NamedTuple):
@@ -226,3 +229,23 @@ def model_norm(values: Vector, a: Vector) -> float:
         if abs(values[i]) > tiny:
             total += a[i] * a[i] / abs(values[i])
     return float(np.sqrt(total))
+
+
+def arrive(value_gradient: ValueGradient, hessian: HessianOf, x: Vector, most: int) -> bool:
+    """Steps from `x`, which then holds where they have led, until none improves on it; whether that is a minimum as far
+    as rounding can tell."""
+    f, g = value_gradient(x)
+    state = start(x.copy(), f, g, hessian(x))
+    for _ in range(most):
+        if state.status != RUNNING:
+            break
+        state = step(state, value_gradient, hessian)
+    x[:] = state.x
+    if state.status != STALLED:
+        return False
+    values, vectors = np.linalg.eigh(divided(state.h, state.scale))
+    promised = 0.5 * model_norm(values, turned_times(vectors, quotient(state.g, state.scale))) ** 2
+    return bool(
+        values[0] >= -FLAT * abs(values[-1])
+        and promised <= ROUNDING * max(abs(state.f), min(1.0, f - state.f))
+    )

@@ -6,7 +6,8 @@ import pytest
 import derive as dv
 from derive.kernels.neighbourhood import curvature_by_differences
 from derive.kernels.optimizers.lbfgs import descend
-from derive.solving import costs
+from derive.kernels.optimizers.newton import arrive
+from derive.solving import costs, many
 
 SOFTMAX = "sum(logsumexp(X @ W, axis=1)) - sum(Y*(X @ W)) + lam/2*sumsq(W)"
 SHAPES = {"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()}
@@ -239,3 +240,91 @@ def test_interpreter_multiplies_in_a_cheap_order():
         'einsum("mj,ml,mi,mk->ijkl", P, P, X, X)', variables={"P": ("m", "k"), "X": ("m", "d")}
     ).evaluate(P=P, X=X)
     assert np.allclose(four, np.einsum("mj,ml,mi,mk->ijkl", P, P, X, X))
+
+
+NETWORK = "sumsq(tanh(X @ W) @ v - y)/2 + lam/2*(sumsq(W) + sumsq(v))"
+NETWORK_SHAPES = {"X": ("n", "d"), "y": ("n",), "W": ("d", "h"), "v": ("h",), "lam": ()}
+
+
+def network(n=60, d=3, h=4):
+    """A small network with tanh, its data, and a start."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((n, d))
+    data = {"X": X, "y": np.sin(X.sum(axis=1)), "lam": 0.01}
+    problem = dv.minimize(NETWORK, over=["W", "v"], variables=NETWORK_SHAPES)
+    return problem, data, {"W": rng.standard_normal((d, h)) / 2, "v": rng.standard_normal(h) / 2}
+
+
+def test_newtons_method_in_a_trust_region_ends_what_is_not_convex(monkeypatch):
+    problem, data, start = network()
+    monkeypatch.setattr(costs, "descents_first", lambda shapes, amount: 5)
+    result = problem.solve(data, start=start)
+    assert result.success and result.method == "newton"
+    assert "after 5 steps" in result.plan.reason
+    assert 5 < result.nit < 200 and result.certificate.stationarity < 1e-10
+    short = problem.solve(data, start=start, max_iterations=3)
+    assert short.nit == 3 and short.method == "lbfgs" and "after 3 iterations" in short.message
+    few = problem.solve(data, start=start, max_iterations=7)
+    assert few.nit == 7 and "after 7 iterations" in few.message
+
+
+def test_prepared_networks_end_in_a_trust_region(monkeypatch):
+    problem, data, start = network()
+    monkeypatch.setattr(many, "descents_first", lambda shapes, amount: 5)
+    fast = problem.prepare(data, start=start)
+    answer = fast()
+    assert fast.certify(answer).ok(), str(fast.certify(answer))
+
+
+def test_steps_in_a_trust_region_say_whether_they_have_arrived():
+    def rosenbrock(x):
+        a, b = 1.0 - x[0], x[1] - x[0] ** 2
+        return a * a + 100.0 * b * b, np.array([-2.0 * a - 400.0 * x[0] * b, 200.0 * b])
+
+    def bends(x):
+        return np.array([[2.0 - 400.0 * (x[1] - 3.0 * x[0] ** 2), -400.0 * x[0]], [-400.0 * x[0], 200.0]])
+
+    x = np.array([-1.2, 1.0])
+    assert not arrive(rosenbrock, bends, x.copy(), 2)
+    assert arrive(rosenbrock, bends, x, 100)
+    assert x == pytest.approx([1.0, 1.0], abs=1e-12)
+    falling = np.array([1.0])
+    assert not arrive(lambda z: (-(z[0] ** 2), -2.0 * z), lambda z: np.array([[-2.0]]), falling, 30)
+
+
+def test_kinks_are_left_to_the_quasi_newton_method(monkeypatch):
+    problem, data, start = network()
+    kinked = dv.minimize(NETWORK.replace("tanh", "relu"), over=["W", "v"], variables=NETWORK_SHAPES)
+    assert problem._posed.is_smooth and not kinked._posed.is_smooth
+    monkeypatch.setattr(costs, "descents_first", lambda shapes, amount: 5)
+    assert kinked.solve(data, start=start, max_iterations=60).method == "lbfgs"
+
+
+def test_certificates_of_more_unknowns_than_a_hessian_has_do_without():
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((90, 2)) @ rng.standard_normal((2, 70)) + 0.1 * rng.standard_normal((90, 70))
+    text = "sumsq(U @ V.T - Y)/2 + lam/2*(sumsq(U) + sumsq(V))"
+    shapes = {"Y": ("n", "m"), "U": ("n", "k"), "V": ("m", "k"), "lam": ()}
+    start = {"U": rng.standard_normal((90, 10)), "V": rng.standard_normal((70, 10))}
+    fast = dv.minimize(text, over=["U", "V"], variables=shapes).prepare(Y=Y, lam=0.5, start=start)
+    answer = fast()
+    proof = fast.certify(answer)
+    assert proof.ok() and proof.condition is None
+    moved = {**answer, "U": answer["U"] + 0.01}
+    assert not fast.certify(moved).ok()
+
+
+def test_what_only_the_interior_point_solves_goes_there_at_once_the_next_time():
+    kernel = "(s*exp(-(x[:, None] - x)**2/2/l**2) + q*eye(n))"
+    text = f"logdet({kernel})/2 + y @ solve({kernel}, y)/2"
+    limits = ["s >= 1e-6", "l >= 1e-3", "q >= 1e-6"]
+    shapes = {"x": ("n",), "y": ("n",), "s": (), "l": (), "q": ()}
+    problem = dv.minimize(text, over=["s", "l", "q"], subject_to=limits, variables=shapes)
+    x = np.linspace(0.0, 5.0, 30)
+    y = np.sin(2.0 * x) + 0.1 * np.random.default_rng(0).standard_normal(30)
+    fast = problem.prepare(x=x, y=y, start={"s": 1.0, "l": 1.0, "q": 0.1})
+    first = fast()
+    assert fast._ends_inside
+    again = fast()
+    assert fast.certify(again).ok()
+    assert all(again[k] == pytest.approx(first[k], rel=1e-6) for k in first)
