@@ -16,6 +16,9 @@ from .indefinite import factor_indefinite, solve_indefinite
 from .normal_matrix import BLOCK, added, factor, substitute
 from .program_vectors import largest, moved, product
 
+#: A row adds entry by entry where these are so few times its length.
+THIN = 2
+
 
 @inner
 def spread(x: Array) -> float:
@@ -149,18 +152,21 @@ def infeasible(e: Array, c: Array, s: Array) -> float:
 def reduced(scale: float, H: Array, C: Array, s: Array, lam: Array) -> Array:
     """scale · H + Cᵀ diag(λ/s) C"""
     n, lines, several = H.shape[0], 0, False
-    M, W = np.empty((n, n)), np.empty((BLOCK, n))
+    M, W, places = np.empty((n, n)), np.empty((BLOCK, n)), np.empty(n, np.int64)
     for i in range(n):
         row, given = M[i], H[i]
         for j in range(n):
             row[j] = scale * given[j]
     for p in range(s.size):
-        row, entries, at = C[p], 0, 0
+        row, entries = C[p], 0
         for j in range(n):
+            places[entries] = j
             entries += 1 if row[j] != 0.0 else 0
-            at += j if row[j] != 0.0 else 0
-        if entries <= 1:  # a bound
-            M[at, at] += lam[p] / s[p] * row[at] * row[at]
+        if entries * entries <= THIN * n:  # bounds, kinks
+            for a in range(entries):
+                i, pull = places[a], lam[p] / s[p] * row[places[a]]
+                for b in range(entries):
+                    M[i, places[b]] += pull * row[places[b]]
             continue
         root, line = np.sqrt(lam[p] / s[p]), W[lines]
         for j in range(n):
