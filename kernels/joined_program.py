@@ -18,7 +18,7 @@ from .flat_conditions import KINDS, FlatConditions
 from .inline import on_data
 from .joined import Pair
 from .optimizers.interior_point import Answer, Values
-from .optimizers.quadratic_program import SMALLER, slacks_apart
+from .optimizers.program_arranged import SMALLER, slacks_apart
 from .optimizers.smooth_program import smooth_program
 from .optimizers.thin_program import widened
 from .oracle import Array, Layout

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..oracle import Array
-from . import quadratic_program, sparse_system
+from . import sparse_system
 from .interior_point import CONVERGED, Answer, Functions
-from .quadratic_program import padded, unit_of
+from .program_arranged import arranged_program, as_stated, padded, unit_of
 from .sparse_order import sparse_arranged
 from .sparse_program import condensed
 
@@ -39,7 +39,7 @@ def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[[int], A
     if found is not None:
         order, parts, unit = found
         yield Form(order, sparse_system.interior, parts, unit)
-    ways: Any = quadratic_program.arranged_program, quadratic_program.as_stated
+    ways: Any = arranged_program, as_stated
     for arrange in (condensed,) if sparse else ways:
         made = arrange(functions, z)
         if made is None:

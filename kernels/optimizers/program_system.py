@@ -78,6 +78,12 @@ def has_flat(H: Array) -> bool:
 
 
 @inner
+def holds_digits(H: Array) -> bool:
+    """Whether solutions keep theirs where few conditions outweigh all others by far: not those by Cholesky factors."""
+    return False
+
+
+@inner
 def height_of(value: float, H: Array) -> float:
     """What gaps are measured by: few digits more cost nothing where an active set ends the run."""
     return 1.0 + abs(value)

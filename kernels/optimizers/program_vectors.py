@@ -5,6 +5,8 @@ s are slacks, λ their multipliers, ratio λ/s; rc what conditions lack, Cz + c 
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..apart import inner
 from ..oracle import Array
 
@@ -117,3 +119,25 @@ def centred(ratio: Array, rc: Array, inverse: Array, goal: float, u: Array) -> N
     """u = (λ/s) rc − goal/s"""
     for p in range(u.size):
         u[p] = ratio[p] * rc[p] - goal * inverse[p]
+
+
+@inner
+def turned(s: Array, lam: Array, ds: Array, dlam: Array, side: Array) -> int:
+    """How many conditions a whole step sees on another side than the one before: 1 where λ falls by more than s, −1."""
+    found = 0
+    for p in range(s.size):
+        here = 1.0 if ds[p] * lam[p] > dlam[p] * s[p] else -1.0
+        found += 1 if here != side[p] else 0
+        side[p] = here
+    return found
+
+
+@inner
+def smoothed(s: Array, lam: Array, unit: Array, goal: float) -> None:
+    """s and λ become the positive ones with sₚλₚ = goal for which s/u − λu is what it was: ½(√(d² + 4 goal) ± d)."""
+    for p in range(s.size):
+        d = s[p] / unit[p] - lam[p] * unit[p]
+        large = 0.5 * (abs(d) + np.sqrt(d * d + 4.0 * goal))
+        less = goal / large
+        s[p] = unit[p] * (large if d > 0.0 else less)
+        lam[p] = (less if d > 0.0 else large) / unit[p]

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from ..apart import apart, inner
+from ..apart import apart
 from ..oracle import Array
 from .active_bounds import all_bounds, by_active_bounds
-from .interior_point import CONVERGED, LIMIT, Answer, Functions, Values
+from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .polish import violation
+from .program_arranged import arranged_program, as_stated, padded, restored
 from .program_system import (
     begun,
     conditions,
@@ -31,6 +32,7 @@ from .program_system import (
     factored,
     has_flat,
     height_of,
+    holds_digits,
     measures,
     pressed,
     refined,
@@ -49,14 +51,13 @@ from .program_vectors import (
     missing,
     moved,
     product,
+    smoothed,
     steps,
+    turned,
     weights,
 )
-from .slacks import Directions, arranged, backward, directions, gathered
-from .thin_program import widened
+from .slacks import Directions, backward, gathered
 
-#: Unknowns and equalities up to which the compiled code is used, and entries of the conditions' matrix.
-LARGEST, ENTRIES = 2500, 20_000_000
 #: Slopes and conditions are to be small beside an objective that is small, but not beside one of less than this size.
 LOW = 1e-2
 #: What is accepted where rounding stops the iteration before the tolerance is met.
@@ -64,8 +65,6 @@ NEAR = 1e-8
 #: What the answer may lack where variables stand for the rank of H. Where units of the variables differ by far, these
 #: systems lose digits.
 EXACT = 1e-9
-#: More variables pay where the matrix that is factorised becomes as much smaller.
-SMALLER = 0.7
 #: What is added to a Hessian without bounds that is singular, beside its largest entry.
 SINGULAR = 1e-9
 #: A step that is tried again with the barrier halved and nothing else.
@@ -79,64 +78,10 @@ COARSE = 1e-3
 EARLY, ENDING, LATER = 1e-2, 1e-3, 0.03
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
-
-
-@inner
-def stays_diagonal(H: Array, rows: Directions) -> bool:
-    """Whether H is a diagonal, rows add to nothing else, and where it is zero they do."""
-    base, place, share, line = rows[0], rows[1], rows[2], rows[5]
-    met = np.zeros(H.shape[0] + 1)
-    found = base.shape[0] == 0
-    for p in range(place.size if found else 0):
-        met[place[p]] += abs(share[p])
-    for i in range(H.shape[0]):
-        found = found and H[i, i] + met[i] > 0.0
-        for j in range(i):
-            found = found and H[i, j] == 0.0
-    for s in range(line.size):
-        found = found and line[s] >= 0
-    return bool(found)
-
-
-@apart
-def thinned(H: Array, rows: Directions) -> Array:
-    """H, or the column of its diagonal if that is what is factorised."""
-    if not stays_diagonal(H, rows):
-        return H
-    column = np.empty((H.shape[0], 1))
-    for a in range(H.shape[0]):
-        column[a, 0] = H[a, a]
-    return column
-
-
-@apart
-def slacks_apart(
-    H: Array, g: Array, E: Array, C: Array
-) -> tuple[Array, tuple[Array, Array, Array, Array, Directions]]:
-    """The order of the variables with their slacks last, and the arguments H, h, g, E, rows of `interior`."""
-    order, r, owner = arranged(H, C)
-    m, n = C.shape
-    main, equal = np.empty((m, r)), np.empty(E.shape)
-    h, own, slope = np.empty(n - r), np.empty(m), np.empty(n)
-    for a in range(n):
-        slope[a] = g[order[a]]
-    for a in range(r, n):
-        h[a - r] = H[order[a], order[a]]
-    for p in range(m):
-        for a in range(r):
-            main[p, a] = C[p, order[a]]
-        own[p] = 0.0
-        if owner[p] >= 0:
-            own[p] = C[p, order[owner[p]]]
-    for i in range(E.shape[0]):
-        for a in range(n):
-            equal[i, a] = E[i, order[a]]
-    rows = directions(main, own, owner, n - r)
-    core = np.empty((r, r))
-    for a in range(r):
-        for b in range(r):
-            core[a, b] = H[order[a], order[b]]
-    return order, (thinned(core, rows), h, slope, equal, rows)
+#: The error that the first smoothed step may leave, and the share of it that each after it may.
+START, FALLING = 3e-2, 0.3
+#: The share of the gap's tolerance that is aimed at.
+AIM = 0.03
 
 
 @apart
@@ -167,6 +112,9 @@ def interior(
     s, lam, ds, dlam = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
     rc, ratio, inverse, u = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
     kept_z, kept_nu, kept_lam = np.empty(n), np.empty(q), np.empty(m)
+    from_z, from_nu = np.empty(n + 1), np.empty(q)
+    from_s, from_lam, unit, side = np.empty(m), np.empty(m), np.empty(m), np.zeros(m)
+    leaps, known, limit, origin = 0, False, 0.0, 0.0
     copied(start, z[:n])
     copied(start, kept_z)
     z[n] = 0.0
@@ -176,6 +124,7 @@ def interior(
     top = max(steepest(H), largest(h))
     delta = 1e-14 * (1.0 + top)
     linear = top == 0.0
+    early = 1.0 if m > 0 and not linear and holds_digits(H) else 0.0
     before, wanted = np.inf, np.inf
     rough: bool = has_flat(H)
     ending = 0.0
@@ -209,14 +158,25 @@ def interior(
         slope, off = largest(rd[:n]) / size, largest(rc) + largest(re)
         height = height_of(value, H)
         share = max(gap, missing(s, rc, lam)) / height
-        if not slope + off + share < np.inf:
+        if leaps == 0 and not slope + off + share < np.inf:
             return kept_z, kept_nu, kept_lam, 1 if before > NEAR else 0, it
         error = max(max(slope, off / reach) / min(max(height, LOW), 1.0), share)
         # steps that do not hold what they promise
         rough = rough or max(slope, off / reach) > max(3.0 * wanted, 0.1 * tol)
         if error <= tol:
             return z[:n], nu, lam, 0, it
-        if error < ending:
+        if leaps > 0 and not error < limit:  # back to where they began
+            if before <= 10.0 * tol:
+                return kept_z, kept_nu, kept_lam, 0, it
+            copied(from_z, z)
+            copied(from_nu, nu)
+            copied(from_s, s)
+            copied(from_lam, lam)
+            early = origin if leaps == 1 else LATER * origin
+            known, leaps, before = leaps == 1, 0, np.inf
+            continue
+        limit = FALLING * error
+        if leaps == 0 and error < ending:
             ending = LATER * error
             if by_active_bounds(H, h, g, equal, e, rows, c, own, tol, z, nu, s, lam):
                 return z[:n], nu, lam, 0, it
@@ -233,20 +193,46 @@ def interior(
         before = error
         if m == 0 and it == 2:  # mostly one step is enough; here something is singular
             delta = SINGULAR * (1.0 + top)
-        weights(s, lam, inverse, ratio)
-        if not factored(h, system, held, ratio, b, delta, dual, share > COARSE):
-            return z[:n], nu, lam, end, it
+        if not known:
+            weights(s, lam, inverse, ratio)
+            if not factored(h, system, held, ratio, b, delta, dual, share > COARSE):
+                return z[:n], nu, lam, end, it
         if it == 0:
             dual = rounding(system)
         pressed(equal, firm, re, push)
-        for p in range(m):
-            u[p] = ratio[p] * rc[p]
+        aim = AIM * tol * height / max(m, 1)
+        if leaps > 0:
+            centred(ratio, rc, inverse, aim, u)
+        else:
+            for p in range(m):
+                u[p] = ratio[p] * rc[p]
         direction(system, push, u, re, b, dz, dnu)
         gathered(rows, b, dz, ds)
         steps(ratio, u, lam, rc, ds, dlam)
+        if leaps > 0 or (not known and error < early and turned(s, lam, ds, dlam, side) == 0):
+            if leaps == 0:  # a whole step, with what it lacks to second order
+                origin, limit = error, START
+                copied(z, from_z)
+                copied(nu, from_nu)
+                copied(s, from_s)
+                copied(lam, from_lam)
+                for p in range(m):
+                    unit[p] = np.sqrt(s[p] / lam[p])
+                corrected(ratio, rc, inverse, ds, dlam, aim, u)
+                direction(system, push, u, re, b, dz, dnu)
+                gathered(rows, b, dz, ds)
+                steps(ratio, u, lam, rc, ds, dlam)
+            moved(z, 1.0, dz)
+            moved(nu, 1.0, dnu)
+            moved(s, 1.0, ds)
+            moved(lam, 1.0, dlam)
+            smoothed(s, lam, unit, aim)
+            leaps += 1
+            continue
+        known = False
         if m > 0:
             sigma = (ahead(s, lam, ds, dlam, longest(s, ds), longest(lam, dlam)) / gap) ** 3
-            goal = max(sigma * mu, 0.03 * tol * height / m)
+            goal = max(sigma * mu, aim)
             corrected(ratio, rc, inverse, ds, dlam, goal, u)
             direction(system, push, u, re, b, dz, dnu)
         if share < FINE and rough:
@@ -275,79 +261,6 @@ def interior(
         moved(lam, ahead_lam, dlam)
         lifted(s, lam, CENTRAL * product(s, lam) / max(m, 1))
     return z[:n], nu, lam, 1, most
-
-
-def fits(unknowns: int, equalities: int, inequalities: int) -> bool:
-    """Whether the compiled code is meant for problems of this size."""
-    size = unknowns + equalities
-    return size <= LARGEST and equalities + inequalities > 0 and inequalities * unknowns <= ENTRIES
-
-
-def convex(H: Array) -> bool:
-    """Whether H is positive semidefinite, to rounding; a diagonal may be a column."""
-    if H.shape[1] < len(H):
-        return bool(H.min() >= 0.0)
-    try:
-        np.linalg.cholesky(H + 1e-10 * (1.0 + np.abs(H).max(initial=0.0)) * np.eye(len(H)))
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def at_zero(v: Values, H: Any, z: Array) -> tuple[Array, Array, Array, float]:
-    """The slope, the conditions and the objective of a quadratic program at zero, from those at z."""
-    return v.g - H @ z, v.e - v.E @ z, v.c - v.C @ z, float(v.f - v.g @ z + 0.5 * (z @ (H @ z)))
-
-
-def arranged_program(
-    functions: Functions, z: Array, thin: bool = True
-) -> tuple[Array, tuple[Any, ...]] | None:
-    """The order of the variables, slacks last, and what `interior` takes before the start; None if not for it.
-
-    There may be more variables than in z (`thin_program`), and the equalities that say what these are come last.
-    """
-    v = functions.values(z)
-    if not v.finite() or not fits(z.size, v.e.size, v.c.size):
-        return None
-    H = np.ascontiguousarray(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)))
-    if not np.isfinite(H).all():
-        return None
-    E, C = np.ascontiguousarray(v.E), np.ascontiguousarray(v.C)
-    slope, e, c, rest = at_zero(v, H, z)
-    own, (order, parts) = 0, slacks_apart(H, slope, E, C)
-    wider = widened(H, slope, E, e, C, c, len(parts[0])) if thin and c.size > 0 else None
-    if wider is not None:
-        rank, (wide, longer, more, equal, above, rest_of) = wider
-        further, others = slacks_apart(wide, longer, more, above)
-        if len(others[0]) == rank or (rank == 0 and others[0].size <= SMALLER * parts[0].size):
-            order, parts, own, e, c = further, others, rank, equal, rest_of
-    core, h, g, equal, rows = parts
-    if not convex(core):  # slacks are convex, being slacks
-        return None
-    return order, (core, h, g, equal, e, rows, c, rest, own)
-
-
-def as_stated(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...]] | None:
-    """The same, with the variables of z alone."""
-    return arranged_program(functions, z, False)
-
-
-def unit_of(*parts: Array) -> float:
-    """Gaps are measured beside 1 and the objective: one that is small by its units gets this one."""
-    unit = max((float(np.abs(a).max(initial=0.0)) for a in parts), default=0.0)
-    return unit if 0.0 < unit < 1.0 else 1.0
-
-
-def padded(z: Array, order: Array) -> Array:
-    """z in that order, with zeros for variables that it does not have."""
-    return np.append(z, np.zeros(order.size - z.size))[order]
-
-
-def restored(x: Array, order: Array, size: int) -> Array:
-    """The variables in the order of z, of which there are so many."""
-    z = np.empty(order.size)
-    z[order] = x
-    return z[:size]
 
 
 def solve_program(

@@ -18,7 +18,7 @@ import scipy.sparse.linalg
 from ..apart import apart, inner
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import at_zero, unit_of
+from .program_arranged import at_zero, unit_of
 from .quasidefinite import Rows, entries, positions, symbols
 from .slacks import SLACK_ROWS
 from .sparse_system import Core, Directions, Lines

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..oracle import Array
 from .interior_point import Functions
-from .quadratic_program import ENTRIES, LARGEST, at_zero, convex, thinned
+from .program_arranged import ENTRIES, LARGEST, at_zero, convex, thinned
 from .slacks import SLACK_ROWS, directions
 
 #: Below this share of entries, sparse factors of many unknowns are the better way.

@@ -147,6 +147,12 @@ def has_flat(H: Core) -> bool:
 
 
 @inner
+def holds_digits(H: Core) -> bool:
+    """Whether solutions keep theirs where few conditions outweigh all others by far: those of quasi-definite ones."""
+    return True
+
+
+@inner
 def height_of(value: float, H: Core) -> float:
     """What gaps are measured by: a small objective itself, as no active set ends the run in many digits."""
     return max(abs(value), TINY)

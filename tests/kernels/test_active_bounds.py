@@ -7,7 +7,8 @@ import pytest
 
 import derive as dv
 from derive.kernels.optimizers.active_bounds import all_bounds, by_active_bounds
-from derive.kernels.optimizers.quadratic_program import interior, slacks_apart
+from derive.kernels.optimizers.program_arranged import slacks_apart
+from derive.kernels.optimizers.quadratic_program import interior
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,13 @@ import scipy.sparse
 
 import derive as dv
 from derive.kernels.apart import apart
-from derive.kernels.optimizers import quadratic_program, sparse_order, sparse_system
+from derive.kernels.optimizers import (
+    program_arranged,
+    program_vectors,
+    quadratic_program,
+    sparse_order,
+    sparse_system,
+)
 from derive.kernels.optimizers.interior_point import Functions, Values
 from derive.kernels.optimizers.quasidefinite import entries, factor_sparse, solve_sparse, symbols
 from derive.kernels.optimizers.sparse_order import rows_of, sparse_arranged, split
@@ -90,7 +96,7 @@ def test_the_loop_on_sparse_matrices_is_the_dense_one():
         assert made is not None
         order, parts, _ = made
         x, _, _, status, _ = sparse_system.interior(*parts, z[order].copy(), 1e-10, 100)
-        dense = quadratic_program.as_stated(functions, z)
+        dense = program_arranged.as_stated(functions, z)
         assert dense is not None
         y, _, _, other, _ = quadratic_program.interior(*dense[1], z[dense[0]].copy(), 1e-10, 100)
         if status == 0 and other == 0:
@@ -212,3 +218,18 @@ def test_sums_along_axes():
     _sums(lines, x, y, found, less)
     np.testing.assert_allclose(found, E @ x[:12], atol=1e-14)
     np.testing.assert_allclose(less[:12], -(E.T @ y), atol=1e-14)
+
+
+def test_smoothed_pairs() -> None:
+    """Both positive, their product as asked for, their difference in these units what it was; sides are counted."""
+    rng = np.random.default_rng(4)
+    s, lam, unit = rng.standard_normal(9), rng.standard_normal(9), np.exp(rng.standard_normal(9))
+    before = s / unit - lam * unit
+    program_vectors.smoothed.py_func(s, lam, unit, 1e-6)
+    assert (s > 0.0).all() and (lam > 0.0).all()
+    np.testing.assert_allclose(s * lam, 1e-6)
+    np.testing.assert_allclose(s / unit - lam * unit, before, atol=1e-14)
+    side, ds = np.zeros(9), np.where(np.arange(9) < 4, 1.0, -1.0)
+    assert program_vectors.turned.py_func(s, lam, ds, np.zeros(9), side) == 9
+    ds[2] = -1.0
+    assert program_vectors.turned.py_func(s, lam, ds, np.zeros(9), side) == 1
