@@ -260,10 +260,14 @@ class _Run:
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
-        if found.proof.ok() or self.blocks or self.placed.sparse is not None or self.ended:
+        if found.proof.ok() or self.blocks or self.ended:
             return found
         # where all vanishes, rounding has nothing to be small beside
-        for make in (lambda: z, lambda: np.zeros(z.size), lambda: met(self.placed, found.found)):
+        placed = self.placed
+        points: list[Any] = [lambda: z, lambda: placed.layout.pack(placed.lifted(found.found))]
+        if placed.sparse is None:
+            points += [lambda: np.zeros(z.size), lambda: met(placed, found.found)]
+        for make in points:
             point = make()
             if point is None:
                 continue

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EIGENVALUES_UP_TO = 300
 #: A loop stops where its next step would gain less than this share of the objective.
 AIM = 1e-9
+#: The same of a quadratic, whose exact solves end in rounding, and whose sweeps may end before at nearly nothing.
+EXACT = 1e-15
 #: The same for steps that converge linearly, where the next step does not square the error: what certificates ask for.
 CERTIFIED = 1e-17
 #: Reads of all data with Hessians of samples, at most.

@@ -16,7 +16,7 @@ from ..errors import ArgumentError, UnsupportedError
 from ..evaluate import check_finite
 from .answer import certificate
 from .instance import Instance
-from .loops import AIM, STEPS, SWEEPS, Loops
+from .loops import AIM, EXACT, STEPS, SWEEPS, Loops
 from .many import loop_for_many
 from .mixture import PreparedMixture
 from .otherwise import by_solve
@@ -40,7 +40,7 @@ class Prepared:
         self._copied = self._start.copy
         vector = len(self._layout.names) == 1 and len(self._layout.shapes[0]) == 1
         self._single = self._layout.names[0] if vector else ""
-        self._most = SWEEPS if composite.quadratic else STEPS
+        self._most, self._aim = (SWEEPS, EXACT) if composite.quadratic else (STEPS, AIM)
         self._slopes: dict[str, Any] = {}
         self._inside: PreparedProgram | PreparedCones | PreparedConstraints | None = None
         self._ends_inside = False  # whether the interior point is what has led to the optimum of these data
@@ -65,10 +65,16 @@ class Prepared:
         /,
         *,
         start: Mapping[str, Any] | None = None,
-        tolerance: float = AIM,
+        tolerance: float | None = None,
         **changed: Any,
     ) -> dict[str, Any]:
-        """The minimiser by name. Data that have changed may be given; they replace those given before."""
+        """The minimiser by name. Data that have changed may be given; they replace those given before.
+
+        The loop ends where its next step would gain less than a share `tolerance` of the objective: 10⁻⁹, of a
+        quadratic 10⁻¹⁵.
+        """
+        if tolerance is None:
+            tolerance = self._aim
         if changed or mapping is not None:
             self._bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
         if self._ends_inside and self._inside is not None and start is None:
@@ -134,7 +140,7 @@ class Prepared:
         name: str,
         values: Sequence[float],
         *,
-        tolerance: float = AIM,
+        tolerance: float | None = None,
         start: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The minimisers for many values of one number among the data, each started from the one before.
@@ -143,6 +149,7 @@ class Prepared:
         """
         if name not in self._arrays or np.ndim(self._arrays[name]) != 0:
             raise ArgumentError(f"a path is over a number among the data, which {name} is not")
+        tolerance = self._aim if tolerance is None else tolerance
         x = self._start.copy() if start is None else self._layout.pack(start)
         numbers = np.asarray(values, dtype=np.float64)
         check_finite(name, numbers)

@@ -26,6 +26,9 @@ from ..special import compiled
 
 OPTIMAL, UNFINISHED, NO_MINIMUM = 0, 1, 2
 EPS = 2.220446049250313e-16
+#: The share of curvature by which singular systems are bent, what bends less taking more steps than one, and from how
+#: many sweeps between solves on; never with weights, which soon leave no more entries free than there are directions.
+BEND, LATE = 1e-10, 4
 
 
 @apart
@@ -141,11 +144,12 @@ def residual(g: Array, c: Array, x: Array, q: Array) -> None:
 
 @apart
 def exact(
-    g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array, free: Array, a: Array, b: Array
+    g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array, free: Array, a: Array, b: Array, bend: float
 ) -> int:
-    """Newton's step on the free entries, as far as their signs and bounds allow.
+    """Newton's step on the free entries, as far as their signs and bounds allow. A singular system takes a step of the
+    proximal point method (Rockafellar, SIAM J. Control Optim. 14, 1976), a share `bend` of its diagonal, if any, added.
 
-    1: it was taken whole, 0: it was stopped, −1: the system is singular.
+    1: it was taken whole, 0: it was stopped, −1: the system is singular all the same.
     """
     n, count = x.size, 0
     for i in range(n):
@@ -154,13 +158,18 @@ def exact(
             count += 1
     if count == 0:
         return 1
-    for r in range(count):
-        i = free[r]
-        b[r] = q[i] - l1[i] * (1 * (x[i] > 0.0) - (x[i] < 0.0))
-        for k in range(r + 1):
-            a[r, k] = g[i, free[k]]
-    if not cholesky_solve(a, b, count):
-        return -1
+    shift, found = 0.0, False
+    while not found:
+        for r in range(count):
+            i = free[r]
+            b[r] = q[i] - l1[i] * (1 * (x[i] > 0.0) - (x[i] < 0.0))
+            for k in range(r + 1):
+                a[r, k] = g[i, free[k]]
+            a[r, r] *= 1.0 + shift
+        found = cholesky_solve(a, b, count)
+        if not found and shift == bend:
+            return -1
+        shift = bend
     longest, first = 1.0, -1
     for r in range(count):
         i = free[r]
@@ -214,7 +223,7 @@ def box_quadratic(
             if edge * unit[i] > size:
                 size = edge * unit[i]
     residual(g, c, x, q)
-    wait, patience = 0, 1
+    wait, patience, late = 0, 1, most if l1.max() > 0.0 else LATE
     for k in range(most):
         largest, changes = sweep(g, inverse, unit, l1, low, high, x, q)
         if not largest < np.inf:
@@ -223,8 +232,9 @@ def box_quadratic(
         # Solves cost as much as many sweeps: only once the states have settled, and more rarely if in vain.
         if (changes == 0 or wait >= 8) and wait >= patience:
             wait = 0
+            bend = BEND if changes == 0 and patience >= late else 0.0
             for _ in range(1 + n):
-                taken = exact(g, l1, low, high, x, q, free, a, b)
+                taken = exact(g, l1, low, high, x, q, free, a, b, bend)
                 if taken != 0:
                     break
             if taken == 1:
