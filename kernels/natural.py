@@ -55,7 +55,10 @@ def units_of(
     size = objective_size(v.f, terms)
     whole = max(abs(v.f), terms)
     bend = 0.0 if h is None else float(np.abs(h).max(initial=0.0))
-    far, near = reach_of(z, forces if whole > 0.0 else pulls, whole or 1.0, places, bend)
+    pulled = forces if whole > 0.0 else pulls
+    own = amount(z, h, np.abs(v.g))  # what conditions pull with may cancel, and its terms be far above the objective
+    told = abs(v.f) if abs(v.f) > NOTHING * own else whole
+    far, near = reach_of(z, pulled, whole or 1.0, places, bend, told)
     lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)
     spread = np.maximum(np.abs(z), np.minimum(lengths, near))
     rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
@@ -82,9 +85,19 @@ def objective_size(f: float, terms: float) -> float:
 
 
 def reach_of(
-    z: Vector, forces: Vector, terms: float, places: Iterable[slice], bend: float = 0.0
+    z: Vector,
+    forces: Vector,
+    terms: float,
+    places: Iterable[slice],
+    bend: float = 0.0,
+    told: float | None = None,
 ) -> tuple[Vector, Vector]:
-    """r as far as entries may be from where they should be, and as far as they are; `bend` is the largest |h_jk|."""
+    """r as far as entries may be from where they should be, and as far as they are.
+
+    bend  the largest |h_jk|
+    told  the size of the objective by its value, where that tells: unknowns as large as others that are no less than
+          nothing beside this over what pulls at them do not vanish
+    """
     far, near = np.zeros(z.size), np.zeros(z.size)
     largest = float(np.abs(z).max(initial=0.0)) or 1.0
     pulled = forces > 0.0
@@ -97,7 +110,9 @@ def reach_of(
         least = float(each.min(initial=np.inf))
         if not np.isfinite(least):  # slopes that vanish by themselves tell nothing
             far[place] = near[place] = reach or largest
-        elif reach > VANISHING * least:
+        elif reach > VANISHING * least or (
+            told is not None and reach > max(NOTHING * largest, VANISHING * least * told / terms)
+        ):
             far[place] = near[place] = np.minimum(reach, np.maximum(np.abs(z[place]), each))
         else:
             far[place] = np.where(np.isfinite(each), each, largest)

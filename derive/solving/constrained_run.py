@@ -21,7 +21,7 @@ from .inside import middle
 from .met import met
 from .multipliers import kept
 from .placed import Placed
-from .reasons import ENDLESS, failure, fitted, kinked
+from .reasons import ENDLESS, all_fitted, failure, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
 
@@ -272,12 +272,14 @@ class _Run:
             if point is None:
                 continue
             v = judge.values(point)
-            if not v.finite() or max(np.abs(v.e).max(initial=0.0), -v.c.min(initial=0.0)) > NEAR:
+            size = np.abs(point)
+            broken = (np.abs(v.e) > NEAR * (1.0 + abs(v.E) @ size)).any()
+            if not v.finite() or broken or (v.c < -NEAR * (1.0 + abs(v.C) @ size)).any():
                 continue
-            nu, lam = fitted(v)
-            other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam))
-            if other.proof.ok():
-                return other
+            for nu, lam in all_fitted(v):
+                other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam))
+                if other.proof.ok():
+                    return other
         return found
 
     def _judged_at(self, z: Any, judge: Any, answer: Any) -> Judged:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Unknowns smaller than this share of the largest beside them may still be that large; rounds of correction.
 SMALL, ROUNDS = 1e-8, 3
+#: Columns of equations whose largest entries are as many times those of others are in very different units.
+UNEVEN = 1e3
 
 
 def met(placed: Placed, found: Mapping[str, Any]) -> Any:
@@ -35,6 +37,18 @@ def met(placed: Placed, found: Mapping[str, Any]) -> Any:
     for place in placed.layout.slices.values():
         largest[place] = np.abs(z[place]).max(initial=0.0)
     sizes = np.maximum(np.abs(z), np.where(largest > 0.0, SMALL * largest, 1.0))
+    z = _on_equations(placed, functions, z, sizes)
+    if z is None:
+        return None
+    nu, lam = fitted(functions.values(z))
+    z = polish(functions, ip.Answer(z, nu, lam, ip.CONVERGED, 0)).z
+    # multipliers may be so large that their system leaves equations with fewer digits
+    return _on_equations(placed, functions, z, sizes)
+
+
+def _on_equations(placed: Placed, functions: Any, z: Any, sizes: Any) -> Any:
+    """The point with the least change over the sizes by which linear equations hold, slacks what they stand for; None
+    where there are no values."""
     for _ in range(ROUNDS):
         v = functions.values(z)
         if not v.finite():
@@ -42,11 +56,16 @@ def met(placed: Placed, found: Mapping[str, Any]) -> Any:
         rows = np.abs(v.E * sizes).max(axis=1)
         rows = np.where(rows > 0.0, rows, 1.0)
         z = z - sizes * np.linalg.lstsq(v.E * sizes / rows[:, None], v.e / rows, rcond=1e-12)[0]
-    names = placed.derived.free.forward(placed.layout.unpack(z))
-    z = placed.layout.pack(placed.lifted(names))  # slacks are what they stand for
-    nu, lam = fitted(functions.values(z))
-    answer = polish(functions, ip.Answer(z, nu, lam, ip.CONVERGED, 0))
-    return answer.z
+    return placed.layout.pack(placed.lifted(placed.derived.free.forward(placed.layout.unpack(z))))
 
 
-__all__ = ["met"]
+def are_uneven(E: Any) -> bool:
+    """Whether equations have their unknowns in very different units: prepared answers are then looked at."""
+    if not isinstance(E, np.ndarray) or E.size == 0:
+        return False
+    largest = np.abs(E).max(axis=0)
+    least = largest.min(where=largest > 0.0, initial=np.inf)
+    return bool(largest.max() > UNEVEN * least)
+
+
+__all__ = ["are_uneven", "met"]

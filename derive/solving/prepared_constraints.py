@@ -12,10 +12,12 @@ import numpy as np
 from ..errors import DataError, UnsupportedError
 from .inside import middle
 from .instance import Instance
+from .met import are_uneven
 from .multipliers import cleared
 from .otherwise import by_solve
 from .placed import Placed
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop
+from .reasons import all_fitted
 from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
 
@@ -33,7 +35,6 @@ class PreparedProgram:
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._derived = instance, instance.posed.constrained
-        self._found: Any = None
         self.bind(instance.numbers)
 
     def bind(self, arrays: dict[str, Any]) -> None:
@@ -48,6 +49,8 @@ class PreparedProgram:
                 f"a program of {self._layout.size} unknowns (slacks included) that is not convex, or is too large to "
                 "be prepared: use solve"
             )
+        self._found: Any = None
+        self._uneven = are_uneven(self._solver.form.parts[3])
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = PROGRAM, **changed: Any
@@ -61,7 +64,10 @@ class PreparedProgram:
         z, nu, lam = found
         z = self._placed.even(z)
         self._found = z, nu, lam
-        return self._derived.free.forward(self._layout.unpack(z))
+        answer = self._derived.free.forward(self._layout.unpack(z))
+        if self._uneven and not self.certify(answer).ok():
+            return by_solve(self._instance, self._arrays)
+        return answer
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
@@ -94,6 +100,7 @@ class PreparedCones:
             if made is None:
                 raise UnsupportedError("a program with norms that is not convex, or is too large: use solve")
             self._program, self._layout = program, _ = made
+            self._uneven = are_uneven(program.E)
             self._arrays, self._squared = arrays, minimises_a_norm(program)
             if self._squared:
                 self._solver: Any = SquaredNorm(program, dense_loop, self._fits)
@@ -137,9 +144,12 @@ class PreparedCones:
             self._over_cones()
             answer = self._solve(None, tolerance)
         self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
-        return (
-            by_solve(self._instance, self._arrays) if self._answer is None else self._unknowns(*self._answer)
-        )
+        if self._answer is not None:
+            found = self._unknowns(*self._answer)
+            if not self._uneven or self.certify(found).ok():
+                return found
+            self._answer = None
+        return by_solve(self._instance, self._arrays)
 
     def _otherwise(self, tolerance: float) -> tuple[Any, Any] | None:
         """With whole matrices, in other units, and by NumPy, which eliminates nothing: the solver and its answer."""
@@ -180,7 +190,7 @@ class PreparedCones:
         else:
             placed = Placed(derived, self._arrays, self._instance.binding)
             placed.look_for_zeros()
-            proof = placed.certified(answer, tolerance)[0]
+            return _certified(placed, answer, tolerance, None, self._instance)
         return _stated(proof, self._instance)
 
 
@@ -328,11 +338,17 @@ def _certified(
 
 
 def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Iterator[Any]:
-    """Answers of a run in the order in which they are tried; None stands for multipliers that fit."""
+    """Answers in the order in which they are tried: that of a run, and with multipliers that fit."""
+    from ..kernels.optimizers.interior_point import CONVERGED, Answer
+
+    point = placed.lifted(answer)
+    functions = placed.functions(point, "numpy")
     if given is not None:
         yield given
-        yield cleared(placed.functions(placed.lifted(answer), "numpy"), given)
-    yield None
+        yield cleared(functions, given)
+    z = placed.layout.pack(point)
+    for nu, lam in all_fitted(functions.values(z)):
+        yield Answer(z, nu, lam, CONVERGED, 0)
 
 
 def _stated(proof: Any, instance: Instance) -> Any:

@@ -9,7 +9,7 @@ Both are linear programs, looked at only where a run has failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,26 +94,49 @@ def at_the_edge(found: Mapping[str, Any], unknowns: Sequence[Variable]) -> str:
     return ""
 
 
-def fitted(v: Any) -> tuple[Any, Any]:
-    """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest."""
+def fitted(v: Any, even: bool = False, reach: float = 1e-8) -> tuple[Any, Any]:
+    """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest.
+
+    even   whether its entries count by the largest slopes of conditions in them, as they do where units differ by far
+    reach  a share of the largest inequality up to which others count as active
+    """
     import scipy.sparse
     from scipy.optimize import lsq_linear
 
     sparse = not isinstance(v.C, np.ndarray)
-    reach = 1e-8 * max(1.0, float(np.abs(v.c).max(initial=0.0)))
-    active = np.flatnonzero(v.c <= reach)
+    active = np.flatnonzero(v.c <= reach * max(1.0, float(np.abs(v.c).max(initial=0.0))))
     A: Any = (scipy.sparse.vstack if sparse else np.vstack)([v.E, v.C[active]]).T
     nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
     if A.shape[1] and np.isfinite(A.sum()) and np.isfinite(v.g).all():
         low = np.concatenate([np.full(nu.size, -np.inf), np.zeros(active.size)])
+        g, units = v.g, np.ones(A.shape[1])
+        if even and not sparse:
+            shares = _nonzero(np.abs(A).max(axis=1))
+            A, g = A / shares[:, None], g / shares
+            units = _nonzero(np.abs(A).max(axis=0))
+            A = A / units
         if sparse:
-            found = lsq_linear(A.tocsr(), v.g, (low, np.inf), tol=1e-14, lsmr_tol=1e-14, max_iter=25).x
+            found = lsq_linear(A.tocsr(), g, (low, np.inf), tol=1e-14, lsmr_tol=1e-14, max_iter=25).x
         elif active.size:
-            found = lsq_linear(A, v.g, (low, np.inf), tol=1e-14, method="bvls").x
+            found = lsq_linear(A, g, (low, np.inf), tol=1e-14, method="bvls").x
         else:
-            found = np.linalg.lstsq(A, v.g, rcond=None)[0]
+            found = np.linalg.lstsq(A, g, rcond=None)[0]
+        found = found / units
         nu, lam[active] = found[: nu.size], found[nu.size :]
     return nu, lam
+
+
+def _nonzero(x: Any) -> Any:
+    """x, with 1 in place of 0."""
+    return np.where(x > 0.0, x, 1.0)
+
+
+def all_fitted(v: Any) -> Iterator[tuple[Any, Any]]:
+    """Multipliers that fit, one way after the other."""
+    yield fitted(v)
+    if isinstance(v.C, np.ndarray):
+        yield fitted(v, even=True)
+        yield fitted(v, even=True, reach=1e-4)
 
 
 def falls_forever(functions: Any, z: Any) -> bool:
