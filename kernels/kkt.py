@@ -24,7 +24,7 @@ import scipy.linalg
 
 from .certificate import PLATEAU, TOLERANCE, Guaranteed, by_name
 from .natural import Natural, units_of
-from .neighbourhood import Spectrum, falls_along, level_part
+from .neighbourhood import Spectrum, falls_along, falls_outwards, level_part
 from .optimizers.interior_point import Functions, Values
 from .oracle import Array, Layout, Matrix, Vector
 from .plateau import Plateau
@@ -204,6 +204,9 @@ def certify_kkt(
                     plateau = _plateau(functions, v, z, nu, lam, units).explore(flats)
                     level, below = plateau.vague or plateau.lower is not None or end != UNTOLD, plateau.lower
                     drift = np.inf if plateau.endless or end == NO_END else drift
+        if stationarity <= tolerance * size and z.any() and not quadratic:
+            at = _plateau(functions, v, z, nu, lam, units).at
+            drift = np.inf if falls_outwards(lambda point: at(point)[0], z, tolerance * size) else drift
     return KktCertificate(
         value=v.f if statement_value is None else statement_value,
         stationarity=stationarity / size,

@@ -19,7 +19,7 @@ import numpy as np
 
 from .certificate import TOLERANCE, by_name
 from .kkt import CURVED, EPS, KktCertificate, nowhere
-from .neighbourhood import Spectrum, along_a_valley, along_itself, falls_along
+from .neighbourhood import Spectrum, along_a_valley, along_itself, falls_along, falls_outwards
 from .optimizers.penalties import separable_distance
 from .oracle import Layout, Matrix, Vector
 from .penalised import certificate_of, sizes_of
@@ -103,6 +103,13 @@ def certify_separable(
         if h is not None and gradient_at is not None and not l1.any():
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
+    if still and at is not None and not (quadratic or attained):
+        whole = _whole(at, l1)
+
+        def inside(point: Vector) -> float:
+            return whole(point)[0] if ((low <= point) & (point <= high)).all() else np.inf
+
+        drift = np.inf if falls_outwards(inside, x, tolerance * size) else drift
     if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
         end = UNTOLD if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
         if end != STRICT_MINIMUM:

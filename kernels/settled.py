@@ -48,6 +48,7 @@ class Settling:
     def __init__(self, nodes: Mapping[str, Node], data: Mapping[str, Any], layout: Layout) -> None:
         self.nodes, self.data, self.layout = nodes, data, layout
         self.of: Derivatives | None = None
+        self._told: dict[tuple[bytes, bytes], int] = {}  # a point is judged with several multipliers
 
     @property
     def is_worth(self) -> bool:
@@ -60,6 +61,12 @@ class Settling:
         """What x is among the points nearby that keep the products with the rows of `kept`; by default among all."""
         if not self.is_worth or not np.isfinite(x).all():
             return UNTOLD
+        asked = x.tobytes(), b"" if kept is None else kept.tobytes()
+        if asked not in self._told:
+            self._told[asked] = self._found(x, kept)
+        return self._told[asked]
+
+    def _found(self, x: Vector, kept: Matrix | None) -> int:
         try:
             if self.of is None:
                 self.of = Derivatives(self.nodes, self.data, self.layout, x, DIGITS)

@@ -81,6 +81,7 @@ class _Run:
         self.blocks = blocks_of(placed.layout, self.derived.cones)
         self._check()
         self.backend = backend or ("numba" if placed.amount >= COMPILE_FROM else "numpy")
+        self.settles = placed.settles
         self.loop: Any = None  # compiled with its kernels, of few unknowns and data if kernels were asked for
         self.most = min(settings["max_iterations"], self.record.most)
         self.watched = bool(settings.get("progress")) or settings.get("callback") is not None
@@ -203,7 +204,7 @@ class _Run:
         at, cone = self._reach(answer), self.cone
         measured = self.method == "interior-point" and self.placed.sparse is None
         places = [np.zeros(first.size), first, answer.z] if measured else []
-        while places and not at.proof.ok() and not self.ended:
+        while places and not at.proof.ok() and not self.ended and not np.isinf(at.proof.drift):
             place = places.pop(0)
             units = Units.at(functions, place, groups, self.blocks)
             if units is None:
@@ -213,9 +214,9 @@ class _Run:
             if self.cone is not None:
                 self.cone = units.objective * self.cone / units.unknowns
             there = self.judged(other)
-            if there.proof.ok() and other.status != ip.UNBOUNDED:
-                at = there
-                self.reached = at.answer, at
+            lost = np.isinf(there.proof.drift) and there.proof.primal <= NEAR and there.value < at.value
+            if lost or (there.proof.ok() and other.status != ip.UNBOUNDED):
+                self.reached = there.answer, there
                 return
             self.cone = cone
             if not place.any() and other.z.any():
@@ -260,7 +261,7 @@ class _Run:
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
-        if found.proof.ok() or self.blocks or self.ended:
+        if found.proof.ok() or self.blocks or self.ended or np.isinf(found.proof.drift):
             return found
         # where all vanishes, rounding has nothing to be small beside
         placed = self.placed
@@ -277,13 +278,13 @@ class _Run:
             if not v.finite() or broken or (v.c < -NEAR * (1.0 + abs(v.C) @ size)).any():
                 continue
             for nu, lam in all_fitted(v):
-                other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam))
+                other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam), True)
                 if other.proof.ok():
                     return other
         return found
 
-    def _judged_at(self, z: Any, judge: Any, answer: Any) -> Judged:
-        """A point with the multipliers of an answer."""
+    def _judged_at(self, z: Any, judge: Any, answer: Any, again: bool = False) -> Judged:
+        """A point with the multipliers of an answer; `again`, after others."""
         from ..kernels.kkt import certify_kkt
         from ..kernels.semidefinite import certify_semidefinite
 
@@ -295,11 +296,10 @@ class _Run:
             dual = np.zeros(z.size) if self.cone is None else self.cone
             proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
         else:
-            told |= {"quadratic": self.derived.quadratic, "settles": self.placed.settles}
+            told |= {"quadratic": self.derived.quadratic, "settles": self.settles}
             certify = partial(certify_kkt, judge, layout, z, answer.nu, answer.lam, **told)
-            proof = (
-                certify(curved=False) if self.ended else None
-            )  # who has ended the run does not want to wait
+            # who has ended the run does not want to wait; nor do many multipliers that do not fit
+            proof = certify(curved=False) if self.ended or again else None
             if proof is None or proof.error <= HOPEFUL:
                 proof = certify()
         return Judged(z, found, value, proof, answer)

@@ -108,7 +108,10 @@ def solve_groups(
                 proved=proved or (not second and instance.facts.is_convex),
             )
 
-        x, g, proof, steps, evaluations = until_certified(watch, towards, judged, x, (AIM, AIM**2))
+        def value(x: Any) -> float:
+            return float(value_gradient(x)[0] + penalty.value(x))
+
+        x, g, proof, steps, evaluations = until_certified(watch, towards, judged, x, (AIM, AIM**2), value)
     if not proof.ok() and not watch.ended:
         return None
     return outcome(watch, x, g, proof, steps, evaluations, "proximal-gradient"), layout.unpack(x)

@@ -67,8 +67,11 @@ def solve_low_rank(
                 proved=proved,
             )
 
+        def value(x: Any) -> float:
+            return float(judge(x)[3])
+
         x, g, proof, steps, evaluations = until_certified(
-            watch, towards, judged, layout.pack(point), (AIM, AIM**2)
+            watch, towards, judged, layout.pack(point), (AIM, AIM**2), value
         )
     if not proof.ok() and not watch.ended and not options.is_limited:
         return None

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from .options import Options
+from .reasons import ENDLESS
 
 if TYPE_CHECKING:
     from ..kernels.optimizers.result import History
 
 #: Points of a run that are kept for its certificate.
 RECENT = 16
-LIMIT, TIME, INTERRUPT, STOPPED = 1, 2, 3, 4  # as the driver says
+LIMIT, TIME, INTERRUPT, STOPPED, NO_MINIMUM = 1, 2, 3, 4, 6  # as the driver says
 
 
 class Ended(Exception):
@@ -154,6 +155,7 @@ def until_certified(
     judged: Callable[[Any], tuple[Any, Any]],
     x: Any,
     aims: Iterable[float],
+    value: Callable[[Any], float],
 ) -> tuple[Any, Any, Any, int, int]:
     """A run to one aim after the other until its point is certified, or somebody ends it.
 
@@ -161,8 +163,10 @@ def until_certified(
 
     run     of the aim, the point and the steps so far: the point, steps and evaluations
     judged  of a point: slope and certificate
+    value   of a point: the objective, whose fall without end ends a run as well
     """
     from ..kernels.interrupt import uninterrupted
+    from ..kernels.optimizers.state import falls_for_ever
 
     slope, proof, steps, evaluations = None, None, 0, 0
     for aim in aims:
@@ -173,6 +177,9 @@ def until_certified(
         watch.x = x
         slope, proof = uninterrupted(judged, x)
         if proof.ok() or watch.ended:
+            break
+        if falls_for_ever(value, x):
+            watch.ended = (NO_MINIMUM, ENDLESS)
             break
     return x, slope, proof, steps, evaluations
 

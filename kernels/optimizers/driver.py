@@ -26,7 +26,7 @@ from .checkpoint import Checkpoint, mark_of
 from .progress import Progress
 from .records import Options
 from .result import History, Result
-from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, scaled_gradient
+from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, falls_for_ever, scaled_gradient
 
 Certify = Callable[[Vector, float, Sequence[Vector]], Certificate]
 Callback = Callable[[OptimizeResult], Any]
@@ -89,6 +89,11 @@ class Run:
         if self._measured[0] is not s.x or self._measured[1] != magnitude:
             self._measured = (s.x, magnitude, scaled_gradient(s.x, s.f, s.g, magnitude))
         return self._measured[2]
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the objective falls along the ray through the present point."""
+        return falls_for_ever(self.oracle.value, self.state.x)
 
     def note(self) -> None:
         """Record the present point; keep it if it is the best (by gradient, where values are equal)."""
@@ -226,7 +231,9 @@ def _iterate(
                     return NO_STEP, proof.reason()
                 aim = max(min(aim, run.measure) / 10.0, TIGHTEST * tol)
             fallen = run.state.f < -FALLEN * max(1.0, abs(run.first)) and iteration & (iteration - 1) == 0
-            if fallen and np.isinf(judge(run.state.x, run.magnitude, ()).drift):  # nothing else would end it
+            if fallen and (run.is_endless or np.isinf(judge(run.state.x, run.magnitude, ()).drift)):
+                return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
+            if iteration == max_iterations and run.is_endless:
                 return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {max_iterations} iterations"
@@ -257,6 +264,8 @@ def _status(run: Run) -> tuple[int, str] | None:
     if status == FINISHED:
         epochs = len(run.history) - 1
         return ITERATIONS, f"the planned {epochs} epochs are done; the best point of them is kept"
+    if status == STALLED and run.is_endless:
+        return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
     if status == STALLED:
         return NO_STEP, "no further step improves the objective" + seen
     return None

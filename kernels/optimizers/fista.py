@@ -20,8 +20,11 @@ import numpy as np
 
 from ..oracle import Vector
 from .penalties import Penalty
+from .state import falls_for_ever
 
-CONVERGED, STEPS, NOT_FINITE, NO_DESCENT = 0, 1, 3, 4
+CONVERGED, STEPS, NOT_FINITE, NO_DESCENT, UNBOUNDED = 0, 1, 3, 4, 6
+#: Iterations after which it is looked whether there is a minimum at all, then each time ten times as many.
+FIRST = 100
 
 
 def fista(
@@ -45,7 +48,7 @@ def fista(
     if not np.isfinite(first) or not np.isfinite(g).all():
         return x, first, NOT_FINITE, 0, evaluations
     curvature = lipschitz if np.isfinite(lipschitz) else max(float(np.abs(g).max()), 1e-8)
-    z, fz, gz, t = x, f, g, 1.0
+    z, fz, gz, t, looked = x, f, g, 1.0, FIRST
     for k in range(most):
         for _ in range(60):
             x_new = penalty.prox(z - gz / curvature, 1.0 / curvature)
@@ -65,6 +68,10 @@ def fista(
             return x_new, first, CONVERGED, k + 1, evaluations
         if stop:
             return x_new, first, STEPS, k + 1, evaluations
+        if k + 1 == looked:
+            looked *= 10
+            if falls_for_ever(lambda u: value_gradient(u)[0] + penalty.value(u), x_new):
+                return x_new, first, UNBOUNDED, k + 1, evaluations
         uphill = float((z - x_new) @ (x_new - x)) > 0.0
         longer = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
         if uphill:

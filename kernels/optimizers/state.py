@@ -14,6 +14,7 @@ emitted into a standalone file. Work arrays in a state (memory of L-BFGS) are ov
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -71,3 +72,9 @@ def scaled_gradient(x: Vector, f: float, g: Vector, magnitude: float) -> float:
 def all_finite(f: float, g: Vector) -> bool:
     """Whether the value and every entry of the gradient are finite."""
     return bool(np.isfinite(f)) and bool(np.all(np.isfinite(g)))
+
+
+def falls_for_ever(value: Callable[[Vector], float], x: Vector) -> bool:
+    """Whether an objective falls along the ray from 0 through x as a line does at least, from 10⁴ to 10¹² times x on."""
+    values = [value(10.0**k * x) for k in range(4, 13)]
+    return values[0] < 0.0 and all(b <= 5.0 * a for a, b in itertools.pairwise(values))
