@@ -212,7 +212,7 @@ def certify_kkt(
         stationarity=stationarity / size,
         primal=float(broken.max(initial=0.0)),
         dual=float((np.maximum(-lam, 0.0) * units.inequalities).max(initial=0.0)) / units.objective,
-        complementarity=float(np.abs(lam * v.c).sum() + np.abs(nu) @ unmet(v.E, v.e, z)) / units.objective,
+        complementarity=float(np.abs(lam) @ unmet(v.C, v.c, z) + np.abs(nu) @ unmet(v.E, v.e, z)) / size,
         mismatch=mismatch,
         curvature=curvature,
         where=where,
@@ -225,7 +225,7 @@ def certify_kkt(
 
 
 def unmet(E: Any, e: Vector, z: Vector) -> Vector:
-    """By how much equalities are violated, beyond what rounding of the unknowns does."""
+    """By how much equalities are violated, or inequalities differ from 0, beyond what rounding of the unknowns does."""
     return np.asarray(np.maximum(np.abs(e) - EPS / 2 * (abs(E) @ np.abs(z)), 0.0))
 
 

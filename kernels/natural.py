@@ -56,7 +56,9 @@ def units_of(
     whole = max(abs(v.f), terms)
     bend = 0.0 if h is None else float(np.abs(h).max(initial=0.0))
     pulled = forces if whole > 0.0 else pulls
-    own = amount(z, h, np.abs(v.g))  # what conditions pull with may cancel, and its terms be far above the objective
+    own = amount(
+        z, h, np.abs(v.g)
+    )  # what conditions pull with may cancel, and its terms be far above the objective
     told = abs(v.f) if abs(v.f) > NOTHING * own else whole
     far, near = reach_of(z, pulled, whole or 1.0, places, bend, told)
     lengths = lengths_of(z, None if h is None else np.diagonal(h), size, far)

@@ -88,11 +88,15 @@ OUTWARDS = (1.0, 1.001, 1.01, 1.1, 2.0, 10.0, 100.0, 1000.0)
 
 
 def falls_outwards(value_at: Callable[[Vector], float], x: Vector, least: float) -> bool:
-    """Whether the objective falls from x on along the ray from 0, all the way, and by more than `least` or half of it."""
+    """Whether the objective falls from x on along the ray from 0, all the way, by more than `least` or half of it."""
     values = np.array([value_at(t * x) for t in OUTWARDS])
     falls = np.diff(values)
     near = bool((falls[:4] < -8.0 * EPS * abs(float(values[0]))).all())
-    return near and bool((falls[4:] <= 0.0).all()) and float(-falls.sum()) > min(least, abs(float(values[0])) / 2)
+    return (
+        near
+        and bool((falls[4:] <= 0.0).all())
+        and float(-falls.sum()) > min(least, abs(float(values[0])) / 2)
+    )
 
 
 #: How much longer than steps of Newton's method entry by entry a point may be where it bends the objective by rounding.

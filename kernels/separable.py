@@ -104,12 +104,11 @@ def certify_separable(
             drift = max(drift, along_a_valley(slope, x, rounding, h, size, gradient_at, endless))
     still = bool((gaps * lengths <= tolerance**0.5 * size).all())
     if still and at is not None and not (quadratic or attained):
-        whole = _whole(at, l1)
 
-        def inside(point: Vector) -> float:
-            return whole(point)[0] if ((low <= point) & (point <= high)).all() else np.inf
+        def within(point: Vector) -> float:
+            return _whole(at, l1)(point)[0] if ((low <= point) & (point <= high)).all() else np.inf
 
-        drift = np.inf if falls_outwards(inside, x, tolerance * size) else drift
+        drift = np.inf if falls_outwards(within, x, tolerance * size) else drift
     if at is not None and gradient_at is not None and flats.shape[1] > 0 and still and not quadratic:
         end = UNTOLD if settles is None or rests or l1.any() else settles(x, np.eye(x.size)[~free])
         if end != STRICT_MINIMUM:

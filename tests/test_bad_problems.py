@@ -846,3 +846,66 @@ def test_groups_that_run_away_are_not_certified() -> None:
     stated = dv.minimize("sumsq(A @ w) + norm(w) + 5*dot(c, w)", over="w", variables=shapes)
     with pytest.warns(NotCertifiedWarning):
         assert not stated.solve(A=rows, c=c).success
+
+
+@pytest.mark.parametrize("seed", [4, 7, 8, 26])
+def test_separable_data_under_bounds_have_no_minimum(seed: int) -> None:
+    """Far out unknowns of 10⁷ cancel in margins of 40: the slope along the ray is rounding, values there are not."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 16))
+    n = int(rng.integers(2, 8 * d + 3))
+    scale = 10.0 ** int(rng.choice([0, -3, -20, 3, 0]))
+    rows, towards = rng.standard_normal((n, d)), np.abs(rng.standard_normal(d))
+    problem = dv.minimize(
+        "sum(log(1 + exp(-t * (X @ w))))",
+        over="w",
+        subject_to=["w >= 0"],
+        variables={"X": ("n", "d"), "t": ("n",), "w": ("d",)},
+    )
+    with pytest.warns(NotCertifiedWarning, match="no minimum"):
+        assert not problem.solve(X=scale * rows, t=np.sign(rows @ towards)).success
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "sum(log(1 + exp(-t * (X @ w)))) + norm(w)/100 - dot(c, w)",
+        "sum(log(1 + exp(-t * (X @ w)))) - norm(w)/100",
+    ],
+)
+def test_groups_that_fall_along_a_ray_are_named_soon(objective: str) -> None:
+    """They took 50,000 iterations and an interior point, which called the constraints infeasible."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((30, 5))
+    signs = np.sign(rows @ rng.standard_normal(5))
+    problem = dv.minimize(
+        objective, over="w", variables={"X": ("n", "d"), "t": ("n",), "w": ("d",), "c": ("d",)}
+    )
+    with pytest.warns(NotCertifiedWarning, match="unbounded"):
+        result = problem.solve(X=rows, t=signs, c=rows.T @ signs / 30)
+    assert not result.success and result.nit < 5000
+
+
+def test_nuclear_norms_that_fall_along_a_ray() -> None:
+    given = np.random.default_rng(0).standard_normal((6, 4))
+    problem = dv.minimize(
+        "nuclear_norm(W)/10 - sum(Y * W)", over="W", variables={"W": ("n", "d"), "Y": ("n", "d")}
+    )
+    with pytest.warns(NotCertifiedWarning, match="unbounded"):
+        assert not problem.solve(Y=given).success
+
+
+def test_what_falls_for_ever() -> None:
+    """A line does, also behind a hill; what is bounded below, or bends up far out, does not."""
+    from derive.kernels.neighbourhood import falls_outwards
+    from derive.kernels.optimizers.state import falls_for_ever
+
+    x = np.ones(1)
+    assert falls_for_ever(lambda u: float(5.0 - u[0]), x)
+    assert not falls_for_ever(lambda u: float(np.exp(-u[0])), x)
+    assert not falls_for_ever(lambda u: float(1e-12 * u[0] ** 2 - u[0]), x)
+    assert not falls_for_ever(lambda u: float("nan"), x)
+    assert falls_outwards(lambda u: float(np.exp(-u[0])), x, 1e-8)
+    assert not falls_outwards(lambda u: float((u[0] - 1.0) ** 2), x, 1e-8)
+    assert not falls_outwards(lambda u: float((u[0] - 1.05) ** 4), x, 1e-8)
+    assert not falls_outwards(lambda u: float(max(0.0, 1.0 - u[0])), x, 1e-8)

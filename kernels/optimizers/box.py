@@ -144,7 +144,16 @@ def residual(g: Array, c: Array, x: Array, q: Array) -> None:
 
 @apart
 def exact(
-    g: Array, l1: Array, low: Array, high: Array, x: Array, q: Array, free: Array, a: Array, b: Array, bend: float
+    g: Array,
+    l1: Array,
+    low: Array,
+    high: Array,
+    x: Array,
+    q: Array,
+    free: Array,
+    a: Array,
+    b: Array,
+    bend: float,
 ) -> int:
     """Newton's step on the free entries, as far as their signs and bounds allow. A singular system takes a step of the
     proximal point method (Rockafellar, SIAM J. Control Optim. 14, 1976), a share `bend` of its diagonal, if any, added.

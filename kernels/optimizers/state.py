@@ -75,6 +75,6 @@ def all_finite(f: float, g: Vector) -> bool:
 
 
 def falls_for_ever(value: Callable[[Vector], float], x: Vector) -> bool:
-    """Whether an objective falls along the ray from 0 through x as a line does at least, from 10⁴ to 10¹² times x on."""
+    """Whether an objective falls along the ray from 0 through x as a line does at least, from 10⁴ to 10¹² times x."""
     values = [value(10.0**k * x) for k in range(4, 13)]
     return values[0] < 0.0 and all(b <= 5.0 * a for a, b in itertools.pairwise(values))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -154,3 +155,70 @@ def test_an_inflection_is_no_minimum(text: str, conditions: list[str]) -> None:
     """Where nothing bends the objective under linear conditions, slopes on both sides tell."""
     result = dv.minimize(text, over="w", subject_to=conditions, variables={"w": (2,)}).solve()
     assert not result.success
+
+
+def uneven(rng: np.random.Generator, m: int, n: int) -> tuple[Any, Any]:
+    """Equations whose columns are in units from 10⁻⁴ to 10⁴."""
+    rows = rng.standard_normal((m, n)) * np.logspace(-4.0, 4.0, n)
+    return rows, rows @ np.abs(rng.standard_normal(n))
+
+
+@pytest.mark.parametrize("objective", ["norm(w)", "sumsq(w)/2", "norm(w, 1)", "max(abs(w))"])
+@pytest.mark.parametrize("conditions", [["A @ w == b"], ["A @ w == b", "w >= 0"]])
+def test_equations_in_very_different_units(objective: str, conditions: list[str]) -> None:
+    """Prepared answers are certified as well, a point determined by its equations, and a column of zeros."""
+    rng = np.random.default_rng(5)
+    problem = dv.minimize(
+        objective,
+        over="w",
+        subject_to=conditions,
+        variables={"A": ("m", "n"), "b": ("m",), "w": ("n",)},
+    )
+    for m, n in ((1, 2), (2, 6), (7, 8), (6, 6), (9, 12)):
+        rows, right = uneven(rng, m, n)
+        if m == 7:
+            rows[:, 3] = 0.0
+            right = rows @ np.ones(n)
+        result = problem.solve(A=rows, b=right)
+        prepared = problem.prepare(A=rows, b=right)
+        answer = prepared()
+        assert result.success, (m, n, result.message)
+        assert prepared.certify(answer).ok(), (m, n, prepared.certify(answer).reason())
+        assert problem.objective.evaluate(A=rows, b=right, **answer) == pytest.approx(result.fun, rel=1e-8)
+        if objective == "norm(w)" and len(conditions) == 1:
+            exact = exact_norm(rows, right)
+            assert result.fun == pytest.approx(exact, rel=2e-8)
+
+
+def exact_norm(rows: Any, right: Any) -> float:
+    """‖Aᵀ(AAᵀ)⁺b‖ in many digits."""
+    kept = np.flatnonzero(np.abs(rows).sum(axis=0))
+    with mpmath.workdps(60):
+        A, b = mpmath.matrix(rows[:, kept].tolist()), mpmath.matrix(right.tolist())
+        w = A.T * mpmath.lu_solve(A * A.T, b)
+        return float(mpmath.norm(w))
+
+
+@pytest.mark.parametrize("rows", [30, 150])
+def test_hinge_losses_of_separable_data(rows: int) -> None:
+    """The optimum is 0, and nothing has a size to be small beside; with many rows by sparse factors."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((rows, 8))
+    problem = dv.minimize(
+        "sum(maximum(0, 1 - y * (X @ w)))",
+        over="w",
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+    )
+    result = problem.solve(X=X, y=np.sign(X @ rng.standard_normal(8)))
+    assert result.success and result.fun < 1e-12
+
+
+def test_rounding_of_data_is_no_gap() -> None:
+    """Residuals of 10⁶ that cancel leave 10⁻⁸, and that is the optimum."""
+    rng = np.random.default_rng(0)
+    X, w = 1e3 * rng.standard_normal((82, 11)), 1e3 * rng.standard_normal(11)
+    problem = dv.minimize(
+        "sum(abs(X @ w - y))", over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    )
+    assert problem.solve(X=X, y=X @ w).success
+    assert not problem.prepare(X=X, y=X @ w).certify({"w": w * (1.0 + 1e-9)}).ok()
