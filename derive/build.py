@@ -145,6 +145,9 @@ def power(base: Node, exponent: Coefficient) -> Node:
                 return einsum(factors, base.output)
     if isinstance(base, Delta) and exponent.is_positive:
         return base
+    for axis, size in enumerate(base.shape if isinstance(base, Sum) else ()):
+        if (once := without_axis(base, axis)) is not None:  # √(v 1ᵀ + c 1 1ᵀ) -> √(v + c) 1ᵀ
+            return repeated_along(power(once, exponent), axis, size)
     facts = set()
     if "symmetric" in base.facts:
         facts.add("symmetric")
@@ -157,6 +160,30 @@ def power(base: Node, exponent: Coefficient) -> Node:
     if "integer" in base.facts and exponent.is_Integer and exponent.is_positive:
         facts.add("integer")
     return raw_apply("power", base.shape, (base,), (("exponent", exponent),), frozenset(facts))
+
+
+def without_axis(node: Node, axis: int) -> Node | None:
+    """The node without an axis along which it only repeats; None where it depends on that."""
+    if isinstance(node, Ones):
+        return ones((*node.shape[:axis], *node.shape[axis + 1 :]))
+    if isinstance(node, Sum) and node.operands:
+        inner = [without_axis(t, axis) for t in node.operands]
+        shape = (*node.shape[:axis], *node.shape[axis + 1 :])
+        known = [(c, t) for c, t in zip(node.coefficients, inner, strict=True) if t is not None]
+        return add(known, shape) if len(known) == len(inner) else None
+    if not isinstance(node, Einsum):
+        return None
+    label = node.output[axis]
+    if any(label in ls and not isinstance(o, Ones) for o, ls in node.factors):
+        return None
+    kept = [(o, ls) for o, ls in node.factors if label not in ls]
+    return einsum(kept, tuple(i for i in node.output if i != label))
+
+
+def repeated_along(node: Node, axis: int, size: Size) -> Node:
+    """The node repeated along a new axis."""
+    labels = tuple(range(node.order + 1))
+    return einsum([(node, (*labels[:axis], *labels[axis + 1 :])), (ones((size,)), (axis,))], labels)
 
 
 def raw_elementwise(op: str, operand: Node, facts: Iterable[str] = ("nonnegative",)) -> Node:

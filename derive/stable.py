@@ -96,6 +96,15 @@ def log_of_softmax(node: Node) -> Node | None:
     return add([(ONE, z), (MINUS, total)])
 
 
+def log_of_part_of_softmax(node: Node) -> Node | None:
+    """log softmax(z)[i] -> z[i] − logsumexp(z)"""
+    part = argument(node, "log")
+    if not isinstance(part, Apply) or part.op not in ("slice", "take"):
+        return None
+    inside = log_of_softmax(apply("log", part.operands[0]))
+    return rebuild(part, (inside, *part.operands[1:])) if inside is not None else None
+
+
 def log_sum_exp(node: Node) -> Node | None:
     """log Σ exp z -> logsumexp(z)"""
     inside = argument(node, "log")
@@ -289,6 +298,7 @@ RECOGNISE: tuple[Rule, ...] = (
     log_one_plus_exp,
     log_of_sigmoid,
     log_of_softmax,
+    log_of_part_of_softmax,
     log_sum_exp,
     log_of_two_exponentials,
     log_of_factors,

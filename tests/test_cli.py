@@ -53,6 +53,21 @@ def test_the_example_as_typed() -> None:
     assert (done.returncode, done.stdout) == (0, "X.T @ (X @ w - y) + lam * w\n"), done.stderr
 
 
+def test_formulas_may_begin_with_a_minus() -> None:
+    """A negative log-likelihood is no option -s; real options stay options, and columns in errors are those typed."""
+    assert run("grad", "-sum(log(x))", "--var", "x:n").stdout == "-1 / x\n"
+    assert run("grad", "--var", "x:n", "-x @ x").stdout == "-2 * x\n"
+    assert run("check", "-sum(log(x))", "-1/x", "--var", "x:n").exit_code == 0
+    assert run("check", "-sum(log(x))", "--claim", "-2/x", "--var", "x:n").exit_code == 1
+    assert (
+        run("dual", "-sum(log(x))", "--var", "x:n", "--over", "x", "--subject-to", "sum(x) == 1").exit_code
+        == 0
+    )
+    refused(run("grad", "-sum(log(y))", "--var", "x:n"), "unknown name `y` (line 1, column 10)")
+    refused(run("grad", "--wat", "sum(x)", "--var", "x:n"), "--wat")
+    assert run("grad", "-h").exit_code == 0
+
+
 def test_no_colour_in_a_pipe() -> None:
     """No escape sequences where nobody can see them, NO_COLOR or not."""
     for words in (["--help"], ["models"], ["models", "ridge"]):

@@ -12,8 +12,30 @@ from .. import __version__
 from ..errors import DeriveError, NotCertifiedWarning
 
 
+class Formulas(click.Command):
+    """A command whose formulas may begin with a minus: `derive grad "-sum(log(x))"` has no option -s."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        short = {o for p in self.get_params(ctx) for o in (*p.opts, *p.secondary_opts) if len(o) == 2}
+        formula = [a[:1] == "-" and a[1:2] not in ("", "-") and a[:2] not in short for a in args]
+        rest = super().parse_args(
+            ctx, [f" {a}" if is_one else a for a, is_one in zip(args, formula, strict=True)]
+        )
+        ctx.params = {name: _stripped(value) for name, value in ctx.params.items()}
+        return rest
+
+
+def _stripped(value: Any) -> Any:
+    """The value without the space by which a formula is told from an option."""
+    if isinstance(value, tuple):
+        return tuple(map(_stripped, value))
+    return value[1:] if isinstance(value, str) and value.startswith(" -") else value
+
+
 class Commands(click.Group):
     """A group in which every error of ours is a message on stderr and exit status 2."""
+
+    command_class = Formulas
 
     def invoke(self, ctx: click.Context) -> Any:
         warnings.simplefilter("ignore", NotCertifiedWarning)  # commands print the message themselves

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..node import Node
-from .cases import known_where_it_counts, powers_of_step, step_of_cut
-from .contractions import contraction_over_itself
+from .cases import branches_within_branches, known_where_it_counts, powers_of_step, step_of_cut
+from .contractions import contraction_over_itself, scalar_out_of_power
 from .entrywise import (
     branches_together,
     complementary_sigmoids,
@@ -21,8 +21,17 @@ from .entrywise import (
     sinh_over_cosh,
     softmax_of_equal_entries,
 )
-from .inverses import inverse_of_multiple, inverse_of_product, inverse_times_matrix
+from .inverses import (
+    inverse_of_inverses,
+    inverse_of_multiple,
+    inverse_of_product,
+    inverse_takes_denominator,
+    inverse_times_matrix,
+    inverse_times_sum,
+)
+from .placed import sum_of_placed
 from .products import (
+    constants_out_of_mean,
     distribute_broadcast,
     distribute_deltas,
     distribute_powers,
@@ -63,6 +72,13 @@ RULES: tuple[Rule, ...] = (
     distribute_powers,
     total_of_terms,
     contraction_over_itself,
+    scalar_out_of_power,
+    branches_within_branches,
+    constants_out_of_mean,
+    inverse_of_inverses,
+    inverse_takes_denominator,
+    inverse_times_sum,
+    sum_of_placed,
 )
 
 __all__ = [
@@ -90,6 +106,13 @@ __all__ = [
     "distribute_powers",
     "total_of_terms",
     "contraction_over_itself",
+    "scalar_out_of_power",
+    "branches_within_branches",
+    "constants_out_of_mean",
+    "inverse_of_inverses",
+    "inverse_takes_denominator",
+    "inverse_times_sum",
+    "sum_of_placed",
     "reshape_of_ones",
     "reshape_undone",
     "multiplied_out",

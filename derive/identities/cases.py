@@ -34,6 +34,40 @@ def known_where_it_counts(node: Node) -> Node | None:
     return None
 
 
+def branches_within_branches(node: Node) -> Node | None:
+    """where(c, where(c, a, b), d) -> where(c, a, d);  where(c, a, b) where(c, x, y) -> where(c, a x, b y)"""
+    if isinstance(node, Apply) and node.op == "where":
+        condition, *branches = node.operands
+        opened = [_branch(condition, b, k) for k, b in enumerate(branches)]
+        changed = any(a is not b for a, b in zip(opened, branches, strict=True))
+        return apply("where", condition, *opened) if changed else None
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, (first, labels) in enumerate(factors):
+        for j, (other, others) in enumerate(factors[k + 1 :], k + 1):
+            alike = isinstance(first, Apply) and isinstance(other, Apply) and first.op == other.op == "where"
+            if alike and labels == others and first.operands[0] is other.operands[0]:
+                axes = tuple(range(first.order))
+                pairs = zip(first.operands[1:], other.operands[1:], strict=True)
+                both = [einsum([(a, axes), (b, axes)], axes) for a, b in pairs]
+                merged = (apply("where", first.operands[0], *both), labels)
+                return einsum([*factors[:k], merged, *factors[k + 1 : j], *factors[j + 1 :]], node.output)
+    return None
+
+
+def _branch(condition: Node, branch: Node, k: int) -> Node:
+    """The branch where it is taken: the k-th of a choice on the same condition, also within a product."""
+    if isinstance(branch, Apply) and branch.op == "where" and branch.operands[0] is condition:
+        return branch.operands[1 + k]
+    c, core = split_scale(branch)
+    if isinstance(core, Einsum) and not core.summed:
+        found = [_branch(condition, o, k) if ls == core.output else o for o, ls in core.factors]
+        if any(a is not b for a, b in zip(found, core.operands, strict=True)):
+            return scale(c, einsum(list(zip(found, core.inputs, strict=True)), core.output))
+    return branch
+
+
 def powers_of_step(node: Node) -> Node | None:
     """step(z)ᵏ -> step(z)"""
     whole, exponent = split_power(node)

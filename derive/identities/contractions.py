@@ -28,6 +28,20 @@ def contraction_over_itself(node: Node) -> Node | None:
     return None
 
 
+def scalar_out_of_power(node: Node) -> Node | None:
+    """(t A b)ᵏ -> tᵏ (A b)ᵏ entry by entry, for a scalar t and whole k, so that A b may cancel"""
+    base, exponent = split_power(node)
+    if not exponent.is_Integer or exponent == 1 or not isinstance(base, Einsum):
+        return None
+    scalars = [f for f in base.factors if not f[1]]
+    rest = [f for f in base.factors if f[1]]
+    if not scalars or not rest:
+        return None
+    axes = tuple(range(base.order))
+    inner = power(einsum(rest, base.output), exponent)
+    return einsum([(inner, axes), *((power(s, exponent), ()) for s, _ in scalars)], axes)
+
+
 def _found(
     wanted: Sequence[Factor], factors: Sequence[Factor], names: dict[int, int], taken: tuple[int, ...]
 ) -> Iterator[tuple[tuple[int, ...], dict[int, int]]]:

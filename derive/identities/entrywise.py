@@ -69,7 +69,7 @@ def complementary_sigmoids(node: Node) -> Node | None:
     if not pairs:
         return None
     (replaced,) = transform([node], rebuild, dict(pairs))
-    better = multiplied_out(replaced, 60)
+    better = min(multiplied_out(replaced, 60), replaced, key=lambda n: n.weight)
     return better if better.weight < node.weight else None
 
 

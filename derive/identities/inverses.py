@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import sympy
 
-from ..build import einsum, power
-from ..node import Apply, Einsum, Labels, Node, delta
+from ..build import add, einsum, power, split_power
+from ..node import Apply, Einsum, Labels, Node, Sum, delta
 from ..operators import apply
 
 
@@ -40,6 +40,26 @@ def inverse_times_matrix(node: Node) -> Node | None:
     return None
 
 
+def inverse_times_sum(node: Node) -> Node | None:
+    """A⁻¹ (A B − C) -> B − A⁻¹ C, where that is shorter"""
+    factors = list(node.factors) if isinstance(node, Einsum) else []
+    inverted = {matrix for _, _, matrix in _inverses(factors)}
+    for k, (inner, labels) in enumerate(factors):
+        if not isinstance(inner, Sum) or len(inner.operands) > 4 or not isinstance(node, Einsum):
+            continue
+        if not any(inverted & set(t.operands if isinstance(t, Einsum) else (t,)) for t in inner.operands):
+            continue
+        rest = [*factors[:k], *factors[k + 1 :]]
+        pieces = [
+            (c, inverses_gone(einsum([(t, labels), *rest], node.output, lambda product: True)))
+            for c, t in inner.terms
+        ]
+        found = add(pieces, node.shape)
+        if found.weight < node.weight:
+            return found
+    return None
+
+
 def inverse_of_product(node: Node) -> Node | None:
     """(A B C)⁻¹ A -> (B C)⁻¹,  C (A B C)⁻¹ -> (A B)⁻¹, for square A and C"""
     if not isinstance(node, Einsum):
@@ -69,6 +89,47 @@ def inverse_of_product(node: Node) -> Node | None:
                 labels = (la[0], y) if end == 0 else (y, la[1])
                 others = [f for m, f in enumerate(factors) if m not in (a, b)]
                 return einsum([*others, (apply("inv", rest), labels)], node.output)
+    return None
+
+
+def inverse_of_inverses(node: Node) -> Node | None:
+    """(A B⁻¹)⁻¹ -> B A⁻¹, for square factors, where fewer inverses are left"""
+    product = node.operands[0] if isinstance(node, Apply) and node.op == "inv" and node.order == 2 else None
+    if not isinstance(product, Einsum) or any(len(ls) != 2 for ls in product.inputs):
+        return None
+    left, at, turned, inverses = list(product.factors), 0, list[tuple[Node, Labels]](), 0
+    swap = {0: 1, 1: 0}
+    while left:  # from the left
+        k = next((k for k, (_, ls) in enumerate(left) if at in ls), None)
+        if k is None or left[k][0].shape[0] != left[k][0].shape[1]:
+            return None
+        factor, labels = left.pop(k)
+        at = labels[1 - labels.index(at)]
+        inverted = isinstance(factor, Apply) and factor.op == "inv"
+        inverses += inverted
+        other = factor.operands[0] if inverted else apply("inv", factor)
+        turned.append((other, tuple(swap.get(i, i) for i in reversed(labels))))
+    return einsum(turned, (0, 1)) if at == 1 and len(turned) < 1 + 2 * inverses else None
+
+
+def inverse_takes_denominator(node: Node) -> Node | None:
+    """(A/s + I)⁻¹ / s -> (A + s I)⁻¹, for a scalar s"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, labels, matrix in _inverses(factors):
+        if not isinstance(matrix, Sum):
+            continue
+        for j, (s, none) in enumerate(factors):
+            base, exponent = split_power(s)
+            if none or not exponent.is_negative or not any(s in t.operands for t in matrix.operands):
+                continue
+            axes = (0, 1)
+            opened = [(c, einsum([(t, axes), (power(base, -exponent), ())], axes)) for c, t in matrix.terms]
+            cleared = apply("inv", add(opened, matrix.shape))
+            return einsum(
+                [*(f for m, f in enumerate(factors) if m not in (k, j)), (cleared, labels)], node.output
+            )
     return None
 
 

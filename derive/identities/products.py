@@ -39,7 +39,9 @@ def distribute_broadcast(node: Node) -> Node | None:
         result = add(pieces, node.shape)
         core = split_scale(result)[1]
         shorter = result.weight < node.weight or not isinstance(core, Sum) or not core.operands
-        if shorter or not any(_sums(split_scale(piece)[1]) for _, piece in pieces):
+        paid = zip(inner.terms, pieces, strict=True)  # Σⱼ (A + c/k)ᵢⱼ -> Σⱼ Aᵢⱼ + c
+        sizes = any(c.free_symbols and not (k * split_scale(p)[0]).free_symbols for (c, _), (k, p) in paid)
+        if shorter or sizes or not any(_sums(split_scale(piece)[1]) for _, piece in pieces):
             return result
     return None
 
@@ -104,6 +106,46 @@ def softmax_sums_to_one(node: Node) -> Node | None:
             bare = [(ones((s.shape[labels.index(i)],)), (i,)) for i in kept]
             return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
     return None
+
+
+def constants_out_of_mean(node: Node) -> Node | None:
+    """Σ p (a + c 1) -> Σ p a + c, where p is a softmax or on the simplex, so that c may cancel"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, (p, labels) in enumerate(factors):
+        if not labels or len(set(labels)) != len(labels):
+            continue
+        if isinstance(p, Apply) and p.op == "softmax":
+            own = {labels[i] for i in p.param("axes")}
+        elif "simplex" in p.facts:
+            own = {labels[-1]}
+        else:
+            continue
+        for j, (inner, theirs) in enumerate(factors):
+            rest = [f for m, f in enumerate(factors) if m != j]
+            elsewhere = {i for m, (_, ls) in enumerate(factors) if m not in (j, k) for i in ls}
+            if j == k or not isinstance(inner, Sum) or not own <= set(theirs) - elsewhere - set(node.output):
+                continue
+            places = {theirs.index(i) for i in own}
+            still = [(c, t) for c, t in inner.terms if not _repeats(t, places)]
+            if len(still) < len(inner.operands):
+                apart = [(c, t) for c, t in inner.terms if _repeats(t, places)]
+                pieces = [(c, einsum([(t, theirs), *rest], node.output, _open_all)) for c, t in apart]
+                done = [(c, softmax_sums_to_one(t) or simplex_sums_to_one(t) or t) for c, t in pieces]
+                kept = einsum([(add(still, inner.shape), theirs), *rest], node.output)
+                return add([(sympy.S.One, kept), *done], node.shape)
+    return None
+
+
+def _repeats(node: Node, places: set[int]) -> bool:
+    """Whether the node only repeats along those of its axes."""
+    if isinstance(node, Ones):
+        return True
+    if not isinstance(node, Einsum):
+        return False
+    gone = {node.output[a] for a in places}
+    return all(isinstance(o, Ones) or gone.isdisjoint(ls) for o, ls in node.factors)
 
 
 def reshape_of_ones(node: Node) -> Node | None:
@@ -172,6 +214,18 @@ def distribute_powers(node: Node) -> Node | None:
         }
         if bases.isdisjoint(below):
             continue
+        over = [f for f in rest if split_power(f[0])[0] in below and set(f[1]) <= set(labels)]
+        axes = tuple(range(inner.order))
+        beside = [(o, tuple(labels.index(i) for i in ls)) for o, ls in over]
+        within = add(
+            [(c, einsum([(t, axes), *beside], axes, _open_all)) for c, t in inner.terms], inner.shape
+        )
+        if (
+            len(set(labels)) == len(labels)
+            and over
+            and within.weight < inner.weight + sum(o.weight for o, _ in over)
+        ):
+            return einsum([(within, labels), *(f for f in rest if f not in over)], node.output)
         result = add(
             [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms], node.shape
         )

@@ -9,7 +9,8 @@ from functools import lru_cache
 import sympy
 
 from ..sizes import ONE, tidy
-from .makers import chain, diagonal_matrix, mul, opened_outer, outer, powers, total, transpose, unpowers
+from .chains import chain, diagonal_matrix
+from .makers import mul, opened_outer, outer, powers, total, transpose, unpowers
 from .opening import multiplied_out, over_one_denominator
 from .tree import Tree, make, parts, rendering
 
@@ -146,9 +147,11 @@ def _common(plain: Tree, within: bool = False) -> Tree:
     dens = _shared(*(s[2] for s in split))
     coefficients = [s[0] for s in split]
     candidates: list[sympy.Expr] = [ONE] if nums or dens else []
+    numbers = [c.as_coeff_Mul()[0] for c in coefficients]
+    if all(c.is_Rational for c in numbers):
+        q = sympy.ilcm(1, *(int(c.q) for c in numbers))
+        candidates.append(sympy.Rational(sympy.igcd(0, *(int(c * q) for c in numbers)), q))
     if all(c.is_Rational for c in coefficients):
-        q = sympy.ilcm(*(int(c.q) for c in coefficients))
-        candidates.append(sympy.Rational(sympy.igcd(*(int(c * q) for c in coefficients)), q))
         candidates.append(sympy.Integer(sympy.igcd(*map(_content, plain.args))))
     else:
         # a size that one term alone has would only come back as a quotient in the others

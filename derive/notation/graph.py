@@ -10,7 +10,8 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
-from .makers import chain, even, mul, outer, squared_norm, total, transpose
+from .chains import chain, diagonal_matrix
+from .makers import even, mul, outer, squared_norm, total, transpose
 from .tree import Tree, call, make, num, parts, rendering
 
 Labels = tuple[int, ...]
@@ -106,7 +107,7 @@ class Graph:
             self.vectors.setdefault(other, []).append(product)
             return
         (left, a), (right, b) = oriented
-        between = [make("diag", mul(ONE, weight), order=2)] if weight else []
+        between = [diagonal_matrix(mul(ONE, weight))] if weight else []
         if a == b:  # a cycle of length two: Σ_label left[label, a] right[label, a]
             product = chain(transpose(left), *between, right)
             if a in self.output or self.touching(a) or self.vectors.get(a):
@@ -171,7 +172,7 @@ class Graph:
             )
         if u is None and v is None:
             return mul(ONE, [*self.scalars, matrix])
-        sides = [make("diag", w, order=2) if w is not None else None for w in (u, v)]
+        sides = [diagonal_matrix(w) if w is not None else None for w in (u, v)]
         return mul(ONE, [*self.scalars, chain(*(t for t in (sides[0], matrix, sides[1]) if t is not None))])
 
 

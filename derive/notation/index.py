@@ -19,6 +19,7 @@ from .whole_arrays import head
 
 FREE = "ijklpqrs"
 BOUND = "mnhuvwtabcdefg"
+_ALONG = ("softmax", "max_share", "min_share")
 _REDUCTIONS = ("sum", "mean", "logsumexp", "max", "min")
 
 
@@ -91,10 +92,10 @@ class _Writer:
             return f"{text if t.op == 'var' or plain_call else f'({text})'}[{','.join(indices)}]"
         if t.op == "var" and "_" in text:  # W_{1} with indices: W_{1,ij}
             head, inside = text.split("_", 1)
-            return f"{head}_{{{inside.strip('{}')},{' '.join(indices)}}}"
+            return f"{head}_{{{inside.strip('{}')},{_side_by_side(indices)}}}"
         if t.op != "var":
             text = f"({text})"
-        return f"{text}_{{{' '.join(indices)}}}"
+        return f"{text}_{{{_side_by_side(indices)}}}"
 
     # ---------------------------------------------------------------- one entry
 
@@ -257,12 +258,12 @@ class _Writer:
         name, settings = t.data
         (argument, *_) = t.args
         axis = dict(settings).get("axis")
-        if name in (*_REDUCTIONS, "softmax"):
+        if name in (*_REDUCTIONS, *_ALONG):
             axes = range(argument.order) if axis is None else [axis] if isinstance(axis, int) else list(axis)
             inner, reduced = [], []
             free = list(indices)
             for k in range(argument.order):
-                keep = name == "softmax" or k not in axes
+                keep = name in _ALONG or k not in axes
                 inner.append(free.pop(0) if keep else self.fresh())
                 if k in axes:
                     reduced.append(inner[-1])
@@ -277,12 +278,20 @@ class _Writer:
             return f"sqrt({squares})" if self.plain else f"\\sqrt{{{squares}}}"
         if name in ("inv", "logdet", "det"):
             return self.batched(name, argument, indices)
+        if name == "windows" and dict(settings).get("stride", 1) == 1:
+            return self.window(argument, indices, argument.order - 1 if axis is None else int(axis))
         if not _entrywise(name):
             return self.applied(t, indices)
         if all(a.order in (0, t.order) for a in t.args):
             inside = ", ".join(self.write(a, indices if a.order else [], True) for a in t.args)
             return f"{self.head(name, [])}{self.bracket(inside)}"
         return self.subscripted(t, indices)
+
+    def window(self, array: Tree, indices: list[str], axis: int) -> str:
+        """An entry of windows is one of the array: x_{i + a - 1}, counted from 1; x[i + a] in text, from 0."""
+        *at, inside = indices
+        at[axis] = f"{at[axis]} + {inside}" + ("" if self.plain else " - 1")
+        return self.write(array, at)
 
     def array(self, t: Tree) -> str:
         """A whole array: its name, in matrix notation, or the entry between brackets with its indices behind."""
@@ -318,6 +327,8 @@ class _Writer:
             "sigmoid": "\\sigma",
             "max": "\\max",
             "min": "\\min",
+            "max_share": "\\partial\\max",
+            "min_share": "\\partial\\min",
         }
         return short.get(name, f"\\operatorname{{{name.replace('_', ' ')}}}") + where
 
@@ -346,6 +357,11 @@ class _Writer:
         return (
             self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
         )
+
+
+def _side_by_side(indices: Sequence[str]) -> str:
+    """i j k;  i + a, j  where one is a sum."""
+    return (", " if any(" " in i for i in indices) else " ").join(indices)
 
 
 def _all_ones(t: Tree) -> bool:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .chains import chain
 from .factor import shortest
-from .makers import chain, mul, outer, transpose
+from .makers import mul, outer, transpose
 from .tree import Tree, call, make, parts, var
 
 

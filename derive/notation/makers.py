@@ -10,7 +10,7 @@ import sympy
 from ..sizes import ONE, is_negative, tidy
 from .means import with_means
 from .numerals import number_cost
-from .term_order import by_number, is_late, matrices_first, minus_identity
+from .term_order import by_number, is_late, matrices_first
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -43,7 +43,9 @@ def _transposed(a: Tree) -> Tree:
         inside = make("chain", *(transpose(x) for x in reversed(a.args)), order=2)
     elif a.op == "sum":
         inside = total([transpose(x) for x in a.args])
-        return inside if inside.cost + 2 < outside.cost else outside  # a sum is nearly always wrapped
+        return (
+            inside if inside.cost + 2 < outside.cost + _rows(a) else outside
+        )  # a sum is nearly always wrapped
     elif a.op == "mul":
         coefficient, nums, dens = parts(a)
         inside = mul(coefficient, [transpose(x) for x in nums], [transpose(x) for x in dens])
@@ -54,70 +56,16 @@ def _transposed(a: Tree) -> Tree:
         inside = make("pow", transpose(a.args[0]), transpose(a.args[1]), order=2)
     else:
         return outside
-    return inside if inside.cost <= outside.cost else outside
+    turned = sum((x.args[0] if x.op == "pow" else x).op == "T" for x in inside.args)
+    wrapped = 2 if a.op == "mul" and turned > 1 else 0  # (A ∘ B)ᵀ C
+    return inside if inside.cost + wrapped <= outside.cost + _rows(a) else outside
 
 
-def chain(*factors: Tree) -> Tree:
-    """A matrix product; inner products flattened, identities dropped, scalars and numbers in front."""
-    flat: list[Tree] = []
-    coefficient: sympy.Expr = sympy.S.One
-    scalars: list[Tree] = []
-    below: list[Tree] = []
-    for f in factors:
-        c, nums, dens = parts(f)
-        inner = [x for x in nums if x.order]
-        if f.op == "mul" and not any(x.order for x in dens) and len(inner) == 1:
-            coefficient = coefficient * c
-            scalars += [x for x in nums if not x.order]
-            below += dens
-            f = inner[0]
-        flat += list(f.args) if f.op == "chain" else [f]
-    flat = _identities_positive(flat)
-    order = (flat[0].order - 1) + (flat[-1].order - 1)
-    if len(flat) > 1:
-        kept = [f for f in flat if f.op != "eye"]
-        flat = kept or flat[:1]
-    body = flat[0] if len(flat) == 1 else make("chain", *_merge_diagonals(flat), order=order)
-    if body.op == "chain" and len(body.args) == 1:
-        body = body.args[0]
-    if body.op == "chain" and order == 0 and len(body.args) > 1 and body.args[0] is body.args[-1]:
-        v = even(body.args[0])
-        body = make("chain", v, *body.args[1:-1], v)
-    if body.op == "chain" and order == 2:
-        outside = make("chain", *(transpose(x) for x in reversed(body.args)), order=2)
-        if make("T", outside, order=2).cost < body.cost:
-            body = make("T", outside, order=2)
-    return mul(coefficient, [*scalars, body], below)
-
-
-def _identities_positive(factors: list[Tree]) -> list[Tree]:
-    """(P − I) A (P − I) -> (I − P) A (I − P), two factors at a time"""
-    found = [k for k, f in enumerate(factors) if f.op == "sum" and any(map(minus_identity, f.args))]
-    turned = {k: flip(factors[k]) for k in found[: len(found) // 2 * 2]}
-    return [turned.get(k) or f for k, f in enumerate(factors)] if all(turned.values()) else factors
-
-
-def diagonal_matrix(v: Tree) -> Tree:
-    """diag(v), a minus in front: −diag(v), not diag(−v)."""
-    c, nums, dens = parts(v)
-    if not is_negative(c):
-        return make("diag", v, order=2)
-    return mul(-sympy.S.One, [make("diag", mul(-c, nums, dens), order=2)])
-
-
-def _merge_diagonals(flat: list[Tree]) -> list[Tree]:
-    """diag(u) diag(v) -> diag(u∘v);  diag(u) v -> u∘v at an end of the product"""
-    out: list[Tree] = []
-    for f in flat:
-        if out and out[-1].op == "diag" and f.op == "diag":
-            out[-1] = make("diag", mul(sympy.S.One, [out[-1].args[0], f.args[0]]), order=2)
-        elif out and out[-1].op == "diag" and f.order == 1:
-            out[-1] = mul(sympy.S.One, [out[-1].args[0], f])
-        elif out and out[-1].order == 1 and f.op == "diag" and len(out) == 1:
-            out[-1] = mul(sympy.S.One, [out[-1], f.args[0]])
-        else:
-            out.append(f)
-    return out
+def _rows(t: Tree) -> int:
+    """What Aᵀ B − 1 rᵀ may be longer than its transpose: [:, None] is no more to read than a transpose."""
+    if t.op == "mul":
+        return max(map(_rows, t.args), default=0)
+    return 7 if t.op == "sum" and any(x.op == "spread" for a in t.args for x in parts(a)[1]) else 0
 
 
 def mul(coefficient: sympy.Expr, nums: Sequence[Tree], dens: Sequence[Tree] = ()) -> Tree:
@@ -142,11 +90,8 @@ def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]
         coefficient, above = with_means(coefficient, above)
     if coefficient == 0 or any(t.op == "zero" for t in above):
         return make("zero", order=order) if order else num(sympy.S.Zero)
-    for t in list(below):
-        others = max((o.order for o in (*above, *below) if o is not t), default=0)
-        if t in above and others == order:  # what is left must carry the shape
-            above.remove(t)
-            below.remove(t)
+    if below:
+        above, below = _cancelled(above, below, order)
     below = _clear_fractions(_gathered(below))
     above, below = _clear_in_products(_gathered(above), below)
     if below:
@@ -162,6 +107,21 @@ def _mul(coefficient: sympy.Expr, nums: tuple[Tree, ...], dens: tuple[Tree, ...]
     if not above and not below:
         return num(coefficient)
     return make("mul", *above, *below, data=(coefficient, len(above)), order=order)
+
+
+def _cancelled(above: list[Tree], below: list[Tree], order: int) -> tuple[list[Tree], list[Tree]]:
+    """x / x -> 1,  x² / x -> x,  x / x² -> 1/x, where what is left carries the shape"""
+    for t in list(below):
+        others = max((o.order for o in (*above, *below) if o is not t), default=0)
+        if t in above and others == order:
+            above.remove(t)
+            below.remove(t)
+    up, down = powers(above), powers(below)
+    both = [b for b in down if b in up and (b.order < order or not order)]
+    for base in both:
+        k = min(up[base], down[base])
+        up[base], down[base] = up[base] - k, down[base] - k
+    return (unpowers(up), unpowers(down)) if both else (above, below)
 
 
 def _quotients_of_roots(above: list[Tree], below: list[Tree]) -> tuple[list[Tree], list[Tree]]:
@@ -215,7 +175,10 @@ def squared_norm(v: Tree) -> Tree:
 
 
 def outer(u: Tree, v: Tree) -> Tree:
-    """u vᵀ; (A u)(B v)ᵀ as A u vᵀ Bᵀ where that is shorter, ones as the matrix of ones."""
+    """u vᵀ; (A u)(B v)ᵀ as A u vᵀ Bᵀ where that is shorter, ones as the matrix of ones, numbers in front."""
+    (c, *left), (k, *right) = parts(u), parts(v)
+    if c * k != 1 and c != -1 and k != -1:
+        return mul(c * k, [outer(mul(ONE, *left), mul(ONE, *right))])
     if u.op == "ones" and v.op == "ones":
         return make("ones", data=(*u.data, *v.data), order=2)
     plain = make("outer", u, v, order=2)

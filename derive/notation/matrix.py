@@ -34,6 +34,7 @@ from ..sizes import ONE
 from . import factor
 from .broadcasting import with_broadcasting
 from .comparing import condition
+from .contents import content, without_content
 from .graph import Graph, Labels
 from .makers import even, mul, transpose
 from .numerals import without_pi
@@ -52,13 +53,19 @@ def to_tree(root: Node) -> Tree:
     data_size = data_axis([node])
     rendering.start(data_size)
     tree = _trees(node)
+    rooted = None
+    if rendering.rooted is False:  # there are numbers that could be put back under roots and quotients
+        rendering.start(data_size, rooted=True)
+        rooted = True if _trees(node).cost <= tree.cost else None
+        rendering.start(data_size, rooted=rooted)
+        tree = _trees(node)
     kept = both_ways(tree)
     if kept:
-        rendering.start(data_size, kept)
+        rendering.start(data_size, kept, rooted)
         again = _trees(node)
         if again.cost <= tree.cost:
             return with_broadcasting(again)
-        rendering.start(data_size)
+        rendering.start(data_size, rooted=rooted)
         tree = _trees(node)
     return with_broadcasting(tree)
 
@@ -285,6 +292,18 @@ def power_tree(node: Apply, base: Tree) -> Tree:
     """x ** p; negative exponents as quotients, roots of sums of squares as norms."""
     exponent: sympy.Expr = node.param("exponent")
     inner = node.operands[0]
+    number = (
+        content(base) if exponent.is_Rational and (exponent.is_negative or not exponent.is_Integer) else ONE
+    )
+    if number != 1:
+        rendering.rooted = bool(rendering.rooted)
+        if rendering.rooted:
+            bare = _power_tree(exponent, inner, without_content(base, number))
+            return mul(number**exponent, [bare])
+    return _power_tree(exponent, inner, base)
+
+
+def _power_tree(exponent: sympy.Expr, inner: Node, base: Tree) -> Tree:
     if exponent.is_negative:
         positive = _positive_power(inner, base, -exponent)
         return mul(ONE, [], [positive])

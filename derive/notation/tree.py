@@ -86,6 +86,8 @@ class Rendering(threading.local):
     kept        differences that stand in the result both ways round; they are not turned round again
     transposes  transposes already worked out
     sizes       the number of entries of vectors
+    rooted      whether numbers that the normal form took out of the sums under roots and quotients are put back,
+                None where there are none
     late        names whose terms stand behind the others in sums: multipliers behind the objective
     results     what makers gave for the same arguments; choosing between equal forms asks for the same trees often
     """
@@ -100,11 +102,15 @@ class Rendering(threading.local):
         self.sizes: dict[Tree, sympy.Expr] = {}
         self.results: dict[Any, Tree] = {}
         self.late: frozenset[str] = frozenset()
+        self.rooted: bool | None = None
 
-    def start(self, data_size: sympy.Expr | None, kept: set[Tree] | None = None) -> None:
+    def start(
+        self, data_size: sympy.Expr | None, kept: set[Tree] | None = None, rooted: bool | None = None
+    ) -> None:
         """Forget the last expression."""
         self.symmetric, self.lengths, self.data_size = set(), {}, data_size
         self.kept, self.transposes, self.sizes, self.results = kept or set(), {}, {}, {}
+        self.rooted = rooted
         if len(self.made) > 50_000 and kept is None:
             self.made = {}  # never while an expression is rendered: equal trees must stay one object
 

@@ -186,12 +186,15 @@ class Place(Operator):
         return operands[0].facts & {"nonnegative", "integer"}
 
     def rewrite(self, operands: Sequence[Node], params: Params) -> Node | None:
-        """Zeros stay zeros; into an axis of length 1 everything goes: the axis is added."""
+        """Zeros stay zeros, numbers go outside; into an axis of length 1 everything goes: the axis is added."""
         node, shape, index = operands[0], param(params, "shape"), param(params, "index")
         if is_zero(node):
             return zero(shape)
         if index == _full_index(shape):
             return node
+        c, core = split_scale(node)
+        if c != 1:
+            return scale(c, apply("place", core, index=index, shape=shape))
         only = [k for k, e in enumerate(index) if e[0] == "at" and shape[k] == 1]
         if not only:
             return None

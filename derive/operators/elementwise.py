@@ -20,10 +20,10 @@ from typing import Any, final
 import numpy as np
 import sympy
 
-from ..build import constant_value, einsum, full, negate, scale, split_scale
+from ..build import constant_value, einsum, full, negate, repeated_along, scale, split_scale, without_axis
 from ..domains import Array, Domain
 from ..errors import SizeError
-from ..node import Apply, Einsum, Node, Ones, Params
+from ..node import Apply, Node, Params
 from ..sizes import Shape, is_negative, same_shape, show_shape, tidy
 from .base import Operator
 
@@ -156,18 +156,11 @@ class Elementwise(Operator):
         """f(x repeated along an axis) = f(x) repeated along that axis."""
         if self.arity != 1:
             return None
-        c, node = split_scale(operands[0])
-        if not isinstance(node, Einsum):
-            return None
-        used = {i for o, ls in node.factors if not isinstance(o, Ones) for i in ls}
-        bare = [i for i in node.output if i not in used]
-        if not bare:
-            return None
-        kept = tuple(i for i in node.output if i in used)
-        core = [(o, ls) for o, ls in node.factors if not (isinstance(o, Ones) and ls[0] in bare)]
-        reduced = self._apply(scale(c, einsum(core, kept)), params)
-        sizes = node.shape
-        return einsum([(reduced, kept), *((full((sizes[i],)), (i,)) for i in bare)], node.output)
+        for axis, size in enumerate(operands[0].shape):
+            once = without_axis(operands[0], axis)
+            if once is not None:
+                return repeated_along(self._apply(once, params), axis, size)
+        return None
 
     def definition(self, operands: Sequence[Node], params: Params) -> Node | None:
         """The statement, in the operators that its parts are."""

@@ -33,7 +33,7 @@ from .latex_functions import is_zero_constant
 from .latex_grammar import Parser
 from .latex_marks import without_marks
 from .latex_meaning import Meaning
-from .latex_names import Label, Name, Names
+from .latex_names import Label, Name, Names, Unbound
 from .latex_tokens import Token, tokenize
 from .latex_tree import Tree
 from .latex_values import Value
@@ -116,6 +116,8 @@ class _Statement:
         if wrt is not None and wrt not in self.names.variables:
             wrt = None
         unknown = self.names.variables[wrt] if wrt is not None else None
+        if left.kind == "jacobian" and unknown is not None and len(left.labels) != len(shape or ()):
+            left = ll.Left("gradient", left.wrt, left.labels[-unknown.order :])  # L_{ce} is a name
         if shape is None and unknown is not None and not left.labels:
             shape = {"gradient": unknown.shape, "hessian": unknown.shape * 2, "minimiser": unknown.shape}.get(
                 left.kind
@@ -130,7 +132,10 @@ class _Statement:
         self.indices = {name: indices for name, (_, indices) in definitions.items()}
         if left.of:
             self.formula(list(left.of), None, None, ())  # what is differentiated has to be a formula, too
-        found = [(f, *self.formula(f, shape, unknown, left.labels)) for f in formulas]
+        labels = left.labels
+        if not labels and shape and left.kind in ("value", "gradient", "hessian"):
+            labels = self.entries(formulas[0], shape)
+        found = [(f, *self.formula(f, shape, unknown, labels, left.kind)) for f in formulas]
         first, node, row = found[0]
         for other, value, _ in found[1:]:
             if not equal(node, value):
@@ -165,8 +170,36 @@ class _Statement:
             left, rest = (more if more.kind != "value" else left), rest[1:]
         return left, rest
 
+    def entries(self, tokens: list[Token], shape: Shape) -> tuple[Label, ...]:
+        """The indices that nothing binds, where the formula gives the entries of an array of that shape.
+
+        One index is that of a vector; of several, the order in which they stand has to be that of their letters.
+        """
+        free: list[Label] = []
+        while True:
+            try:
+                self.formula(tokens, shape, None, tuple(free))
+                break
+            except Unbound as error:
+                known = error.index in {label.text for label in free}
+                if known or len(error.index) != 1 or len(free) == len(shape):
+                    raise
+                free.append(Label("name", error.index, error.position))
+            except DeriveError:
+                break
+        names = [label.text for label in free]
+        if free and (len(free) != len(shape) or names != sorted(names)):
+            hint = f"say what these are the entries of: \\frac{{\\partial f}}{{\\partial W_{{{''.join(names)}}}}} = …"
+            raise Unbound(names[0], self.text, free[0].position, hint)
+        return tuple(free)
+
     def formula(
-        self, tokens: list[Token], shape: Shape | None, unknown: Node | None, labels: tuple[Label, ...]
+        self,
+        tokens: list[Token],
+        shape: Shape | None,
+        unknown: Node | None,
+        labels: tuple[Label, ...],
+        kind: str = "value",
     ) -> tuple[Node, bool]:
         """The node of one formula, and whether it is a row; over the indices of the left side where there are any."""
         indices = tuple(label.text for label in labels)
@@ -180,10 +213,12 @@ class _Statement:
             if part.kind == "sub" and part.args[0].kind == "name"
         }
         if labels:
-            if unknown is None:
+            if unknown is not None and kind != "jacobian":
+                shape = unknown.shape * (2 if kind == "hessian" else 1)
+            if shape is None:
                 problem = "the left side has indices, but what it is differentiated by is not declared"
                 raise ParseError(problem, self.text, labels[0].position)
-            return self.indexed(meaning, tree, unknown.shape, labels), False
+            return self.indexed(meaning, tree, shape, labels), False
         value = self.sized(meaning.value(tree), shape, tree)
         return value.node, value.kind == "row"
 
@@ -214,7 +249,7 @@ class _Statement:
                     piece[0].start,
                     "one formula at a time",
                 )
-            name, indices, arguments, squared = ll.definition(left, self.text)
+            name, indices, arguments, squared = ls.definition(left, self.text)
             if squared:
                 self.squared.add(name)
             if arguments:

@@ -25,7 +25,7 @@ from ..sizes import Size, as_size, same_size
 from . import latex_values as lv
 from .functions import FUNCTIONS
 from .indexing import Span, index
-from .latex_names import Label, Name, Names
+from .latex_names import Label, Name, Names, Unbound
 from .latex_tree import Tree
 from .latex_values import Value
 from .position import at
@@ -395,6 +395,4 @@ class Entries:
         if declared in self.names.sizes and same_size(self.names.sizes[str(declared)], size):
             return sympy.expand(size - 1)
         hint = f"write \\sum_{label.text}, or declare the name" if len(label.text) < 20 else ""
-        raise ParseError(
-            f"the index `{label.text[:40]}` is not bound by any sum", self.text, label.position, hint
-        )
+        raise Unbound(label.text, self.text, label.position, hint)

@@ -36,27 +36,6 @@ def read(tokens: list[Token], text: str, names: Names, update: bool) -> Left:
     return Reader([t for t in tokens if t.kind != "break"], text, names).read(update)
 
 
-def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int, bool]:
-    """The name that an equation behind the formula defines, its indices, how many tokens of arguments it has, and
-
-    whether its square is defined: \\sigma^2 = ….
-    """
-    reader = Reader(tokens, text, Names({}))
-    name, labels = reader.name()
-    indices = tuple(label.text for label in labels)
-    if name is None or any(label.kind != "name" for label in labels) or len(set(indices)) < len(indices):
-        start = tokens[0].start if tokens else len(text)
-        raise ParseError("behind the formula stands something that defines no name", text, start)
-    rest = reader.arguments()
-    squared = not rest and reader.is_("^") and [t.value for t in reader.group(reader.index + 1)] == ["2"]
-    if squared:
-        reader.index += 1
-        reader.skip(reader.group(reader.index))
-    if reader.index != len(tokens):
-        raise ParseError("this defines no name", text, reader.place)
-    return name.shown, indices, rest, squared
-
-
 @final
 class Reader:
     """A cursor over the tokens of a left side."""
@@ -90,7 +69,9 @@ class Reader:
     def read(self, update: bool) -> Left:
         if not self.tokens:
             return Left()
-        if self.is_("nabla"):
+        if self.token is not None and self.token.kind == "open":
+            found = self.entry()
+        elif self.is_("nabla"):
             found = self.nabla()
         elif self.is_("frac", "dfrac", "tfrac"):
             found = self.fraction()
@@ -101,6 +82,20 @@ class Reader:
         if self.index != len(self.tokens):
             raise self.refuse()
         return found
+
+    def entry(self) -> Left:
+        """`(\\nabla f)_j`, `[\\nabla_W f]_{ij}`, `(\\nabla^2 f)_{ij}`: the entries of a derivative."""
+        count = self.arguments()
+        inner = Reader(self.tokens[1 : count - 1], self.text, self.names)
+        if not inner.is_("nabla") or not self.is_("_"):
+            self.index = 0
+            raise self.refuse()
+        left = inner.read(False)
+        self.index += 1
+        group = self.group(self.index)
+        self.skip(group)
+        labels = tuple(Label("name", t.value, t.start) for t in group if t.kind != ",")
+        return Left(left.kind, left.wrt, labels, left.of)
 
     def plain(self, update: bool) -> Left:
         """`f(w)`, `L`, `w^*`, `w` of an update."""
@@ -255,8 +250,21 @@ class Reader:
                 return Left(kind, wrt or self.argument_name(), labels)
             argument, of = self.differentiated(wrt)
             return Left(kind, wrt or argument, labels, of)
+        above_labels = self.entries_above(upper) if labels else ()
+        if above_labels:  # \\frac{\\partial f_i}{\\partial x_j}
+            return Left("jacobian", wrt, (*above_labels, *labels))
         of = upper.differentiated(wrt)[1] if upper.token is not None else ()
         return Left(kind, wrt, labels, of)
+
+    def entries_above(self, upper: Reader) -> tuple[Label, ...]:
+        """The indices of a function above ∂, one that is no data: f_i, and not L_{ridge}."""
+        start = upper.index
+        name, labels = upper.name()
+        single = all(label.kind == "name" and len(label.text) == 1 for label in labels)
+        if name is not None and single and upper.token is None and self.declared(name, labels) is None:
+            return labels
+        upper.index = start
+        return ()
 
     # ------------------------------------------------------------ pieces
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from ..errors import AmbiguityError, DeclarationError, UnknownNameError
+from ..errors import AmbiguityError, DeclarationError, ParseError, UnknownNameError
 from ..node import Node
 from .functions import FUNCTIONS
 from .latex_tokens import Token, tokenize
@@ -46,6 +46,14 @@ _OTHER_SPELLINGS = {
 }
 #: Capitals that stand for their Latin initials where only these are declared and do not occur themselves.
 _INITIALS = {"Sigma": "S", "Lambda": "L"}
+
+
+class Unbound(ParseError):
+    """An index that no sum binds: an error, unless the formula is known to give the entries of an array."""
+
+    def __init__(self, index: str, text: str, position: int, hint: str) -> None:
+        super().__init__(f"the index `{index[:40]}` is not bound by any sum", text, position, hint)
+        self.index = index
 
 
 @final

@@ -12,6 +12,7 @@ from ..sizes import ONE, Size, same_size
 from . import latex_values as lv
 from .conditions import choose, indicator
 from .latex_entries import Entries
+from .latex_names import Name, Unbound
 from .latex_tree import Tree
 from .latex_values import Value
 
@@ -93,6 +94,21 @@ class Relations(Entries):
             return lv.add([(1, lv.scaled(condition, value)), (1, lv.scaled(rest, other))])
         nodes, indices, kind = lv.together([condition, value, other], "cases")
         return Value(choose(nodes[0], nodes[1], nodes[2]), kind, indices, kind != "scalar")
+
+    def _sub(self, tree: Tree) -> Value:
+        """An entry; δ_{ij} and I_{ij} of two indices that run, where no δ and I are declared, are 1 where i = j."""
+        base, labels = tree.args[0], tree.data
+        names = [label.text for label in labels if label.kind == "name" and not label.offset]
+        plain = base.kind == "name" and base.data in (Name("delta"), Name("I")) and len(labels) == 2
+        if not plain or len(set(names)) < 2 or self.find(base.data, base.start) is not None:
+            return super()._sub(tree)
+        for label in labels:
+            if label.text not in self.scope:
+                raise Unbound(label.text, self.text, label.position, f"write \\sum_{label.text}")
+        sizes = [self.scope[name] for name in names]
+        if not same_size(*sizes):
+            raise SizeError(f"the indices {names[0]} and {names[1]} run over {sizes[0]} and {sizes[1]}")
+        return Value(delta(sizes[0]), "scalar", tuple(names))
 
     def complementary(self, a: Tree, b: Tree) -> bool:
         """Whether one condition holds exactly where the other does not."""

@@ -84,6 +84,27 @@ def _uncounted(tokens: list[Token], letter: str, text: str, names: Names) -> lis
     return kept
 
 
+def definition(tokens: list[Token], text: str) -> tuple[str, tuple[str, ...], int, bool]:
+    """The name that an equation behind the formula defines, its indices, how many tokens of arguments it has, and
+
+    whether its square is defined: \\sigma^2 = ….
+    """
+    reader = Reader(tokens, text, Names({}))
+    name, labels = reader.name()
+    indices = tuple(label.text for label in labels)
+    if name is None or any(label.kind != "name" for label in labels) or len(set(indices)) < len(indices):
+        start = tokens[0].start if tokens else len(text)
+        raise ParseError("behind the formula stands something that defines no name", text, start)
+    rest = reader.arguments()
+    squared = not rest and reader.is_("^") and [t.value for t in reader.group(reader.index + 1)] == ["2"]
+    if squared:
+        reader.index += 1
+        reader.skip(reader.group(reader.index))
+    if reader.index != len(tokens):
+        raise ParseError("this defines no name", text, reader.place)
+    return name.shown, indices, rest, squared
+
+
 _OPTIMA = frozenset({"min", "max", "minimize", "maximize", "minimise", "maximise"})
 
 

@@ -200,11 +200,27 @@ def variable_power(node: Node) -> Node | None:
 
 
 def square_in_exponent(node: Node) -> Node | None:
-    """exp((a + b)²) -> exp(a² + 2ab + b²), where terms of exponents are told apart"""
-    if not isinstance(node, Apply) or node.op not in _EXPONENTIAL:
+    """exp((a + b)²) -> exp(a² + 2ab + b²), √(Σ (x − x̄)²) -> √(Σ x² − n x̄²), where terms inside are told apart"""
+    root = isinstance(node, Apply) and node.op == "power" and not node.param("exponent").is_Integer
+    if not isinstance(node, Apply) or not (root or node.op in _EXPONENTIAL):
         return None
     opened = transform([node.operands[0]], _open_square)[0]
     return apply(node.op, expand(opened), **dict(node.params)) if opened is not node.operands[0] else None
+
+
+def size_out_of_root(node: Node) -> Node | None:
+    """√(a/n − b/n²) -> √(a − b/n) / √n: the size in front of the first term"""
+    if not isinstance(node, Apply) or node.op != "power" or node.param("exponent").is_Integer:
+        return None
+    front, base = split_scale(node.operands[0])
+    if not isinstance(base, Sum) or not base.operands:
+        return None
+    first = front * base.coefficients[0]
+    size = first if first.is_positive else -first
+    if not size.is_positive or size.is_number:
+        return None
+    rest = add([(front * c / size, t) for c, t in base.terms], base.shape)
+    return scale(size ** node.param("exponent"), power(rest, node.param("exponent")))
 
 
 def _open_square(node: Node, operands: tuple[Node, ...]) -> Node:
@@ -245,10 +261,11 @@ def orthogonal_product(node: Node) -> Node | None:
     return None
 
 
-_EXPONENTIAL = "exp expm1 sigmoid tanh sinh cosh sin cos tan softmax logsumexp softplus".split()
+_EXPONENTIAL = "log exp expm1 sigmoid tanh sinh cosh sin cos tan softmax logsumexp softplus".split()
 RULES: tuple[Rule, ...] = (
     variable_power,
     square_in_exponent,
+    size_out_of_root,
     orthogonal_product,
     inverse_of_sum,
     reciprocal_of_sum,

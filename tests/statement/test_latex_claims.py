@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+import derive as dv
 from derive.domains import Array
+from derive.errors import ParseError
 from derive.evaluate import evaluate
 from derive.node import Node, size_symbols
 from derive.node import variables as occurring
@@ -59,3 +63,66 @@ def test_verdict(case: Case) -> None:
         assert verdict.status in ("agrees", "proved"), str(verdict)
     else:
         assert verdict.status == "refuted", str(verdict)
+
+
+LEAST_SQUARES = (
+    "sumsq(X @ w - y)/2 + lam/2*sumsq(w)",
+    {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()},
+    "w",
+)
+QUADRATIC = ("x @ A @ x", {"x": ("n",), "A": ("n", "n")}, "x")
+FACTORS = ("sumsq(R - U @ V.T)/2", {"R": ("n", "m"), "U": ("n", "k"), "V": ("m", "k")}, "U")
+SOFTMAX = ("softmax(z)", {"z": ("k",)}, "z")
+_SHARES = r", \quad p = \operatorname{softmax}(z)"
+_SUM = r"\sum_i X_{ij}\left(\sum_k X_{ik} w_k - y_i\right) + \lambda w_j"
+
+
+@pytest.mark.parametrize(
+    ("stated", "order", "claim", "status"),
+    [
+        *(
+            (LEAST_SQUARES, 1, left + _SUM, "proved")
+            for left in ("", "g_j = ", r"(\nabla f)_j = ", r"\partial_j f = ")
+        ),
+        (LEAST_SQUARES, 1, r"[\nabla_w f]_{j} = " + _SUM, "proved"),
+        (LEAST_SQUARES, 1, _SUM.replace("+", "-"), "refuted"),
+        (LEAST_SQUARES, 2, r"\sum_i X_{ij} X_{ik} + \lambda \delta_{jk}", "proved"),
+        (LEAST_SQUARES, 2, r"\sum_i X_{ij} X_{ik} + \lambda I_{jk}", "proved"),
+        (LEAST_SQUARES, 2, r"\sum_i X_{ij} X_{ik} + \delta_{jk}", "refuted"),
+        (LEAST_SQUARES, 1, r"\frac{\partial L_{ls}}{\partial w_j} = " + _SUM, "proved"),
+        (
+            SOFTMAX,
+            "jacobian",
+            r"\frac{\partial p_i}{\partial z_j} = p_i (\delta_{ij} - p_j)" + _SHARES,
+            "proved",
+        ),
+        (SOFTMAX, "jacobian", r"p_i (\delta_{ij} - p_j)" + _SHARES, "proved"),
+        (SOFTMAX, "jacobian", r"p_i (\delta_{ij} + p_j)" + _SHARES, "refuted"),
+        (QUADRATIC, 1, r"\sum_j (A_{ij} + A_{ji}) x_j", "proved"),
+        (QUADRATIC, 1, r"\sum_j (A_{ij} - A_{ji}) x_j", "refuted"),
+        (QUADRATIC, 2, "A_{ij} + A_{ji}", "proved"),
+        (QUADRATIC, 2, r"\frac{\partial^2 f}{\partial x_i \partial x_j} = A_{ij} + A_{ji}", "proved"),
+        (QUADRATIC, 2, r"(\nabla^2 f)_{ij} = 2 A_{ij}", "refuted"),
+        (FACTORS, 1, r"\sum_k (\sum_l U_{il} V_{kl} - R_{ik}) V_{kj}", "proved"),
+        (FACTORS, 1, r"\sum_k V_{kj} (\sum_l U_{il} V_{kl} - R_{ik})", "unread"),
+        (
+            FACTORS,
+            1,
+            r"\frac{\partial f}{\partial U_{ij}} = \sum_k (\sum_l U_{il} V_{kl} - R_{ik}) V_{kj}",
+            "proved",
+        ),
+        (LEAST_SQUARES, 1, r"\sum_i X_{ij} w_k", "unread"),
+    ],
+)
+def test_indices_that_nothing_binds_are_those_of_entries(
+    stated: Any, order: int, claim: str, status: str
+) -> None:
+    """Entries of a gradient with or without a left side; those of a matrix are not guessed."""
+    text, variables, wrt = stated
+    objective = dv.parse(text, variables=variables)
+    names = {"\\lambda": "lam"} if "lam" in variables else None
+    if status == "unread":
+        with pytest.raises(ParseError, match="not bound by any sum"):
+            dv.check(objective, wrt, claim=claim, order=order, symbols=names)
+        return
+    assert dv.check(objective, wrt, claim=claim, order=order, symbols=names).status == status

@@ -28,6 +28,8 @@ EQUAL = {
     "softmax by log-sum-exp": ("exp(w - logsumexp(w))", "softmax(w)", XWY, {}),
     "softmax by exponentials": ("exp(w)/sum(exp(w))", "softmax(w)", XWY, {}),
     "exp of a sum": ("exp(w + 2*v)", "exp(w)*exp(v)**2", {"w": ("d",), "v": ("d",)}, {}),
+    "variance under a root": ("w/sqrt(var(w))", "w/sqrt(mean(w**2) - mean(w)**2)", XWY, {}),
+    "distance by products": ("norm(w - v)", "sqrt(w@w - 2*w@v + v@v)", {"w": ("d",), "v": ("d",)}, {}),
     "exp of a square": ("exp((w - v)**2)", "exp(w**2)*exp(v*v)/exp(w*v)**2", {"w": ("d",), "v": ("d",)}, {}),
     "double angle": ("sin(2*w)", "2*sin(w)*cos(w)", XWY, {}),
     "Pythagoras": ("sin(w)**2 + cos(w)**2", "ones(d)", XWY, {}),
