@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Unknowns smaller than this share of the largest beside them may still be that large; rounds of correction.
 SMALL, ROUNDS = 1e-8, 3
-#: Columns of equations whose largest entries are as many times those of others are in very different units.
-UNEVEN = 1e3
 
 
 def met(placed: Placed, found: Mapping[str, Any]) -> Any:
@@ -59,13 +57,4 @@ def _on_equations(placed: Placed, functions: Any, z: Any, sizes: Any) -> Any:
     return placed.layout.pack(placed.lifted(placed.derived.free.forward(placed.layout.unpack(z))))
 
 
-def are_uneven(E: Any) -> bool:
-    """Whether equations have their unknowns in very different units: prepared answers are then looked at."""
-    if not isinstance(E, np.ndarray) or E.size == 0:
-        return False
-    largest = np.abs(E).max(axis=0)
-    least = largest.min(where=largest > 0.0, initial=np.inf)
-    return bool(largest.max() > UNEVEN * least)
-
-
-__all__ = ["are_uneven", "met"]
+__all__ = ["met"]

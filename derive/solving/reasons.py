@@ -18,6 +18,12 @@ from ..node import Apply, Node, Variable, topological
 
 #: An entry or an eigenvalue below this share of the largest is about to vanish.
 EDGE = 1e-9
+#: Columns whose largest entries are as many times those of others are in very different units.
+UNEVEN = 1e3
+#: Shares of the largest inequality up to which others count as active.
+NARROW, WIDE = 1e-8, 1e-4
+#: A residual over the slope that no signs of multipliers would mend.
+BEYOND = 1e-3
 #: The words for a fall without end.
 ENDLESS = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
 #: Norms of singular values that have no smooth form under conditions.
@@ -94,7 +100,7 @@ def at_the_edge(found: Mapping[str, Any], unknowns: Sequence[Variable]) -> str:
     return ""
 
 
-def fitted(v: Any, even: bool = False, reach: float = 1e-8) -> tuple[Any, Any]:
+def fitted(v: Any, even: bool = False, reach: float = NARROW) -> tuple[Any, Any]:
     """Multipliers ν and λ ≥ 0, of active inequalities, that make the gradient of the Lagrangian smallest.
 
     even   whether its entries count by the largest slopes of conditions in them, as they do where units differ by far
@@ -102,9 +108,10 @@ def fitted(v: Any, even: bool = False, reach: float = 1e-8) -> tuple[Any, Any]:
     """
     import scipy.sparse
     from scipy.optimize import lsq_linear
+    from scipy.sparse.linalg import lsmr
 
     sparse = not isinstance(v.C, np.ndarray)
-    active = np.flatnonzero(v.c <= reach * max(1.0, float(np.abs(v.c).max(initial=0.0))))
+    active = _active(v, reach)
     A: Any = (scipy.sparse.vstack if sparse else np.vstack)([v.E, v.C[active]]).T
     nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
     if A.shape[1] and np.isfinite(A.sum()) and np.isfinite(v.g).all():
@@ -116,7 +123,10 @@ def fitted(v: Any, even: bool = False, reach: float = 1e-8) -> tuple[Any, Any]:
             units = _nonzero(np.abs(A).max(axis=0))
             A = A / units
         if sparse:
-            found = lsq_linear(A.tocsr(), g, (low, np.inf), tol=1e-14, lsmr_tol=1e-14, max_iter=25).x
+            found = lsmr(A, g, atol=1e-10, btol=1e-10)[0]  # of any signs
+            if np.abs(A @ found - g).max() <= BEYOND * np.abs(g).max():
+                found = lsq_linear(A.tocsr(), g, (low, np.inf), tol=1e-14, lsmr_tol=1e-14, max_iter=25).x
+            found = np.maximum(found, low)
         elif active.size:
             found = lsq_linear(A, g, (low, np.inf), tol=1e-14, method="bvls").x
         else:
@@ -132,11 +142,28 @@ def _nonzero(x: Any) -> Any:
 
 
 def all_fitted(v: Any) -> Iterator[tuple[Any, Any]]:
-    """Multipliers that fit, one way after the other."""
+    """Multipliers that fit, one way after the other where they may differ."""
     yield fitted(v)
     if isinstance(v.C, np.ndarray):
-        yield fitted(v, even=True)
-        yield fitted(v, even=True, reach=1e-4)
+        near, nearer = (_active(v, reach).size for reach in (WIDE, NARROW))
+        if are_uneven(np.vstack([v.E, v.C[_active(v, WIDE)]])):
+            yield fitted(v, even=True)
+        if near > nearer:
+            yield fitted(v, even=True, reach=WIDE)
+
+
+def _active(v: Any, reach: float) -> Any:
+    """The inequalities that hold with no more room than a share of the largest one."""
+    return np.flatnonzero(v.c <= reach * max(1.0, float(np.abs(v.c).max(initial=0.0))))
+
+
+def are_uneven(E: Any) -> bool:
+    """Whether conditions have their unknowns in very different units."""
+    if not isinstance(E, np.ndarray) or E.size == 0:
+        return False
+    largest = np.abs(E).max(axis=0)
+    least = largest.min(where=largest > 0.0, initial=np.inf)
+    return bool(largest.max() > UNEVEN * least)
 
 
 def falls_forever(functions: Any, z: Any) -> bool:
