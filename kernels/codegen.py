@@ -58,6 +58,7 @@ from .standalone.templates import (
     PAIRS,
     PLAIN_RUN,
     QUADRATIC,
+    SECOND,
     SEPARABLE,
     SMOOTH,
     SOLVE,
@@ -358,6 +359,7 @@ class _File:
                 roots=f", {in_tuple(self.roots)}" if self.roots else ""
             ),
             hessian="hessian(x, data)" if "hessian" in kinds else "None",
+            second=SECOND if "hessian" in kinds else "None",
             pairs="".join(PAIRS[k] for k in kinds),
             compared=self._compared(),
             **(PLAIN_RUN if self.em is None else EM_RUN),

@@ -140,10 +140,11 @@ class PreparedCones:
 
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        answer = self._solve(None, tolerance)
-        if answer.status != CONVERGED and self._squared:  # the square says too little here
-            self._over_cones()
+        with np.errstate(all="ignore"):
             answer = self._solve(None, tolerance)
+            if answer.status != CONVERGED and self._squared:  # the square says too little here
+                self._over_cones()
+                answer = self._solve(None, tolerance)
         self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
         if self._answer is not None:
             found = self._unknowns(*self._answer)

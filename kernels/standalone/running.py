@@ -17,6 +17,9 @@ from ..optimizers.semidefinite import on_face, solve_semidefinite
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
 from ..oracle import Layout
 
+#: Scaled gradients from which Newton's method makes the last steps.
+NEWTON_FROM = 1e-4
+
 
 def caller(kernel: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], given: dict[str, Any]) -> Any:
     """The kernel as a function of unknowns by name; `given` holds data and sizes."""
@@ -57,9 +60,11 @@ def descend(
     tolerance: float,
     max_iterations: int,
     max_time: float | None,
+    second: Callable[[Any], tuple[float, Any, Any]] | None = None,
 ) -> tuple[Any, Certificate, str, int]:
     """Steps until the certificate holds or something ends the run: (best point, certificate, message, steps).
 
+    `second` gives value, gradient and Hessian; the last steps are Newton's where the method's own come to rest before.
     The compiled loop runs as far as the aim. It returns in between so that the clock and Ctrl-C are heard: after a
     hundred steps of small problems and one of large ones, then about five times a second.
     """
@@ -100,6 +105,8 @@ def descend(
                     break
                 aim = max(min(aim, measure) / 10.0, 1e-8 * tolerance)
             if status in (STALLED, FINISHED):
+                if second is not None and measure <= NEWTON_FROM:
+                    best = by_newton(second, *best)
                 message = "no further step improves the objective"
                 break
             if iteration >= max_iterations:
@@ -114,6 +121,24 @@ def descend(
     reason = proof.reason()
     found = f"certified: {reason}" if proof.ok(tolerance) else f"{message}; {reason}" if message else reason
     return best[0], proof, found, iteration
+
+
+def by_newton(second: Callable[[Any], tuple[float, Any, Any]], x: Any, f: float) -> list[Any]:
+    """Point and value after steps of Newton's method, each at least halving the gradient at a value that is the same.
+
+    Where residuals are large, steps by their Jacobian alone converge so slowly that values become rounding before.
+    """
+    _, g, h = second(x)
+    for _ in range(10):
+        try:
+            ahead = x - np.linalg.solve(h, g)
+        except np.linalg.LinAlgError:
+            break
+        value, slope, bend = second(ahead)
+        if not value <= f + 1e-12 * abs(f) or not np.abs(slope).max() <= 0.5 * np.abs(g).max():
+            break
+        x, g, h = ahead, slope, bend
+    return [x, f]
 
 
 def maximise_likelihood(

@@ -71,6 +71,7 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
             tolerance=tolerance,
             max_iterations=max_iterations,
             max_time=max_time,
+            second={second},
         )
 {after}    value = -proof.value if STATEMENT.maximize else proof.value
     return Solution(
@@ -87,6 +88,9 @@ def derivatives(data):
 {pairs}    ]
     {compared}
 '''
+
+#: Value, gradient and Hessian of a smooth method.
+SECOND = "lambda x: (*value_gradient(x, data), hessian(x, data))"
 
 PAIRS = {
     "residual_jacobian": """\

@@ -184,6 +184,18 @@ def test_optimizers_have_files(name: str) -> None:
     assert found.success, found.message
 
 
+def test_large_residuals_end_in_steps_of_newton() -> None:
+    """Steps by the Jacobian alone came to rest at a gradient of 10⁻⁷, where values are equal to rounding."""
+    solve = loaded(dv.codegen(stated("sumsq(y - sin(X @ w))", "X y w")))["solve"]
+    for seed in (7, 21, 35, 65):
+        rng = np.random.default_rng(seed)
+        d = int(rng.integers(1, 8))
+        n = int(rng.integers(d, 80))
+        rows = rng.standard_normal((n, d)) * 10 ** rng.uniform(-1, 1)
+        found = solve({"X": rows, "y": rng.standard_normal(n) * 10 ** rng.uniform(-2, 1)})
+        assert found.success, found.message
+
+
 def test_bad_input_is_named() -> None:
     """Every fault of data and start, by the array's name."""
     space = loaded(dv.codegen(LASSO))
