@@ -199,6 +199,7 @@ def certify(
     proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
+    convex: Callable[[], bool] | None = None,
     settles: Callable[[Vector], int] | None = None,
     quadratic: bool = False,
     since: Sequence[Vector] = (),
@@ -211,6 +212,7 @@ def certify(
     `probe` and where no Hessian is given, curvature as well: there `compiled`, the same gradient, takes over once it
     has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
+    `convex` tells as much of stationary points, and is asked where there are directions without curvature.
     `settles` tells in many digits what a point without curvature is (`settled`).
     A `quadratic` has no plateaus. `since` are points of the run at which all but what is slow may have been done.
     """
@@ -262,6 +264,7 @@ def certify(
     if still and flats.shape[1] == 0 and doubtful and settles is not None:
         level = settles(x) not in (STRICT_MINIMUM, UNTOLD)
     if at is not None and still and flats.shape[1] > 0:
+        proved = proved or (convex is not None and convex())
         end = UNTOLD if settles is None or attained else settles(x)
         falls = end == UNTOLD and not proved and falls_along(slope, x, lengths * flats[:, 0], size)
         if end != STRICT_MINIMUM and not falls:

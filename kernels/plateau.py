@@ -34,6 +34,8 @@ GROWN, FOLLOWED, CROSSED = 50, 12, 20
 EXTREME = 1e6
 #: Rises beyond an edge, over what may be rounding; a tail reaches them at like distances.
 RISES, LIKE = (1.0, 1e2, 1e4), 0.5
+#: How many lengths away an objective that is convex shows whether it has a tail.
+AFAR = 100.0
 #: How a way ends.
 WALL, TAIL, BOUND, OPEN = range(4)
 
@@ -70,6 +72,8 @@ class Plateau:
     def explore(self, flats: Matrix, proved: bool = False) -> Plateau:
         """Go along combinations of the columns of `flats`, in units of the lengths, until something is found; of what
         is `proved` to be convex only `endless`, which then tells on the way to 0."""
+        if proved:
+            self.slopes = 0  # nothing is lower: what looks like a slope is rounding
         alive = np.abs(self.x) > self.lengths / EXTREME
         factors = [np.zeros(self.x.size, dtype=bool), self.extreme, alive]
         for k, by_factors in enumerate(factors[:1] if proved else factors):
@@ -77,6 +81,8 @@ class Plateau:
                 continue
             ways = _level_ways(flats, self.x / self.lengths, single=k == 0)
             for direction in ways[:1] if proved else ways:
+                if proved and self._is_level(direction):
+                    continue
                 if k == 0 and not proved and self._on_the_line(direction):
                     return self
                 ends = []
@@ -91,6 +97,11 @@ class Plateau:
                     return self
         self.vague = not proved and self._is_of_no_size()
         return self
+
+    def _is_level(self, direction: Vector) -> bool:
+        """Whether the objective is the same far away on both sides: no tail, where it is convex."""
+        ends = (self.within(self.x + t * self.lengths * direction) for t in (AFAR, -AFAR))
+        return all(abs(self._evaluated(p)[0] - self.value) <= self.same for p in ends)
 
     def _is_of_no_size(self) -> bool:
         """Whether an unknown of extreme size may as well be twice or half as large."""

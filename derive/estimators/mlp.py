@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.estimator import Classifier, Probabilities
+from ..solving import costs
 
 
 class MLPClassifier(Probabilities, Classifier):
@@ -48,7 +49,10 @@ minimize mean(logsumexp(tanh(X @ W1 + b1) @ W2 + b2, axis=1)) - sum(Y*(tanh(X @ 
             "b2": np.zeros(k),
         }
         data = {"X": (X - self.mean_) / self.scale_, "Y": np.eye(k)[places], "lam": float(self.lam)}
-        self._solve(data, start, max_iterations=self.max_iterations, method="lbfgs")
+        shapes = [np.shape(a) for a in start.values()]
+        dear = costs.gradient(shapes, X.size + data["Y"].size) >= costs.WORTH_COMPILING
+        how = {"max_iterations": self.max_iterations, "method": "lbfgs"}
+        self._solve(data, start, backend=None if dear else "numpy", **how)
         return self
 
     def _checked(self, X: Any) -> Any:

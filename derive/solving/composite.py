@@ -35,6 +35,7 @@ class Judge:
     """The interpreter's view of one problem on its data, and whether points settle in many digits.
 
     smooth  value and gradient alone
+    convex  whether that is proved, which takes a while the first time
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Judge:
         at: Callable[[Any], tuple[float, Any, Any, float]],
         smooth: Callable[[Any], tuple[float, Any]],
         settling: Settling,
+        convex: Callable[[], bool],
     ) -> None:
-        self._at, self.smooth, self.settles = at, smooth, settling.at
+        self._at, self.smooth, self.settles, self.convex = at, smooth, settling.at, convex
 
     def __call__(self, x: Any) -> tuple[float, Any, Any, float]:
         """Value, gradient, Hessian if asked for, and the statement's own value."""
@@ -173,7 +175,7 @@ class Composite:
             return float(found[VALUE]), g, h, float(found["stated"])
 
         settling = Settling(self.outputs, {**instance.sizes, **arrays}, layout)
-        return Judge(at, self.slope(instance, arrays), settling)
+        return Judge(at, self.slope(instance, arrays), settling, lambda: instance.facts.is_convex)
 
     def slope(self, instance: Instance, arrays: Mapping[str, Any]) -> Callable[[Any], tuple[float, Any]]:
         """Value and gradient of the smooth part at a flat vector, by the interpreter."""

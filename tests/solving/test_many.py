@@ -7,6 +7,7 @@ import derive as dv
 from derive.kernels.neighbourhood import curvature_by_differences
 from derive.kernels.optimizers.lbfgs import descend
 from derive.kernels.optimizers.newton import arrive
+from derive.kernels.plateau import Plateau
 from derive.solving import costs, many
 
 SOFTMAX = "sum(logsumexp(X @ W, axis=1)) - sum(Y*(X @ W)) + lam/2*sumsq(W)"
@@ -328,3 +329,25 @@ def test_what_only_the_interior_point_solves_goes_there_at_once_the_next_time():
     again = fast()
     assert fast.certify(again).ok()
     assert all(again[k] == pytest.approx(first[k], rel=1e-6) for k in first)
+
+
+def test_directions_that_a_convex_objective_does_not_see_are_no_plateau(monkeypatch):
+    """One number added to all intercepts changes nothing: two points far away show that, where 1200 were looked at."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((80, 4)), np.eye(3)[rng.integers(0, 3, 80)]
+    problem = dv.minimize(
+        "sum(logsumexp(X @ W + b, axis=1)) - sum(Y*(X @ W + b)) + lam/2*sumsq(W)",
+        over=["W", "b"],
+        variables={**SHAPES, "b": ("k",)},
+        facts={"lam": ("nonnegative",)},
+    )
+    looked = []
+    evaluated = Plateau._evaluated
+    monkeypatch.setattr(Plateau, "_evaluated", lambda self, p: looked.append(p) or evaluated(self, p))
+    result = problem.solve(X=X, Y=Y, lam=1.0)
+    assert result.success and result.method == "newton" and result.certificate.condition > 1e12
+    assert 0 < len(looked) <= 4
+    apart = problem.solve(
+        X=X, Y=np.eye(3)[(X[:, 0] > 0).astype(int)], lam=0.0
+    )  # a class without rows, and separable
+    assert not apart.success and "no minimum" in apart.message
