@@ -19,6 +19,7 @@ from ..simplify import simplify
 from ..sizes import show_shape
 from ..stable import recognise
 from ..sums import flat_terms
+from .kinks import kinks
 from .lagrangian import MINUS, Condition, Lagrangian
 
 
@@ -93,6 +94,13 @@ class KKT:
             ],
         }
 
+    def kinks(self) -> list[tuple[str, str]]:
+        """What stands in stationarity for more than one number at kinks: the subdifferential has to hold 0.
+
+        Each as text and as LaTeX.
+        """
+        return kinks(self.stationarity.values(), self.unknowns)
+
     def lines(self) -> list[str]:
         """The conditions in the text language, under their names."""
         out: list[str] = []
@@ -103,6 +111,8 @@ class KKT:
                 out.append(title)
                 for line in lines:
                     out.append(f"  {line.text()}" + (f"    ({line.remark})" if line.remark else ""))
+                if title == "stationarity":
+                    out += [f"  where {text}" for text, _ in self.kinks()]
         if self.multipliers:
             sized = [f"{v.name} {show_shape(v.shape)}" + _kind(v) for v in self.multipliers]
             out.append("multipliers: " + ", ".join(sized))
@@ -114,6 +124,8 @@ class KKT:
             found: dict[str, Any] = {
                 title: [line.text() for line in lines] for title, lines in self.groups().items() if lines
             }
+        if self.kinks():
+            found["kinks"] = [text for text, _ in self.kinks()]
         found["multipliers"] = {v.name: [str(s) for s in v.shape] for v in self.multipliers}
         return found
 
@@ -129,6 +141,8 @@ class KKT:
             for title, lines in self.groups().items():
                 for k, line in enumerate(lines):
                     rows.append(f"&{line.latex()} && " + (rf"\text{{({title})}}" if k == 0 else ""))
+                if title == "stationarity":
+                    rows += [rf"&\text{{where }} {words}" for _, words in self.kinks()]
         return "\\begin{aligned}\n" + " \\\\\n".join(r.rstrip(" &") for r in rows) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:

@@ -18,6 +18,7 @@ from lark import Lark, Token, Transformer, UnexpectedToken, v_args
 from lark.lexer import Lexer
 
 from ..errors import ParseError
+from .functions import FUNCTIONS
 from .tokens import tokenize
 
 #: Python's words that are neither variables nor allowed as values.
@@ -263,6 +264,8 @@ def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset
         left = _short(str(before))
         if token.type == "LPAR" and before.type != "NUMBER":
             hint = f"write * for a product: {left} * (…"
+        elif before.type == "NAME" and str(before) in FUNCTIONS:
+            hint = f"the argument of a function stands in brackets: {left}({shown})"
         else:
             hint = f"an implicit product is not in the language; write {left} * {shown}"
         return ParseError(f"unexpected `{shown}` after `{left}`", text, position, hint)

@@ -186,7 +186,8 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
     if name in _SYNONYMS:
         return f"did you mean `{_SYNONYMS[name]}`?"
     short = name[:40]
-    close = difflib.get_close_matches(short, names, n=1, cutoff=0.6)
+    close = [c for c in names if len(c) > 2 and short.startswith(c) and c not in FUNCTIONS][:1]  # lambda, lam
+    close = close or difflib.get_close_matches(short, names, n=1, cutoff=0.6)
     if not close:
         same = [c for c in names if c.lower() == short.lower()]
         close = same[:1]

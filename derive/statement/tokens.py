@@ -176,8 +176,17 @@ def _check_number(text: str, value: str, position: int, end: int) -> None:
 def _unknown_character(text: str, position: int) -> ParseError:
     character = text[position]
     hint = _HINTS.get(character, "")
+    after = text[position + 1 :].lstrip()
+    if character == "^" and re.match(r"T\b|\{?\\?top|'", after):
+        hint = _HINTS["'"]
+    elif character == "^" and re.match(r"[-{(]*-\s*1", after):
+        hint = "a power is written **, as in w ** 2; the inverse of a matrix is inv(A)"
+    elif character == "!" and not after.startswith("="):
+        hint = "the factorial x! is exp(lgamma(x + 1))"
     method = re.compile(r"\.(?:linalg\.|special\.)?(\w+)").match(text, position) if character == "." else None
-    if method is not None:
+    if method is not None and method[1] in ("t", "transpose", "mT", "H"):
+        hint += "; the transpose is written X.T"
+    elif method is not None:
         owner = re.search(r"(\w+)$", text[:position])
         module = owner is not None and owner[1] in (
             "np",

@@ -146,3 +146,23 @@ def test_residual_of_an_eigenvector() -> None:
     found = stated.kkt_residual({"w": vectors[:, 2]}, C=matrix)
     assert found.largest < 1e-10
     assert float(found.multipliers["nu_1"]) == pytest.approx(values[2])
+
+
+def test_kinks_are_named() -> None:
+    """0 ∈ Xᵀ(Xw − y) + λ ∂‖w‖₁: sign(0) stands for any number of [−1, 1]; smooth conditions name nothing."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",), "lam": ()}
+    lasso = dv.minimize("sumsq(X @ w - y)/2 + lam*norm(w, 1)", over="w", variables=shapes).kkt()
+    assert lasso.lines()[2] == "  where sign(0) is any number in [-1, 1]"
+    assert r"\operatorname{sign}(0) \in [-1, 1]" in lasso.latex()
+    assert lasso.record()["kinks"] == ["sign(0) is any number in [-1, 1]"]
+    for text, word in (
+        ("sum(maximum(0, 1 - y*(X @ w)))", "step(0)"),
+        ("norm(X @ w - y)", "v / norm(v)"),
+        ("max(X @ w)", "largest"),
+        ("sum(maximum(y, X @ w))", "sign(0)"),
+        ("lam*sumsq(w) + sign(lam)*sum(y*(X @ w))", ""),
+        ("sumsq(w)/norm(y)", ""),
+    ):
+        used = {k: v for k, v in shapes.items() if k in text}
+        found = [t for t, _ in dv.minimize(text, over="w", variables=used).kkt().kinks()]
+        assert len(found) == bool(word) and all(word in t for t in found)

@@ -251,6 +251,11 @@ def test_a_scalar_of_size_one_is_stretched() -> None:
         ("x (y)", ArgumentError, ["x is a variable"]),
         ("(x) (y)", ParseError, ["write *"]),
         ("w^2", ParseError, ["**"]),
+        ("X^T @ w", ParseError, ["X.T"]),
+        ("X.t() @ w", ParseError, ["X.T"]),
+        ("A^-1 @ w", ParseError, ["inv(A)"]),
+        ("sin w", ParseError, ["sin(w)"]),
+        ("w!", ParseError, ["lgamma(x + 1)"]),
         ("X'", ParseError, ["X.T"]),
         ("X.t", ParseError, ["the only thing that may follow a dot is T"]),
         ("sum(w", ParseError, ["never closed", "column 4"]),
@@ -310,8 +315,9 @@ def test_errors_name_the_place(text: str, kind: type[DeriveError], words: list[s
 
 def test_suggestions_come_from_what_is_declared() -> None:
     """unknown name `lamda`; did you mean `lam`?"""
-    with pytest.raises(UnknownNameError, match="did you mean `lam`"):
-        parse_node("lamda * sum(w)", declare({"lam": [], "w": ["d"]}))
+    for name in ("lamda", "lambda"):
+        with pytest.raises(UnknownNameError, match="did you mean `lam`"):
+            parse_node(f"{name} * sum(w)", declare({"lam": [], "w": ["d"]}))
 
 
 def test_numbers_are_exact() -> None:
