@@ -103,6 +103,16 @@ IDENTITIES = [
         "sum(place(x[1:], (n,), (0, n - 1, 1)) * z) * y",
         "(z @ place(x[1:], (n,), (0, n - 1, 1))) * y",
     ),
+    (
+        "differences_turned",
+        'einsum("ki,kij->ij", S, X[:, None, :] - X) - einsum("ik,ikj->ij", S, X[:, None, :] - X)',
+        '-2 * einsum("ikj,ik->ij", X[:, None, :] - X, S)',
+    ),
+    (
+        "differences_turned",
+        'einsum("ki,kij->ij", A, X[:, None, :] - X)',
+        '-einsum("ikj,ki->ij", X[:, None, :] - X, A)',
+    ),
     ("branches_together", "where(x, 2, 0) * y + where(x, 0, a) * z", "where(x, 2 * y, a * z)"),
 ]
 

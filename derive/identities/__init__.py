@@ -29,6 +29,7 @@ from .inverses import (
     inverse_times_matrix,
     inverse_times_sum,
 )
+from .mirrored import differences_turned
 from .placed import sum_of_placed
 from .products import (
     constants_out_of_mean,
@@ -79,6 +80,7 @@ RULES: tuple[Rule, ...] = (
     inverse_takes_denominator,
     inverse_times_sum,
     sum_of_placed,
+    differences_turned,
 )
 
 __all__ = [
@@ -113,6 +115,7 @@ __all__ = [
     "inverse_takes_denominator",
     "inverse_times_sum",
     "sum_of_placed",
+    "differences_turned",
     "reshape_of_ones",
     "reshape_undone",
     "multiplied_out",

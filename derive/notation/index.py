@@ -220,7 +220,8 @@ class _Writer:
             piece = self.write(a, indices if a.order else [])
             (sums if a.op in ("einsum", "chain") else words).append(piece)
         words += sums
-        under = [self.write(a, indices if a.order else []) for a in dens]
+        alone = not self.plain and len(dens) == 1 and q == ONE
+        under = [self.write(a, indices if a.order else [], alone) for a in dens]
         top = [self.number(p)] if p != ONE else []
         bottom = ([self.number(q)] if q != ONE else []) + under
         if self.plain:
@@ -284,6 +285,8 @@ class _Writer:
             return self.applied(t, indices)
         if all(a.order in (0, t.order) for a in t.args):
             inside = ", ".join(self.write(a, indices if a.order else [], True) for a in t.args)
+            if name == "sqrt" and not self.plain:
+                return f"\\sqrt{{{inside}}}"
             return f"{self.head(name, [])}{self.bracket(inside)}"
         return self.subscripted(t, indices)
 

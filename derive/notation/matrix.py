@@ -385,6 +385,13 @@ def einsum_tree(factors: Sequence[tuple[Tree, Labels]], order: int) -> Tree:
         letters = {i: LETTERS[k] for k, i in enumerate(labels)}
     front: list[Tree] = [t for t, ls in factors if not ls]
     inside = [(t, ls) for t, ls in factors if ls]
+    if rendering.rooted:  # numbers go in front of the whole
+        split = [(parts(t), ls) for t, ls in inside]
+        front += [num(c) for (c, _, _), _ in split if c.is_number and c != 1]
+        inside = [
+            (t if not c.is_number else mul(ONE, a, b), ls)
+            for (t, ls), ((c, a, b), _) in zip(inside, split, strict=True)
+        ]
     spec = ",".join("".join(letters[i] for i in ls) for _, ls in inside)
     spec += "->" + "".join(letters[i] for i in range(order))
     body = make("einsum", *(t for t, _ in inside), data=spec, order=order)

@@ -68,6 +68,8 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
      r"B^{-1} - A^{-1}"),
     ("-sum(softmax(p) * log_softmax(p))", {"p": ("k",)}, {}, "p", 1,
      r"\operatorname{softmax}(p) \odot ((p^\top \operatorname{softmax}(p)) \mathbf{1} - p)"),
+    ("sum(P*log(1 + sum((Y[:, None, :] - Y)**2, axis=2)))", {"P": ("n", "n"), "Y": ("n", "k")}, {"P": ("symmetric",)},
+     "Y", 1, r"4 \sum_{m} \frac{1}{1 + \sum_{n} (Y_{i n} - Y_{m n})^{2}} (Y_{i j} - Y_{m j}) P_{i m}"),
     ("x @ A @ x / (x @ x)", {"A": ("n", "n"), "x": ("n",)}, {"A": ("symmetric",)}, "x", 2,
      r"\frac{2}{x^\top x} \left(\frac{1}{x^\top x} \left(2 \left(\left(\frac{2 t}{x^\top x} x - A x\right) x^\top"
      r" - x x^\top A\right) - t I\right) + A\right) \quad\text{where } t = x^\top A x"),
