@@ -38,7 +38,7 @@ CORE = (
     "kernels.library kernels.rough kernels.plain "
     "kernels.moments kernels.threads kernels.streams kernels.cluster kernels.calls kernels.entrance_code "
     "kernels.entrance kernels.bound "
-    "kernels.structured kernels.blocks kernels.sparse kernels.compile kernels.structured_kernel "
+    "kernels.structured kernels.blocks kernels.ranks kernels.sparse kernels.compile kernels.structured_kernel "
     "kernels.interrupt kernels.oracle kernels.batches kernels.optimizers kernels.neighbourhood kernels.plateau "
     "kernels.precision kernels.settled kernels.certificate "
     "kernels.natural kernels.conditions kernels.kkt kernels.semidefinite kernels.penalised "

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse
 
 from ..errors import DataError
+from .inside import numbers
 
 #: Up to this many unknowns, slacks included, dense matrices are as good.
 DENSE = 120
@@ -22,6 +23,8 @@ DENSE = 120
 MOST = 40_000_000
 #: A share of entries beyond which a dense matrix is the better form.
 SHARE = 0.2
+#: From so many unknowns on Hessians of low rank are not built; and the part of the unknowns that the rank may be.
+WIDE, PART = 1000, 3
 
 
 @final
@@ -56,6 +59,44 @@ class Sparse:
         order = {hessian_key(a, b): orders[a] for a in self.names for b in self.names}
         return Blocks(self.derived.second, order)
 
+    @cached_property
+    def ranks(self) -> dict[str, Any] | None:
+        """Of each unknown with curvature its Hessian as `ranks.Squares`; None where one has another form."""
+        from ..kernels.oracle import hessian_key
+        from ..kernels.ranks import squares
+
+        lone = {hessian_key(name, name): name for name in self.names}
+        if not self.derived.quadratic or any(key not in lone for key in self.derived.second):
+            return None
+        found = {lone[key]: squares(block) for key, block in self.derived.second.items()}
+        return None if None in found.values() else found
+
+    def ranked(self, layout: Any, arrays: Mapping[str, Any], point: Mapping[str, Any]) -> Any:
+        """The Hessian as `Ranked` where it is large, and its rank a small part of it; None where not."""
+        from ..kernels.optimizers.sparse_program import Ranked
+
+        if layout.size < WIDE or not self.ranks:
+            return None
+        nodes: dict[Any, Any] = {}
+        for name, (diagonal, parts) in self.ranks.items():
+            nodes |= {(name, -1, 0): diagonal} if diagonal is not None else {}
+            nodes |= {(name, k, i): node for k, pair in enumerate(parts) for i, node in enumerate(pair)}
+        found = dict(zip(nodes, numbers(list(nodes.values()), {**arrays, **point}), strict=True))
+        D, lines, weights = np.zeros(layout.size), [], []
+        for (name, k, i), value in found.items():
+            place = layout.slices[name]
+            if k < 0:
+                D[place] = np.ravel(value)
+            elif i == 1:
+                columns = np.reshape(value, (place.stop - place.start, -1))
+                line = np.zeros((columns.shape[1], layout.size))
+                line[:, place] = columns.T
+                lines.append(line)
+                weights.append(np.full(len(line), float(found[name, k, 0])))
+            if PART * sum(map(len, lines)) > layout.size:
+                return None
+        return Ranked(D, np.concatenate(lines), np.concatenate(weights))
+
     def stored(self, layout: Any, shapes: Mapping[str, Mapping[int, tuple[int, ...]]]) -> tuple[int, int]:
         """The numbers of entries that are stored, of Jacobians and of the Hessian."""
         from ..kernels.conditions import jacobian_key
@@ -85,12 +126,23 @@ class Sparse:
         """Whether most entries of the matrices vanish, by structure or, of linear conditions, on these data."""
         n, m = layout.size, sum(int(np.prod(s)) for each in shapes.values() for s in each.values())
         count, curved = self.stored(layout, shapes)
+        if curved > SHARE * n * n and self._unfolds(layout, shapes, arrays, point):
+            curved = 0
         if count + curved > MOST or curved > SHARE * n * n:
             return False
         if count > SHARE * n * m and self.derived.linear:
             found = self.derived.evaluator("slope cores", self.slopes.cores, arrays, point, "numpy")(point)
             count = sum(self.jacobian(found, kind, layout, shapes).nnz for kind in shapes)
         return bool(count <= SHARE * n * m)
+
+    def _unfolds(self, layout: Any, shapes: Any, arrays: Mapping[str, Any], point: Mapping[str, Any]) -> bool:
+        """Whether a Hessian of low rank leaves a small program."""
+        from ..kernels.optimizers.sparse_program import condensed
+
+        if self.stored(layout, shapes)[0] > MOST or self.ranked(layout, arrays, point) is None:
+            return False
+        functions = self.functions(layout, shapes, arrays, point, "numpy")
+        return condensed(functions, np.zeros(layout.size)) is not None
 
     def jacobian(self, found: Mapping[str, Any], kind: str, layout: Any, shapes: Any) -> Any:
         """One kind of conditions by all unknowns, from the values of the cores."""
@@ -119,6 +171,9 @@ class Sparse:
         derived, parts = self.derived, dict(zip(layout.names, layout.shapes, strict=True))
         first = derived.evaluator("first", derived.first, arrays, filled, backend)
         slopes = derived.evaluator("slope cores", self.slopes.cores, arrays, filled, backend)
+        constant: list[Any] = []
+        if self.stored(layout, shapes)[1] > SHARE * layout.size**2:
+            constant += [h for h in (self.ranked(layout, arrays, filled),) if h is not None]
         second = derived.evaluator("second cores", self.second.cores, arrays, filled, backend)
         empty: Any = scipy.sparse.csr_array((0, layout.size))
 
@@ -137,8 +192,6 @@ class Sparse:
             e, c = (rows_of(found, kind, shapes[kind]) for kind in ("equality", "inequality"))
             E, C = known["equality"], known["inequality"]
             return SparseValues(float(found[VALUE]), flat_gradient(layout, found), e, E, c, C)
-
-        constant: list[Any] = []
 
         def hessian(z: Any, nu: Any, lam: Any) -> Any:
             if constant:
@@ -165,11 +218,15 @@ class Sparse:
         from ..kernels.optimizers import sparse_interior_point as general
         from ..kernels.optimizers.interior_point import CONVERGED, LIMIT, STALLED
         from ..kernels.optimizers.quadratic_program import solve_program
-        from ..kernels.optimizers.sparse_program import condensed
+        from ..kernels.optimizers.sparse_program import Ranked, condensed
 
-        if self.derived.quadratic and not watched:
+        ranked = False
+        if self.derived.quadratic:
+            v = functions.values(z)
+            ranked = isinstance(functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)), Ranked)
+        if self.derived.quadratic and (ranked or not watched):
             answer = solve_program(functions, z, arranged=condensed, max_iterations=80, watch=watch)
-            if answer.status == CONVERGED:
+            if ranked or answer.status == CONVERGED:
                 return answer
         answer = general.solve(functions, z, max_iterations=most, watch=watch)
         if answer.status in (STALLED, LIMIT) and not self.derived.quadratic:

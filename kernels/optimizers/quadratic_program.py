@@ -283,7 +283,7 @@ def solve_program(
     answer = Answer(end, nu[: v.e.size], lam, CONVERGED if status == 0 else LIMIT, int(count))
     if order.size > z.size:
         missed = violation(functions.values(end), answer.nu, lam) if status == 0 else np.inf
-        if not missed <= EXACT:
+        if not missed <= EXACT and arranged is arranged_program:
             return solve_program(
                 functions, z, arranged=as_stated, tol=tol, max_iterations=max_iterations, watch=watch
             )

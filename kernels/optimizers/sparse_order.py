@@ -21,6 +21,7 @@ from .interior_point import Functions
 from .program_arranged import at_zero, unit_of
 from .quasidefinite import Rows, entries, positions, symbols
 from .slacks import SLACK_ROWS
+from .sparse_program import Ranked
 from .sparse_system import Core, Directions, Lines
 
 #: The most entries of a direction, and of a variable that is eliminated at once in the equalities.
@@ -317,6 +318,8 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     if not v.finite() or not v.c.size or z.size < FEWEST:
         return None
     matrices: tuple[Any, ...] = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)), v.E, v.C
+    if isinstance(matrices[0], Ranked):
+        return None
     filled = sum(int(np.count_nonzero(A)) if isinstance(A, np.ndarray) else A.nnz for A in matrices)
     if DEAR * filled > z.size * (z.size + v.c.size + v.e.size):
         return None
