@@ -24,8 +24,9 @@ COMPILE_FROM = 200_000
 NEWTON_STEPS, FASTER = 8, 5.0
 #: Gradients that a quasi-Newton method takes where the condition is middling.
 GRADIENTS = 55
-#: How many times as many Hessians it takes along curved valleys, and the least number of quasi-Newton steps there.
-CURVED, LEAST_DESCENT = 10, 1000
+#: How many times as many Hessians it takes along curved valleys; the least number of quasi-Newton steps there, for one
+#: unknown more, and for many.
+CURVED, FEW_DESCENTS, MANY_DESCENTS = 10, 20, 1000
 #: Multiplications of one Hessian above which kernels are compiled for it, and above which a certificate does without
 #: where convexity is proved; of one gradient above which its kernel is compiled.
 COMPILED, SPARED, WORTH_COMPILING = 2e7, 2e6, 2e5
@@ -68,7 +69,8 @@ def descents_first(shapes: Sequence[tuple[int, ...]], amount: int) -> int:
 
     Newton's method takes some hundred steps along curved valleys, not eight; so this many cost about as much.
     """
-    return max(LEAST_DESCENT, int(CURVED * gradients_for_newton(shapes, amount)))
+    least = min(FEW_DESCENTS * (_sizes(shapes)[0] + 5), MANY_DESCENTS)
+    return max(least, int(CURVED * gradients_for_newton(shapes, amount)))
 
 
 def _sizes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, float]:

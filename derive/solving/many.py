@@ -23,7 +23,7 @@ from .ways import steps_before_newton
 #: Steps of L-BFGS where Newton's method with Hessians of samples is next, which takes as long as 10 to 50 of them.
 FIRST = 25
 #: Steps of Newton's method in a trust region, at most.
-TRUSTED = 1000
+TRUSTED = 500
 
 
 def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
@@ -60,7 +60,8 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
 def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
     """L-BFGS compiled whole, where Newton's method might meet a Hessian that is not definite.
 
-    In a trust region it goes on where so many steps are not enough, and L-BFGS after it where that ends nowhere.
+    In a trust region it goes on where so many steps are not enough, or begins anew where these have led far off; and
+    L-BFGS after it where that ends nowhere.
     """
     from ..kernels.optimizers.newton import arrive
 
@@ -70,19 +71,22 @@ def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any
         enough = descents_first(list(instance.shapes.values()), instance.amount)
 
     @cache
-    def functions() -> Any:
+    def made() -> tuple[Any, Any]:
         """Made where they are needed: they are compiled."""
         second = loops.composite.kernel(instance, arrays)
         return loops.value_gradient(instance, arrays), lambda x: second(x)[2]
 
     def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-        aim = min(tol, CERTIFIED)
+        aim, begun = min(tol, CERTIFIED), x.copy()
         first, status, *counts = whole(l1, low, high, x, aim, enough)
-        if status != UNFINISHED or enough == ITERATIONS:
+        if status == 0 or enough == ITERATIONS:
             return first, status, *counts
-        value_gradient, hessian = functions()
-        if arrive(value_gradient, hessian, x, TRUSTED):
-            return first, 0, *counts
+        functions, reached = made(), x.copy()
+        for point in (reached, begun)[status != UNFINISHED :]:
+            x[:] = point
+            if arrive(*functions, x, TRUSTED):
+                return first, 0, *counts
+        x[:] = reached
         return first, *whole(l1, low, high, x, aim, ITERATIONS)[1:]
 
     return loop

@@ -277,6 +277,18 @@ def test_prepared_networks_end_in_a_trust_region(monkeypatch):
     assert fast.certify(answer).ok(), str(fast.certify(answer))
 
 
+def test_prepared_fits_begin_anew_where_a_long_step_has_led_far_off():
+    """L-BFGS finds an amplitude of 10⁵ at a frequency near 0."""
+    x = np.linspace(0.0, 10.0, 300)
+    y = 2.0 * np.sin(1.3 * x + 0.5) + 1.0 + 0.05 * np.random.default_rng(1).standard_normal(300)
+    shapes = {"x": ("n",), "y": ("n",), "a": (), "b": (), "c": (), "d": ()}
+    problem = dv.minimize("sumsq(y - a*sin(b*x + c) - d)/2", over=list("abcd"), variables=shapes)
+    fast = problem.prepare(x=x, y=y, start={"a": 1.0, "b": 1.5, "c": 1.0, "d": 0.0})
+    answer = fast()
+    assert fast.certify(answer).ok()
+    assert [answer[k] for k in "abcd"] == pytest.approx([2.0, 1.3, 0.5, 1.0], abs=0.02)
+
+
 def test_steps_in_a_trust_region_say_whether_they_have_arrived():
     def rosenbrock(x):
         a, b = 1.0 - x[0], x[1] - x[0] ** 2
