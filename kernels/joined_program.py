@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
+import scipy.sparse
 
 from ..sizes import Binding
 from .cache import load
@@ -18,13 +19,17 @@ from .flat_conditions import KINDS, FlatConditions
 from .inline import on_data
 from .joined import Pair
 from .optimizers.interior_point import Answer, Values
-from .optimizers.program_arranged import SMALLER, slacks_apart
+from .optimizers.program_arranged import SMALLER, slacks_apart, thinned
+from .optimizers.slacks import directions
 from .optimizers.smooth_program import smooth_program
+from .optimizers.sparse_program import slacks_last
 from .optimizers.thin_program import widened
 from .oracle import Array, Layout
 
 #: Unknowns and equalities up to which a run is compiled whole, and entries of the conditions' matrices.
 LARGEST, ENTRIES = 2500, 4_000_000
+#: Unknowns where the matrices are sparse.
+WIDE = 50_000
 #: Steps at most.
 MOST = 60
 #: Rows are few if there are so many variables for each.
@@ -50,6 +55,11 @@ def fits(size: int, equalities: int, inequalities: int) -> bool:
     return size + equalities <= LARGEST and (equalities + inequalities) * size <= ENTRIES
 
 
+def fits_without_zeros(size: int, equalities: int) -> bool:
+    """The same where the conditions' matrices are sparse, of which those of equalities alone become dense."""
+    return size <= WIDE and equalities <= LARGEST and equalities * size <= ENTRIES
+
+
 @final
 class JoinedProgram:
     """The loop for two kernels: the objective and its slope; the blocks of its Hessian, diagonals where they are lone.
@@ -73,14 +83,22 @@ class JoinedProgram:
 
     def bind(
         self, arrays: Mapping[str, Array], binding: Binding, layout: Layout, at: Values, z: Array
-    ) -> tuple[Callable[[Array, float], Answer], int]:
-        """The loop on data, of a start and a tolerance, and the size of its matrices; the conditions are those at z."""
+    ) -> tuple[Callable[[Array, float], Answer], int] | None:
+        """The loop on data, of a start and a tolerance, and the size of its matrices; the conditions are those at z.
+
+        None where too much is left of sparse conditions.
+        """
         data = self.pair.on(arrays, binding, [k for shape in layout.shapes for k in shape])
         inside = np.full(layout.size, -1)
         for name in self.dense:
             place = layout.slices[name]
             inside[place] = inside.max() + 1 + np.arange(layout.sizes[layout.names.index(name)])
-        more, program = arranged(inside, at, z)
+        made = (
+            arranged(inside, at, z) if isinstance(at.C, np.ndarray) else arranged_without_zeros(inside, at, z)
+        )
+        if made is None:
+            return None
+        more, program = made
         order = program[0]
         x = np.empty(layout.size)
         entry = entry_of(self.module.smooth_program, [data, program, x, 0.5, 1])
@@ -114,3 +132,30 @@ def arranged(inside: Array, v: Values, z: Array) -> tuple[tuple[Array, Array], t
             e, c = equal, rest
     H, h, _, equalities, lines = parts
     return more, (order, inside, equalities, e, lines, c, H, h)
+
+
+def arranged_without_zeros(
+    inside: Array, v: Values, z: Array
+) -> tuple[tuple[Array, Array], tuple[Any, ...]] | None:
+    """The same of sparse conditions; None where too many variables are no slacks."""
+    n, m, k = z.size, v.c.size, int(inside.max(initial=-1)) + 1
+    if k > LARGEST:
+        return None
+    dense = np.flatnonzero(inside >= 0)
+    block = np.repeat(dense, k), np.tile(dense, k)
+    lone = np.flatnonzero(inside < 0)
+    where = np.concatenate([block[0], lone]), np.concatenate([block[1], lone])
+    pattern = scipy.sparse.csr_array((np.ones(where[0].size), where), shape=(n, n))
+    order, r, owner = slacks_last(pattern, v.C)
+    if r > LARGEST or m * r > ENTRIES:
+        return None
+    C: Any = v.C
+    E: Any = v.E
+    own, owned = np.zeros(m), np.flatnonzero(owner >= 0)
+    own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
+    rows = directions(np.ascontiguousarray(C[:, order[:r]].toarray()), own, owner, n - r)
+    core = np.ascontiguousarray(pattern[order[:r]][:, order[:r]].toarray())
+    equal = np.ascontiguousarray(E[:, order].toarray())
+    e, c = v.e - E @ z, v.c - C @ z
+    program = order, inside, equal, e, rows, c, thinned(core, rows), np.ones(n - r)
+    return (np.zeros((0, n)), np.zeros(0)), program

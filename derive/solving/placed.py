@@ -59,11 +59,16 @@ class Placed:
     @property
     def is_smooth_program(self) -> bool:
         """Whether the loop for a smooth objective under linear conditions may be."""
-        from ..kernels.joined_program import fits
+        from ..kernels.joined_program import fits, fits_without_zeros
 
-        derived = self.derived
-        suits = derived.linear and not derived.quadratic and not derived.cones
-        return suits and fits(self.layout.size, *self.counts)
+        derived, (equalities, inequalities) = self.derived, self.counts
+        if not derived.linear or derived.quadratic or derived.cones:
+            return False
+        if fits(self.layout.size, equalities, inequalities):
+            return True
+        if self.sparse is None and fits_without_zeros(self.layout.size, equalities):
+            self.look_for_zeros()
+        return self.sparse is not None and fits_without_zeros(self.layout.size, equalities)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -82,7 +87,9 @@ class Placed:
     def joined_program(self, z: Any) -> Any:
         """The loop for a smooth objective under linear conditions, which are read at z; None if they have no values."""
         values = self.functions(self.layout.unpack(z), "numpy").values(z)
-        if not all(np.isfinite(part).all() for part in (values.e, values.E, values.c, values.C)):
+        if not all(
+            np.isfinite(part).all() for part in (values.e, _numbers(values.E), values.c, _numbers(values.C))
+        ):
             return None
         made = self.derived.joined_program(self.layout)
         return made.bind(self.arrays, self.binding, self.layout, values, z)
@@ -200,3 +207,8 @@ class Placed:
     def multipliers(self, answer: Any, cone: Any = None) -> dict[str, list[Any]]:
         """The multipliers in the shapes of the conditions, those of the cone too."""
         return {**duals(answer, self.shapes), **cone_duals(self.layout, cone, self.derived.cones)}
+
+
+def _numbers(matrix: Any) -> Any:
+    """The entries of a matrix that are stored."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.data

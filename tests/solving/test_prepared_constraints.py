@@ -376,3 +376,23 @@ def test_dense_programs_beyond_memory_are_refused_before_they_are_made(
     monkeypatch.setattr("derive.solving.placed.MOST", 14)
     with pytest.raises(UnsupportedError, match=r"dense matrices of 3 unknowns .* and 5 conditions .* GB"):
         PreparedProgram(instance)
+
+
+@pytest.mark.parametrize("objective", ["sum(p*log(p))", "-sum(log(c + p))"])
+def test_many_unknowns_that_are_alone(objective: str):
+    """Entropies and channels of more unknowns than dense matrices are made for: as for few, and certified."""
+    rng = np.random.default_rng(2)
+    shapes = {"p": ("n",), "c": ("n",), "A": ("k", "n"), "b": ("k",)}
+    problem = dv.minimize(
+        objective, over="p", subject_to=["sum(p) == 1", "A @ p == b", "p >= 0"], variables=shapes
+    )
+    for n in (60, 2600):
+        A = rng.standard_normal((3, n))
+        data = {"A": A, "b": A @ rng.dirichlet(np.ones(n)), "c": 0.1 + rng.random(n)}
+        given = {k: v for k, v in data.items() if k != "c" or "c" in objective.split("(", 1)[1]}
+        fast = problem.prepare(given)
+        found = fast()
+        assert fast.certify(found).ok() and abs(found["p"].sum() - 1.0) < 1e-9
+    assert fast._placed.sparse is not None
+    result = problem.solve(given)
+    np.testing.assert_allclose(found["p"], result.x, atol=1e-6)
