@@ -33,6 +33,7 @@ from .numbers import NotFinite, largest, same_value, values
 from .points import Points
 from .proof import proof
 from .sampling import Point, distinct_sizes
+from .stacked import check_stacked
 from .style import as_printed
 from .verdict import Counterexample, Diagnosis, Verdict, differing_values
 
@@ -75,7 +76,15 @@ def check_claim(
         )
     (claim,) = assumed.declare([claim])
     if not same_shape(claim.shape, right.shape):
-        return _wrong_shape(claim, right, target, order)
+        outer = right.order - target.order
+        groups = (outer, target.order) if order in (2, "hessian", "jacobian") else (target.order,)
+
+        def same(a: Node, b: Node, called: str) -> Verdict:
+            return check_same(a, b, seed, sizes=sizes, name=name, assuming=assumed, subject=called)
+
+        subject = f"the {_WORDS[order]} with respect to {target.name}"
+        stacked = check_stacked(claim, right, groups, subject, same)
+        return stacked or _wrong_shape(claim, right, target, order)
     base = objective if order in (1, "gradient", "jacobian") else gradient(objective, target)
     subject = f"the {_WORDS[order]} with respect to {target.name}"
     return _Check(objective, target, claim, right, order, subject, base, seed, fixed, name, assumed).verdict()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
+import derive as dv
 from derive.build import add, einsum, inner, matmul, multiply, negate, scale, total, transpose
 from derive.differentiate import gradient, jacobian
 from derive.node import Node, delta, variable
@@ -234,3 +235,29 @@ def test_a_claim_that_is_nowhere_defined_is_refuted() -> None:
     assert verdict.status == "refuted"
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.kind == "undefined"
+
+
+FIT = {"X": ("n", "d"), "W": ("d", "k"), "Y": ("n", "k")}
+SANDWICH = {"A": ("m", "n"), "X": ("n", "p"), "B": ("p", "q")}
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "wrt", "order", "claim", "status", "kind"),
+    [
+        ("sumsq(X @ W - Y)/2", FIT, "W", 2, "kron(eye(k), X.T @ X)", "proved", ""),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 2, "kron(X.T @ X, eye(k))", "refuted", "convention"),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 2, "2*kron(eye(k), X.T @ X)", "refuted", "factor"),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 1, "vec(X.T @ (X @ W - Y))", "proved", ""),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 1, "vec((X @ W - Y).T @ X)", "refuted", "convention"),
+        ("A @ X @ B", SANDWICH, "X", "jacobian", "kron(B.T, A)", "proved", ""),
+        ("A @ X @ B", SANDWICH, "X", "jacobian", "kron(A, B.T)", "refuted", "convention"),
+        ("A @ X @ B", SANDWICH, "X", "jacobian", "kron(B, A)", "refuted", ""),
+    ],
+)
+def test_stacked_entries(
+    text: str, shapes: Any, wrt: str, order: Any, claim: str, status: str, kind: str
+) -> None:
+    """Hessians and Jacobians as one matrix on vec, as they are printed; with rows stacked it is another convention."""
+    found = dv.check(dv.parse(text, variables=shapes), wrt, claim=claim, order=order)
+    assert found.status == status
+    assert not kind or found.diagnosis.kind == kind
