@@ -14,7 +14,7 @@ from ..apart import apart, elsewhere, inner
 from ..oracle import Array
 from ..rowwise import dot_rows
 from ..special import within
-from . import cone_program
+from . import cone_program, program_vectors
 from .cone_algebra import (  # noqa: F401  (what `elsewhere` finds)
     Scaled,
     centred,
@@ -75,6 +75,13 @@ def residuals(program: Program, cones: Places, system: System, point: Point, res
         rs[p] = s[p] - rs[p] - g[p]
     returned(G, cones, work, -1.0, z, rx)
     return f
+
+
+@inner
+def turned(cones: Places, s: Array, z: Array, ds: Array, dz: Array, side: Array) -> int:
+    """How many entries of the orthant a whole step sees on another side than the one before, which `side` keeps."""
+    m = cones[0]
+    return int(program_vectors.turned(s[:m], z[:m], ds[:m], dz[:m], side))
 
 
 @inner

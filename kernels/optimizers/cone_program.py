@@ -46,6 +46,7 @@ from .cone_vectors import (
     sizes,
     smoothed,
     system_of,
+    turned,
     unscaled,
     with_room,
 )
@@ -102,7 +103,7 @@ def cone_loop(
     refines = costs_little(system)
     lam, unit, made, fresh = W[3], np.empty(W[0].size), 0, False
     origin = np.empty(x.size), np.empty(nu.size), np.empty(s.size), np.empty(s.size)
-    leaps, halved, known = 0, 0, False
+    leaps, halved, known, side = 0, 0, False, np.zeros(unit.size)
     before, error, most, aim, length = 0.0, 0.0, 0.0, 0.0, 1.0
     if numbers[BEGUN] == 0.0:
         numbers[BEST], numbers[NEXT] = np.inf, EARLY
@@ -170,7 +171,7 @@ def cone_loop(
                 way = trial
                 break
             if begun and turn == 0:
-                if not known and worst < numbers[NEXT]:
+                if not known and turned(held, s, z, trial[2], trial[3], side) == 0 and worst < numbers[NEXT]:
                     put(point, step)
                     copied(W[0], unit)
                     way, before, most, halved = trial, worst, START, 0

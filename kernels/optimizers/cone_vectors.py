@@ -162,6 +162,15 @@ def smoothed(cones: Cones, unit: Vector, s: Vector, z: Vector, goal: float) -> N
     z[:m] /= unit
 
 
+def turned(cones: Cones, s: Vector, z: Vector, ds: Vector, dz: Vector, side: Vector) -> int:
+    """How many entries of the orthant a whole step sees on another side than the one before, which `side` keeps."""
+    m = cones.orthant
+    here = np.where(ds[:m] * z[:m] > dz[:m] * s[:m], 1.0, -1.0)
+    found = int(np.count_nonzero(here != side))
+    side[...] = here
+    return found
+
+
 def residual_scaled(cones: Cones, W: Scaled, residual: Residual) -> None:
     """W⁻¹ of the residual of s."""
     residual[3][...] = Scaling(cones, *W[:3]).times(residual[2], inverse=True)
