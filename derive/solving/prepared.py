@@ -103,8 +103,10 @@ class Prepared:
         """
         from ..kernels.neighbourhood import LANCZOS, curvature_by_differences
 
-        if x.size <= LANCZOS or not self._composite.structure.is_plain:
+        if not self._composite.structure.is_plain:
             return not self.certify(self._layout.unpack(x)).saddle()
+        if x.size <= LANCZOS:
+            return bool(self.certify(self._layout.unpack(x)).ok())
         at = self._loops.value_gradient(self._instance, self._arrays)
         found = curvature_by_differences(lambda point: at(point)[1], x)
         return found is not None and found >= 0.0
@@ -112,6 +114,8 @@ class Prepared:
     def _from_elsewhere(self, x: Any, failed: bool, tolerance: float) -> dict[str, Any]:
         """The answer after a run that has failed or ended at a saddle: by the same loop from other points, or else by
         the interior point."""
+        if self._composite.structure.is_plain and self._instance.posed.squares is not None:
+            return by_solve(self._instance, self._arrays)  # which has a way of its own for fits
         points: list[Any] = []
         if not self._certain:
             rng = np.random.default_rng(0)
