@@ -256,7 +256,7 @@ def certify(
         valley = along_a_valley(gradient, x, rounding, hessian, size, way, since=since)
         # further on its slope is rounding, and nothing more would be seen
         drift = max(drift, np.inf if valley > 0.0 and parts.max() <= tolerance else valley)
-    if hessian is not None and gradient_at is not None and beyond_curvature(gradient_at, x, hessian):
+    if not (attained or hessian is None or gradient_at is None) and beyond_curvature(gradient_at, x, hessian):
         drift = np.inf
     falls, level, below = False, False, None
     still = at is not None and not quadratic and parts.max() <= tolerance**0.5
@@ -309,6 +309,7 @@ def certify_statement(
     proved: bool = False,
     attained: bool = False,
     strong: float = 0.0,
+    quadratic: bool = False,
     since: Sequence[Vector] = (),
 ) -> Certificate:
     """The certificate recomputed from the statement by the interpreter.
@@ -363,5 +364,6 @@ def certify_statement(
         attained=attained,
         strong=strong,
         settles=settling.at,
+        quadratic=quadratic,
         since=since,
     )

@@ -245,12 +245,16 @@ def at_rest(
     """Whether x is 0 but for rounding, and the way along x bends as much at larger distances: what runs away is far
     from 0, and of x³ only x bends what is near 0."""
     share = float((np.abs(x) / lengths).max(initial=0.0))
-    if hessian is None or gradient_at is None or not 0.0 < share <= VANISHING:
+    if gradient_at is None or not 0.0 < share <= VANISHING:
         return False
-    way = 1e-2 / share * x
-    ahead, behind = (float(gradient_at(s * way) @ way) for s in (1.0, -1.0))
-    bend, expected = (ahead - behind) / 2, float(way @ hessian @ way)
-    return bool(bend > 0.0 and 0.5 < bend / expected < 2.0) if expected > 0.0 else False
+
+    def bend(length: float) -> float:
+        way = length / share * x
+        ahead, behind = (float(gradient_at(s * way) @ way) for s in (1.0, -1.0))
+        return (ahead - behind) / (2.0 * length**2)
+
+    expected = bend(1e-4) if hessian is None else float(x @ hessian @ x) / share**2
+    return bool(bend(1e-2) > 0.0 and 0.5 < bend(1e-2) / expected < 2.0) if expected > 0.0 else False
 
 
 def along_itself(

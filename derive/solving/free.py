@@ -7,7 +7,7 @@ from typing import Any, final
 
 from ..build import add, inner
 from ..differentiate import gradients
-from ..node import Node, Variable, variable
+from ..node import Node, Variable, variable, variables
 from ..reparametrise import Reparametrised
 from ..second import second_derivative
 from ..sizes import ONE
@@ -36,6 +36,8 @@ class Free:
             for i, v in enumerate(unknowns):
                 for u in unknowns[i:]:
                     self.blocks[hessian_key(v.name, u.name)] = second_derivative(slopes[i], v, u)
+        bends = {v for block in self.blocks.values() for v in variables(block)}
+        self.quadratic = bool(self.blocks) and not bends & set(unknowns)
         if plan.needs_hvp:
             directions = {v: variable(direction_name(v.name), v.shape) for v in unknowns}
             for v in unknowns:
@@ -102,6 +104,7 @@ class Free:
                 proved=proved,
                 attained=strong > 0.0,
                 strong=strong,
+                quadratic=self.quadratic,
                 since=since,
             )
 

@@ -351,9 +351,7 @@ def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Itera
             yield given
             yield cleared(functions, given)
     z = placed.layout.pack(point)
-    v = functions.values(z)
-    yield Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), CONVERGED, 0)  # a point outside needs no others
-    for nu, lam in all_fitted(v):
+    for nu, lam in all_fitted(functions.values(z)):  # a point outside needs no more than the first
         yield Answer(z, nu, lam, CONVERGED, 0)
 
 

@@ -142,7 +142,8 @@ def _nonzero(x: Any) -> Any:
 
 
 def all_fitted(v: Any) -> Iterator[tuple[Any, Any]]:
-    """Multipliers that fit, one way after the other where they may differ."""
+    """Multipliers that fit, one way after the other where they may differ; first none, as where nothing presses."""
+    yield np.zeros(v.e.size), np.zeros(v.c.size)
     yield fitted(v)
     if isinstance(v.C, np.ndarray):
         near, nearer = (_active(v, reach).size for reach in (WIDE, NARROW))

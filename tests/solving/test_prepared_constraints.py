@@ -396,3 +396,23 @@ def test_many_unknowns_that_are_alone(objective: str):
     assert fast._placed.sparse is not None
     result = problem.solve(given)
     np.testing.assert_allclose(found["p"], result.x, atol=1e-6)
+
+
+def test_points_outside_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No multipliers are fitted to them: of large programs that took up to fifteen seconds."""
+    from derive.solving import reasons
+
+    n = 300
+    y = np.linspace(0.0, 3.0, n) + np.random.default_rng(0).standard_normal(n)
+    problem = dv.minimize(
+        "sumsq(x - y)/2", over="x", subject_to=["x[1:] - x[:-1] >= 0"], variables={"x": ("n",), "y": ("n",)}
+    )
+    fast = problem.prepare(y=y)
+    assert fast.certify(fast()).ok()
+
+    def asked(*given: Any, **more: Any) -> Any:
+        raise AssertionError("multipliers are fitted")
+
+    monkeypatch.setattr(reasons, "fitted", asked)
+    proof = fast.certify({"x": y})
+    assert not proof.ok() and "constraints are violated" in proof.reason()

@@ -222,3 +222,43 @@ def test_rounding_of_data_is_no_gap() -> None:
     )
     assert problem.solve(X=X, y=X @ w).success
     assert not problem.prepare(X=X, y=X @ w).certify({"w": w * (1.0 + 1e-9)}).ok()
+
+
+def test_losses_that_vanish_of_data_that_cancel() -> None:
+    """The optimum is 0 whatever the units: of one class, with a column of zeros, under a metric of low rank."""
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((8, 13))
+    rows[:, 0] = 0.0
+    simplex = dv.minimize(
+        "sumsq(X @ w - y)",
+        over="w",
+        subject_to=["w >= 0", "sum(w) == 1"],
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+    )
+    for size in (1.0, 1e-3):
+        units = rows * np.logspace(-3.0, 3.0, 13)
+        inside = size * rng.dirichlet(np.ones(13))
+        inside[0] += 1.0 - size
+        assert simplex.solve(X=units, y=units @ inside).success
+
+    one = dv.minimize(
+        "sum(logsumexp(X @ W, axis=1)) - sum(Y * (X @ W)) + lam/2 * sumsq(W)",
+        over="W",
+        variables={"X": ("n", "d"), "Y": ("n", "k"), "W": ("d", "k"), "lam": ()},
+    )
+    for seed in range(4):
+        row = 3e4 * np.random.default_rng(seed).standard_normal((1, 20))
+        assert one.solve(X=row, Y=np.ones((1, 1)), lam=2e-3).success
+
+    metric = dv.minimize(
+        "dot(X @ w - y, P @ (X @ w - y))",
+        over="w",
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",), "P": ("n", "n")},
+        facts={"P": ("psd",)},
+    )
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        way = rng.standard_normal(13)
+        X = rng.standard_normal((13, 5))
+        X[:, 0] = 0.0
+        assert metric.solve(X=X, y=rng.standard_normal(13), P=np.outer(way, way)).success
