@@ -257,7 +257,8 @@ class Problem:
         under linear conditions), and `start` decides between minima. With method "em" it is
         expectation–maximisation: `fast(iterations=20)`. It proves nothing: `fast.certify(answer)` does.
         Raises `UnsupportedError` unless the problem is smooth with weights on |x| and bounds, has constraints (facts on
-        vectors too) without semidefinite matrices or, for "em", is a mixture likelihood.
+        vectors too) without semidefinite matrices or, for "em", is a mixture likelihood. Ctrl-C raises
+        `KeyboardInterrupt` here and in calls: unlike `solve`, neither has a point to give back.
 
         >>> import derive as dv
         >>> text = "sumsq(X @ w - y)/2 + lam*norm(w, 1)"
