@@ -76,7 +76,7 @@ def solve(
     options = replace(options, method=spelled(options.method, posed))
     if not (isinstance(starts, int | np.integer) and starts >= 1):
         raise ArgumentError(f"starts is a whole number from 1, not {starts!r}")
-    from ..kernels.interrupt import Interruptible
+    from ..kernels.interrupt import Interruptible, uninterrupted
 
     begin, instance, result, more = by_name(posed.names, start), None, None, None
     with Interruptible():
@@ -89,11 +89,16 @@ def solve(
         return at_the_start(posed, data, begin, options)
     if result is None:
         result = at_the_latest(instance, options)
-    if more is not None or posed.sign < 0.0:  # the objective as stated, not its negative
-        result.certificate = replace(
-            result.certificate, guarantee=more, value=posed.sign * result.certificate.value
-        )
-    return result
+    return uninterrupted(_with_guarantee, result, more, posed)
+
+
+def _with_guarantee(result: Any, more: Guarantee | None, posed: Posed) -> Any:
+    """The result, what the statement implies in its certificate, and the objective as stated, not its negative."""
+    if more is None and posed.sign > 0.0:
+        return result
+    proof, found = result.certificate, type(result)(result)
+    found.certificate = replace(proof, guarantee=more, value=posed.sign * proof.value)
+    return found
 
 
 def _guarantee(instance: Instance, result: Any) -> Guarantee:
