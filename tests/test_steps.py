@@ -203,3 +203,12 @@ def test_deep_networks_stay_short() -> None:
     found = derivation(loss, "W0")
     assert len(found.steps) <= 2 * layers + 5
     assert np.isfinite(len(str(found)))
+
+
+def test_a_maximum_beside_a_number_has_the_rule_that_is_used() -> None:
+    """d max(0, u) = du step(u), not the symmetric rule of two arrays."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    text = str(dv.derivation(dv.parse("sum(maximum(0, 1 - y*(X @ w)))", variables=shapes), "w"))
+    assert "d(maximum(0, v)) = dv * step(v)" in text
+    pair = str(dv.derivation(dv.parse("sum(maximum(w, v))", variables={"w": ("d",), "v": ("d",)}), "w"))
+    assert "1 + sign(u - v)" in pair

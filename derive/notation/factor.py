@@ -151,6 +151,9 @@ def _common(plain: Tree, within: bool = False) -> Tree:
     if all(c.is_Rational for c in numbers):
         q = sympy.ilcm(1, *(int(c.q) for c in numbers))
         candidates.append(sympy.Rational(sympy.igcd(0, *(int(c * q) for c in numbers)), q))
+    first = coefficients[0]
+    if first.is_number and not first.is_Rational and all((c / first).is_Rational for c in coefficients):
+        candidates.append(first)  # √10 a + 3 √10 b
     if all(c.is_Rational for c in coefficients):
         candidates.append(sympy.Integer(sympy.igcd(*map(_content, plain.args))))
     else:

@@ -11,7 +11,7 @@ from typing import final
 import sympy
 
 from .. import notation
-from ..build import add, einsum, power, scale, split_power, zero
+from ..build import add, constant_value, einsum, full, power, scale, split_power, zero
 from ..differentiate import jvp
 from ..node import Apply, Einsum, Labels, Node, Sum, Variable, transform, variable, variables
 from ..notation.names import latex_name
@@ -81,7 +81,11 @@ class Rules:
         assert isinstance(node, Apply)
         if isinstance(lookup(node.op), Elementwise):
             letters = "uvs"
-            operands = [_generic(letters[k], o, 1) for k, o in enumerate(node.operands)]
+            generic = [_generic(letters[k], o, 1) for k, o in enumerate(node.operands)]
+            numbers = [constant_value(o) for o in node.operands]  # beside a number a rule of its own may hold
+            operands = [
+                u if c is None else scale(c, full(u.shape)) for u, c in zip(generic, numbers, strict=True)
+            ]
             name = "power rule" if node.op == "power" else "chain rule"
             return self.identity(name, apply(node.op, *operands, **dict(node.params)))
         operands = [_generic("UV"[k] if o.order > 1 else "uv"[k], o) for k, o in enumerate(node.operands)]

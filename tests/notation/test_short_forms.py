@@ -42,6 +42,10 @@ FORMS = [
     ("outer(x, 2 * (x - y)) / 4", "outer(x, x - y) / 2"),
     ("(exp(X).T * (Z - t).T) @ x", "((Z - t) * exp(X)).T @ x"),
     ("x / sqrt(x @ x / n + 0.001)", "x / sqrt(x @ x / n + 1 / 1000)"),
+    (
+        "(y * x / sqrt(x @ x / n + 0.001) - u) * x / sqrt(x @ x / n + 0.001)",
+        "x * (y * x / sqrt(x @ x / n + 1 / 1000) - u) / sqrt(x @ x / n + 1 / 1000)",
+    ),
     ("x / sqrt(1 + 4 * p)", "x / sqrt(1 + 4 * p)"),
     ("X / sqrt(p[:, None] + t)", "diag(1 / sqrt(p + t)) @ X"),
     ("2 * t / (s ** 2 + 0.1)", "2 * t / (s ** 2 + 1 / 10)"),
