@@ -19,10 +19,11 @@ import sympy
 
 from .build import add, transpose
 from .differentiate import gradient, jacobian, reverse, substitute
-from .node import Apply, Node, Sum, Variable, topological, variable
+from .node import Apply, Node, Variable, topological, variable
 from .operators import apply
 from .operators.access import Index, apart
 from .sizes import Coefficient, same_shape
+from .sums import flat_terms
 
 #: More parts than this would be more blocks than anybody reads or compiles.
 MOST_PARTS = 12
@@ -51,7 +52,7 @@ class _Part:
 
 
 def _by_blocks(slope: Node, whole: Variable) -> Node | None:
-    terms = slope.terms if isinstance(slope, Sum) else ((sympy.S.One, slope),)
+    terms = flat_terms(slope)
     placed: dict[Index, list[tuple[Coefficient, Node]]] = {}
     rest: list[tuple[Coefficient, Node]] = []
     for c, term in terms:
