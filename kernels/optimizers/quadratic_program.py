@@ -78,8 +78,9 @@ COARSE = 1e-3
 EARLY, ENDING, LATER = 1e-2, 1e-3, 0.03
 #: The least share of their mean that a product of slack and multiplier may have.
 CENTRAL = 1e-4
-#: The error that the first smoothed step may leave, and the share of it that each after it may.
-START, FALLING = 3e-2, 0.3
+#: The error that the first smoothed step may leave, and the share of it that each after it may, below where they began;
+#: the share of that below which they begin anew once they have failed.
+START, FALLING, AGAIN = 3e-2, 0.3, 3e-5
 #: The share of the gap's tolerance that is aimed at.
 AIM = 0.03
 
@@ -172,10 +173,10 @@ def interior(
             copied(from_nu, nu)
             copied(from_s, s)
             copied(from_lam, lam)
-            early = origin if leaps == 1 else LATER * origin
+            early = origin if leaps == 1 else AGAIN * origin
             known, leaps, before = leaps == 1, 0, np.inf
             continue
-        limit = FALLING * error
+        limit = min(FALLING * error, origin) if leaps > 0 else 0.0
         if leaps == 0 and error < ending:
             ending = LATER * error
             if by_active_bounds(H, h, g, equal, e, rows, c, own, tol, z, nu, s, lam):
