@@ -82,7 +82,7 @@ def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any
         if status == 0 or enough == ITERATIONS:
             return first, status, *counts
         functions, reached = made(), x.copy()
-        for point in (reached, begun)[status != UNFINISHED :]:
+        for point in (reached, begun) if status == UNFINISHED else (begun,):
             x[:] = point
             if arrive(*functions, x, TRUSTED):
                 return first, 0, *counts

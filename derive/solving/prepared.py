@@ -98,8 +98,8 @@ class Prepared:
     def _is_minimum(self, x: Any) -> bool:
         """Whether no curvature leads down: nothing else tells where convexity is not proved.
 
-        Of few unknowns by the certificate, of many by the compiled gradient, as their certificates are looked for when
-        they are asked for.
+        Of few unknowns by the certificate. Of many it would take longer than the run: by curvature, from differences of
+        the compiled gradient.
         """
         from ..kernels.neighbourhood import LANCZOS, curvature_by_differences
 
