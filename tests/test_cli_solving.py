@@ -73,6 +73,10 @@ def test_a_statement(folder: Path) -> None:
     assert found.exit_code == 0 and json.loads(found.stdout)["method"] == "nesterov"
     largest = run("solve", "-(w - 3)**2", "--var", "w", "--over", "w", "--maximize", "--backend", "numpy")
     assert largest.exit_code == 0 and "certified" in largest.stdout  # a minus ahead begins no option
+    largest = run(
+        "solve", "--var", "w", "--over", "w", "--maximize", "--backend", "numpy", "--", "-(w - 3)**2"
+    )
+    assert largest.exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,8 @@ def test_one_norm_by_its_square() -> None:
 
 def test_norms_that_are_not_alone_stay_cones() -> None:
     """Two norms, a slope beside the norm, and a norm that is minimised and bounded."""
-    X, y, v = RNG.standard_normal((9, 4)), RNG.standard_normal(9), RNG.standard_normal(4)
+    rng = np.random.default_rng(7)  # its own, whatever ran before
+    X, y, v = rng.standard_normal((9, 4)), rng.standard_normal(9), rng.standard_normal(4)
     for objective, conditions in (
         ("norm(X @ w-y)+norm(w)", ["w >= 0"]),
         ("norm(X @ w-y)+dot(v,w)/9", ["w >= 0"]),
@@ -253,7 +254,7 @@ def test_norms_that_are_not_alone_stay_cones() -> None:
         fast = problem.prepare(given)
         answer = fast()
         assert type(fast._solver).__name__ == "ConeSolver" and fast.certify(answer).ok()
-        np.testing.assert_allclose(answer["w"], problem.solve(given)["w"], atol=1e-5)
+        np.testing.assert_allclose(answer["w"], problem.solve(given)["w"], atol=1e-6)
 
 
 @pytest.mark.parametrize(("count", "size"), [(1, 4), (8, 2), (17, 3), (40, 20)])
