@@ -111,10 +111,8 @@ def certificate(
         limits = composite.entries(instance, arrays)[:3]
         second = known is None and layout.size <= LARGEST
         judge = composite.judge(instance, arrays, second)
-        compiled = None
-        if known is None and not second and composite.structure.is_plain:
-            at = instance.posed.loops.value_gradient(instance, arrays)
-            compiled = lambda point: at(point)[1]
+        many = layout.size > LARGEST and known is None and composite.structure.is_plain
+        compiled = instance.posed.loops.slope(instance, arrays) if many else None
         return _proof(composite, judge, x, limits, np.inf, tolerance, layout, known, compiled=compiled)[0]
 
 

@@ -267,6 +267,11 @@ class Loops:
         sampled = self.composite.sampled(instance.posed)
         return sampled.bind_first(instance, arrays, self.composite.layout(instance))
 
+    def slope(self, instance: Instance, arrays: Mapping[str, Any]) -> Any:
+        """The gradient of the smooth part alone, compiled."""
+        value_gradient = self.value_gradient(instance, arrays)
+        return lambda x: value_gradient(x)[1]
+
     def _smooth(self, instance: Instance, arrays: Mapping[str, Any], judge: Any, compiled: bool) -> Any:
         """The same, by the interpreter unless it is to be compiled."""
         if compiled:

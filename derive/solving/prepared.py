@@ -107,8 +107,7 @@ class Prepared:
             return not self.certify(self._layout.unpack(x)).saddle()
         if x.size <= LANCZOS:
             return bool(self.certify(self._layout.unpack(x)).ok())
-        at = self._loops.value_gradient(self._instance, self._arrays)
-        found = curvature_by_differences(lambda point: at(point)[1], x)
+        found = curvature_by_differences(self._loops.slope(self._instance, self._arrays), x)
         return found is not None and found >= 0.0
 
     def _from_elsewhere(self, x: Any, failed: bool, tolerance: float) -> dict[str, Any]:
