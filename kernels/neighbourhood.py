@@ -254,7 +254,10 @@ def at_rest(
         return (ahead - behind) / (2.0 * length**2)
 
     expected = bend(1e-4) if hessian is None else float(x @ hessian @ x) / share**2
-    return bool(bend(1e-2) > 0.0 and 0.5 < bend(1e-2) / expected < 2.0) if expected > 0.0 else False
+    if not expected > 0.0:
+        return False
+    further = bend(1e-2)
+    return further > 0.0 and 0.5 < further / expected < 2.0
 
 
 def along_itself(
