@@ -69,7 +69,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     if derived.cones:
         bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
         return
-    bundle.add(certify_kkt, running.inside)
+    bundle.add(certify_kkt, running.from_inside)
     if derived.quadratic:
         bundle.replaced |= WITHOUT
         bundle.add(quadratic_program.solve_program, interior_point.solve)
@@ -149,9 +149,9 @@ def _run(derived: Any) -> str:
             "        answer, cone, ended = inside_cones(functions, blocks, z, max_iterations, max_time)"
         )
     if derived.quadratic:
-        return "answer, ended = inside(functions, (solve_program, by_interior_point), z, max_iterations, max_time)"
+        return "answer, ended = from_inside(functions, (solve_program, by_interior_point), z, max_iterations, max_time)"
     return (
         "data = loop_data(LOOP_DATA, given, layout)\n"
         "        way = joined(interior_point, data, shapes_of(sizes)[2], z)\n"
-        "        answer, ended = inside(functions, (way,), z, max_iterations, max_time)"
+        "        answer, ended = from_inside(functions, (way,), z, max_iterations, max_time)"
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ...errors import UnsupportedError
 from ...problem import Problem
 from ...reparametrise import Reparametrised
 from . import once
@@ -85,6 +86,7 @@ def library(used: Collection[str], checks: bool) -> str:
 def with_ways_in(text: str) -> str:
     """The text of a file, where what Python does not mention by name is compiled without a way in from Python."""
     tree, lines = ast.parse(text), text.split("\n")
+    _no_name_twice(tree)
     marked = {f: d.id for f in tree.body for d in getattr(f, "decorator_list", ()) if isinstance(d, ast.Name)}
     python = [n for n in tree.body if marked.get(n) not in MARKS]
     called = {n.id for each in python for n in ast.walk(each) if isinstance(n, ast.Name)}
@@ -94,6 +96,16 @@ def with_ways_in(text: str) -> str:
     used = {line[1:] for line in lines if line.startswith("@")}
     made = re.compile(rf"({'|'.join(MARKS - used) or '-'}) = ")
     return "\n".join(line for line in lines if not made.match(line))
+
+
+def _no_name_twice(tree: ast.Module) -> None:
+    """Refuse a file whose parts, gathered from several places, would give one name two meanings."""
+    names = [f.name for f in tree.body if isinstance(f, ast.FunctionDef | ast.ClassDef)]
+    targets = [t for a in tree.body if isinstance(a, ast.Assign) for t in a.targets]
+    names += [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UnsupportedError(f"the standalone file would need two meanings of {', '.join(twice)}")
 
 
 def _nested(text: str) -> bool:

@@ -22,7 +22,7 @@ from numba.core.registry import CPUDispatcher
 SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 #: Run before code from the disk that calls a function by its symbol: the function is in memory then.
-AGAIN = """
+LOADED_FIRST = """
 import sys
 for module in list(sys.modules.values()):
     names = getattr(module, "__dict__", {})
@@ -77,7 +77,9 @@ class Once(CPUDispatcher):  # type: ignore[misc]
             described.mangled_name = "solver_" + hashlib.sha256(text.encode()).hexdigest()[:32]
             address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
             llvmlite.binding.add_symbol(described.mangled_name, address)
-            again = partial(exec, AGAIN, {"source": SOURCE, "name": name, "types": result.signature.args})
+            again = partial(
+                exec, LOADED_FIRST, {"source": SOURCE, "name": name, "types": result.signature.args}
+            )
             self.targetctx.remove_user_function(result.entry_point)
             self.targetctx.insert_user_function(result.entry_point, described, [Elsewhere(again)])
         return entry

@@ -189,7 +189,7 @@ def polished(
     return [best[0], best[1]]
 
 
-def inside(
+def from_inside(
     functions: Functions,
     ways: tuple[Callable[..., Answer], ...],
     z: Any,

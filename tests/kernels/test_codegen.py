@@ -20,6 +20,7 @@ from derive.kernels import emit
 from derive.kernels.bundle import Bundle
 from derive.kernels.codegen import BEGIN
 from derive.kernels.optimizers import METHODS, em, levenberg_marquardt, state, vectors
+from derive.kernels.standalone.frame import with_ways_in
 from derive.kernels.standalone.library import PLAIN, library_text
 from derive.kernels.standalone.vector_texts import VECTORS
 from derive.models.gaussian_mixture import MODEL
@@ -121,6 +122,21 @@ def test_constraints_alone(folder: Path) -> None:
         np.testing.assert_allclose(found["w"], problem.solve(c=[1.0, -1.0])["w"], rtol=1e-8)
     compiled = list(folder.glob("__pycache__/*.exchanged-*.nbc"))
     assert len(compiled) == 1, "for any whole numbers, not for each that numba happens to know"
+
+
+def test_programs_run_again_from_the_disk(folder: Path) -> None:
+    """A quadratic program's file, whose functions call one another by symbols: compiled, then read."""
+    np.savez(folder / "program.npz", **{k: DATA[k] for k in ("X", "y")})
+    text = dv.codegen(CASES["equality"])
+    for _ in range(2):  # a constant of the loops once had the name of what is run when code is read
+        solved = run(folder, text, "--data", "program.npz", "--out", "result.npz")
+        assert solved.returncode == 0 and solved.stdout.startswith("certified"), solved.stdout + solved.stderr
+
+
+def test_no_name_has_two_meanings() -> None:
+    """Parts of a file come from several places; a name that two of them define is refused."""
+    with pytest.raises(UnsupportedError, match="two meanings of AIM"):
+        with_ways_in("AIM = 1\n\n\ndef step(): pass\n\n\n(AIM, NOISE) = 2, 3\n")
 
 
 BALL = {"w": ("d",), "c": ("d",)}
@@ -335,7 +351,7 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
         assert f"compiled\ndef {name}(" in text, name
     assert "return factor(a)" in text and "def guessed_bounds(" not in text  # half of the time to compile
-    assert "inside(functions, (solve_program, by_interior_point), z, max_iterations" in text
+    assert "from_inside(functions, (solve_program, by_interior_point), z, max_iterations" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
     assert "def interior_point(" in ball and "curvature(z, " in ball and "toward(" in ball
