@@ -37,26 +37,32 @@ class SecondOrder:
         problem = derived.problem
         self.unknowns = problem.unknowns
         moving = set(self.unknowns)
-        self.nodes: dict[tuple[Any, ...], Node] = {("f",): problem.objective}
+        self.nodes: dict[str, Node] = {"f": problem.objective}
         slopes = {v: jacobian(problem.objective, v) for v in self.unknowns}
         for i, v in enumerate(self.unknowns):
             if not is_zero(slopes[v]):
-                self.nodes["c", v.name] = slopes[v]
+                self.nodes[f"c {v.name}"] = slopes[v]
             for w in self.unknowns[i:]:
                 block = second_derivative(slopes[v], v, w)
                 if not is_zero(block):
-                    self.nodes["Q", v.name, w.name] = block
-        self.stated: list[tuple[str, int, Node]] = [("E", k, e) for k, e in enumerate(problem.equalities)]
-        self.stated += [("C", k, problem.inequalities[k]) for k in linear]
-        self.stated += [("U", k, u) for k, (_, u) in enumerate(norms)]
-        for kind, k, node in self.stated:
-            self.nodes[kind, k] = node
+                    self.nodes[f"Q {v.name} {w.name}"] = block
+        self.stated: dict[str, Node] = {f"E {k}": e for k, e in enumerate(problem.equalities)}
+        self.stated |= {f"C {k}": problem.inequalities[k] for k in linear}
+        self.stated |= {f"U {k}": u for k, (_, u) in enumerate(norms)}
+        constant = [node for key, node in self.nodes.items() if key[0] == "Q"]
+        for key, node in self.stated.items():
+            self.nodes[key] = node
             for v in self.unknowns:
                 slope = jacobian(node, v)
                 if not is_zero(slope):
-                    self.nodes[kind, k, v.name] = slope
-        constant = [node for key, node in self.nodes.items() if key[0] == "Q" or len(key) == 3]
+                    self.nodes[f"{key} {v.name}"] = slope
+                    constant.append(slope)
         self.is_program = not moving & set(variables(*constant)) if constant else True
+
+    @property
+    def axes(self) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+        """Of each array of norms the slack, the axes of u, and those of them that count the norms."""
+        return [(kink.slack.name, *_axes(kink.atom)) for kink, _ in self.norms]
 
     def describe(self) -> str:
         """What was recognised, in words."""
@@ -64,71 +70,27 @@ class SecondOrder:
 
     def program(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any] | None:
         """The matrices on data and the layout; None where they are large, or the objective is not convex."""
-        from ..kernels.optimizers.cone_problem import ConeProgram
-        from ..kernels.optimizers.second_order import Cones
+        from ..kernels.optimizers.cone_arranged import arranged_cones
         from ..kernels.oracle import Layout
 
         check_slopes(self.derived.problem, arrays)
         binding = instance.binding
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.unknowns})
-        n = layout.size
-        shapes = {(kind, k): binding.shape(node.shape) for kind, k, node in self.stated}
-        rows = {key: int(np.prod(s, dtype=np.int64)) for key, s in shapes.items()}
-        if n > UNKNOWNS or n * sum(rows.values()) > ENTRIES:
+        shapes = {key: binding.shape(node.shape) for key, node in self.stated.items()}
+        n, rows = layout.size, sum(int(np.prod(s, dtype=np.int64)) for s in shapes.values())
+        if n > UNKNOWNS or n * rows > ENTRIES:
             return None
         zero = {v.name: np.zeros(binding.shape(v.shape)) for v in self.unknowns}
-        found = dict(zip(self.nodes, numbers(list(self.nodes.values()), {**arrays, **zero}), strict=True))
-        sizes = dict(zip(layout.names, layout.sizes, strict=True))
-
-        def matrix(kind: str) -> tuple[Any, Any]:
-            blocks, offsets = [np.zeros((0, n))], [np.zeros(0)]
-            for key, count in rows.items():
-                if key[0] != kind:
-                    continue
-                block = np.zeros((count, n))
-                for name, place in layout.slices.items():
-                    if (*key, name) in found:
-                        block[:, place] = np.reshape(found[*key, name], (count, sizes[name]))
-                blocks.append(block)
-                offsets.append(np.ravel(found[key]))
-            return np.vstack(blocks), np.concatenate(offsets)
-
-        Q, c = np.zeros((n, n)), np.zeros(n)
-        for key, part in found.items():
-            if key[0] == "c":
-                c[layout.slices[key[1]]] = np.ravel(part)
-            if key[0] == "Q":
-                a, b = (layout.slices[name] for name in key[1:])
-                Q[a, b] = np.reshape(part, (sizes[key[1]], sizes[key[2]]))
-                Q[b, a] = Q[a, b].T
-        if not all(np.isfinite(a).all() for a in found.values()) or not _definite(Q):
+        values = numbers(list(self.nodes.values()), {**arrays, **zero})
+        if not all(np.isfinite(a).all() for a in values):
             return None
-        E, e = matrix("E")
-        C, c0 = matrix("C")
-        U, u0 = matrix("U")
-        parts, offsets, widths, at = [C], [c0], [], 0
-        for k, (kink, _) in enumerate(self.norms):
-            owner = _groups(kink.atom, shapes["U", k])
-            count = rows["U", k]
-            order = np.argsort(owner, kind="stable")
-            slots = np.arange(layout.slices[kink.slack.name].start, layout.slices[kink.slack.name].stop)
-            for group, inside in enumerate(
-                np.split(order, np.searchsorted(owner[order], np.arange(1, slots.size)))
-            ):
-                head = np.zeros((1, n))
-                head[0, slots[group]] = 1.0
-                parts += [head, U[at + inside]]
-                offsets += [np.zeros(1), u0[at + inside]]
-                widths.append(1 + inside.size)
-            at += count
-        cones = Cones(C.shape[0], widths)
-        program = ConeProgram(
-            Q, c, float(found["f",]), E, e, np.vstack(parts), np.concatenate(offsets), cones
-        )
-        return program, layout
+        program = arranged_cones(dict(zip(self.nodes, values, strict=True)), layout, shapes, self.axes)
+        return (program, layout) if is_definite(program.Q) else None
 
     def multipliers(self, instance: Instance, answer: Any) -> dict[str, list[Any]]:
         """Those of the conditions of the smooth form: half of what presses on t, for t − ‖u‖²/t ≥ 0."""
+        from ..kernels.optimizers.cone_arranged import owners
+
         binding, problem = instance.binding, self.derived.problem
         found: dict[str, list[Any]] = {"equality": [], "inequality": []}
         at = 0
@@ -145,7 +107,7 @@ class SecondOrder:
             below[k] = answer.z[at : at + size].reshape(shape)
             at += size
         for j, (kink, u) in enumerate(self.norms):
-            owner = _groups(kink.atom, binding.shape(u.shape))
+            owner = owners(*_axes(kink.atom), binding.shape(u.shape))
             shape = binding.shape(kink.atom.shape)
             heads = np.zeros(int(np.prod(shape, dtype=np.int64)))
             for group, size in enumerate(np.bincount(owner, minlength=heads.size)):
@@ -188,19 +150,14 @@ def second_order(derived: Constrained) -> SecondOrder | None:
     return found if found.is_program else None
 
 
-def _groups(atom: Node, shape: tuple[int, ...]) -> Any:
-    """For each entry of u the number of the norm that it belongs to."""
+def _axes(atom: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes of u in an array of norms of u, and those of them that count the norms."""
     (squares,) = atom.operands
     assert isinstance(squares, Einsum)
-    labels = squares.inputs[0]
-    index = np.indices(shape).reshape(len(shape), -1)
-    lengths = [shape[labels.index(i)] for i in squares.output]
-    if not lengths:
-        return np.zeros(index.shape[1], dtype=int)
-    return np.ravel_multi_index([index[labels.index(i)] for i in squares.output], lengths)
+    return squares.inputs[0], squares.output
 
 
-def _definite(Q: Any) -> bool:
+def is_definite(Q: Any) -> bool:
     """Whether Q is positive semidefinite to rounding."""
     size = float(np.abs(Q).max(initial=0.0))
     if size == 0.0:
