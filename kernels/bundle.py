@@ -83,6 +83,7 @@ class Bundle:
             tree.decorator_list = [d for d in tree.decorator_list if _mentions(d) & {"dataclass"}]
         space = getattr(value, "__globals__", None) or vars(sys.modules[value.__module__])
         local = _own_names(tree)
+        self.imports |= {f"import scipy.{part}" for part in _parts_of_scipy(tree)}
         for mentioned in _names(tree):
             if mentioned in space and mentioned not in local and mentioned != name:
                 self._resolve(mentioned, space[mentioned])
@@ -114,10 +115,8 @@ class Bundle:
     def _import_module(self, name: str, value: ModuleType) -> None:
         if value.__name__.split(".")[0] not in _LIBRARIES:
             raise UnsupportedError(f"{value.__name__} has no place in a standalone file")
-        self.imports.add(f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else ""))
-        if name == "scipy":  # its parts are reached through the package, and have to be imported by name
-            self.imports.discard("import scipy")
-            self.imports.add("import scipy.linalg")
+        if name != "scipy":  # its parts are reached through the package, and are imported by name
+            self.imports.add(f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else ""))
 
     def _alias(self, name: str, value: Any) -> None:
         text = str(value)
@@ -154,6 +153,12 @@ def _names(tree: ast.AST) -> list[str]:
     """All names that are read, annotations included, in order."""
     found = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
     return list(dict.fromkeys(found))
+
+
+def _parts_of_scipy(tree: ast.AST) -> set[str]:
+    """The parts of SciPy that are reached through its name."""
+    reached = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    return {n.attr for n in reached if isinstance(n.value, ast.Name) and n.value.id == "scipy"}
 
 
 def _mentions(tree: ast.AST) -> set[str]:

@@ -42,6 +42,7 @@ from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.choice import way_of
 from .standalone.command_line import MAIN
+from .standalone.cone_texts import add_cones, cone_tail
 from .standalone.constrained_texts import add_constrained, constrained_tail, flat_functions, joined_text
 from .standalone.frame import IMPORTS, about, compiling, library, tables, with_ways_in
 from .standalone.kernel_texts import Kernels
@@ -49,6 +50,7 @@ from .standalone.library import LIBRARY
 from .standalone.loop_texts import FlatFunctions, loop_text, step_functions
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
+    CONES,
     CONSTRAINED,
     EM_RUN,
     EM_TUPLE,
@@ -121,11 +123,13 @@ class _File:
         self.flat: FlatFunctions | None = None
         self.em: LikelihoodFunction | None = None
         self.joined: FlatConditions | None = None
-        self.tail = {"separable": SEPARABLE, "constrained": CONSTRAINED}.get(way.kind, SMOOTH)
+        self.tail = {"separable": SEPARABLE, "constrained": CONSTRAINED, "cones": CONES}.get(way.kind, SMOOTH)
         if way.kind == "separable":
             self._separable(self.posed.composite)
         elif way.kind == "constrained":
             self._constrained()
+        elif way.kind == "cones":
+            self._cones(self.posed.cones)
         elif way.kind == "mixture":
             self._mixture()
         elif way.kind == "squares":
@@ -269,6 +273,10 @@ class _File:
         add_constrained(derived, self.kernels, self.bundle)
         self.joined = joined_text(derived, self.kernels)
 
+    def _cones(self, form: Any) -> None:
+        self.free = form.derived.free
+        add_cones(form, self.kernels, self.bundle)
+
     # ---------------------------------------------------------------- the text
 
     def text(self) -> str:
@@ -340,6 +348,8 @@ class _File:
             texts = [] if self.joined is None else flat_functions(self.joined, self.kernels)
             tail = constrained_tail(self.posed.constrained, self._compared())
             return _joined([*texts, tail, SOLVE.format(most=400)])
+        if self.tail is CONES:
+            return _joined([cone_tail(self.posed.cones), SOLVE.format(most=80)])
         texts = [] if self.flat is None else self.flat.texts
         unknowns = in_table({v.name: shape_text(v.shape) for v in self.free.unknowns}, 8)
         if self.tail is SEPARABLE:

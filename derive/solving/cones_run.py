@@ -17,18 +17,16 @@ from .stated import statement_value
 from .watching import TIME, Watch
 
 if TYPE_CHECKING:
-    from ..kernels.optimizers.cone_problem import ConeProgram
     from .instance import Instance
 
 #: The driver's status of a run without end; a point that violates no condition by more is as good as feasible.
 NO_MINIMUM, NEAR = 6, 1e-5
-#: A fall along a direction of entries up to 1, over the largest slope, that is more than rounding.
-FALLS = 1e-6
 
 
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way leads to no certified point in its time."""
     from ..kernels.cones import certify_cones
+    from ..kernels.optimizers.cone_endless import falls_forever
     from ..kernels.optimizers.cone_program import solve_cone_program
     from ..kernels.optimizers.cone_units import geometric_units
     from ..kernels.optimizers.result import Result
@@ -91,34 +89,6 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         time=time.perf_counter() - began,
     )
     return result, found
-
-
-def falls_forever(program: ConeProgram) -> bool:
-    """Whether the objective falls along a direction without curvature that leaves no condition: the least of cᵀd over
-    |dᵢ| ≤ 1 with Qd = 0, Ed = 0 and Gd in the cones is below 0."""
-    from ..kernels.optimizers.cone_problem import ConeProgram
-    from ..kernels.optimizers.cone_program import solve_cone_program
-    from ..kernels.optimizers.second_order import Cones
-
-    n, cones = program.c.size, program.cones
-    straight = np.vstack([program.E, program.Q[program.Q.any(axis=1)]])
-    inside = np.vstack([np.eye(n), -np.eye(n), program.G])
-    room = np.concatenate([np.ones(2 * n), np.zeros(len(program.G))])
-    further = ConeProgram(
-        np.zeros((n, n)),
-        program.c,
-        0.0,
-        straight,
-        np.zeros(len(straight)),
-        inside,
-        room,
-        Cones(2 * n + cones.orthant, cones.sizes.tolist()),
-    )
-    with np.errstate(all="ignore"):
-        answer = solve_cone_program(further)
-    size = float(np.abs(program.c).max(initial=0.0))
-    depth = float(-further.cones.depths(inside @ answer.x + room).min(initial=0.0))
-    return bool(program.c @ answer.x < -FALLS * size and depth <= FALLS)
 
 
 __all__ = ["solve_cones"]

@@ -54,7 +54,7 @@ from .cone_vectors import (
 CONVERGED, LIMIT, STALLED, STOPPED = 0, 1, 2, 3
 #: Where the residuals and the gap are below this share, a run ends; also after so many steps, or after some that gain
 #: nothing, fewer of them where the point is good enough.
-TOLERANCE, GOOD, MOST, PATIENCE = 3e-12, 1e-9, 80, 20
+ENOUGH, GOOD, MOST, PATIENCE = 3e-12, 1e-9, 80, 20
 #: An objective that is smaller, in balanced units, counts as nothing beside a gap.
 LEAST = 1e-2
 #: How much of the way to the edge a step goes. One that is shorter than `SHORT` is tried again with a corrector that
@@ -286,7 +286,7 @@ class ConeSolver:
         )
 
     def solve(
-        self, watch: Callable[[int, Vector, float, float], bool] | None = None, tol: float = TOLERANCE
+        self, watch: Callable[[int, Vector, float, float], bool] | None = None, tol: float = ENOUGH
     ) -> ConeAnswer:
         """The best point of a run, in its own terms, its rows in the order of the loop."""
         n, q, size = self.program.c.size, self.program.e.size, self._unit.size

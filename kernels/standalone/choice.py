@@ -18,7 +18,7 @@ ON_SQUARES = ("levenberg-marquardt", "gauss-newton")
 
 
 class Way(NamedTuple):
-    """ "separable", "constrained", "mixture", "squares" or "free", and the name of the method."""
+    """ "separable", "constrained", "cones", "mixture", "squares" or "free", and the name of the method."""
 
     kind: str
     method: str
@@ -39,6 +39,8 @@ def way_of(problem: Problem, wanted: str | None) -> Way:
     if _suits_separable(problem, wanted):
         assert posed.composite is not None
         return Way("separable", posed.composite.method)
+    if wanted is None and _is_over_cones(problem):
+        return Way("cones", "interior-point")
     inside = wanted is None and _may_end_on_the_boundary(problem) and not _falls_with_kinks(posed)
     if asked in ("interior-point", "trust-constr", "slsqp") or inside:
         return Way("constrained", "interior-point")
@@ -75,6 +77,12 @@ def _may_end_on_the_boundary(problem: Problem) -> bool:
         return True
     inward = any(v.facts & {"simplex", "positive"} for v in problem.posed.unknowns)
     return inward and problem.convexity().status == "convex"
+
+
+def _is_over_cones(problem: Problem) -> bool:
+    """Whether it is a convex quadratic program but for norms of affine functions, whatever the data."""
+    posed = problem.posed
+    return posed.is_constrained and posed.cones is not None and problem.convexity().status == "convex"
 
 
 def _falls_with_kinks(posed: Posed) -> bool:

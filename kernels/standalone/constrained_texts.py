@@ -54,13 +54,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
         few("second", derived.second, [*moving, *duals], "The Hessian of the Lagrangian, in blocks.")
     wanted = [v.name for v in derived.wanted]
     kernels.add_plain("stated", {VALUE: derived.original}, wanted, "The objective as it was stated.")
-    atoms = {str(k): kink.atom for k, kink in enumerate(derived.problem.kinks)}
-    if atoms:
-        kernels.add_plain("atoms", atoms, moving, "What the slack variables stand for.")
-    signs = {str(k): kink.slope for k, kink in enumerate(derived.problem.kinks) if kink.slope is not None}
-    if signs:
-        meaning = "How the objective changes with them; must not be negative."
-        kernels.add_plain("signs", signs, moving, meaning)
+    add_kinks(derived, kernels)
     bundle.add(functions_of, running.caller, interior_point.Functions)
     if derived.linear:
         bundle.add(contradict)
@@ -81,6 +75,18 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     bundle.add(loops.scaled_by, loops.stepped, running.joined, running.loop_data)
     text = on_data(interior_point.interior_point, ("conditions", "curvature"))
     bundle.parts["interior_point"] = f"@strict\n{text}"
+
+
+def add_kinks(derived: Any, kernels: Kernels) -> None:
+    """The kernels for kinks: what their slacks stand for, and how the objective changes with them."""
+    moving = [v.name for v in derived.problem.unknowns]
+    atoms = {str(k): kink.atom for k, kink in enumerate(derived.problem.kinks)}
+    if atoms:
+        kernels.add_plain("atoms", atoms, moving, "What the slack variables stand for.")
+    signs = {str(k): kink.slope for k, kink in enumerate(derived.problem.kinks) if kink.slope is not None}
+    if signs:
+        meaning = "How the objective changes with them; must not be negative."
+        kernels.add_plain("signs", signs, moving, meaning)
 
 
 def joined_text(derived: Any, kernels: Kernels) -> FlatConditions | None:

@@ -86,7 +86,6 @@ def library(used: Collection[str], checks: bool) -> str:
 def with_ways_in(text: str) -> str:
     """The text of a file, where what Python does not mention by name is compiled without a way in from Python."""
     tree, lines = ast.parse(text), text.split("\n")
-    _no_name_twice(tree)
     marked = {f: d.id for f in tree.body for d in getattr(f, "decorator_list", ()) if isinstance(d, ast.Name)}
     python = [n for n in tree.body if marked.get(n) not in MARKS]
     called = {n.id for each in python for n in ast.walk(each) if isinstance(n, ast.Name)}
@@ -95,7 +94,9 @@ def with_ways_in(text: str) -> str:
             lines[f.lineno - 2] = f"@inner_{mark}"
     used = {line[1:] for line in lines if line.startswith("@")}
     made = re.compile(rf"({'|'.join(MARKS - used) or '-'}) = ")
-    return "\n".join(line for line in lines if not made.match(line))
+    kept = "\n".join(line for line in lines if not made.match(line))
+    _no_name_twice(ast.parse(kept))
+    return kept
 
 
 def _no_name_twice(tree: ast.Module) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,10 @@ import numpy as np
 
 from ..certificate import Certificate
 from ..interrupt import Interruptible, uninterrupted
+from ..kkt import KktCertificate
+from ..optimizers.cone_problem import ConeAnswer, ConeProgram
+from ..optimizers.cone_program import LIMIT, solve_cone_program
+from ..optimizers.cone_units import geometric_units
 from ..optimizers.interior_point import CONVERGED, STOPPED, Answer, Functions, run
 from ..optimizers.polish import polish, snapped
 from ..optimizers.semidefinite import on_face, solve_semidefinite
@@ -245,8 +250,37 @@ def inside_cones(
     return answer, cone, ended[0]
 
 
-def watched(z: Any, max_time: float | None) -> Any:
-    """A function that is called at every point and says whether time is up, the latest point, and the message."""
+def over_cones(
+    program: ConeProgram,
+    judge: Callable[[ConeAnswer], KktCertificate],
+    vanished: Any,
+    max_iterations: int,
+    max_time: float | None,
+) -> Any:
+    """The answer of the first run that is certified, and what ended it early: in balanced units, then in geometric
+    ones; or the point where all vanishes, at which rounding has nothing to be small beside.
+    """
+    answer = ConeAnswer(vanished, np.zeros(program.e.size), np.zeros(program.g.size), LIMIT, 0)
+    watch, latest, ended = watched(vanished, max_time, max_iterations)
+    with Interruptible() as block:
+        for column in (None, geometric_units(program)):
+            answer = solve_cone_program(program, watch, column)
+            if judge(answer).ok() or ended[0]:
+                break
+            there = replace(answer, x=vanished)
+            if judge(there).ok():
+                answer = there
+                break
+    if block.left:
+        ended[0], answer = "interrupted; the latest point is kept", replace(answer, x=latest[0])
+    return answer, ended[0]
+
+
+def watched(z: Any, max_time: float | None, most: int | None = None) -> Any:
+    """A function that is called at every point and says whether time is up, the latest point, and the message.
+
+    most  the number of steps that it allows, where the method does not count them itself
+    """
     began = time.perf_counter()
     latest, ended = [z], [""]
 
@@ -254,6 +288,8 @@ def watched(z: Any, max_time: float | None) -> Any:
         latest[0] = point
         if max_time is not None and time.perf_counter() - began >= max_time:
             ended[0] = f"not converged within {max_time:g} s ({iteration} iterations)"
+        elif most is not None and iteration >= most:
+            ended[0] = f"not converged after {iteration} iterations"
         return bool(ended[0])
 
     return watch, latest, ended

@@ -10,19 +10,24 @@ from .data import Statement, shapes_in_numbers
 
 
 def random_data(statement: Statement, seed: int) -> dict[str, Any]:
-    """Small random data with the stated facts; sizes differ from each other, so that a transposition shows."""
+    """Small random data with the stated facts; sizes differ from each other, so that a transposition shows.
+
+    From seed 8 on the entries of matrices are small: then what is bounded by a number of its own is mostly possible.
+    """
     rng = np.random.default_rng(seed)
     named = [*statement.data.values(), *statement.unknowns.values()]
     names = list(dict.fromkeys(s for shape in named for s in shape if isinstance(s, str)))
     others = [s for s in names if s != statement.rows]
     others = others if seed % 2 == 0 else others[::-1]
     sizes = {**{s: 2 + k % 4 for k, s in enumerate(others)}, statement.rows: 24}
-    if seed >= 4:  # few rows, as constraints need them
+    if seed % 8 >= 4:  # few rows, as constraints need them
         sizes = {**{s: 5 + k % 4 for k, s in enumerate(others)}, statement.rows: 3}
     found: dict[str, Any] = {s: sizes[s] for s in names if s not in statement.data}
     for k, (name, shape) in enumerate(shapes_in_numbers(statement.data, sizes).items()):
         kind = seed % 4 if k > 0 else 0
         found[name] = random_array(shape, statement.facts.get(name, ()), rng, kind)
+        if seed >= 8 and len(shape) > 1 and not {"integer", "simplex"} & set(statement.facts.get(name, ())):
+            found[name] *= 0.1
     told = {s for name in statement.data for s in statement.data[name]}
     return {name: value for name, value in found.items() if name in statement.data or name not in told}
 

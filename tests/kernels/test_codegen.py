@@ -148,6 +148,8 @@ CASES = {
     "nonnegative fact": stated("sumsq(X @ w - y)", "X y w", {"w": ("nonnegative",)}),
     "box": stated("sumsq(X @ w - y)", "X y w", subject_to=["w >= -1/4", "w <= 1/2"]),
     "simplex": stated("sumsq(X @ w - y)", "X y w", {"w": ("simplex",)}),
+    "square-root lasso": stated("norm(X @ w - y) + lam*norm(w, 1)/16", "X y w lam", {"lam": ("positive",)}),
+    "norm ball": stated("sumsq(X @ w - y)", "X y w", subject_to=["norm(w) <= 1/2", "norm(w[1:] - 1) <= 3"]),
     "equality": stated("sumsq(X @ w - y)", "X y w", subject_to=["sum(w) == 1", "w[0] <= 1/4"]),
 }
 OTHERS = {
@@ -257,6 +259,25 @@ def test_what_has_no_optimum_is_named() -> None:
     assert late.success, late.message  # what is certified as time runs out is the answer
     hurried = loaded(dv.codegen(bare, method="lbfgs"))["solve"](separable, max_time=1e-9)
     assert not hurried.success and "not converged within" in hurried.message
+
+
+def test_cones_without_an_optimum_are_named() -> None:
+    """Balls that do not meet; an objective that falls along what no cone bounds; no step, and no time at all."""
+    apart = stated("sumsq(X @ w - y)", "X y w", subject_to=["norm(w) <= 1", "norm(w - 3) <= 1"])
+    data = {"X": X, "y": DATA["y"]}
+    found = loaded(dv.codegen(apart))["solve"](data)
+    assert not found.success and found.message.startswith("no feasible point was found")
+    endless = stated("sum(w * lam)", "lam w", subject_to=["norm(w[:2]) <= 1"])
+    found = loaded(dv.codegen(endless))["solve"]({"lam": 2.0, "d": 3})
+    assert not found.success and found.message.startswith("the objective is unbounded below")
+    solve = loaded(dv.codegen(CASES["norm ball"]))["solve"]
+    found = solve(data, max_iterations=1)
+    assert not found.success and found.message.startswith("not converged after 1 iterations")
+    assert np.isfinite(found.unknowns["w"]).all()
+    hurried = solve(data, max_time=1e-9)
+    assert not hurried.success and hurried.message.startswith("not converged within")
+    vanishing = loaded(dv.codegen(CASES["square-root lasso"]))["solve"]({**data, "lam": 1e3})
+    assert vanishing.success and np.abs(vanishing.unknowns["w"]).max() <= 1e-9
 
 
 def test_names_never_become_code() -> None:
