@@ -52,10 +52,10 @@ class Bundle:
         self.parts: dict[str, str] = {}
         self._origin: dict[str, Any] = {}
 
-    def add(self, *objects: Any) -> None:
-        """Functions or classes with all that they mention."""
+    def add(self, *objects: Any, prefix: str = "") -> None:
+        """Functions or classes with all that they mention; `prefix` goes before their own names alone."""
         for one in objects:
-            self._define(one.__name__, one)
+            self._define(prefix + one.__name__, one)
 
     def _claim(self, name: str, value: Any) -> bool:
         """Whether the name is new; two meanings of one name are an error."""
@@ -88,6 +88,8 @@ class Bundle:
             if mentioned in space and mentioned not in local and mentioned != name:
                 self._resolve(mentioned, space[mentioned])
         plain = _without_decorators(source)
+        if name != value.__name__:
+            plain = plain.replace(f"def {value.__name__}(", f"def {name}(", 1)
         self.parts[name] = self.compiled.get(name) or (plain if function is None else f"@compiled\n{plain}")
 
     def _resolve(self, name: str, value: Any) -> None:

@@ -50,6 +50,7 @@ from .standalone.library import LIBRARY
 from .standalone.loop_texts import FlatFunctions, loop_text, step_functions
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
+    AT_ALL_POINTS,
     CONES,
     CONSTRAINED,
     EM_RUN,
@@ -57,6 +58,7 @@ from .standalone.templates import (
     HEADER,
     LOOP_TUPLE,
     NEWTON,
+    ONE_TURN,
     PAIRS,
     PLAIN_RUN,
     QUADRATIC,
@@ -64,6 +66,7 @@ from .standalone.templates import (
     SEPARABLE,
     SMOOTH,
     SOLVE,
+    THREE_TURNS,
 )
 from .standalone.writing import in_table, in_tuple, shape_text, size_text, title
 
@@ -111,7 +114,7 @@ class _File:
     def __init__(self, problem: Problem, wanted: str | None) -> None:
         self.problem, self.posed = problem, problem.posed
         way = way_of(problem, wanted)
-        self.method = way.method
+        self.method, self.then = way.method, way.then
         self.kernels = Kernels()
         errors = {
             name: inspect.getsource(getattr(data, name)).rstrip() for name in ("DataError", "SizeError")
@@ -140,25 +143,23 @@ class _File:
     # ---------------------------------------------------------------- the ways
 
     def _optimizer(self, compiled: bool = True) -> None:
-        """The method's step and its loop; the functions of a flat vector that they call are made after."""
-        record = METHODS[self.method]
-        if self.method not in BEGIN:
+        """The methods' steps and loops; the functions of a flat vector that they call are made after."""
+        for name, prefix in ((self.method, ""), (self.then, f"{self.then}_")):
+            if name:
+                self._loop(name, prefix, compiled)
+        self.bundle.add(scaled_gradient, norm, certify, Layout, running.descend, running.loop_data)
+        if self.then:
+            self.bundle.add(running.few_first)
+
+    def _loop(self, name: str, prefix: str, compiled: bool) -> None:
+        record = METHODS[name]
+        if name not in BEGIN:
             raise UnsupportedError(
-                f"method {self.method} has no standalone form; those that have: {', '.join(BEGIN)}"
+                f"method {name} has no standalone form; those that have: {', '.join(BEGIN)}"
             )
-        module = sys.modules[record.step.__module__]
-        self.bundle.compiled = step_functions(record, compiled)
-        self.bundle.add(
-            module.start,
-            record.step,
-            scaled_gradient,
-            norm,
-            certify,
-            Layout,
-            running.descend,
-            running.loop_data,
-        )
-        self.loop = loop_text(record, BEGIN[self.method], compiled)
+        self.bundle.compiled |= step_functions(record, compiled, prefix)
+        self.bundle.add(sys.modules[record.step.__module__].start, record.step, prefix=prefix)
+        self.loop = _joined([self.loop, loop_text(record, BEGIN[name], compiled, prefix)])
 
     def _flat(self, free: Reparametrised, terms: int = 0) -> FlatFunctions:
         names, orders = [v.name for v in free.unknowns], [v.order for v in free.unknowns]
@@ -167,7 +168,7 @@ class _File:
     def _free(self, free: Reparametrised) -> None:
         self.free = free
         names, slopes = self._value_gradient(free)
-        needs = METHODS[self.method].needs
+        needs = {n for name in (self.method, self.then) if name for n in METHODS[name].needs}
         if "hessian" in needs:
             self._hessian(free, slopes)
         if "hvp" in needs:
@@ -314,7 +315,9 @@ class _File:
         return with_ways_in(_joined(parts) + "\n")
 
     def _name(self) -> str:
-        return f"em, then {self.method}" if self.em is not None else self.method
+        if self.em is not None:
+            return f"em, then {self.method}"
+        return f"{self.method}, then {self.then}" if self.then else self.method
 
     def _imports(self) -> list[str]:
         lines = self.bundle.imports
@@ -368,7 +371,8 @@ class _File:
             data=(LOOP_TUPLE if self.em is None else EM_TUPLE).format(
                 roots=f", {in_tuple(self.roots)}" if self.roots else ""
             ),
-            hessian="hessian(x, data)" if "hessian" in kinds else "None",
+            hessian=AT_ALL_POINTS if "hessian" in kinds and not self.then else "",
+            turns=THREE_TURNS if self.then else ONE_TURN,
             second=SECOND if "hessian" in kinds else "None",
             pairs="".join(PAIRS[k] for k in kinds),
             compared=self._compared(),

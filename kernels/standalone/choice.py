@@ -18,10 +18,14 @@ ON_SQUARES = ("levenberg-marquardt", "gauss-newton")
 
 
 class Way(NamedTuple):
-    """ "separable", "constrained", "cones", "mixture", "squares" or "free", and the name of the method."""
+    """ "separable", "constrained", "cones", "mixture", "squares" or "free", and the name of the method.
+
+    then  the method that goes on where it does not arrive
+    """
 
     kind: str
     method: str
+    then: str = ""
 
 
 def way_of(problem: Problem, wanted: str | None) -> Way:
@@ -54,6 +58,13 @@ def way_of(problem: Problem, wanted: str | None) -> Way:
             raise ArgumentError(f"method {wanted} is for sums of squares in vectors")
         return Way("squares", name or ON_SQUARES[0])
     order = max(v.order for v in posed.unknowns)
+    if (
+        name is None
+        and order > 1
+        and posed.is_smooth
+        and not any("symmetric" in v.facts for v in posed.unknowns)
+    ):
+        return Way("free", "lbfgs", "newton")
     few = order <= 1 and not posed.is_constrained  # kinks have no second derivative to go by
     return Way("free", name or ("newton" if few else "lbfgs"))
 

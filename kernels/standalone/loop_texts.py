@@ -150,8 +150,8 @@ class FlatFunctions:
         ]
 
 
-def step_functions(record: Method, compiled: bool = True) -> dict[str, str]:
-    """The text of the step and of all that it calls, by name.
+def step_functions(record: Method, compiled: bool = True, prefix: str = "") -> dict[str, str]:
+    """The text of the step and of all that it calls, by name; `prefix` goes before that of the step.
 
     What takes or returns a state is compiled into the loop; the rest is kept on disk by itself. A class of states has
     no place in the index on disk, for it is another class when the file is imported than when it is run.
@@ -163,9 +163,10 @@ def step_functions(record: Method, compiled: bool = True) -> dict[str, str]:
         found |= dict.fromkeys(closure_of(root))
     start = sys.modules[record.step.__module__].start
     found |= dict.fromkeys(f for f in closure_of(start) if f.__name__ in VECTORS)
-    if not compiled:
-        return {f.__name__: on_data(f, FUNCTIONS) for f in found}
-    return {f.__name__: f"@{_decorator(f)}\n{_text(f)}" for f in found}
+    texts = {f: f"@{_decorator(f)}\n{_text(f)}" if compiled else on_data(f, FUNCTIONS) for f in found}
+    own = record.step
+    texts[own] = texts[own].replace(f"def {own.__name__}(", f"def {prefix}{own.__name__}(", 1)
+    return {prefix * (f is own) + f.__name__: text for f, text in texts.items()}
 
 
 def _text(function: FunctionType) -> str:
@@ -178,13 +179,14 @@ def _decorator(function: FunctionType) -> str:
     return "inside" if "State" in hints else "strict"
 
 
-def loop_text(record: Method, begin: str, compiled: bool = True) -> str:
+def loop_text(record: Method, begin: str, compiled: bool = True, prefix: str = "") -> str:
     """`begin(x, data)` and `advance(state, …, data)`, with states as plain tuples between them and Python."""
     start = sys.modules[record.step.__module__].start
     state = start.__annotations__["return"]
     fields = list(sys.modules[record.step.__module__].__dict__[state]._fields)
     loop = LOOP if compiled else LOOP.replace("@strict\n", "")
     return loop.format(
+        prefix=prefix,
         begin=begin,
         state=state,
         fields=", ".join(fields),
@@ -193,14 +195,14 @@ def loop_text(record: Method, begin: str, compiled: bool = True) -> str:
 
 
 LOOP = '''
-def begin(x, data):
+def {prefix}begin(x, data):
     """The optimizer's first state."""
     f, g = value_gradient(x, data)
-    return start({begin})
+    return {prefix}start({begin})
 
 
 @strict
-def advance(state, aim, first, best, least, most, data):
+def {prefix}advance(state, aim, first, best, least, most, data):
     """Up to `most` steps: (state, best point, its value, steps, scaled gradient).
 
     They end early where the scaled gradient is at most `aim`, where no step is possible, and where x or f run away.
@@ -215,7 +217,7 @@ def advance(state, aim, first, best, least, most, data):
         lost = s.f < -1e20 * max(1.0, abs(first)) or norm(s.x) > 1e60
         if taken == most or s.status != RUNNING or measure <= aim or lost:
             break
-        s = step(s, data)
+        s = {prefix}step(s, data)
         taken += 1
         if not np.isfinite(least) or s.f <= least + 1e-12 * abs(least):
             best, least = s.x, s.f

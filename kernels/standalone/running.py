@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...solving.composite import LARGEST
+from ...solving.costs import FEW_DESCENTS, MANY_DESCENTS
 from ..certificate import Certificate
 from ..interrupt import Interruptible, uninterrupted
 from ..kkt import KktCertificate
@@ -22,6 +24,8 @@ from ..optimizers.semidefinite import on_face, solve_semidefinite
 from ..optimizers.state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED
 from ..oracle import Layout
 
+#: How a loop begins, how it goes on, and its steps at most.
+Turn = tuple[Callable[..., Any], Callable[..., Any], int]
 #: Scaled gradients from which Newton's method makes the last steps.
 NEWTON_FROM = 1e-4
 
@@ -56,8 +60,7 @@ def loop_data(
 
 
 def descend(
-    begin: Callable[..., Any],
-    advance: Callable[..., Any],
+    turns: Sequence[Turn],
     x: Any,
     data: Any,
     judge: Callable[[Any, float], Certificate],
@@ -69,21 +72,24 @@ def descend(
 ) -> tuple[Any, Certificate, str, int]:
     """Steps until the certificate holds or something ends the run: (best point, certificate, message, steps).
 
-    `second` gives value, gradient and Hessian; the last steps are Newton's where the method's own come to rest before.
+    turns   how one loop begins and goes on, and after how many steps, or where it stands still, the next one does
+    second  gives value, gradient and Hessian; the last steps are Newton's where the method's own come to rest before
+
     The compiled loop runs as far as the aim. It returns in between so that the clock and Ctrl-C are heard: after a
     hundred steps of small problems and one of large ones, then about five times a second.
     """
+    (begin, advance, most), *later = turns
     state = tuple(begin(x, data))
     first, best = state[1], [x, state[1]]
     advance(state, np.inf, first, *best, 0, data)  # compiled, or read from the disk, before the clock runs
     began = time.perf_counter()
     amount = sum(np.size(part) for part in data)
     few = 100 if amount <= 100_000 else 1
-    message, iteration, magnitude, aim = "", 0, 1.0, tolerance
+    message, iteration, magnitude, aim, last = "", 0, 1.0, tolerance, min(most, max_iterations)
     with Interruptible() as block:
         while True:
             entered = time.perf_counter()
-            many = min(few, max_iterations - iteration) if max_time is None or iteration else 1
+            many = min(few, last - iteration) if max_time is None or iteration else 1
             state, *best, taken, measure = advance(state, aim, first, *best, many, data)
             iteration += taken
             spent = time.perf_counter() - entered
@@ -109,7 +115,16 @@ def descend(
                 if proof.runs_away() and aim <= 1e-3 * tolerance:
                     break
                 aim = max(min(aim, measure) / 10.0, 1e-8 * tolerance)
-            if status in (STALLED, FINISHED):
+            still = status in (STALLED, FINISHED)
+            late = max_time is not None and time.perf_counter() - began >= max_time
+            if later and (still or iteration >= last) and iteration < max_iterations and not late:
+                (begin, advance, most), *later = later
+                paused, last, few = time.perf_counter(), min(iteration + most, max_iterations), 1
+                state = tuple(begin(best[0], data))
+                advance(state, np.inf, first, *best, 0, data)
+                began += time.perf_counter() - paused
+                continue
+            if still:
                 if second is not None and measure <= NEWTON_FROM:
                     best = by_newton(second, *best)
                 message = "no further step improves the objective"
@@ -117,7 +132,7 @@ def descend(
             if iteration >= max_iterations:
                 message = f"not converged after {max_iterations} iterations"
                 break
-            if max_time is not None and time.perf_counter() - began >= max_time:
+            if late:
                 message = f"not converged within {max_time:g} s ({iteration} iterations)"
                 break
     if block.left:
@@ -126,6 +141,14 @@ def descend(
     reason = proof.reason()
     found = f"certified: {reason}" if proof.ok(tolerance) else f"{message}; {reason}" if message else reason
     return best[0], proof, found, iteration
+
+
+def few_first(unknowns: int, most: int) -> int:
+    """Steps of a quasi-Newton method before Newton's: some hundred steps along curved valleys cost about as much.
+
+    All of them where a Hessian would be too large.
+    """
+    return most if unknowns > LARGEST else min(most, FEW_DESCENTS * (unknowns + 5), MANY_DESCENTS)
 
 
 def by_newton(second: Callable[[Any], tuple[float, Any, Any]], x: Any, f: float) -> list[Any]:

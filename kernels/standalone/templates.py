@@ -54,8 +54,7 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
             f,
             g,
             x,
-            hessian={hessian},
-            at=lambda point: value_gradient(point, data),
+{hessian}            at=lambda point: value_gradient(point, data),
             magnitude=magnitude,
             tolerance=tolerance,
             layout=layout,
@@ -63,8 +62,7 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
 
     with np.errstate(all="ignore"):
         x, proof, message, steps = descend(
-            begin,
-            advance,
+            {turns},
             x,
             data,
             judge,
@@ -88,6 +86,18 @@ def derivatives(data):
 {pairs}    ]
     {compared}
 '''
+
+#: The loop of a method alone, and a quasi-Newton one that gives way to Newton's in a trust region.
+ONE_TURN = "((begin, advance, max_iterations),)"
+THREE_TURNS = """\
+(
+                (begin, advance, few_first(x.size, max_iterations)),
+                (newton_begin, newton_advance, max_iterations),
+                (begin, advance, max_iterations),
+            )"""
+
+#: The Hessian in the certificate of a method that has one at every point.
+AT_ALL_POINTS = "            hessian=hessian(x, data),\n"
 
 #: Value, gradient and Hessian of a smooth method.
 SECOND = "lambda x: (*value_gradient(x, data), hessian(x, data))"

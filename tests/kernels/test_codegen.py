@@ -214,6 +214,43 @@ def test_large_residuals_end_in_steps_of_newton() -> None:
         assert found.success, found.message
 
 
+def test_newton_goes_on_where_a_quasi_newton_method_gives_way() -> None:
+    """A network's file holds both loops; the second begins at the best point of the first, and steps are counted on."""
+    network = dv.minimize(
+        "sumsq(tanh(X @ W) @ v - y)/2 + lam/2*(sumsq(W) + sumsq(v))",
+        over=["W", "v"],
+        variables={"X": ("n", "d"), "y": ("n",), "lam": (), "W": ("d", "h"), "v": ("h",)},
+    )
+    space = loaded(dv.codegen(network))["solve"].__globals__
+    assert [space["few_first"](n, 10_000) for n in (3, 45, 1501)] == [160, 1000, 10_000]
+    begun: list[float] = []
+    begin = space["newton_begin"]
+    space["few_first"] = lambda unknowns, most: min(5, most)
+    space["newton_begin"] = lambda x, data: (
+        begun.append(space["value_gradient"](x, data)[0]) or begin(x, data)
+    )
+    data = {**DATA, "lam": 0.1, "h": 2}
+    found = space["solve"](data)
+    assert found.success and len(begun) == 1 and 5 < found.iterations < 100, found.message
+    assert found.value < begun[0]
+    short = space["solve"](data, max_iterations=4)
+    assert short.message.startswith("not converged after 4 iterations") and len(begun) == 1
+    expected = network.solve(data, start=found.unknowns, backend="numpy")
+    assert found.value == pytest.approx(expected.fun, rel=1e-9)
+    alone = dv.codegen(network, method="lbfgs")
+    assert "newton_begin" not in alone
+
+
+def test_the_conditions_of_random_data_may_contradict_each_other() -> None:
+    """Then the self-test says so, and passes on what it could compare."""
+    transport = dv.minimize(
+        "sum(C*P)", over="P", subject_to=["P >= 0", "sum(P, axis=1) == a", "sum(P, axis=0) == b"],
+        variables={"C": ("n", "m"), "P": ("n", "m"), "a": ("n",), "b": ("m",)},
+    )  # fmt: skip
+    space = loaded(dv.codegen(transport))
+    assert space["check"]()
+
+
 def test_bad_input_is_named() -> None:
     """Every fault of data and start, by the array's name."""
     space = loaded(dv.codegen(LASSO))
