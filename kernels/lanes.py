@@ -295,7 +295,7 @@ def turn_rows(typing_context: Any, block: Any, out: Any) -> Any:
         whole = b.and_(X.rows, I(-LANES))
         with v.loop(I(0), whole, LANES) as r, v.loop(I(0), X.columns, LANES) as j:
             mask = v.first(b.sub(X.columns, j))
-            square = _transposed(v, [v.load(X.row(b.add(r, I(k))), j, mask) for k in range(LANES)])
+            square = v.turned([v.load(X.row(b.add(r, I(k))), j, mask) for k in range(LANES)])
             for k, column in enumerate(square):
                 place = b.add(j, I(k))
                 with b.if_then(b.icmp_signed("<", place, X.columns)):
@@ -305,15 +305,3 @@ def turn_rows(typing_context: Any, block: Any, out: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(block, out), generate
-
-
-def _transposed(v: Vectors, square: Sequence[Any]) -> list[Any]:
-    """Eight vectors of eight: blocks of 1, 2 and 4 change places across the diagonal."""
-    found, lanes = list(square), range(LANES)
-    for bit in (1, 2, 4):
-        for i in lanes:
-            if not i & bit:
-                p, q = found[i], found[i | bit]
-                found[i] = v._shuffled(p, q, [LANES + (k ^ bit) if k & bit else k for k in lanes])
-                found[i | bit] = v._shuffled(p, q, [LANES + k if k & bit else k | bit for k in lanes])
-    return found

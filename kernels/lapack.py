@@ -30,7 +30,7 @@ _I = ir.IntType(64)
 def _register_blas() -> None:
     """SciPy's BLAS under names of our own, so that compiled code in the cache finds it in any process."""
     for module, names in (
-        ("blas", "dgemm sgemm dsyrk"),
+        ("blas", "dgemm sgemm dsyrk dtrsm"),
         ("lapack", "dpotrf spotrf dpotri spotri dpotrs spotrs"),
     ):
         for name in names.split():
@@ -239,7 +239,7 @@ def _by_cholesky(
     def place(value: Any) -> Any:
         return cgutils.alloca_once_value(builder, value)
 
-    n = place(builder.trunc(cgutils.unpack_tuple(builder, matrix.shape)[0], narrow))
+    n = place(builder.trunc(cgutils.unpack_tuple(builder, matrix.shape)[1], narrow))
     report = place(narrow(0))
     arguments = [place(byte(ord("U"))), n]
     arguments += [place(builder.trunc(cgutils.unpack_tuple(builder, o.shape)[0], narrow)) for o in others]
@@ -250,15 +250,41 @@ def _by_cholesky(
     return builder.load(report), matrix.data
 
 
+def _solve_below(builder: Any, array: Any) -> None:
+    """The rows B below a Cholesky factor become B L⁻ᵀ."""
+    narrow, byte = ir.IntType(32), ir.IntType(8)
+    rows, columns = cgutils.unpack_tuple(builder, array.shape)
+    below = builder.gep(array.data, [builder.mul(columns, columns)])
+
+    def place(value: Any) -> Any:
+        return cgutils.alloca_once_value(builder, value)
+
+    n, m = (place(builder.trunc(v, narrow)) for v in (columns, builder.sub(rows, columns)))
+    flags = [place(byte(ord(c))) for c in "LUTN"]
+    _call_blas(builder, "dtrsm", [*flags, n, m, place(_F(1.0)), array.data, n, below, n])
+
+
 @intrinsic
 def potrf(typing_context: Any, matrix: Any) -> Any:
-    """The Cholesky factor in place of the lower triangle; NaN where there is none. Contiguous, as are those below."""
+    """The Cholesky factor in place of the lower triangle; NaN where there is none. Contiguous, as are those below.
+
+    Doubles may have more rows than columns: the rows B below become B L⁻ᵀ.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if matrix.dtype == types.float64 and smallproducts.register():
+            array = make_array(matrix)(context, builder, args[0])
+            rows, columns = cgutils.unpack_tuple(builder, array.shape)
+            _call_blas(builder, "cholesky", [columns, rows, array.data])
+            return context.get_dummy_value()
         report, data = _by_cholesky(builder, context, "potrf", signature.args, args)
         failed = builder.icmp_signed("!=", report, ir.IntType(32)(0))
-        with builder.if_then(failed):
-            builder.store(context.get_value_type(signature.args[0].dtype)(math.nan), data)
+        with builder.if_else(failed) as (lost, found):
+            with lost:
+                builder.store(context.get_value_type(signature.args[0].dtype)(math.nan), data)
+            with found:
+                if matrix.dtype == types.float64:
+                    _solve_below(builder, make_array(matrix)(context, builder, args[0]))
         return context.get_dummy_value()
 
     return types.void(matrix), generate

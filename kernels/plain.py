@@ -208,9 +208,11 @@ def cholesky(matrix: Any, factor: Any) -> None:
 
 
 def potrf(matrix: Any) -> None:
-    """The Cholesky factor in place of the lower triangle; NaN where there is none."""
+    """The Cholesky factor in place of the lower triangle, NaN where there is none; rows B below become B L⁻ᵀ."""
+    top, below = np.split(matrix, [matrix.shape[1]])
     try:
-        matrix[...] = np.linalg.cholesky(np.tril(matrix) + np.tril(matrix, -1).T)
+        top[...] = np.linalg.cholesky(np.tril(top) + np.tril(top, -1).T)
+        below[...] = _linear.solve_triangular(top, below.T, lower=True).T
     except np.linalg.LinAlgError:
         matrix[0, 0] = math.nan
 

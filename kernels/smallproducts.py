@@ -26,6 +26,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from . import cholesky
 from .machine import BIT, BYTES, DOUBLE, DOUBLES, FLOATS, LINE, VECTOR, WHOLE, Body, load, translated
 from .vectors import LANES, ZEN
 
@@ -42,7 +43,8 @@ SHORT, LITTLE = 32, 1 << 22
 #: Symmetric updates of at most so many columns are taken: of more, the rows of a block no longer stay in cache; and
 #: where columns are more than the first number, of at most so many numbers.
 TRIANGLE_COLUMNS, TRIANGLE_MOST, TRIANGLE_NUMBERS = 320, 800 if ZEN else 320, 1 << 20
-NAMES = NAME, TRIANGLE, TRIANGLE_SINGLE = "derive_product", "derive_triangle", "derive_triangle_single"
+NAME, TRIANGLE, TRIANGLE_SINGLE = "derive_product", "derive_triangle", "derive_triangle_single"
+NAMES = NAME, TRIANGLE, TRIANGLE_SINGLE, cholesky.NAME
 
 _D, _I, _B, _V, _P = DOUBLE, WHOLE, BIT, VECTOR, DOUBLES
 _CURSOR = BYTES.as_pointer()
@@ -310,6 +312,7 @@ def _module() -> str:
     module.triple = llvm.get_process_triple()
     outer = _driver(module)
     _triangle(module, outer)
+    cholesky.add_cholesky(module, outer, DEPTH)
     _triangle(module, _outer(module, single=True), single=True)
     for function in module.functions:
         if function.name not in NAMES and not function.is_declaration:

@@ -38,13 +38,14 @@ class Vectors:
         self.kind = ir.VectorType(self.number_type, self.lanes)
         self.zero = ir.Constant(self.kind, None)
 
-    def _shuffled(self, p: Any, q: Any, lanes: Sequence[int]) -> Any:
+    def shuffled(self, p: Any, q: Any, lanes: Sequence[int]) -> Any:
+        """These lanes of two vectors, which are counted on."""
         return self.b.shuffle_vector(p, q, ir.Constant(ir.VectorType(W, len(lanes)), list(lanes)))
 
     def spread(self, scalar: Any) -> Any:
         """A number in every lane."""
         none = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
-        return self._shuffled(self.b.insert_element(none, scalar, W(0)), none, [0] * self.lanes)
+        return self.shuffled(self.b.insert_element(none, scalar, W(0)), none, [0] * self.lanes)
 
     def first(self, count: Any) -> Any:
         """The mask of that many lanes."""
@@ -154,7 +155,7 @@ class Vectors:
         """As eight doubles: of sixteen singles both halves, added."""
         if self.number_type == D:
             return vector
-        halves = [self._shuffled(vector, vector, range(k, k + LANES)) for k in (0, LANES)]
+        halves = [self.shuffled(vector, vector, range(k, k + LANES)) for k in (0, LANES)]
         return self.b.fadd(*(self.turned_into(half, D) for half in halves))
 
     def sums(self, vectors: Sequence[Any]) -> Any:
@@ -167,14 +168,25 @@ class Vectors:
             half = width // 2
             if len(found) == 1:
                 (p,) = found
-                found = [self.b.fadd(p, self._shuffled(p, p, [i ^ half for i in range(LANES)]))]
+                found = [self.b.fadd(p, self.shuffled(p, p, [i ^ half for i in range(LANES)]))]
             else:
                 low = [start + k for start in range(0, LANES, width) for k in range(half)]
                 lower = [*low, *(i + LANES for i in low)]
                 upper = [i + half for i in lower]
                 pairs = zip(found[::2], found[1::2], strict=True)
                 found = [
-                    self.b.fadd(self._shuffled(p, q, lower), self._shuffled(p, q, upper)) for p, q in pairs
+                    self.b.fadd(self.shuffled(p, q, lower), self.shuffled(p, q, upper)) for p, q in pairs
                 ]
             width = half
         return found[0]
+
+    def turned(self, square: Sequence[Any]) -> list[Any]:
+        """The columns of eight vectors of eight: blocks of 1, 2 and 4 change places across the diagonal."""
+        found, lanes = list(square), range(LANES)
+        for bit in (1, 2, 4):
+            for i in lanes:
+                if not i & bit:
+                    p, q = found[i], found[i | bit]
+                    found[i] = self.shuffled(p, q, [LANES + (k ^ bit) if k & bit else k for k in lanes])
+                    found[i | bit] = self.shuffled(p, q, [LANES + k if k & bit else k | bit for k in lanes])
+        return found

@@ -18,7 +18,8 @@ import numpy as np
 from ..apart import apart, inner
 from ..oracle import Array
 from .normal_matrix import BLOCK, is_column, squares
-from .program_system import System, curved, direction, equalities, factored, pressed, rooms, steepest
+from .program_factors import System, direction, factored
+from .program_system import curved, equalities, pressed, rooms, steepest
 from .program_vectors import copied, largest, moved
 from .slacks import Directions
 
@@ -255,7 +256,7 @@ def free_system(
         for j in range(bend.size):
             part += equal[i, inside + j] ** 2 / bend[j]
         least = max(least, 1e-12 * part)
-    found = factored(bend, system, held, nothing, b, 1e-14 * (1.0 + top), least, False)
+    found = factored(bend, system, held, nothing, b, 1e-14 * (1.0 + top), least)
     L, K = system[0][0], held[0]
     flat = False
     for i in range(inside):

@@ -20,11 +20,12 @@ import numpy as np
 
 from ..apart import apart, inner
 from ..lapack import potrf, syrk
+from ..machine import has_wide_vectors
 from ..oracle import Array
 from .slacks import Directions, across, along, scattered
 
-#: Matrices up to this size are factorised by plain loops, larger ones by LAPACK.
-SMALL = 80
+#: Matrices up to this size are factorised by plain loops, larger ones by LAPACK or what stands in for it.
+SMALL = 12 if has_wide_vectors() else 80
 #: Rows that are scaled before they are added to a sum of squares: they stay in the first cache.
 BLOCK = 64
 #: K without its slacks: M, or its factor, a column where M is a diagonal; the rows; and of the slacks ρ, `wide` and κ,
@@ -170,12 +171,20 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
 @apart
 def factor(a: Array) -> bool:
     """The lower triangle of A becomes its Cholesky factor, a diagonal stays; False where A is not definite."""
-    n = a.shape[0]
     if is_column(a):
         least = np.inf
-        for j in range(n):
+        for j in range(a.shape[0]):
             least = min(least, a[j, 0])
         return bool(least > 0.0)
+    found: bool = factor_rows(a)
+    return found
+
+
+@apart
+def factor_rows(a: Array) -> bool:
+    """The same of the first rows; B of those below becomes B L⁻ᵀ."""
+    rows = a.shape[0]
+    n = min(rows, a.shape[1])
     if n > SMALL:
         potrf(a)
         return bool(a[0, 0] > 0.0)
@@ -188,7 +197,7 @@ def factor(a: Array) -> bool:
             return False
         pivot[j] = np.sqrt(s)
         share = 1.0 / pivot[j]
-        for i in range(j + 1, n):
+        for i in range(j + 1, rows):
             row = a[i]
             t = row[j]
             for k in range(j):
@@ -198,41 +207,35 @@ def factor(a: Array) -> bool:
 
 
 @apart
-def factor_roughly(a: Array) -> bool:
-    """The same by half of the digits, in half of the time; for matrices that go to LAPACK."""
-    n = a.shape[0]
-    short = np.empty((n, n), np.float32)
-    for i in range(n):
-        for j in range(i + 1):
-            short[i, j] = a[i, j]
-    potrf(short)
-    if not short[0, 0] > 0.0:
-        return False
-    for i in range(n):
-        for j in range(i + 1):
-            a[i, j] = short[i, j]
-    return True
-
-
-@apart
-def substitute(a: Array, b: Array) -> None:
-    """b becomes A⁻¹b, A given by its factor; b may be longer."""
-    n = a.shape[0]
-    if is_column(a):
-        for i in range(n):
-            b[i] /= a[i, 0]
-        return
-    for i in range(n):
+def substitute_forward(a: Array, b: Array) -> None:
+    """b becomes L⁻¹b, A = LLᵀ given by its factor; b may be longer."""
+    for i in range(a.shape[0]):
         t, row = b[i], a[i]
         for k in range(i):
             t -= row[k] * b[k]
         b[i] = t / row[i]
-    for i in range(n - 1, -1, -1):
+
+
+@apart
+def substitute_back(a: Array, b: Array) -> None:
+    """b becomes L⁻ᵀb."""
+    for i in range(a.shape[0] - 1, -1, -1):
         row = a[i]
         t = b[i] / row[i]
         b[i] = t
         for k in range(i):
             b[k] -= row[k] * t
+
+
+@inner
+def substitute(a: Array, b: Array) -> None:
+    """b becomes A⁻¹b, A given by its factor; b may be longer."""
+    if is_column(a):
+        for i in range(a.shape[0]):
+            b[i] /= a[i, 0]
+        return
+    substitute_forward(a, b)
+    substitute_back(a, b)
 
 
 @inner
@@ -254,12 +257,12 @@ def extended(normal: Normal, x: Array, b: Array) -> None:
 
 
 @apart
-def solve_normal(normal: Normal, x: Array, u: Array, b: Array) -> None:
-    """x becomes K⁻¹(x − Cᵀu), from the factor of M and the slacks' part; b becomes `along` of it.
+def reduced_by_slacks(normal: Normal, x: Array, u: Array, b: Array) -> None:
+    """x becomes x − Cᵀu, u perhaps empty, and in place of its first entries what slacks leave of them.
 
-    u may be empty. One product with the directions each way serves rows and slacks alike.
+    One product with the directions serves rows and slacks alike.
     """
-    M, rows, rho, wide, _ = normal
+    _, rows, rho, wide, _ = normal
     base, _, _, _, _, line = rows
     r = base.shape[1]
     pull = np.empty(r)
@@ -280,5 +283,11 @@ def solve_normal(normal: Normal, x: Array, u: Array, b: Array) -> None:
         for s in range(wide.shape[0]):
             for j in range(r):
                 x[j] -= wide[s, j] * slacks[s]
-    substitute(M, x)
+
+
+@apart
+def solve_normal(normal: Normal, x: Array, u: Array, b: Array) -> None:
+    """x becomes K⁻¹(x − Cᵀu), from the factor of M and the slacks' part; b becomes `along` of it."""
+    reduced_by_slacks(normal, x, u, b)
+    substitute(normal[0], x)
     extended(normal, x, b)

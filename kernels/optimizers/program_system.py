@@ -1,6 +1,6 @@
-"""The linear system of one step of a quadratic program: factored once, solved for each right-hand side.
+"""A quadratic program at a point: its slope, its conditions, and directions that are refined.
 
-K = H + Cᵀ diag(λ/s) C + δI without its slacks (`normal_matrix`), and the Schur complement E K⁻¹ Eᵀ of the equalities.
+The linear system of a step is in `program_factors`.
 """
 
 from __future__ import annotations
@@ -8,31 +8,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..apart import inner
-from ..lapack import gemm, potrs
 from ..oracle import Array
-from ..rowwise import add_rows, dot_rows
-from .normal_matrix import (
-    BLOCK,
-    SMALL,
-    Normal,
-    eliminate_slacks,
-    extended,
-    factor,
-    factor_roughly,
-    is_column,
-    solve_normal,
-    squares,
-    substitute,
-)
+from ..rowwise import dot_rows
+from .normal_matrix import BLOCK, is_column
+from .program_factors import SLACKS, TRIANGLE, WHOLE, Held, System, direction
 from .program_vectors import copied, largest, moved, product
 from .slacks import Directions, along, backward, gathered
 
 #: The first multipliers beside the mean of what each has to press against and what all are measured by.
 STEEP = 0.3
-#: K; the equalities E, E K⁻¹, and E K⁻¹ Eᵀ or its factor; Eᵀ where H is a diagonal, as many rows as are not zero.
-System = tuple[Normal, Array, Array, Array, Array]
-#: H with the weights of equalities, and these weights; room for rows.
-Held = tuple[Array, Array, Array]
 
 
 @inner
@@ -43,7 +27,9 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     wide_rows = 0
     for i in range(k):
         wide_rows = k if line[i] < 0 else wide_rows
-    normal = np.empty(H.shape), rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
+    kind = kind_of(H, E, rows)
+    tall = np.empty((r if kind == WHOLE else r + q, H.shape[1]))
+    normal = tall[:r], rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
     equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
     for i in range(q):
         equal[i, n] = 0.0
@@ -58,7 +44,27 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     K, firm = np.empty(H.shape), np.empty(q)
     with_equalities(H, equal, n, size, K, firm)
     W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
-    return (normal, equal, half, schur, turned), (K, firm, W), b
+    return (normal, equal, half, schur, turned, tall, kind), (K, firm, W), b
+
+
+@inner
+def kind_of(H: Array, E: Array, rows: Directions) -> int:
+    """What a factor of K makes of the equalities, as of `System`."""
+    share, own, line = rows[2], rows[3], rows[5]
+    r, k = H.shape[0], line.size
+    if r == 0 or is_column(H) or E.shape[0] == 0:
+        return WHOLE
+    met = False
+    for i in range(E.shape[0]):
+        met = met or largest(E[i, r:]) > 0.0
+    coupled = False
+    for p in range(share.size):
+        coupled = coupled or (own[p] != 0.0 and share[p] != 0.0)
+    for s in range(k):
+        coupled = coupled or line[s] < 0
+    if not met:
+        return TRIANGLE
+    return WHOLE if coupled else SLACKS
 
 
 @inner
@@ -176,147 +182,6 @@ def pressed(E: Array, firm: Array, re: Array, found: Array) -> None:
     """What the weights of equalities add to the slope."""
     for i in range(re.size):
         moved(found, firm[i] * re[i], E[i])
-
-
-@inner
-def rounding(system: System) -> float:
-    """How far E K⁻¹ Eᵀ is off by rounding, at most."""
-    factor_of = system[3]
-    found = 1e-300
-    for i in range(factor_of.shape[0]):
-        row = factor_of[i, : i + 1]
-        found = max(found, 1e-12 * product(row, row))
-    return found
-
-
-@inner
-def uncoupled(normal: Normal) -> bool:
-    """Whether K has nothing beside the block of its first variables and the diagonal of its slacks."""
-    rho, wide = normal[2], normal[3]
-    found: bool = wide.shape[0] == 0 and largest(rho) == 0.0
-    return found
-
-
-@inner
-def apart_from(system: System) -> bool:
-    """Whether equalities meet a diagonal alone, beside slacks that are coupled to it: E K⁻¹ would take the longest."""
-    normal, turned = system[0], system[4]
-    return bool(turned.shape[0] > 0 and turned.shape[0] == normal[0].shape[0] and not uncoupled(normal))
-
-
-@inner
-def solve_equalities(system: System, b: Array, firm: Array) -> None:
-    """E K⁻¹; at once by LAPACK where there are several rows, and no slack in them that is coupled to others."""
-    normal, E, half, _, _ = system
-    M, kappa = normal[0], normal[4]
-    q, r, k = E.shape[0], M.shape[0], kappa.size - 1
-    together = q >= 4 and r >= 16 and not is_column(M)
-    diagonal = uncoupled(normal)
-    for i in range(q):
-        copied(E[i], half[i])
-        together = together and (diagonal or firm[i] > 0.0)
-    if diagonal:
-        inverse = np.empty(k)
-        for j in range(k):
-            inverse[j] = 1.0 / kappa[j]
-        for i in range(q):
-            slacks = half[i, r : r + k]
-            for j in range(k):
-                slacks[j] *= inverse[j]
-    if together:
-        core = np.empty((q, r))
-        for i in range(q):
-            copied(E[i], core[i])
-        potrs(M, core)
-        for i in range(q):
-            copied(core[i], half[i, :r])
-            if not diagonal:
-                extended(normal, half[i], b)
-    elif diagonal:
-        for i in range(q):
-            substitute(M, half[i, :r])
-    else:
-        none = b[:0]
-        for i in range(q):
-            solve_normal(normal, half[i], none, b)
-
-
-@inner
-def diagonal_schur(turned: Array, M: Array, kappa: Array, schur: Array) -> None:
-    """E diag(M, κ)⁻¹ Eᵀ, the lower triangle, from as many rows of Eᵀ as are not zero."""
-    n, q = turned.shape
-    r = M.shape[0]
-    weight = np.empty(n)
-    for j in range(n):
-        weight[j] = 1.0 / (M[j, 0] if j < r else kappa[j - r])
-    for i in range(q):
-        for j in range(q):
-            schur[i, j] = 0.0
-    squares(turned, weight, np.empty((BLOCK, q)), schur)
-
-
-@inner
-def factored(
-    h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, coarse: bool
-) -> bool:
-    """The factors of K and of E K⁻¹ Eᵀ, roughly if half of the digits are enough; False where rounding leaves none."""
-    normal, E, half, schur, turned = system
-    H, firm, W = held
-    M, kappa = normal[0], normal[4]
-    r, q = M.shape[0], E.shape[0]
-    shift = 1e-15
-    definite: bool = False
-    half_enough = coarse and r > SMALL and not is_column(M)
-    for _ in range(5):  # rounding makes K indefinite where λ/s is huge
-        if not definite:
-            eliminate_slacks(H, h, normal, ratio, W, b)
-            for i in range(r):
-                j = 0 if is_column(M) else i
-                M[i, j] += delta + shift * M[i, j]
-            if half_enough:
-                definite = factor_roughly(M)
-                half_enough = False
-            else:
-                definite = factor(M)
-                shift *= 30.0
-    if not definite or q == 0:
-        return definite
-    if not apart_from(system):
-        solve_equalities(system, b, firm)
-    if turned.shape[0] > 0 and (turned.shape[0] == r or uncoupled(normal)):
-        diagonal_schur(turned, M, kappa, schur)
-    else:
-        gemm(E, half.T, schur)
-    for i in range(q):
-        schur[i, i] += 1e-14 * schur[i, i] + dual
-    definite = factor(schur)
-    return definite
-
-
-@inner
-def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Array, dnu: Array) -> None:
-    """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
-    normal, E, half, schur, _ = system
-    n = push.size - 1
-    for i in range(n):
-        dz[i] = -push[i]
-    dz[n] = 0.0
-    solve_normal(normal, dz, u, b)
-    if re.size > 0:
-        dot_rows(E, dz, dnu)
-        for i in range(re.size):
-            dnu[i] = -re[i] - dnu[i]
-        substitute(schur, dnu)
-        if apart_from(system):
-            more = np.empty(n + 1)
-            for i in range(n + 1):
-                more[i] = 0.0
-            add_rows(E, dnu, more)
-            solve_normal(normal, more, u[:0], b)
-            moved(dz, 1.0, more)
-        else:
-            add_rows(half, dnu, dz)
-        along(normal[1], dz, b)
 
 
 @inner

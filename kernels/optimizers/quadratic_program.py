@@ -23,13 +23,12 @@ from .active_bounds import all_bounds, by_active_bounds
 from .interior_point import CONVERGED, LIMIT, Answer, Functions
 from .polish import violation
 from .program_arranged import arranged_program, as_stated, padded, restored
+from .program_factors import direction, factored, rounding
 from .program_system import (
     begun,
     conditions,
     curved,
-    direction,
     equalities,
-    factored,
     has_flat,
     height_of,
     holds_digits,
@@ -37,7 +36,6 @@ from .program_system import (
     pressed,
     refined,
     rooms,
-    rounding,
     steepest,
 )
 from .program_vectors import (
@@ -71,8 +69,6 @@ SINGULAR = 1e-9
 SHORT = 0.1
 #: The gap below which directions are refined, once a step did not lower residuals as far as it should.
 FINE = 1e-4
-#: The gap above which directions need few digits.
-COARSE = 1e-3
 #: The gap below which an active set is tried, earlier where a step costs more than that; and how much it has to fall
 #: before the next one is.
 EARLY, ENDING, LATER = 1e-2, 1e-3, 0.03
@@ -196,7 +192,7 @@ def interior(
             delta = SINGULAR * (1.0 + top)
         if not known:
             weights(s, lam, inverse, ratio)
-            if not factored(h, system, held, ratio, b, delta, dual, share > COARSE):
+            if not factored(h, system, held, ratio, b, delta, dual):
                 return z[:n], nu, lam, end, it
         if it == 0:
             dual = rounding(system)

@@ -9,18 +9,14 @@ from ..oracle import Array
 from ..special import within
 from .interior_point import TINY
 from .normal_matrix import is_column
+from .program_factors import Held, System, direction, factored, rounding
 from .program_system import (
-    Held,
-    System,
     conditions,
-    direction,
-    factored,
     less_multiples,
     measures,
     pressed,
     refined,
     rooms,
-    rounding,
     steepest,
     with_equalities,
 )
@@ -35,7 +31,7 @@ from .program_vectors import (
     steps,
     weights,
 )
-from .quadratic_program import CENTRAL, COARSE, FINE, SHORT
+from .quadratic_program import CENTRAL, FINE, SHORT
 from .slacks import Directions, backward, gathered
 
 #: What a step has to gain for its length.
@@ -226,9 +222,7 @@ def aimed_at(
         return False
     with_equalities(H, system[1], n, size + top, held[0], held[1])
     weights(s, lam, inverse, ratio)
-    if not factored(
-        h, system, held, ratio, b, 1e-14 * (1.0 + top), max(numbers[DUAL], 1e-300), share > COARSE
-    ):
+    if not factored(h, system, held, ratio, b, 1e-14 * (1.0 + top), max(numbers[DUAL], 1e-300)):
         return False
     if numbers[DUAL] == 0.0:
         numbers[DUAL] = rounding(system)

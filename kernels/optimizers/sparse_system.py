@@ -225,9 +225,7 @@ def rooms(H: Core, h: Array, E: Lines, rows: Directions, n: int, top: float) -> 
 
 
 @inner
-def factored(
-    h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float, coarse: bool
-) -> bool:
+def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
     """κ, ρ and weights of directions as of `normal_matrix.eliminate_slacks`, and the factors of all else."""
     core, rows, L, rho, kappa, weight, _ = system[0]
     _, diagonal, least, node, given, (which, targets, products), _, kept = core

@@ -18,8 +18,8 @@ from .kernel_texts import Kernels
 from .templates import CONSTRAINED, CONTRADICTION
 from .writing import called, in_table, in_tuple, shape_text
 
-#: Active sets and single precision halve the time of a loop, which is little of a file's run, and take five seconds to
-#: compile: files go without.
+#: Active sets halve the time of a loop, which is little of a file's run, and take five seconds to compile: files go
+#: without.
 WITHOUT = {
     "all_bounds": """@compiled
 def all_bounds(rows):
@@ -30,11 +30,6 @@ def all_bounds(rows):
 def by_active_bounds(H, h, g, E, e, rows, c, own, tol, z, nu, s, lam):
     \"""Not asked for here.\"""
     return False
-""",
-    "factor_roughly": """@compiled
-def factor_roughly(a):
-    \"""As good as `factor`, which it is here.\"""
-    return factor(a)
 """,
 }
 

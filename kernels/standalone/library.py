@@ -315,8 +315,11 @@ def form_rows_about(matrix, block, centre, m, out):
     "potrf": '''
 @compiled
 def potrf(matrix):
-    """The Cholesky factor in place of the lower triangle, 64 columns at a time; NaN where there is none."""
-    size = matrix.shape[0]
+    """The Cholesky factor in place of the lower triangle, 64 columns at a time; NaN where there is none.
+
+    Further rows B below become B L⁻ᵀ.
+    """
+    rows, size = matrix.shape
     for first in range(0, size, 64):
         last = min(first + 64, size)
         if first > 0:
@@ -325,7 +328,7 @@ def potrf(matrix):
             for i in range(product.shape[0]):
                 for j in range(product.shape[1]):
                     matrix[first + i, first + j] -= product[i, j]
-        for i in range(first, size):
+        for i in range(first, rows):
             for j in range(first, min(i + 1, last)):
                 rest = matrix[i, j]
                 for k in range(first, j):
