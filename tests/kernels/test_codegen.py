@@ -411,7 +411,8 @@ def test_quadratic_programs_run_a_compiled_loop() -> None:
     text = dv.codegen(CASES["equality"])
     for name in ("interior", "eliminate_slacks", "syrk", "potrf"):
         assert f"compiled\ndef {name}(" in text, name
-    assert "def by_active_bounds(" in text and "def guessed_bounds(" not in text  # half of the time to compile
+    assert "def by_active_bounds(" in text
+    assert "def guessed_bounds(" not in text  # half of the time to compile
     assert "from_inside(functions, (solve_program, by_interior_point), z, max_iterations" in text
     ball = dv.codegen(stated("sumsq(X @ w - y)", "X y w", subject_to=["sumsq(w) <= 1"]))
     assert "solve_program" not in ball
