@@ -36,7 +36,7 @@ ROUNDED = 1e-13
 @apart
 def all_bounds(rows: Directions) -> bool:
     """Whether every condition is a bound of one variable."""
-    base, place, share, _, owner, line = rows
+    base, place, share, _, owner, line, _ = rows
     count, r = base.shape
     for p in range(place.size):
         alone = share[p] == 0.0 or place[p] == count + r
@@ -51,7 +51,7 @@ def bounds_of(rows: Directions, c: Array, n: int) -> tuple[Array, Array]:
 
     `row[i, 0]` is the row of zᵢ ≥ l, `row[i, 1]` that of zᵢ ≤ u, m where there is none.
     """
-    base, place, share, own, owner, line = rows
+    base, place, share, own, owner, line, _ = rows
     count, r = base.shape
     m = c.size
     row, entry = np.empty((n, 2), np.int64), np.empty(m)
@@ -247,7 +247,7 @@ def free_system(
     nothing, none, line = np.empty(0), np.empty(0, np.int64), np.empty(bend.size, np.int64)
     for i in range(bend.size):
         line[i] = inside
-    rows = np.empty((0, inside)), none, nothing, nothing, none, line
+    rows = np.empty((0, inside)), none, nothing, nothing, none, line, np.empty((0, 4), np.int64)
     top = max(steepest(core), largest(bend))
     system, held, b = rooms(core, bend, equal, rows, inside + bend.size, size + top)
     weight, least = held[1], 1e-300

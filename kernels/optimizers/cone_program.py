@@ -157,7 +157,7 @@ def cone_loop(
         else:
             copied(s, q)
         residual_scaled(held, W, residual)
-        share, t, goal, way = 1.0, 1.0, 0.0, step
+        share, t, goal, whole = 1.0, 1.0, 0.0, False
         for turn in range(3):
             worst = numbers[WORST]
             turns = 1
@@ -168,13 +168,13 @@ def cone_loop(
             if leaps > 0 or not known:
                 newton_step(program, held, W, system, residual, q, share, turns, trial, u)
             if leaps > 0:
-                way = trial
+                whole = True
                 break
             if begun and turn == 0:
                 if not known and turned(held, s, z, trial[2], trial[3], side) == 0 and worst < numbers[NEXT]:
                     put(point, step)
                     copied(W[0], unit)
-                    way, before, most, halved = trial, worst, START, 0
+                    whole, before, most, halved = True, worst, START, 0
                     break
                 known = False
                 moved(q, -1.0, u)  # WΔz
@@ -195,7 +195,10 @@ def cone_loop(
         if not abs(t) < np.inf:
             numbers[STALL] = np.inf
             break
-        gone(point, t, way)
+        if whole:
+            gone(point, t, trial)
+        else:
+            gone(point, t, step)
         if most > 0.0:
             aim = LEFT * tol * max(LEAST, abs(f)) / degree(held)
             smoothed(held, unit, s, z, aim)

@@ -22,7 +22,7 @@ from ..apart import apart, inner
 from ..lapack import potrf, syrk
 from ..machine import has_wide_vectors
 from ..oracle import Array
-from .slacks import Directions, across, along, scattered
+from .slacks import Directions, across, along, pulled, scattered, weighted
 
 #: Matrices up to this size are factorised by plain loops, larger ones by LAPACK or what stands in for it.
 SMALL = 12 if has_wide_vectors() else 80
@@ -40,42 +40,22 @@ def is_column(A: Array) -> bool:
 
 
 @inner
-def pulled(
-    h: Array, rows: Directions, D: Array, weight: Array, rho: Array, wide: Array, kappa: Array
-) -> None:
-    """What slacks take out: κ, ρ as of `eliminate_slacks`; and the weights of directions, of those slacks' h too."""
-    base, place, share, own, owner, line = rows
+def pulled_apart(rows: Directions, D: Array, wide: Array, kappa: Array) -> None:
+    """ρ of the slacks with several directions, as rows."""
+    base, place, share, own, owner, line, _ = rows
     count, r = base.shape
-    k = line.size
-    for q in range(weight.size):
-        weight[q] = 0.0
     for s in range(wide.shape[0]):
         for j in range(r):
             wide[s, j] = 0.0
-    for s in range(k):
-        kappa[s], rho[s] = h[s], 0.0
-    kappa[k], rho[k] = 1.0, 0.0
-    for p in range(D.size):
-        pull = D[p] * own[p]
-        kappa[owner[p]] += pull * own[p]
-        if share[p] != 0.0:
-            rho[owner[p]] += pull * share[p]
-    for s in range(k):
-        rho[s] /= kappa[s]
-    rho[k] = 0.0
-    for s in range(k):
-        if line[s] >= 0:
-            weight[line[s]] += h[s] * rho[s] * rho[s]
-    if wide.shape[0] > 0:
-        for p in range(D.size):
-            s, q = owner[p], place[p]
-            if s < k and line[s] < 0:
-                pull = D[p] * own[p] * share[p] / kappa[s]
-                if q < count:
-                    for j in range(r):
-                        wide[s, j] += pull * base[q, j]
-                elif q < count + r:
-                    wide[s, q - count] += pull
+    for p in range(D.size if wide.shape[0] > 0 else 0):
+        s, q = owner[p], place[p]
+        if s < line.size and line[s] < 0:
+            pull = D[p] * own[p] * share[p] / kappa[s]
+            if q < count:
+                for j in range(r):
+                    wide[s, j] += pull * base[q, j]
+            elif q < count + r:
+                wide[s, q - count] += pull
 
 
 @inner
@@ -88,7 +68,7 @@ def added(W: Array, M: Array) -> None:
 @inner
 def several(h: Array, rows: Directions, D: Array, W: Array, wide: Array, M: Array) -> None:
     """M += the rows of slacks with several directions, without the slacks."""
-    base, place, share, own, owner, line = rows
+    base, place, share, own, owner, line, _ = rows
     count, r = base.shape
     lines = 0
     for p in range(D.size + line.size):
@@ -134,22 +114,14 @@ def eliminate_slacks(H: Array, h: Array, normal: Normal, D: Array, W: Array, wei
     `W` is room for `BLOCK` rows, `weight` for a number per direction; κ and ρ are longer by one.
     """
     M, rows, rho, wide, kappa = normal
-    base, place, share, own, owner, line = rows
+    base, line = rows[0], rows[5]
     count, r = base.shape
-    k = line.size
-    if k > 0:
-        pulled(h, rows, D, weight, rho, wide, kappa)
-        for p in range(D.size):
-            beta = share[p] - own[p] * rho[owner[p]]
-            if wide.shape[0] > 0 and owner[p] < k and line[owner[p]] < 0:
-                beta = 0.0
-            if beta != 0.0:
-                weight[place[p]] += D[p] * beta * beta
-    else:
-        for q in range(weight.size):
-            weight[q] = 0.0
-        for p in range(D.size):
-            weight[place[p]] += D[p] * share[p] * share[p]
+    for q in range(weight.size):
+        weight[q] = 0.0
+    if line.size > 0:
+        pulled(rows, D, h, rho, kappa, weight)
+        pulled_apart(rows, D, wide, kappa)
+    weighted(rows, D, rho, weight)
     if is_column(M):
         for i in range(r):
             M[i, 0] = H[i, 0] + weight[count + i]
@@ -242,7 +214,7 @@ def substitute(a: Array, b: Array) -> None:
 def extended(normal: Normal, x: Array, b: Array) -> None:
     """The slacks of K⁻¹y in place of those of y, where the others are known; b becomes `along` of them."""
     _, rows, rho, wide, kappa = normal
-    base, _, _, _, _, line = rows
+    base, line = rows[0], rows[5]
     r = base.shape[1]
     slacks = x[r:]
     along(rows, x, b)
@@ -263,7 +235,7 @@ def reduced_by_slacks(normal: Normal, x: Array, u: Array, b: Array) -> None:
     One product with the directions serves rows and slacks alike.
     """
     _, rows, rho, wide, _ = normal
-    base, _, _, _, _, line = rows
+    base, line = rows[0], rows[5]
     r = base.shape[1]
     pull = np.empty(r)
     slacks = x[r:]

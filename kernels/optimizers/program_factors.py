@@ -13,6 +13,7 @@ from ..apart import inner
 from ..lapack import gemm
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
+from ..special import within
 from .normal_matrix import (
     BLOCK,
     Normal,
@@ -43,7 +44,7 @@ System = tuple[Normal, Array, Array, Array, Array, Array, int]
 Held = tuple[Array, Array, Array]
 
 
-@inner
+@within
 def rounding(system: System) -> float:
     """How far E K⁻¹ Eᵀ is off by rounding, at most."""
     factor_of = system[3]
@@ -54,7 +55,7 @@ def rounding(system: System) -> float:
     return found
 
 
-@inner
+@within
 def uncoupled(normal: Normal) -> bool:
     """Whether K has nothing beside the block of its first variables and the diagonal of its slacks."""
     rho, wide = normal[2], normal[3]
@@ -62,14 +63,14 @@ def uncoupled(normal: Normal) -> bool:
     return found
 
 
-@inner
+@within
 def apart_from(system: System) -> bool:
     """Whether equalities meet a diagonal alone, beside slacks that are coupled to it: E K⁻¹ would take the longest."""
     normal, turned = system[0], system[4]
     return bool(turned.shape[0] > 0 and turned.shape[0] == normal[0].shape[0] and not uncoupled(normal))
 
 
-@inner
+@within
 def solve_equalities(system: System, b: Array) -> None:
     """E K⁻¹"""
     normal, E, half = system[0], system[1], system[2]
@@ -90,14 +91,14 @@ def solve_equalities(system: System, b: Array) -> None:
             solve_normal(normal, half[i], b[:0], b)
 
 
-@inner
+@within
 def halved(kappa: Array, slacks: Array) -> None:
     """Slacks divided by the root of their part of K."""
     for j in range(kappa.size - 1):
         slacks[j] /= np.sqrt(kappa[j])
 
 
-@inner
+@within
 def factor_with_equalities(system: System) -> bool:
     """The factor L of M, and E L⁻ᵀ where that is asked for."""
     normal, E, half, tall, kind = system[0], system[1], system[2], system[5], system[6]
@@ -118,7 +119,7 @@ def factor_with_equalities(system: System) -> bool:
     return True
 
 
-@inner
+@within
 def gram_of_rows(half: Array, schur: Array) -> None:
     """The lower triangle of the products of rows with one another, some columns at a time."""
     q = half.shape[0]
@@ -127,7 +128,7 @@ def gram_of_rows(half: Array, schur: Array) -> None:
         gemm(half[first:], half[first:last].T, schur[first:, first:last])
 
 
-@inner
+@within
 def diagonal_schur(turned: Array, M: Array, kappa: Array, schur: Array) -> None:
     """E diag(M, κ)⁻¹ Eᵀ, the lower triangle, from as many rows of Eᵀ as are not zero."""
     n, q = turned.shape
@@ -144,8 +145,8 @@ def diagonal_schur(turned: Array, M: Array, kappa: Array, schur: Array) -> None:
 @inner
 def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
     """The factors of K and of E K⁻¹ Eᵀ; False where rounding leaves none."""
-    normal, E, half, schur, turned, _, kind = system
-    H, _, W = held
+    normal, E, half, schur, turned, kind = system[0], system[1], system[2], system[3], system[4], system[6]
+    H, W = held[0], held[2]
     M, kappa = normal[0], normal[4]
     r, q = M.shape[0], E.shape[0]
     shift = 1e-15
@@ -174,10 +175,13 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
     return definite
 
 
-@inner
+@within
 def pressed_by(system: System, re: Array, dz: Array, dnu: Array) -> None:
     """dν from half of a solution without it, as `half` has the equalities."""
-    dot_rows(system[2] if system[6] != WHOLE else system[1], dz, dnu)
+    if system[6] == WHOLE:
+        dot_rows(system[1], dz, dnu)
+    else:
+        dot_rows(system[2], dz, dnu)
     for i in range(re.size):
         dnu[i] = -re[i] - dnu[i]
     substitute(system[3], dnu)

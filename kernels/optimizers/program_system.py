@@ -98,7 +98,7 @@ def height_of(value: float, H: Array) -> float:
 @inner
 def measures(rows: Directions, b: Array, found: Array) -> None:
     """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty."""
-    base, place, share, own, _, _ = rows
+    base, place, share, own, _, _, _ = rows
     count, r = base.shape
     for q in range(b.size):
         b[q] = 1.0 if q < count + r else 0.0

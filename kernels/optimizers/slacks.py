@@ -26,9 +26,13 @@ SLACK_ROWS = 32
 #: own    (m,)    aₚ; 0 where there is no slack
 #: owner  (m,)    the slack, counted from 0; their number where there is none
 #: line   (k,)    of each slack the direction of all its rows; −1 where they have several
+#: runs   (R, 4)  of rows whose directions and slacks follow one another, as arrays of conditions have them: the first
+#:                row, the end, the first direction and the first slack, −1 for none; no runs where they are short
 #:
 #: What has no direction or no slack meets a zero there, so that loops over rows have no branches.
-Directions = tuple[Array, Array, Array, Array, Array, Array]
+Directions = tuple[Array, Array, Array, Array, Array, Array, Array]
+#: So many rows has a run at least, on average.
+RUN = 8
 
 
 @inner
@@ -169,7 +173,30 @@ def directions(C: Array, own: Array, owner: Array, slacks: int) -> Directions:
             place[p] = count + r
             if mine[p] < slacks and line[mine[p]] >= 0:
                 place[p] = line[mine[p]]
-    return base, place, share, theirs, mine, line
+    return base, place, share, theirs, mine, line, runs_of(place, mine, line, count + r)
+
+
+@apart
+def runs_of(place: Array, owner: Array, line: Array, nothing: int) -> Array:
+    """The runs of rows; none where slacks have several directions. `nothing` is the direction of those without."""
+    m, k, several = place.size, line.size, False
+    for s in range(k):
+        several = several or line[s] < 0
+    found, count, p = np.empty((m // RUN, 4), np.int64), 0, 0
+    while p < m and not several:
+        at, of, end = place[p], owner[p], p + 1
+        one, other = 0 if at == nothing else 1, 0 if of == k else 1
+        while end < m and place[end] == at + one * (end - p) and owner[end] == of + other * (end - p):
+            if (one == 1 and place[end] == nothing) or (other == 1 and owner[end] == k):
+                break
+            end += 1
+        if count == found.shape[0]:
+            several = True
+            break
+        found[count, 0], found[count, 1] = p, end
+        found[count, 2], found[count, 3] = at if one == 1 else -1, of if other == 1 else -1
+        count, p = count + 1, end
+    return found[: 0 if several else count].copy()
 
 
 @inner
@@ -196,9 +223,24 @@ def across(rows: Directions, b: Array, x: Array) -> None:
 @apart
 def gathered(rows: Directions, b: Array, z: Array, found: Array) -> None:
     """found = Cz where the products b with the directions are known; z has a zero behind its last slack."""
-    _, place, share, own, owner, line = rows
+    _, place, share, own, owner, line, runs = rows
     slacks = z[z.size - 1 - line.size :]
-    if line.size > 0:
+    if runs.shape[0] > 0:
+        for t in range(runs.shape[0]):
+            first, end, at, of = runs[t, 0], runs[t, 1], runs[t, 2], runs[t, 3]
+            part, beta, a = found[first:end], share[first:end], own[first:end]
+            if at >= 0 and of >= 0:
+                x, y = b[at : at + end - first], slacks[of : of + end - first]
+                for i in range(part.size):
+                    part[i] = beta[i] * x[i] + a[i] * y[i]
+            elif at >= 0:
+                x = b[at : at + end - first]
+                for i in range(part.size):
+                    part[i] = beta[i] * x[i]
+            else:
+                for i in range(part.size):
+                    part[i] = a[i] * slacks[of + i] if of >= 0 else 0.0
+    elif line.size > 0:
         for p in range(found.size):
             found[p] = share[p] * b[place[p]] + own[p] * slacks[owner[p]]
     else:
@@ -209,15 +251,90 @@ def gathered(rows: Directions, b: Array, z: Array, found: Array) -> None:
 @inner
 def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
     """The parts of Cᵀy: b of each direction, and of the slacks, of which one more than there are is added to."""
-    _, place, share, own, owner, line = rows
+    _, place, share, own, owner, line, runs = rows
     for q in range(b.size):
         b[q] = 0.0
+    if runs.shape[0] > 0 and y.size > 0:
+        for t in range(runs.shape[0]):
+            first, end, at, of = runs[t, 0], runs[t, 1], runs[t, 2], runs[t, 3]
+            part, beta, a = y[first:end], share[first:end], own[first:end]
+            if at >= 0:
+                to = b[at : at + end - first]
+                for i in range(part.size):
+                    to[i] += beta[i] * part[i]
+            if of >= 0:
+                to = slacks[of : of + end - first]
+                for i in range(part.size):
+                    to[i] += a[i] * part[i]
+        return
     for p in range(y.size):
         if share[p] != 0.0:  # those of slacks alone would wait for each other at one number
             b[place[p]] += share[p] * y[p]
     if line.size > 0:
         for p in range(y.size):
             slacks[owner[p]] += own[p] * y[p]
+
+
+@inner
+def pulled(rows: Directions, D: Array, h: Array, rho: Array, kappa: Array, weight: Array) -> None:
+    """κ of slacks with h and rows weighted by D, their ρ, and what h adds to the weights of directions."""
+    share, own, owner, line, runs = rows[2], rows[3], rows[4], rows[5], rows[6]
+    k = line.size
+    for s in range(k):
+        kappa[s], rho[s] = h[s], 0.0
+    kappa[k], rho[k] = 1.0, 0.0
+    if runs.shape[0] > 0:
+        for t in range(runs.shape[0]):
+            first, end, of = runs[t, 0], runs[t, 1], runs[t, 3]
+            if of >= 0:
+                part, beta, a = D[first:end], share[first:end], own[first:end]
+                x, y = kappa[of : of + end - first], rho[of : of + end - first]
+                for i in range(part.size):
+                    pull = part[i] * a[i]
+                    x[i] += pull * a[i]
+                    y[i] += pull * beta[i]
+    else:
+        for p in range(D.size):
+            pull = D[p] * own[p]
+            kappa[owner[p]] += pull * own[p]
+            if share[p] != 0.0:
+                rho[owner[p]] += pull * share[p]
+    for s in range(k):
+        rho[s] /= kappa[s]
+    rho[k] = 0.0
+    for s in range(k):
+        if line[s] >= 0:
+            weight[line[s]] += h[s] * rho[s] * rho[s]
+
+
+@inner
+def weighted(rows: Directions, D: Array, rho: Array, weight: Array) -> None:
+    """The weights of directions, of which slacks take their part: those of slacks with several are left out."""
+    _, place, share, own, owner, line, runs = rows
+    k = line.size
+    if runs.shape[0] > 0:
+        for t in range(runs.shape[0]):
+            first, end, at, of = runs[t, 0], runs[t, 1], runs[t, 2], runs[t, 3]
+            if at < 0:
+                continue
+            part, beta, to = D[first:end], share[first:end], weight[at : at + end - first]
+            if of >= 0:
+                a, x = own[first:end], rho[of : of + end - first]
+                for i in range(part.size):
+                    left = beta[i] - a[i] * x[i]
+                    to[i] += part[i] * left * left
+            else:
+                for i in range(part.size):
+                    to[i] += part[i] * beta[i] * beta[i]
+        return
+    for p in range(D.size if k > 0 else 0):
+        left = share[p] - own[p] * rho[owner[p]]
+        if owner[p] < k and line[owner[p]] < 0:
+            left = 0.0
+        if left != 0.0:
+            weight[place[p]] += D[p] * left * left
+    for p in range(D.size if k == 0 else 0):
+        weight[place[p]] += D[p] * share[p] * share[p]
 
 
 @apart

@@ -20,7 +20,7 @@ from ..oracle import Array
 from .interior_point import Functions
 from .program_arranged import at_zero, unit_of
 from .quasidefinite import Rows, entries, positions, symbols
-from .slacks import SLACK_ROWS
+from .slacks import SLACK_ROWS, runs_of
 from .sparse_program import Ranked
 from .sparse_system import Core, Directions, Lines
 
@@ -144,7 +144,8 @@ def sparse_directions(C: Rows, owner: Array, position: Array, r: int, slacks: in
             place[p] += count - m
         if place[p] < 0:  # of a slack alone: 0 times the direction of the others, if they have one
             place[p] = line[mine[p]] if mine[p] < slacks else count + r
-    return (starts[: count + 1], columns[:total], numbers[:total]), place, share, own, mine, line
+    runs = runs_of(place, mine, line, count + r)
+    return (starts[: count + 1], columns[:total], numbers[:total]), place, share, own, mine, line, runs
 
 
 def by_degree(pattern: Any) -> Array:
@@ -297,7 +298,7 @@ def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) ->
     size = np.count_nonzero(node >= 0)
     left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(size, size)))
     kept = symbols(left[0], left[1], MOST)
-    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, *dense, n, E.shape[0]):
+    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, values.size, *dense, n, E.shape[0]):
         return None
     given = entries(kept, *left)
     targets = given.size + low
@@ -348,13 +349,14 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     return order, parts, unit
 
 
-def cheaper(kept: Any, squares: int, full: int, count: int, n: int, q: int) -> bool:
+def cheaper(kept: Any, squares: int, filled: int, full: int, count: int, n: int, q: int) -> bool:
     """Whether a step takes less time with sparse matrices than with dense ones, in products.
 
+    filled       entries of directions
     full, count  how many variables and directions dense matrices have
     """
     end = int(kept[3][0])
-    sparse = DEAR * (squares + kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
+    sparse = DEAR * (squares + 6 * filled + kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
     dense = (
         full * full * (count // 2 + full // 6 + q // 2) + q * q * n // 2 + 6 * (full * (count + full) + q * n)
     )

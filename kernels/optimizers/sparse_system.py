@@ -22,12 +22,12 @@ from . import program_system, quadratic_program
 from .interior_point import TINY
 from .program_vectors import copied, largest, product
 from .quasidefinite import Rows, Symbols, factor_sparse, solve_sparse
-from .slacks import scattered
+from .slacks import pulled, scattered, weighted
 
 #: Rows of equalities, and their steps: those of sums along an axis have one number at places of one distance, others 0.
 Lines = tuple[Array, Array, Array, Array]
 #: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
-Directions = tuple[Rows, Array, Array, Array, Array, Array]
+Directions = tuple[Rows, Array, Array, Array, Array, Array, Array]
 #: What directions, and behind them variables, add to the matrix: of which, where, how many times their weight.
 Squares = tuple[Array, Array, Array]
 #: H by rows; its diagonal and the least that it counts as; where variables and equalities stand in the order of
@@ -179,7 +179,7 @@ def equalities(E: Lines, e: Array, z: Array, found: Array) -> None:
 @inner
 def measures(rows: Directions, b: Array, found: Array) -> None:
     """How rows are measured: by their entry of a slack, others by their length; 1 where they are empty."""
-    (begins, _, values), place, share, own, _, _ = rows
+    (begins, _, values), place, share, own, _, _, _ = rows
     count = begins.size - 1
     for q in range(b.size):
         b[q] = 1.0 if q < b.size - 1 else 0.0
@@ -226,34 +226,21 @@ def rooms(H: Core, h: Array, E: Lines, rows: Directions, n: int, top: float) -> 
 
 @inner
 def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta: float, dual: float) -> bool:
-    """κ, ρ and weights of directions as of `normal_matrix.eliminate_slacks`, and the factors of all else."""
-    core, rows, L, rho, kappa, weight, _ = system[0]
-    _, diagonal, least, node, given, (which, targets, products), _, kept = core
-    _, place, share, own, owner, line = rows
+    """κ, ρ and weights of directions (`slacks.pulled`), and the factors of all else."""
+    core, rows, L, rho, kappa, weight = (
+        system[0][0], system[0][1], system[0][2], system[0][3], system[0][4], system[0][5],
+    )  # fmt: skip
+    diagonal, least, node, given, kept = core[1], core[2], core[3], core[4], core[7]
+    which, targets, products = core[5]
     D = L[given.size :]
-    k, r = line.size, diagonal.size
+    k, r = rows[5].size, diagonal.size
     count = b.size - 1 - r
     inverses = weight[b.size :]
     for q in range(weight.size):
         weight[q] = 0.0
-    kappa[k], rho[k] = 1.0, 0.0
     if k > 0:
-        for s in range(k):
-            kappa[s], rho[s] = h[s], 0.0
-        for p in range(ratio.size):
-            pull = ratio[p] * own[p]
-            kappa[owner[p]] += pull * own[p]
-            rho[owner[p]] += pull * share[p]
-        rho[k] = 0.0
-        for s in range(k):
-            rho[s] /= kappa[s]
-            weight[line[s]] += h[s] * rho[s] * rho[s]
-        for p in range(ratio.size):
-            beta = share[p] - own[p] * rho[owner[p]]
-            weight[place[p]] += ratio[p] * beta * beta
-    else:
-        for p in range(ratio.size):
-            weight[place[p]] += ratio[p] * share[p] * share[p]
+        pulled(rows, ratio, h, rho, kappa, weight)
+    weighted(rows, ratio, rho, weight)
     shift = 0.0
     definite: bool = False
     for _ in range(5):  # rounding makes K indefinite where λ/s is huge

@@ -56,7 +56,7 @@ def test_solutions_are_those_of_the_whole_matrix():
         own = np.where(owner >= 0, C[np.arange(len(C)), order[owner]], 0.0)
         D, b = 10.0 ** rng.uniform(-3, 3, len(C)), rng.standard_normal(size)
         rows = directions(main, own, owner, h.size)
-        line = rows[-1]
+        line = rows[5]
         assert (line < 0).sum() == (n if d > 1 else 0)  # with one unknown all directions are the same
         M, W, products = np.empty((r, r)), np.empty((BLOCK, r)), np.empty(len(rows[0]) + r + 1)
         rho, wide, kappa = np.empty(h.size + 1), np.empty((h.size, r)), np.empty(h.size + 1)
@@ -366,3 +366,36 @@ def test_absolute_values_under_equations(q: int, n: int) -> None:
     wanted = linprog(np.append(w, w), A_eq=np.hstack([A, -A]), b_eq=b, method="highs").fun
     proof = fast.certify(found)
     assert proof.ok() and proof.value == pytest.approx(wanted, rel=1e-9)
+
+
+def test_runs_of_rows():
+    """Rows whose directions and slacks follow one another give the same as one by one; none where they are short."""
+    rng = np.random.default_rng(5)
+    n, r = 30, 4
+    U = rng.standard_normal((n, r))
+    own = np.concatenate([np.ones(2 * n), np.ones(n), np.zeros(n)])
+    owner = np.concatenate([np.tile(r + np.arange(n), 3), np.full(n, -1)])
+    C = np.vstack(
+        [U, -2.0 * U, np.zeros((n, r)), rng.standard_normal((n, r))]
+    )  # two branches, t ≥ 0, rows alone
+    rows = directions(C, own, owner, n)
+    assert rows[6].tolist() == [[0, n, 0, 0], [n, 2 * n, 0, 0], [2 * n, 3 * n, 0, 0], [3 * n, 4 * n, n, -1]]
+    plain = (*rows[:6], rows[6][:0])
+    D, h = 10.0 ** rng.uniform(-2, 2, 4 * n), rng.random(n)
+    b, z, y = (
+        rng.standard_normal(2 * n + r + 1),
+        np.append(rng.standard_normal(r + n), 0.0),
+        rng.standard_normal(4 * n),
+    )
+    found = []
+    for given in (rows, plain):
+        Cz, back = np.empty(4 * n), np.empty(r + n + 1)
+        gathered(given, b, z, Cz)
+        backward(given, y, b.copy(), back)
+        M, W, weight = np.empty((r, r)), np.empty((BLOCK, r)), np.empty(2 * n + r + 1)
+        rho, kappa = np.empty(n + 1), np.empty(n + 1)
+        eliminate_slacks(np.eye(r), h, (M, given, rho, np.empty((0, r)), kappa), D, W, weight)
+        found.append((Cz, back[:-1], np.tril(M), rho, kappa[:-1]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    assert directions(C[::7], own[::7], owner[::7], n)[6].size == 0

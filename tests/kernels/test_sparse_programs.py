@@ -115,7 +115,7 @@ def test_slacks_are_those_of_one_direction():
     C = np.block([[D, np.eye(n - 1)], [-2.0 * D, 2.0 * np.eye(n - 1)], [np.zeros((n - 1, n)), np.eye(n - 1)]])
     E = np.zeros((0, 2 * n - 1))
     order, r, rows = split(*(scipy.sparse.csr_array(A) for A in (H, E, C)))
-    (starts, _, _), place, share, own, owner, line = rows
+    (starts, _, _), place, share, own, owner, line, _ = rows
     assert r == n and sorted(order) == list(range(2 * n - 1))
     assert starts.size - 1 == n - 1  # one direction for the rows of a slack
     assert (line == place[: n - 1]).all() and (owner[: n - 1] == np.arange(n - 1)).all()
