@@ -34,7 +34,7 @@ from .slacks import along
 
 #: What is kept of the equalities: E K⁻¹; E L⁻ᵀ, where they meet no slacks; the same where they meet slacks, which are
 #: a diagonal of K then.
-WHOLE, TRIANGLE, SLACKS = range(3)
+BY_INVERSE, BY_FACTOR, WITH_SLACKS = range(3)
 #: Columns of E K⁻¹ Eᵀ that are made together.
 STRIPE = 16
 #: K; the equalities E, what is kept of them, and E K⁻¹ Eᵀ or its factor; Eᵀ where H is a diagonal, as many rows as are
@@ -104,7 +104,7 @@ def factor_with_equalities(system: System) -> bool:
     normal, E, half, tall, kind = system[0], system[1], system[2], system[5], system[6]
     M, kappa = normal[0], normal[4]
     r = M.shape[0]
-    if kind == WHOLE:
+    if kind == BY_INVERSE:
         found: bool = factor(M)
         return found
     for i in range(E.shape[0]):
@@ -114,7 +114,7 @@ def factor_with_equalities(system: System) -> bool:
     for i in range(E.shape[0]):
         copied(tall[r + i], half[i, :r])
         copied(E[i, r:], half[i, r:])
-        if kind == SLACKS:
+        if kind == WITH_SLACKS:
             halved(kappa, half[i, r:])
     return True
 
@@ -161,11 +161,11 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
             shift *= 30.0
     if not definite or q == 0:
         return definite
-    if kind == WHOLE and not apart_from(system):
+    if kind == BY_INVERSE and not apart_from(system):
         solve_equalities(system, b)
     if turned.shape[0] > 0 and (turned.shape[0] == r or uncoupled(normal)):
         diagonal_schur(turned, M, kappa, schur)
-    elif kind == WHOLE:
+    elif kind == BY_INVERSE:
         gemm(E, half.T, schur)
     else:
         gram_of_rows(half, schur)
@@ -178,7 +178,7 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
 @within
 def pressed_by(system: System, re: Array, dz: Array, dnu: Array) -> None:
     """dν from half of a solution without it, as `half` has the equalities."""
-    if system[6] == WHOLE:
+    if system[6] == BY_INVERSE:
         dot_rows(system[1], dz, dnu)
     else:
         dot_rows(system[2], dz, dnu)
@@ -196,14 +196,14 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
     for i in range(n):
         dz[i] = -push[i]
     dz[n] = 0.0
-    if kind != WHOLE:  # half of the way, the equalities, the other half
+    if kind != BY_INVERSE:  # half of the way, the equalities, the other half
         reduced_by_slacks(normal, dz, u, b)
         substitute_forward(M, dz)
-        if kind == SLACKS:
+        if kind == WITH_SLACKS:
             halved(kappa, dz[r:])
         pressed_by(system, re, dz, dnu)
         add_rows(half, dnu, dz)
-        if kind == SLACKS:
+        if kind == WITH_SLACKS:
             for j in range(kappa.size - 1):
                 dz[r + j] *= np.sqrt(kappa[j])
         substitute_back(M, dz)

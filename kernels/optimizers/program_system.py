@@ -11,7 +11,7 @@ from ..apart import inner
 from ..oracle import Array
 from ..rowwise import dot_rows
 from .normal_matrix import BLOCK, is_column
-from .program_factors import SLACKS, TRIANGLE, WHOLE, Held, System, direction
+from .program_factors import BY_FACTOR, BY_INVERSE, WITH_SLACKS, Held, System, direction
 from .program_vectors import copied, largest, moved, product
 from .slacks import Directions, along, backward, gathered
 
@@ -28,7 +28,7 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     for i in range(k):
         wide_rows = k if line[i] < 0 else wide_rows
     kind = kind_of(H, E, rows)
-    tall = np.empty((r if kind == WHOLE else r + q, H.shape[1]))
+    tall = np.empty((r if kind == BY_INVERSE else r + q, H.shape[1]))
     normal = tall[:r], rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
     equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
     for i in range(q):
@@ -53,7 +53,7 @@ def kind_of(H: Array, E: Array, rows: Directions) -> int:
     share, own, line = rows[2], rows[3], rows[5]
     r, k = H.shape[0], line.size
     if r == 0 or is_column(H) or E.shape[0] == 0:
-        return WHOLE
+        return BY_INVERSE
     met = False
     for i in range(E.shape[0]):
         met = met or largest(E[i, r:]) > 0.0
@@ -63,8 +63,8 @@ def kind_of(H: Array, E: Array, rows: Directions) -> int:
     for s in range(k):
         coupled = coupled or line[s] < 0
     if not met:
-        return TRIANGLE
-    return WHOLE if coupled else SLACKS
+        return BY_FACTOR
+    return BY_INVERSE if coupled else WITH_SLACKS
 
 
 @inner
