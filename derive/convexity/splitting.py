@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from ..build import split_scale
+from ..build import negate, split_scale
+from ..differentiate import substitute
 from ..node import Apply, Einsum, Node, Sum, Variable, topological, variable, variables
 from ..operators import is_linear, rebuild
 
@@ -29,18 +30,49 @@ def split(objective: Node, unknowns: Sequence[Variable], taken: set[str]) -> Spl
     degree: dict[Node, int] = {}  # 0: constant, 1: affine, 2: neither
     for node in topological([objective]):
         degree[node] = _degree(node, degree, unknowns)
-    wanted: dict[Node, Variable] = {}
+    named: dict[Variable, Node] = {}
+    wanted: dict[Node, Node] = {}
     for node in topological([objective]):
         if not isinstance(node, Apply) or degree[node] < 2:
             continue
-        for part in node.operands:
-            if degree[part] == 1 and part not in wanted and not _plain(part, unknowns):
-                wanted[part] = variable(fresh_name("z", taken), part.shape)
+        parts = [p for p in node.operands if degree[p] == 1 and not _plain(p, unknowns)]
+        common = _common(parts, degree) if len(parts) > 1 else None
+        for part in parts:
+            if part not in wanted:
+                core = part if common is None else common
+                z = next((z for z, known in named.items() if known is core), None)
+                if z is None:
+                    z = variable(fresh_name("z", taken), core.shape)
+                    named[z] = core
+                wanted[part] = z if core is part else _with(part, core, z, degree)
     new: dict[Node, Node] = {}
     for node in topological([objective]):
         inside = isinstance(node, Apply) and degree[node] == 2
         new[node] = rebuild(node, tuple((inside and wanted.get(o)) or new[o] for o in node.operands))
-    return Split(new[objective], {z: part for part, z in wanted.items()})
+    return Split(new[objective], named)
+
+
+def _common(parts: Sequence[Node], degree: dict[Node, int]) -> Node | None:
+    """The one array of which all parts are multiples entry by entry: that of max(τ r, (τ − 1) r) is r."""
+    cores = [_moving(p, degree) for p in parts]
+    first = cores[0]
+    return first if all(c is first or c is negate(first) for c in cores) else None
+
+
+def _moving(part: Node, degree: dict[Node, int]) -> Node:
+    """The factor that holds the unknowns, where the others weigh its entries."""
+    core = split_scale(part)[1]
+    if isinstance(core, Einsum) and not core.summed:
+        moving = [(o, ls) for o, ls in core.factors if degree.get(o, 0)]
+        if len(moving) == 1 and moving[0][1] == core.output:
+            return moving[0][0]
+    return core
+
+
+def _with(part: Node, core: Node, z: Variable, degree: dict[Node, int]) -> Node:
+    """The part as a multiple of z, which stands for the core or, with the other sign, for what the part holds."""
+    own = _moving(part, degree)
+    return substitute(part, {own: z if own is core else negate(z)})
 
 
 def _degree(node: Node, degree: dict[Node, int], unknowns: Sequence[Variable]) -> int:

@@ -29,6 +29,7 @@ import sympy
 from ..convexity.scalar import nonnegative
 from ..errors import UnsupportedError
 from ..operators import REGISTRY, Elementwise
+from .kinked import Interval, intervals
 from .legendre import U, legendre
 
 #: Operators of the registry, by name, inside SymPy expressions.
@@ -70,6 +71,8 @@ class Conjugate:
     @property
     def value(self) -> sympy.Expr:
         """One expression for the whole domain: the pieces joined by clipping u to their intervals."""
+        if (half := self._half()) is not None:
+            return half.value.subs(U, sympy.Abs(U))
         total = sympy.S.Zero
         for k, piece in enumerate(self.pieces):
             u: sympy.Expr = U
@@ -81,9 +84,23 @@ class Conjugate:
             total += piece.value.subs(U, u) if piece.value.has(U) else piece.value
         return sympy.factor_terms(_constants_opened(total))
 
+    def _half(self) -> Conjugate | None:
+        """The pieces for u > 0, where those for u < 0 are the same mirrored."""
+        right = tuple(p for p in self.pieces if p.high.is_extended_positive)
+        if len(self.pieces) == 1 or len(right) != (len(self.pieces) + 1) // 2:
+            return None
+        x = sympy.Dummy(positive=True)
+        for p, q in zip(reversed(self.pieces), self.pieces, strict=False):
+            gap = p.value.subs(U, x) - q.value.subs(U, -x)
+            if p in right and (p.high != -q.low or sympy.simplify(gap) != 0):
+                return None
+        return Conjugate(right)
+
     @property
     def slope(self) -> sympy.Expr:
         """The derivative of `value`: where the least upper bound is attained."""
+        if (half := self._half()) is not None:
+            return sympy.sign(U) * half.slope.subs(U, sympy.Abs(U))
         atoms = sorted(self.value.atoms(RELU), key=str)
         named = {atom: sympy.Dummy(real=True) for atom in atoms}
         bare = self.value.xreplace(named)
@@ -127,22 +144,21 @@ def conjugate(function: sympy.Expr, z: sympy.Symbol) -> Conjugate:
 
     Raises `UnsupportedError` where convexity is not shown or SymPy inverts no slope.
     """
-    left, right = _domain(function, z)
-    cuts = [
-        c for c in _kinks(function, z) if not (c - left).is_nonpositive and not (right - c).is_nonpositive
-    ]
-    ends = [left, *cuts, right]
-    smooth = [_between(function, z, a, b) for a, b in itertools.pairwise(ends)]
-    slopes = [sympy.simplify(sympy.diff(e, z)) for e in smooth]
-    for e, (a, b) in zip(smooth, itertools.pairwise(ends), strict=True):
-        if not _convex(e, z, a, b):
-            raise UnsupportedError(f"{function} is not shown to be convex")
+    start = sympy.S.Zero if z.is_nonnegative else -_OO
+    smooth = [_defined(e, z, a, b) for e, a, b in intervals(function, z, start, _OO)]
+    smooth = [(e, a, b) for e, a, b in smooth if a != b]
+    if not smooth or any(before[2] != after[1] for before, after in itertools.pairwise(smooth)):
+        raise UnsupportedError(f"{function} is not defined on an interval")
+    left, right = smooth[0][1], smooth[-1][2]
+    slopes = [sympy.simplify(sympy.diff(e, z)) for e, _, _ in smooth]
+    if not all(_convex(e, z, a, b) for e, a, b in smooth):
+        raise UnsupportedError(f"{function} is not shown to be convex")
     pieces: list[Piece] = []
-    if left.is_finite and (edge := _edge(smooth[0], slopes[0], z, left, "+")) is not None:
+    if left.is_finite and (edge := _edge(smooth[0][0], slopes[0], z, left, "+")) is not None:
         pieces.append(Piece(edge[0], -_OO, edge[1]))
-    for k, (e, s, (a, b)) in enumerate(zip(smooth, slopes, itertools.pairwise(ends), strict=True)):
+    for k, ((e, a, b), s) in enumerate(zip(smooth, slopes, strict=True)):
         if k:
-            if sympy.simplify(e.subs(z, a) - smooth[k - 1].subs(z, a)) != 0:
+            if sympy.simplify(e.subs(z, a) - smooth[k - 1][0].subs(z, a)) != 0:
                 raise UnsupportedError(f"{function} jumps at {z} = {a}")
             before = slopes[k - 1].subs(z, a)
             after = s.subs(z, a)
@@ -152,14 +168,25 @@ def conjugate(function: sympy.Expr, z: sympy.Symbol) -> Conjugate:
             if gap.is_positive:
                 pieces.append(Piece(sympy.simplify(U * a - e.subs(z, a)), before, after))
         if s.has(z):
-            pieces.append(Piece(*legendre(e, s, z, a, b)))
-    if right.is_finite and (edge := _edge(smooth[-1], slopes[-1], z, right, "-")) is not None:
+            pieces += _smooth(e, s, z, a, b)
+    if right.is_finite and (edge := _edge(smooth[-1][0], slopes[-1], z, right, "-")) is not None:
         pieces.append(Piece(edge[0], edge[1], _OO))
     if not pieces:  # an affine function
-        pieces = [Piece(sympy.simplify(-smooth[0].subs(z, 0)), slopes[0], slopes[0])]
+        pieces = [Piece(sympy.simplify(-smooth[0][0].subs(z, 0)), slopes[0], slopes[0])]
     pieces = _joined(pieces)
     finite = (_finite(pieces[0].value, pieces[0].low, "+"), _finite(pieces[-1].value, pieces[-1].high, "-"))
     return Conjugate(tuple(pieces), finite)
+
+
+def _smooth(e: sympy.Expr, s: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> list[Piece]:
+    """The piece of a strictly convex smooth one; of an even one two, where the slope has a root of one sign only."""
+    try:
+        return [Piece(*legendre(e, s, z, a, b))]
+    except UnsupportedError:
+        if a != -b or sympy.simplify(e.subs(z, -z) - e) != 0:
+            raise
+        right = Piece(*legendre(e, s, z, sympy.S.Zero, b))
+        return [Piece(right.value.subs(U, -U), -right.high, -right.low), right]
 
 
 def _convex(e: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> bool:
@@ -175,22 +202,21 @@ def _convex(e: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> boo
     return bool(b.is_finite) and nonnegative(bend.subs(z, b - t))
 
 
-def _domain(function: sympy.Expr, z: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
-    """The interval in which the logarithms, roots and quotients in the function have values."""
-    left, right = sympy.S.Zero if z.is_nonnegative else -_OO, _OO
-    powers = {p for p in function.atoms(sympy.Pow) if not (p.exp.is_Integer and p.exp.is_positive)}
-    for inside in {e.args[0] for e in (*function.atoms(sympy.log), *powers)}:
+def _defined(e: sympy.Expr, z: sympy.Symbol, left: sympy.Expr, right: sympy.Expr) -> Interval:
+    """A smooth expression on the part of (left, right) where its logarithms, roots and quotients have values."""
+    powers = {p for p in e.atoms(sympy.Pow) if not (p.exp.is_Integer and p.exp.is_positive)}
+    for inside in {f.args[0] for f in (*e.atoms(sympy.log), *powers)}:
         slope = sympy.diff(inside, z)
         if not inside.has(z) or slope.has(z) or slope.is_positive is None:
             continue  # an odd pole such as 1/z is left to the proof of convexity
         end = sympy.simplify(-inside.subs(z, 0) / slope)
         if slope.is_positive:
-            left = sympy.Max(left, end)
+            left = sympy.Min(sympy.Max(left, end), right)
         else:
-            right = sympy.Min(right, end)
-    if left.has(sympy.Max) or right.has(sympy.Min):
-        raise UnsupportedError(f"where {function} has values depends on the signs of its parameters")
-    return left, right
+            right = sympy.Max(sympy.Min(right, end), left)
+    if left.has(sympy.Max, sympy.Min) or right.has(sympy.Max, sympy.Min):
+        raise UnsupportedError(f"where {e} has values depends on the signs of its parameters")
+    return e, left, right
 
 
 def _edge(
@@ -222,69 +248,6 @@ def _finite(value: sympy.Expr, at: sympy.Expr, side: str) -> bool:
     if not at.is_finite:
         return False
     return bool(sympy.limit(value, U, at, side).is_finite)
-
-
-def _kinks(function: sympy.Expr, z: sympy.Symbol) -> list[sympy.Expr]:
-    """Where the pieces of the function meet, in order."""
-    found: set[sympy.Expr] = set()
-    for atom in function.atoms(sympy.Abs, sympy.Max, sympy.Min, sympy.Piecewise):
-        if not atom.has(z):
-            continue
-        if isinstance(atom, sympy.Abs):
-            equations = [atom.args[0]]
-        elif isinstance(atom, sympy.Piecewise):
-            equations = [
-                c.lhs - c.rhs for _, c in atom.args if isinstance(c, sympy.core.relational.Relational)
-            ]
-        else:
-            args = atom.args
-            equations = [args[i] - args[j] for i in range(len(args)) for j in range(i)]
-        for equation in equations:
-            roots = sympy.solve(equation, z)
-            found |= {r for r in roots if r.is_real and not (z.is_nonnegative and r.is_nonpositive)}
-    try:
-        return sorted(found)
-    except TypeError:
-        raise UnsupportedError(f"the order of the kinks of {function} depends on its parameters") from None
-
-
-def _between(function: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    """The smooth expression that the function is on (a, b)."""
-    if a.is_finite and b.is_finite:
-        probe = (a + b) / 2
-    elif a.is_finite:
-        probe = a + 1
-    elif b.is_finite:
-        probe = b - 1
-    else:
-        probe = sympy.S.Zero
-
-    def resolve(e: sympy.Expr) -> sympy.Expr:
-        if not e.args or not e.has(z):
-            return e
-        if isinstance(e, sympy.Piecewise):
-            for value, condition in e.args:
-                if condition == sympy.true or condition.subs(z, probe) == sympy.true:
-                    return resolve(value)
-            raise UnsupportedError(f"which case of {e} holds depends on its parameters")
-        args = [resolve(x) for x in e.args]
-        if isinstance(e, sympy.Abs):
-            at = args[0].subs(z, probe)
-            if at.is_nonnegative or at.is_nonpositive:
-                return args[0] if at.is_nonnegative else -args[0]
-            raise UnsupportedError(f"the sign of {args[0]} depends on its parameters")
-        if isinstance(e, sympy.Max | sympy.Min):
-            best = args[0]
-            for other in args[1:]:
-                difference = (other - best).subs(z, probe)
-                if difference.is_positive is None:
-                    raise UnsupportedError(f"which argument of {e} counts depends on its parameters")
-                if difference.is_positive == isinstance(e, sympy.Max):
-                    best = other
-            return best
-        return e.func(*args)
-
-    return resolve(function)
 
 
 def registered() -> Iterator[tuple[str, sympy.Expr, Conjugate]]:

@@ -20,6 +20,7 @@ import sympy
 from .. import notation
 from ..build import (
     add,
+    constant_value,
     inner,
     is_zero,
     multiply,
@@ -342,7 +343,7 @@ def _tidy(r: Relation) -> Relation | None:
         return None
     c, core = split_scale(simplify(r.left))
     if r.sign == "==" and is_zero(r.right):
-        return Relation(core, "==", r.right)
+        return _numbers_right(core)
     if c.is_number and c < 0 and not is_zero(r.right):  # −x ≤ b as x ≥ −b
         sign = {">=": "<=", "<=": ">=", "==": "=="}[r.sign]
         return Relation(scale(-c, core), sign, simplify(negate(r.right)))
@@ -351,6 +352,22 @@ def _tidy(r: Relation) -> Relation | None:
     if r.sign in (">=", "<=") and is_zero(r.right):
         return _turned(residual, r)
     return r
+
+
+def _numbers_right(core: Node) -> Relation:
+    """Σα − 1 = 0 as Σα = 1."""
+    terms = flat_terms(core)
+    fixed = [(c, t) for c, t in terms if constant_value(t) is not None]
+    if not fixed or len(fixed) == len(terms):
+        return Relation(core, "==", zero(()))
+    rest = add([(c, t) for c, t in terms if constant_value(t) is None], core.shape)
+    right = add([(-c, t) for c, t in fixed], core.shape)
+    c, bare = split_scale(rest)
+    return (
+        Relation(bare, "==", narrow(scale(1 / c, right)))
+        if c.is_number
+        else Relation(rest, "==", narrow(right))
+    )
 
 
 def _turned(residual: Node, r: Relation) -> Relation:

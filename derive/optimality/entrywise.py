@@ -16,7 +16,8 @@ or printed as a condition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -87,7 +88,7 @@ def entries_of(slope: Node, unknown: Variable) -> Entries:
         used = {i for _, ls in rest for i in ls}
         fill: list[Factor] = [(ones((unknown.shape[i],)), (i,)) for i in plain if i not in used]
         weight = einsum([*rest, *fill], plain)
-        number, function = sympy.powsimp(function).as_independent(z)
+        number, function = sympy.powsimp(function).as_independent(z, as_Add=False)
         found.setdefault(function, []).append((c * number, weight))
     weights = {f: add(terms, unknown.shape) for f, terms in found.items()}
     return Entries({f: w for f, w in weights.items() if not is_zero(w)})
@@ -197,7 +198,7 @@ def solve_entries(system: Entries, unknown: Variable) -> tuple[Node, list[str], 
         gap = exponents[1] - exponents[0]  # type: ignore[operator]
         if gap.is_integer and gap % 2 == 0 and not positive:
             raise UnsupportedError(f"both roots satisfy the stationarity in {unknown.name}: declare its sign")
-        inverse = (-symbols[0] / symbols[1]) ** (1 / gap)
+        inverse = _root(-symbols[0] / symbols[1], gap, positive)
         if positive and (symbols[1].is_positive or symbols[0].is_negative):
             least = _LEAST  # the slope (gap)·a v^{m−1} of the gradient at its only zero is positive
         if symbols[1].is_nonzero is not True:
@@ -217,13 +218,36 @@ def solve_entries(system: Entries, unknown: Variable) -> tuple[Node, list[str], 
         raise UnsupportedError(
             f"the stationarity in {unknown.name} has no solution in closed form that is known here"
         )
-    _confirm(sum(s * f.subs(z, inverse) for s, f in zip(symbols, functions, strict=True)), unknown)
+    for given, root in _signs(inverse, symbols):
+        stationarity = sum(s * f.subs(z, root) for s, f in zip(symbols, functions, strict=True))
+        _confirm(stationarity.subs(given), unknown)
     return (
         to_node(inverse, dict(zip(symbols, weights, strict=True)), unknown.shape),
         conditions,
         inside,
         least,
     )
+
+
+def _root(ratio: sympy.Expr, degree: sympy.Expr, positive: bool) -> sympy.Expr:
+    """The number with vᵐ = ratio; an odd root of a number of unknown sign is sign(ratio) |ratio|^{1/m}."""
+    if positive or degree == 1 or ratio.is_nonnegative or not degree.is_integer:
+        return ratio ** (1 / degree)
+    if degree == -1:
+        return 1 / ratio
+    return sympy.sign(ratio) * sympy.Abs(ratio) ** (1 / degree)
+
+
+def _signs(
+    inverse: sympy.Expr, symbols: Sequence[sympy.Symbol]
+) -> Iterator[tuple[dict[sympy.Symbol, sympy.Symbol], sympy.Expr]]:
+    """The solution for either sign of the numbers whose absolute value it holds."""
+    free = sorted(
+        {s for a in inverse.atoms(sympy.Abs) for s in a.free_symbols if s.is_positive is None}, key=str
+    )
+    for signs in itertools.product(("positive", "negative"), repeat=len(free)):
+        given = {s: sympy.Symbol(s.name, **{sign: True}) for s, sign in zip(free, signs, strict=True)}
+        yield given, inverse.subs(given)
 
 
 def _quadratic(exponents: list[sympy.Expr | None]) -> bool:
@@ -249,7 +273,9 @@ def _confirm(residual: sympy.Expr, unknown: Variable) -> None:
 
 
 def _inverse(function: sympy.Expr, positive: bool) -> sympy.Expr:
-    """φ⁻¹(u) by SymPy, where it is one function."""
+    """φ⁻¹(u) by SymPy, where it is one function; not of cases, whose inverses it takes apart wrongly."""
+    if function.has(sympy.Piecewise, sympy.Abs, sympy.sign):
+        raise UnsupportedError(f"no inverse is derived of {function}, which has cases")
     z = _POSITIVE if positive else _REAL
     try:
         found = sympy.solve(function - _U, z)

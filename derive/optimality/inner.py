@@ -4,6 +4,7 @@
     Σ w φ(v), entry by entry  −Σ w φ*(−s/w), φ* derived by SymPy
     c ‖v‖₂                    0 for ‖s‖₂ ≤ c, over all axes or the last ones
     c max v                   0 for −s ≥ 0, Σ(−s) = c
+    c max |v|                 0 for Σ|s| ≤ c
     c log Σ exp v             −c Σ p log p with p = −s/c on the simplex
     anything with a closed form: its value there (quadratic forms, −log det)
 
@@ -30,6 +31,7 @@ from ..build import (
     negate,
     power,
     scale,
+    split_power,
     split_scale,
     total,
     zero,
@@ -115,6 +117,9 @@ def _entries(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
         number = constant_value(node)
         if number is not None:
             return number
+        base, exponent = split_power(node)
+        if exponent != 1:  # 1/c and c are one parameter
+            return parameter(base) ** exponent
         if node not in known:
             sign = {"positive": True} if prover.prove(node, True) else {"real": True}
             known[node] = sympy.Symbol(_called(node, len(known)), **sign)
@@ -227,10 +232,16 @@ def _single_operator(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
         reason = f"the conjugate of a multiple of norm({v.name}) is the indicator of a ball"
         return Inner(zero(()), (relation,), None, (), reason)
     plain = tuple(range(v.order))
-    if not isinstance(node, Apply) or node.operands[0] is not v or node.op not in ("max", "logsumexp"):
+    if not isinstance(node, Apply) or node.op not in ("max", "logsumexp"):
         raise UnsupportedError(f"no conjugate is known of {notation.text(term)}")
     if tuple(sorted(int(a) for a in node.param("axes"))) != axes:
         raise UnsupportedError(f"no conjugate is known of {notation.text(term)} over these axes")
+    if node.op == "max" and node.operands[0] is apply("abs", v):
+        length = einsum([(apply("abs", simplify(slope)), plain)], lead)
+        reason = f"the conjugate of a multiple of max(abs({v.name})) is the indicator of the ball of norm 1"
+        return Inner(zero(()), (Relation(length, "<=", narrow(weight)),), None, (), reason)
+    if node.operands[0] is not v:
+        raise UnsupportedError(f"no conjugate is known of {notation.text(term)}")
     t = simplify(negate(slope))
     relations = (Relation(t, ">=", zero(())), Relation(einsum([(t, plain)], lead), "==", narrow(weight)))
     if node.op == "max":

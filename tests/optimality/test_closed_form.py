@@ -110,6 +110,8 @@ def test_condition_and_proof_are_printed() -> None:
         ("sumsq(X @ P - X)", "P", []),
         ("tr(P @ W @ W.T) + tr(W @ W.T @ S @ W @ W.T)", "W", []),
         ("sum(w)", "w", []),
+        ("sum(maximum(w, 0)**2) + sumsq(w - mu)", "w", []),
+        ("sum(abs(w)**(3/2)) - mu @ w", "w", []),
     ],
 )
 def test_no_closed_form(objective: str, over: str, conditions: list[str]) -> None:
@@ -126,3 +128,10 @@ def test_long_derivatives_are_not_multiplied_out() -> None:
     asked = dv.minimize(f"sumsq(y - {model})", over=names, variables=shapes)
     with pytest.raises(UnsupportedError, match="parts"):
         asked.closed_form(joint=True)
+
+
+def test_odd_roots_have_a_sign() -> None:
+    """w³ = μ has a root for negative μ, too."""
+    form = problem("sum(w**4)/4 - mu @ w", "w", []).closed_form()["w"]
+    assert form.lines()[0] == "w = abs(mu) ** (1 / 3) * sign(mu)"
+    assert np.allclose(form.evaluate(mu=np.array([-8.0, 27.0])), [-2, 3])

@@ -32,6 +32,11 @@ PAIRS = [
     (a * z**2 / 2, "u**2/(2*a)"),
     (3 * z + 1, "-1    for u == 3"),
     (Piecewise((z**2 / 2, Abs(z) <= 1), (Abs(z) - sympy.Rational(1, 2), True)), "u**2/2    for -1 <= u <= 1"),
+    (Piecewise((z**2 / 2, Abs(z) <= a), (a * (Abs(z) - a / 2), True)), "u**2/2    for -a <= u <= a"),
+    (b * Max(0, Abs(z) - a), "-a*u from -b to 0; a*u from 0 to b"),
+    (b * (Abs(Abs(z) - a) + Abs(z) - a) / 2, "-a*u from -b to 0; a*u from 0 to b"),
+    (Abs(z) ** sympy.Rational(3, 2), "-4*u**3/27 from -oo to 0; 4*u**3/27 from 0 to oo"),
+    (Piecewise((z**2 * a, z > 0), (z**2 * b, True)), "u**2/(4*b) from -oo to 0; u**2/(4*a) from 0 to oo"),
 ]
 
 
@@ -50,7 +55,8 @@ def _least(found: Conjugate, u: float) -> float:
 @pytest.mark.parametrize(
     "function",
     [f for f, _ in PAIRS]
-    + [-log(p) - log(1 - p), -a * log(p) - b * log(1 - p), Abs(z) + z**2, Abs(z) ** 3, Max(0, 1 - z) ** 2],
+    + [-log(p) - log(1 - p), -a * log(p) - b * log(1 - p), Abs(z) + z**2, Abs(z) ** 3, Max(0, 1 - z) ** 2]
+    + [z**4, a * z**6, Max(0, Abs(z) - a) ** 2, Abs(z) ** 3 / 3 + b * Abs(z), Max(0, Abs(z) - a) + z**2 / 2],
 )
 def test_fenchel_young(function: sympy.Expr) -> None:
     """f(z) + f*(u) ≥ u z, with equality where u is the slope at z."""

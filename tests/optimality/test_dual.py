@@ -33,8 +33,11 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "S": ("d", "d"),
     "M": ("d", "d"),
     "xi": ("n",),
+    "tau": (),
+    "ins": (),
 }
 FACTS = {
+    "ins": ["positive"],
     "C": ["positive"],
     "lam": ["positive"],
     "mu": ["positive"],
@@ -71,6 +74,7 @@ def data(stated: dv.Problem, seed: int = 0) -> dict[str, Any]:
             a = a @ a.T + np.eye(len(a))
         found[name] = np.abs(a) + 0.2 if "positive" in facts else a
     found["lam"], found["mu"], found["C"] = 0.3, 0.7, 0.8
+    found["tau"], found["ins"] = 0.3, 0.2
     found["h"] = found["A"] @ np.full(3, 1 / 3)
     found["b"] = float(np.mean(found["q"]) * 0.7 + 0.3 * found["q"].max())
     found["c"] = found["A"].T @ np.array([-1.0, -0.5]) + np.array([0.1, 0.2, 0.3])
@@ -204,6 +208,75 @@ def test_dual(objective: str, over: Any, conditions: list[str], text: str) -> No
     for name, value in recover(found.derivation, {**arrays, **multipliers}).items():
         assert np.abs(value - primal[name]).max() < 1e-5
     assert found.convexity().status == "convex"
+
+
+#: Kinks of kinks, kinks at parameters, roots of either sign: objective, unknowns, constraints, the dual as text.
+KINKED = [
+    (
+        "sumsq(w)/2 + C*sum(maximum(abs(X @ w + b - y) - ins, 0))",
+        ["w", "b"],
+        [],
+        "maximize -ins * sum(abs(alpha)) - sumsq(X.T @ alpha) / 2 - y @ alpha\n  over alpha\n"
+        "  subject to alpha >= -C\n  subject to alpha <= C\n  subject to sum(alpha) == 0",
+    ),
+    (
+        "sum(maximum(tau*(y - X @ w), (tau - 1)*(y - X @ w))) + lam/2*sumsq(w)",
+        "w",
+        [],
+        "maximize -sumsq(X.T @ alpha) / (2 * lam) - y @ alpha\n  over alpha\n"
+        "  subject to alpha >= -tau\n  subject to alpha <= 1 - tau",
+    ),
+    (
+        "max(abs(X @ w - y)) + lam/2*sumsq(w)",
+        "w",
+        [],
+        "maximize -sumsq(X.T @ alpha) / (2 * lam) - y @ alpha\n  over alpha\n  subject to sum(abs(alpha)) <= 1",
+    ),
+    (
+        "max(abs(w))",
+        "w",
+        ["A @ w == h"],
+        "maximize -nu_1 @ h\n  over nu_1\n  subject to sum(abs(A.T @ nu_1)) <= 1",
+    ),
+    (
+        "sum(w**4)",
+        "w",
+        ["A @ w == h"],
+        "maximize -3 * 2 ** (1 / 3) * sum(abs(A.T @ nu_1) ** (4 / 3)) / 8 - nu_1 @ h\n  over nu_1",
+    ),
+    (
+        "sum(abs(w)**3)/3",
+        "w",
+        ["A @ w == h"],
+        "maximize -nu_1 @ h - 2 * sum(abs(A.T @ nu_1) ** (3 / 2)) / 3\n  over nu_1",
+    ),
+    (
+        "sum((s + x)*log((s + x)/x))",
+        "s",
+        ["A @ s == h"],
+        "maximize x @ (1 + relu(-1 - A.T @ nu_1) - exp(relu(-1 - A.T @ nu_1))) - nu_1 @ h\n  over nu_1",
+    ),
+    ("sumsq(w)/2 + C/2*sum(relu(abs(X @ w + b - y) - ins)**2)", ["w", "b"], [], ""),
+]
+
+
+@pytest.mark.parametrize(("objective", "over", "conditions", "text"), KINKED, ids=lambda x: str(x)[:40])
+def test_kinked(objective: str, over: Any, conditions: list[str], text: str) -> None:
+    """The text, and f* = g*: no kink is left out, and no root is taken of a negative number."""
+    stated = problem(objective, over, conditions)
+    found = stated.dual()
+    if text:
+        assert str(found) == text
+    arrays = data(stated)
+    primal, dual = stated.solve(arrays, backend="numpy"), found.solve(arrays, backend="numpy")
+    assert primal.success
+    assert primal.fun == pytest.approx(dual.fun, abs=1e-6 * (1 + abs(primal.fun)))
+
+
+def test_equations_have_their_numbers_on_the_right() -> None:
+    """Σλ = 1, not Σλ − 1 = 0."""
+    found = problem("sumsq(w)/2 - b + C*sum(xi)", ["w", "b", "xi"], ["X @ w >= b - xi", "xi >= 0"]).dual()
+    assert "subject to sum(lambda_1) == 1" in str(found)
 
 
 @pytest.mark.parametrize(
