@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from .errors import SizeError
-from .factors import Factor, canonical, product_facts, swappable, swapped
+from .factors import Factor, canonical, mirrored, product_facts, swappable, swapped
 from .node import (
     Apply,
     Delta,
@@ -149,7 +149,7 @@ def power(base: Node, exponent: Coefficient) -> Node:
         if (once := without_axis(base, axis)) is not None:  # √(v 1ᵀ + c 1 1ᵀ) -> √(v + c) 1ᵀ
             return repeated_along(power(once, exponent), axis, size)
     facts = set()
-    if "symmetric" in base.facts:
+    if "symmetric" in base.facts or (base.order == 2 and exponent.is_even and mirrored(base)):
         facts.add("symmetric")
     if "positive" in base.facts:
         facts |= {"positive", "nonnegative", "nonzero"}

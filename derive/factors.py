@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .node import Delta, Labels, Node
+from math import prod
+
+from .node import Apply, Delta, Einsum, Labels, Node, Sum
+from .sizes import Coefficient
 
 Factor = tuple[Node, Labels]
 _SIGNS = ("positive", "nonnegative", "nonzero", "integer")
@@ -77,19 +80,49 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
         facts |= {"symmetric", "diagonal"} if order == 2 else set()  # diag(v)
         facts |= {"psd"} if order == 2 and _on_diagonal(operands, inputs, "nonnegative") else set()
         facts |= {"pd", "invertible"} if order == 2 and _on_diagonal(operands, inputs, "positive") else set()
-    elif order == 2 and len(operands) > 1:
-        swapped = [
-            (n, tuple({0: 1, 1: 0}.get(i, i) for i in ls)) for n, ls in zip(operands, inputs, strict=True)
-        ]
+    elif order == 2 and (len(operands) > 1 or operands[0].order > 2):
+        turned = [_exchanged(n, ls) for n, ls in zip(operands, inputs, strict=True)]
+        swapped = [(n, ls) for n, (_, ls) in zip(operands, turned, strict=True)]
         sizes = {
             i: s for n, ls in zip(operands, inputs, strict=True) for i, s in zip(ls, n.shape, strict=True)
         }
-        if sizes[0] == sizes[1] and canonical(swapped, (0, 1)) == (operands, inputs):
+        same = prod(sign for sign, _ in turned) == 1
+        if same and sizes[0] == sizes[1] and canonical(swapped, (0, 1)) == (operands, inputs):
             facts.add("symmetric")
             if _is_gram(operands, inputs):
                 facts.add("psd")
             facts |= _multiple(operands, inputs)
     return frozenset(facts)
+
+
+def _exchanged(node: Node, labels: Labels) -> tuple[int, Labels]:
+    """The labels with 0 and 1 exchanged; of differences of all pairs the same ones, with the sign that they get."""
+    if len(labels) > 2 and sorted(labels[:2]) == [0, 1] and (sign := mirrored(node)):
+        return sign, labels
+    return 1, tuple({0: 1, 1: 0}.get(i, i) for i in labels)
+
+
+def mirrored(node: Node) -> int:
+    """±1 for an array that is ± itself with its first two axes exchanged, as Xᵢ − Xⱼ and (Xᵢ − Xⱼ)²; else 0."""
+    if node.order < 2 or node.shape[0] != node.shape[1]:
+        return 0
+    if node.order == 2 and "symmetric" in node.facts:
+        return 1
+    if isinstance(node, Apply):
+        sign = mirrored(node.operands[0]) if len(node.operands) == 1 else 0
+        even = node.op == "abs" or (node.op == "power" and node.param("exponent").is_even)
+        return abs(sign) if even else max(sign, 0) * (node.op == "power")
+    if not isinstance(node, Sum) or not all(isinstance(t, Einsum) for t in node.operands):
+        return 0
+    terms, images = dict[object, Coefficient](), dict[object, Coefficient]()
+    for c, t in node.terms:
+        assert isinstance(t, Einsum)
+        own = [(n, tuple({0: 1, 1: 0}.get(i, i) for i in ls)) for n, ls in t.factors]
+        terms[t.operands, t.inputs] = c
+        images[canonical(own, t.output)] = c
+    if terms == images:
+        return 1
+    return -1 if terms == {form: -c for form, c in images.items()} else 0
 
 
 def _signs(node: Node, labels: Labels) -> frozenset[str]:

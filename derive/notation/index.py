@@ -7,35 +7,19 @@ their indices behind them; the matrices of a batch carry theirs as a subscript, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 import sympy
 
-from ..operators import REGISTRY, Elementwise
 from ..sizes import ONE, is_negative
+from .chains import chain
+from .index_functions import REDUCTIONS, Functions, entrywise, needed, side_by_side
 from .names import latex_name
 from .numerals import latex_number, number_text
-from .tree import Tree, make, parts
-from .whole_arrays import head
+from .tree import Tree, make, names_in, parts
 
 FREE = "ijklpqrs"
 BOUND = "mnhuvwtabcdefg"
-_ALONG = ("softmax", "max_share", "min_share")
-_REDUCTIONS = ("sum", "mean", "logsumexp", "max", "min")
-
-
-def needed(t: Tree) -> bool:
-    """Whether the tree holds something that matrix notation cannot say."""
-    seen: set[Tree] = set()
-    stack = [t]
-    while stack:
-        t = stack.pop()
-        if t in seen:
-            continue
-        seen.add(t)
-        if t.order > 2 or t.op == "einsum":
-            return True
-        stack.extend(t.args)
-    return False
 
 
 def letters(order: int) -> list[str]:
@@ -45,25 +29,31 @@ def letters(order: int) -> list[str]:
 
 def latex(t: Tree) -> str:
     """The tree in index notation, LaTeX; free indices are i, j, k, … in the order of the axes."""
-    return _Writer(plain=False).write(t, letters(t.order), True)
+    return _Writer(False, t).write(t, letters(t.order), True)
 
 
 def plain(t: Tree) -> str:
     """The tree in index notation as plain text."""
-    return _Writer(plain=True).write(t, letters(t.order), True)
+    return _Writer(True, t).write(t, letters(t.order), True)
 
 
-class _Writer:
+_Factors = tuple[sympy.Expr, list[str], list[str], list[str], list[str]]
+
+
+@final
+class _Writer(Functions):
     """One rendering; `used` counts the summation indices taken so far."""
 
-    def __init__(self, plain: bool) -> None:
+    def __init__(self, plain: bool, root: Tree) -> None:
         self.plain = plain
         self.used = 0
+        taken = names_in(root)
+        self.bound = [c for c in BOUND if c not in taken]  # Σ_h … / m, where m is a size
 
     def fresh(self) -> str:
         """A summation index not in use."""
         self.used += 1
-        return BOUND[self.used - 1] if self.used <= len(BOUND) else f"m{self.used}"
+        return self.bound[self.used - 1] if self.used <= len(self.bound) else f"m{self.used}"
 
     def matrix(self, t: Tree) -> str:
         """A part in matrix notation."""
@@ -77,7 +67,7 @@ class _Writer:
 
     def number(self, value: sympy.Expr) -> str:
         if self.plain:
-            return number_text(value)
+            return number_text(value).replace(" ** ", "**")
         return latex_number(value)
 
     def bracket(self, text: str) -> str:
@@ -88,14 +78,14 @@ class _Writer:
         """A part in matrix notation, with its indices."""
         text = self.matrix(t)
         if self.plain:
-            plain_call = t.op == "call" and t.data[0] not in _REDUCTIONS
+            plain_call = t.op == "call" and t.data[0] not in REDUCTIONS
             return f"{text if t.op == 'var' or plain_call else f'({text})'}[{','.join(indices)}]"
         if t.op == "var" and "_" in text:  # W_{1} with indices: W_{1,ij}
             head, inside = text.split("_", 1)
-            return f"{head}_{{{inside.strip('{}')},{_side_by_side(indices)}}}"
+            return f"{head}_{{{inside.strip('{}')},{side_by_side(indices)}}}"
         if t.op != "var":
             text = f"({text})"
-        return f"{text}_{{{_side_by_side(indices)}}}"
+        return f"{text}_{{{side_by_side(indices)}}}"
 
     # ---------------------------------------------------------------- one entry
 
@@ -106,7 +96,7 @@ class _Writer:
         if t.op == "num":
             text = self.number(t.data)
             return text if t.level >= 3 or top else self.bracket(text)
-        if t.op == "mul":
+        if _is_product(t):
             return self.product(t, indices)
         if t.op == "eye":
             i, j = indices
@@ -119,12 +109,10 @@ class _Writer:
             return self.einsum(t, indices)
         if t.op == "pow":
             return self.power(t, indices)
-        if t.op == "spread":
-            return self.write(t.args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])
         of_name = t.op == "call" and len(t.args) == 1 and t.args[0].op == "var"
-        if of_name and t.args[0].order == t.order > 0 and _entrywise(t.data[0]):
+        if of_name and t.args[0].order == t.order > 0 and entrywise(t.data[0]):
             return f"{self.head(t.data[0], [])}({self.write(t.args[0], indices)})"  # entry by entry
-        if not needed(t):
+        if not needed(t) and not _is_sum(t):
             if t.order:
                 return self.subscripted(t, indices)
             text = self.matrix(t)
@@ -135,10 +123,6 @@ class _Writer:
         """A part that matrix notation does not reach, taken apart."""
         args = t.args
         match t.op:
-            case "T":
-                return self.write(args[0], indices[::-1])
-            case "outer":
-                return f"{self.write(args[0], indices[:1])} {self.write(args[1], indices[1:])}"
             case "diag":
                 i, j = indices
                 return f"{self.write(make_eye(), [i, j])} {self.write(args[0], [i])}"
@@ -208,36 +192,64 @@ class _Writer:
         return self.bracket(text) if t.op in ("einsum", "chain", "mul", "pow", "outer") else text
 
     def product(self, t: Tree, indices: list[str]) -> str:
-        coefficient, nums, dens = parts(t)
+        """An entry of a product, or of what is one entry by entry: A_ij u_i v_j for diag(u) A diag(v)."""
+        coefficient, scalars, words, sums, under = self.factors(t, indices)
         p, q = sympy.fraction(coefficient)
         sign = "-" if is_negative(p) else ""
-        p = -p if sign else p
-        sums: list[str] = []
-        words: list[str] = []
-        for a in nums:
-            if _all_ones(a):
-                continue
-            piece = self.write(a, indices if a.order else [])
-            (sums if a.op in ("einsum", "chain") else words).append(piece)
-        words += sums
-        alone = not self.plain and len(dens) == 1 and q == ONE
-        under = [self.write(a, indices if a.order else [], alone) for a in dens]
+        return sign + self.quotient(-p if sign else p, q, scalars, words + sums, under)
+
+    def factors(self, t: Tree, indices: list[str]) -> _Factors:
+        """Coefficient, scalar names, factors, sums that stand behind them, and divisors."""
+        scalars, words, sums, under = list[str](), list[str](), list[str](), list[str]()
+        coefficient, inner = ONE, list[tuple[Tree, list[str]]]()
+        match t.op:
+            case "mul":
+                coefficient, nums, dens = parts(t)
+                inner = [(a, indices if a.order else []) for a in nums]
+                alone = not self.plain and len(dens) == 1 and sympy.fraction(coefficient)[1] == ONE
+                under = [self.write(a, indices if a.order else [], alone) for a in dens]
+            case "outer":
+                inner = [(t.args[0], indices[:1]), (t.args[1], indices[1:])]
+            case "T":
+                inner = [(t.args[0], indices[::-1])]
+            case "spread":
+                inner = [(t.args[0], [i for i, keep in zip(indices, t.data, strict=True) if keep])]
+            case "chain" if t.order == 2 and (ends := [k for k in (0, -1) if t.args[k].op == "diag"]):
+                rest = t.args[len(ends) and ends[0] == 0 : len(t.args) - (-1 in ends)]
+                inner = [(chain(*rest), indices), *((t.args[k].args[0], [indices[k]]) for k in ends)]
+            case _ if _all_ones(t):
+                pass
+            case "einsum" | "chain":
+                sums = [self.write(t, indices)]
+            case _ if _is_sum(t):
+                sums = [self.write(t, indices)]
+            case "var" if not t.order:
+                scalars = [self.write(t, indices)]
+            case _:
+                words = [self.write(t, indices)]
+        for a, at in inner:
+            c, own, *lists = self.factors(a, at)
+            coefficient = coefficient * c
+            scalars += own
+            for into, more in zip((words, sums, under), lists, strict=True):
+                into += more
+        return coefficient, scalars, words, sums, under
+
+    def quotient(
+        self, p: sympy.Expr, q: sympy.Expr, scalars: list[str], words: list[str], under: list[str]
+    ) -> str:
+        """Factors over divisors, numbers before either."""
         top = [self.number(p)] if p != ONE else []
         bottom = ([self.number(q)] if q != ONE else []) + under
         if self.plain:
-            text = " ".join([*top, *words]) or "1"
-            divisor = (
-                f" / ({' '.join(bottom)})"
-                if len(" ".join(bottom).split()) > 1
-                else f" / {bottom[0]}"
-                if bottom
-                else ""
-            )
-            return sign + text + divisor
+            divisor = " ".join(bottom)
+            text = " ".join([*top, *scalars, *words]) or "1"
+            several = len(bottom) > 1 or (not under and " " in divisor)  # a sum has its own parentheses
+            return text + (f" / ({divisor})" if several else f" / {divisor}" if bottom else "")
+        front = top + scalars
         if bottom:
-            front = f"\\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"
-            return sign + " ".join([front, *words])
-        return sign + (" ".join([*top, *words]) or "1")
+            front = [f"\\frac{{{' '.join(front) or '1'}}}{{{' '.join(bottom)}}}"]
+        return " ".join([*front, *words]) or "1"
 
     def einsum(self, t: Tree, indices: list[str]) -> str:
         inputs, output = t.data.split("->")
@@ -248,123 +260,31 @@ class _Writer:
         summed = [c for c in dict.fromkeys("".join(specs)) if c not in names]
         for c in summed:
             names[c] = self.fresh()
-        words = [self.write(a, [names[c] for c in s]) for a, s in real]
+        product: _Factors = ONE, [], [], [], []
+        for a, spec in real:
+            c, *lists = self.factors(a, [names[i] for i in spec])
+            product = (product[0] * c, *(x + y for x, y in zip(product[1:], lists, strict=True)))
+        coefficient, scalars, words, sums, under = product
         shown = [names[c] for c in summed if c in used]
-        body = " ".join(words) or "1"
-        return f"{self.sigma(shown)} {body}" if shown else body
-
-    # ---------------------------------------------------------------- functions
-
-    def call(self, t: Tree, indices: list[str]) -> str:
-        name, settings = t.data
-        (argument, *_) = t.args
-        axis = dict(settings).get("axis")
-        if name in (*_REDUCTIONS, *_ALONG):
-            axes = range(argument.order) if axis is None else [axis] if isinstance(axis, int) else list(axis)
-            inner, reduced = [], []
-            free = list(indices)
-            for k in range(argument.order):
-                keep = name in _ALONG or k not in axes
-                inner.append(free.pop(0) if keep else self.fresh())
-                if k in axes:
-                    reduced.append(inner[-1])
-            if name == "sum":
-                return f"{self.sigma(reduced)} {self.write(argument, inner)}"
-            return f"{self.head(name, reduced)}{self.bracket(self.write(argument, inner, True))}"
-        if name in ("sumsq", "norm"):
-            inner = [self.fresh() for _ in range(argument.order)]
-            squares = f"{self.sigma(inner)} {self.base(argument, inner)}" + ("**2" if self.plain else "^2")
-            if name == "sumsq":
-                return squares
-            return f"sqrt({squares})" if self.plain else f"\\sqrt{{{squares}}}"
-        if name in ("inv", "logdet", "det"):
-            return self.batched(name, argument, indices)
-        if name == "windows" and dict(settings).get("stride", 1) == 1:
-            return self.window(argument, indices, argument.order - 1 if axis is None else int(axis))
-        if not _entrywise(name):
-            return self.applied(t, indices)
-        if all(a.order in (0, t.order) for a in t.args):
-            inside = ", ".join(self.write(a, indices if a.order else [], True) for a in t.args)
-            if name == "sqrt" and not self.plain:
-                return f"\\sqrt{{{inside}}}"
-            return f"{self.head(name, [])}{self.bracket(inside)}"
-        return self.subscripted(t, indices)
-
-    def window(self, array: Tree, indices: list[str], axis: int) -> str:
-        """An entry of windows is one of the array: x_{i + a - 1}, counted from 1; x[i + a] in text, from 0."""
-        *at, inside = indices
-        at[axis] = f"{at[axis]} + {inside}" + ("" if self.plain else " - 1")
-        return self.write(array, at)
-
-    def array(self, t: Tree) -> str:
-        """A whole array: its name, in matrix notation, or the entry between brackets with its indices behind."""
-        if t.op == "var" or not needed(t):
-            return self.matrix(t)
-        inner = [self.fresh() for _ in range(t.order)]
-        entry = self.write(t, inner, True)
-        if not inner:
-            return entry
-        return f"[{entry}][{','.join(inner)}]" if self.plain else f"[{entry}]_{{{' '.join(inner)}}}"
-
-    def applied(self, t: Tree, indices: Sequence[str]) -> str:
-        """An entry of an operator on whole arrays."""
-        name, settings = t.data
-        words = [f"{key}={value}" if key else str(value) for key, value in settings]
-        inside = ", ".join(self.array(a) for a in t.args)
-        if self.plain:
-            return f"{name}({', '.join([inside, *words])})[{','.join(indices)}]"
-        below = f"_{{\\mathrm{{{', '.join(words)}}}}}" if words else ""
-        special = head(t) or self.head(name, []) + below
-        if name == "reshape":
-            inside = self.array(t.args[0])
-        return f"{special}({inside})_{{{' '.join(indices)}}}"
-
-    def head(self, name: str, under: Sequence[str]) -> str:
-        where = "_{" + " ".join(under) + "}" if under else ""
-        if self.plain:
-            return name + where
-        short = {
-            "exp": "\\exp",
-            "log": "\\log",
-            "tanh": "\\tanh",
-            "sigmoid": "\\sigma",
-            "max": "\\max",
-            "min": "\\min",
-            "max_share": "\\partial\\max",
-            "min_share": "\\partial\\min",
-        }
-        return short.get(name, f"\\operatorname{{{name.replace('_', ' ')}}}") + where
-
-    def batched(self, name: str, argument: Tree, indices: list[str]) -> str:
-        """inv, det, logdet of the matrices of a batch."""
-        batch = argument.order - 2
-        one = self.slices(argument, indices[:batch])
-        rest = indices[batch:]
-        if self.plain:
-            return f"{name}({one})" + (f"[{','.join(rest)}]" if rest else "")
-        if name == "inv":
-            bare = one if argument.op == "var" else f"({one})"
-            return f"({bare}^{{-1}})_{{{' '.join(rest)}}}"
-        return f"\\log\\det {one}" if name == "logdet" else f"\\det {one}"
-
-    def slices(self, t: Tree, batch: Sequence[str]) -> str:
-        """One matrix of a batch."""
-        if not batch:
-            return self.matrix(t)
-        if t.op == "var" and self.plain:
-            return f"{t.data}[{','.join(batch)}]"
-        if t.op == "var":
-            name = latex_name(t.data)
-            return f"{name}_{{{' '.join(batch)}}}" if "_" not in name else self.subscripted(t, batch)
-        dots = ["·", "·"] if self.plain else ["\\cdot", "\\cdot"]
-        return (
-            self.write(t, [*batch, *dots]) if t.op == "var" else f"[{self.write(t, [*batch, *dots], True)}]"
-        )
+        p, q = sympy.fraction(coefficient)
+        sign = "-" if is_negative(p) else ""
+        if self.plain or sums or not under:
+            body = self.quotient(-p if sign else p, q, scalars, words + sums, under)
+        else:  # all over the divisors: Σ r² / l²
+            body = self.quotient(-p if sign else p, q, scalars + words, [], under)
+        return f"{sign}{self.sigma(shown)} {body}" if shown else sign + body
 
 
-def _side_by_side(indices: Sequence[str]) -> str:
-    """i j k;  i + a, j  where one is a sum."""
-    return (", " if any(" " in i for i in indices) else " ").join(indices)
+def _is_product(t: Tree) -> bool:
+    """Whether an entry is a product of entries."""
+    if t.op == "chain":
+        return t.order == 2 and "diag" in (t.args[0].op, t.args[-1].op)
+    return t.op in ("mul", "outer", "T", "spread")
+
+
+def _is_sum(t: Tree) -> bool:
+    """Whether an entry is a sum along an axis."""
+    return t.op == "call" and t.data[0] == "sum" and t.order > 0
 
 
 def _all_ones(t: Tree) -> bool:
@@ -372,13 +292,9 @@ def _all_ones(t: Tree) -> bool:
     return t.op == "ones" or (t.op in ("outer", "spread", "T") and all(map(_all_ones, t.args)))
 
 
-def _entrywise(name: str) -> bool:
-    """Whether a function works entry by entry, as every elementwise operator does."""
-    return isinstance(REGISTRY.get(name), Elementwise) or (
-        name not in REGISTRY and name not in ("norm", "kron", "vec")
-    )
-
-
 def make_eye() -> Tree:
     """An identity whose size does not show."""
     return make("eye", data=(ONE,), order=2)
+
+
+__all__ = ["BOUND", "FREE", "latex", "letters", "needed", "plain"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import index
-from .tree import Tree, make, rendering, var
+from .tree import Tree, make, names_in, rendering, var
 
 #: Names tried for intermediates, by the number of axes.
 _POOL = {
@@ -43,9 +43,11 @@ def with_names(mains: Sequence[Tree], taken: Iterable[str], shortest: int = 40, 
     used = set(taken)
     where: list[tuple[str, Tree]] = []
     mains, count = list(mains), len(mains)
-    while sum(t.cost for t in mains) > shortest and len(where) < 60:
+    while len(where) < 60:
         roots = [*mains, *(t for _, t in where)]
-        best = _most_saving(roots, smallest) or _out_of_reach(roots)
+        best = _unsayable(roots)
+        if best is None and sum(t.cost for t in mains) > shortest:
+            best = _most_saving(roots, smallest) or _out_of_reach(roots)
         if best is None:
             break
         name = _fresh(best, used)
@@ -79,6 +81,15 @@ def _out_of_reach(roots: list[Tree]) -> Tree | None:
         large = t.op == "call" and t.data[0] in ("softmax", "logsumexp") and 0 < t.order < 3
         if large and t not in roots and index.needed(t):
             return t
+    return None
+
+
+def _unsayable(roots: list[Tree]) -> Tree | None:
+    """What an inverse or a determinant is taken of, where only its entries can be written."""
+    for t in _uses(roots):
+        whole = t.op == "call" and t.data[0] in ("inv", "det", "logdet") and t.args[0].order == 2
+        if whole and index.needed(t.args[0]):
+            return t.args[0]
     return None
 
 
@@ -135,24 +146,10 @@ def _ordered(where: list[tuple[str, Tree]]) -> list[tuple[str, Tree]]:
     done: list[tuple[str, Tree]] = []
     while left:
         for name, t in list(left.items()):
-            if not (_names_in(t) & (set(left) - {name})):
+            if not (names_in(t) & (set(left) - {name})):
                 done.append((name, t))
                 del left[name]
                 break
         else:
             raise AssertionError("intermediates depend on each other in a circle")
     return done
-
-
-def _names_in(t: Tree) -> set[str]:
-    found: set[str] = set()
-    seen: set[Tree] = set()
-    stack = [t]
-    while stack:
-        t = stack.pop()
-        if t not in seen:
-            seen.add(t)
-            if t.op == "var":
-                found.add(t.data)
-            stack.extend(t.args)
-    return found

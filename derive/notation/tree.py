@@ -75,6 +75,24 @@ def parts(t: Tree) -> tuple[sympy.Expr, list[Tree], list[Tree]]:
     return sympy.S.One, [t], []
 
 
+def names_in(t: Tree) -> set[str]:
+    """The names that a tree shows: variables, and sizes that stand as numbers."""
+    found, seen = set[str](), set[Tree]()
+    stack = [t]
+    while stack:
+        t = stack.pop()
+        if t in seen:
+            continue
+        seen.add(t)
+        stack.extend(t.args)
+        if t.op == "var":
+            found.add(t.data)
+        elif t.op in ("num", "mul"):
+            number = t.data if t.op == "num" else t.data[0]
+            found |= {str(s) for s in number.free_symbols}
+    return found
+
+
 @final
 class Rendering(threading.local):
     """What is known of the trees of the expression that is being rendered, one record per thread.

@@ -23,6 +23,7 @@ import sympy
 from ..build import constant_value, einsum, full, negate, repeated_along, scale, split_scale, without_axis
 from ..domains import Array, Domain
 from ..errors import SizeError
+from ..factors import mirrored
 from ..node import Apply, Node, Params
 from ..sizes import Shape, is_negative, same_shape, show_shape, tidy
 from .base import Operator
@@ -125,7 +126,7 @@ class Elementwise(Operator):
         found = set(self.sign)
         shared = frozenset.intersection(*(o.facts for o in operands))
         found |= shared & set(self.keeps)
-        if "symmetric" in shared:
+        if "symmetric" in shared or (self.even and operands[0].order == 2 and mirrored(operands[0])):
             found.add("symmetric")
         return found
 

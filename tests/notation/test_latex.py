@@ -69,7 +69,17 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
     ("-sum(softmax(p) * log_softmax(p))", {"p": ("k",)}, {}, "p", 1,
      r"\operatorname{softmax}(p) \odot ((p^\top \operatorname{softmax}(p)) \mathbf{1} - p)"),
     ("sum(P*log(1 + sum((Y[:, None, :] - Y)**2, axis=2)))", {"P": ("n", "n"), "Y": ("n", "k")}, {"P": ("symmetric",)},
-     "Y", 1, r"4 \sum_{m} \frac{1}{1 + \sum_{n} (Y_{i n} - Y_{m n})^{2}} (Y_{i j} - Y_{m j}) P_{i m}"),
+     "Y", 1, r"4 \sum_{m} \frac{(Y_{i j} - Y_{m j}) P_{i m}}{1 + \sum_{n} (Y_{i n} - Y_{m n})^{2}}"),
+    ("logdet(exp(-sum((X[:, None, :] - X)**2, axis=2)/(2*l**2)) + s*eye(n))/2", {"X": ("n", "d"), "l": (), "s": ()},
+     {"l": ("positive",), "s": ("positive",)}, "X", 1,
+     r"-\frac{1}{l^{2}} \sum_{m} (R^{-1})_{i m} P_{i m} (X_{i j} - X_{m j}) \quad\text{where } P_{i j} = "
+     r"\exp\left(-\frac{1}{2 l^{2}} \sum_{m} (X_{i m} - X_{j m})^{2}\right),\; R = P + s I"),
+    ("a @ exp(-sum((X[:, None, :] - X)**2/l**2, axis=2)/2) @ a", {"X": ("n", "d"), "a": ("n",), "l": ("d",)}, {},
+     "l", 1,
+     r"\sum_{m, n} \frac{\exp\left(-\frac{1}{2} \sum_{h} \frac{(X_{m h} - X_{n h})^{2}}{l_{h}^{2}}\right) "
+     r"(X_{m i} - X_{n i})^{2} a_{m} a_{n}}{l_{i}^{3}}"),
+    ("sum(P*(f[:, None] - f)**2)/2", {"P": ("n", "n"), "f": ("n",)}, {"P": ("symmetric",)}, "P", 1,
+     r"\frac{1}{2} (f \mathbf{1}^\top - \mathbf{1} f^\top)^{\odot 2}"),
     ("x @ A @ x / (x @ x)", {"A": ("n", "n"), "x": ("n",)}, {"A": ("symmetric",)}, "x", 2,
      r"\frac{2}{x^\top x} \left(\frac{1}{x^\top x} \left(2 \left(\left(\frac{2 t}{x^\top x} x - A x\right) x^\top"
      r" - x x^\top A\right) - t I\right) + A\right) \quad\text{where } t = x^\top A x"),
@@ -85,6 +95,25 @@ def test_exact_strings(objective: str, variables: Any, facts: Any, by: str, orde
     """What a textbook prints."""
     expression = dv.parse(objective, variables=variables, facts=facts)
     assert (dv.gradient if order == 1 else dv.hessian)(expression, by).latex() == latex
+
+
+LINES: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], str, list[str]]] = [
+    ("mean(exp(-g*sum((X[:, None, :] - Y)**2, axis=2)))", {"X": ("n", "d"), "Y": ("m", "d"), "g": ()}, {}, "Y",
+     ["2 g Σ_{h} exp(-g Σ_{u} (X[h,u] - Y[i,u])**2) (X[h,j] - Y[i,j]) / (m * n)"]),  # m is a size, and no index
+    ("sum(R*sum((X[:, None, :] - M)**2/V, axis=2))/2 + sum(R @ log(V))/2",
+     {"X": ("n", "d"), "R": ("n", "k"), "M": ("k", "d"), "V": ("k", "d")}, {}, "V",
+     ["(Σ_{m} R[m,i] / V[i,j] - Σ_{m} (X[m,j] - M[i,j])**2 R[m,i] / V[i,j]**2) / 2"]),
+    ("tr(inv(exp(-sum((X[:, None, :] - X)**2, axis=2)) + s*eye(n)))", {"X": ("n", "d"), "s": ()}, {}, "s",
+     ["-sumsq(inv(R))", "  where R[i,j] = exp(-Σ_{m} (X[i,m] - X[j,m])**2) + s δ[i,j]"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "variables", "facts", "by", "lines"), LINES)
+def test_index_notation_in_text(
+    objective: str, variables: Any, facts: Any, by: str, lines: list[str]
+) -> None:
+    """Divisors divide, summation indices are no names in use, and what is inverted has a name."""
+    assert dv.gradient(dv.parse(objective, variables=variables, facts=facts), by).lines() == lines
 
 
 def test_models_that_fit_a_line() -> None:
