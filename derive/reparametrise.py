@@ -68,7 +68,8 @@ class Reparametrised:
 
     def forward(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """Constrained values, by the names of the statement, from free ones."""
-        return {p.constrained.name: p.forward(_given(values, p.free)) for p in self.parts}
+        with np.errstate(over="ignore"):  # of what runs away
+            return {p.constrained.name: p.forward(_given(values, p.free)) for p in self.parts}
 
     def backward(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """Free values from constrained ones, which must lie in the interior of their sets."""

@@ -2,9 +2,10 @@
 
 numba keeps compiled code only for functions of a real file, and its index is a pickle: whoever can write
 there can run code. So the folder belongs to the user alone (0700, ownership checked) and is used by no one
-else. A module file is named by the hash of everything its compiled code depends on, read back and compared
-before it is used, and written to a temporary name first, so that neither a killed process nor two at once
-leave half a file. `DERIVE_CACHE` names another folder.
+else: one that others could write to is emptied of kernels, one that is open and holds other things is refused.
+A module file is named by the hash of everything its compiled code depends on, read back and compared before it
+is used, and written to a temporary name first, so that neither a killed process nor two at once leave half a
+file. `DERIVE_CACHE` names another folder.
 
 Beyond `DERIVE_CACHE_LIMIT` (1 GB unless it says otherwise; 0: no limit) entries that were used least recently leave
 (`eviction`). Whoever writes looks after that, once in ten minutes, so that the folder may be larger for a while.
@@ -17,6 +18,7 @@ import importlib.util
 import os
 import platform
 import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -37,6 +39,8 @@ LIBRARY = (
     "special arrays values applied expressions walk translate apart gamma vectors rowwise narrow lanes machine "
     "smallproducts weighted lapack library rough entrance entrance_code"
 ).split()
+#: What else a cache holds.
+_AROUND = ("__pycache__", eviction.LOOKED)
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 _TRIES = 20  # of reading what others remove
@@ -52,9 +56,17 @@ def cache_folder() -> Path:
     """The folder, created if need be; refused if it is not private to this user."""
     chosen = os.environ.get("DERIVE_CACHE")
     base = Path(chosen) if chosen else _default()
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _check_private(base)
+    try:
+        if not base.is_symlink():
+            base.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_private(base)
+    except OSError as error:
+        raise _unusable(base, f"cannot be used: {error.strerror}") from error
     return base
+
+
+def _unusable(folder: Path, reason: str) -> CacheError:
+    return CacheError(f"the kernel cache {folder} {reason}; set DERIVE_CACHE to another place")
 
 
 def cache_limit() -> int | None:
@@ -85,13 +97,22 @@ def _check_private(folder: Path) -> None:
         return
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
-        raise CacheError(f"the kernel cache {folder} is not a folder; set DERIVE_CACHE to another place")
+        raise _unusable(folder, "is not a folder")
     if found.st_uid != os.getuid():
-        raise CacheError(
-            f"the kernel cache {folder} belongs to another user; set DERIVE_CACHE to another place"
-        )
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        os.chmod(folder, 0o700)
+        raise _unusable(folder, "belongs to another user")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode == 0o700:
+        return
+    others = sorted(n for n in os.listdir(folder) if not n.startswith(_PREFIX) and n not in _AROUND)
+    if mode & 0o077 and others:  # /tmp, or a project: closing it would shut out whoever else uses it
+        raise _unusable(folder, f"is open to others and holds other things ({others[0]})")
+    os.chmod(folder, 0o700)
+    if stat.S_IMODE(os.lstat(folder).st_mode) & 0o077:
+        raise _unusable(folder, "cannot be made private to this user on its file system")
+    if mode & 0o022:  # what is there may be of anybody's making
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        for each in eviction.entries(folder, _PREFIX).values():
+            eviction.remove([*each.files, *each.unfinished])
 
 
 @lru_cache(maxsize=1)
@@ -192,11 +213,19 @@ def _forget(path: Path) -> None:
 
 def _keep_limit(folder: Path) -> None:
     limit = cache_limit()
-    if limit is not None and eviction.is_due(folder):
-        eviction.trim(folder, _PREFIX, limit, eviction.LONGEST)
+    with suppress(OSError):  # who cannot write there is told so by `_write`
+        if limit is not None and eviction.is_due(folder):
+            eviction.trim(folder, _PREFIX, limit, eviction.LONGEST)
 
 
 def _write(path: Path, content: bytes) -> None:
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise _unusable(path.parent, f"cannot be written: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:

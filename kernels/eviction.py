@@ -31,7 +31,8 @@ LONGEST = 1.0
 ABANDONED = 86_400.0
 #: The order in which the files of an entry are removed; all others, numba's data among them, go first.
 _LAST = (".nbi", ".py", ".o")
-_LOOKED = ".looked"
+#: The file whose time of change says when somebody looked.
+LOOKED = ".looked"
 
 
 @dataclass
@@ -98,7 +99,7 @@ def used(path: Path, seen: os.stat_result) -> None:
 
 def is_due(folder: Path) -> bool:
     """Whether nobody has looked at the sizes for a while; whoever asks is the one to look."""
-    mark = folder / _LOOKED
+    mark = folder / LOOKED
     try:
         if 0.0 <= time.time() - mark.stat().st_mtime < PAUSE:
             return False
@@ -126,7 +127,7 @@ def trim(folder: Path, prefix: str, limit: int, seconds: float = float("inf")) -
         if total <= SHARE * limit or now - entry.used < RECENT:
             break
         if time.monotonic() > end:
-            (folder / _LOOKED).unlink(missing_ok=True)
+            (folder / LOOKED).unlink(missing_ok=True)
             break
         if not entry.is_used_since(now - RECENT) and remove(entry.files):
             total, count = total - entry.bytes, count + 1
@@ -146,4 +147,4 @@ def remove(files: Iterable[str]) -> bool:
     return True
 
 
-__all__ = ["Entry", "entries", "is_due", "remove", "trim", "used"]
+__all__ = ["LOOKED", "Entry", "entries", "is_due", "remove", "trim", "used"]

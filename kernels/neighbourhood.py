@@ -247,13 +247,14 @@ def at_rest(
     share = float((np.abs(x) / lengths).max(initial=0.0))
     if gradient_at is None or not 0.0 < share <= VANISHING:
         return False
+    along = x / share  # before squares, which vanish where x is all but 0
 
     def bend(length: float) -> float:
-        way = length / share * x
+        way = length * along
         ahead, behind = (float(gradient_at(s * way) @ way) for s in (1.0, -1.0))
         return (ahead - behind) / (2.0 * length**2)
 
-    expected = bend(1e-4) if hessian is None else float(x @ hessian @ x) / share**2
+    expected = bend(1e-4) if hessian is None else float(along @ hessian @ along)
     if not expected > 0.0:
         return False
     further = bend(1e-2)

@@ -909,3 +909,16 @@ def test_what_falls_for_ever() -> None:
     assert not falls_outwards(lambda u: float((u[0] - 1.0) ** 2), x, 1e-8)
     assert not falls_outwards(lambda u: float((u[0] - 1.05) ** 4), x, 1e-8)
     assert not falls_outwards(lambda u: float(max(0.0, 1.0 - u[0])), x, 1e-8)
+
+
+@pytest.mark.parametrize("fact", [(), ("positive",)])
+def test_what_falls_to_the_edge_of_its_domain(fact: tuple[str, ...]) -> None:
+    """√w + w falls to w = 10⁻²⁰⁰, whose square is 0, and −log w without end: results without other warnings."""
+    objective = "-sum(log(w))" if fact else "sum(sqrt(w) + w)"
+    problem = dv.minimize(objective, over="w", variables={"w": ("d",)}, facts={"w": fact})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        result = problem.solve(start={"w": np.ones(3)}, backend="numpy")
+    assert not result.success
+    assert ("unbounded below" if fact else "not finite at") in result.message

@@ -54,6 +54,56 @@ def test_folder_is_private(folder: Path) -> None:
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_folder_of_other_things_is_refused(folder: Path) -> None:
+    """Closing /tmp, or a project, would shut out whoever else uses it."""
+    folder.mkdir(mode=0o755)
+    (folder / "notes.txt").write_text("not ours")
+    with pytest.raises(CacheError, match=r"holds other things \(notes.txt\); set DERIVE_CACHE"):
+        load(SOURCE.format(number=1))
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o755
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize("mode", [0o777, 0o755])
+def test_kernels_of_a_folder_that_was_open(folder: Path, mode: int) -> None:
+    """numba's index is a pickle: where others could write, nothing that lies there is read."""
+    load(COMPILED).evaluate(1.0)
+    folder.chmod(mode)
+    forget()
+    module = load(COMPILED)
+    assert module.evaluate(1.0) == 2.0
+    assert sum(module.evaluate.stats.cache_hits.values()) == (mode == 0o755)
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_file_system_without_permissions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(mode=0o755)
+    monkeypatch.setattr(os, "chmod", lambda *_: None)
+    with pytest.raises(CacheError, match="cannot be made private"):
+        cache_folder()
+
+
+def test_place_that_cannot_be_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a folder below one, and a full disk: the error names the place and the remedy."""
+    folder.write_text("a file")
+    with pytest.raises(CacheError, match=r"kernels cannot be used: .*; set DERIVE_CACHE"):
+        cache_folder()
+    monkeypatch.setenv("DERIVE_CACHE", str(folder / "below"))
+    with pytest.raises(CacheError, match=r"below cannot be used: .*; set DERIVE_CACHE"):
+        cache_folder()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("DERIVE_CACHE", str(folder.parent / "other"))
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(CacheError, match="other cannot be written: No space left"):
+        load(SOURCE.format(number=1))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX ownership")
 def test_foreign_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir(mode=0o700)
