@@ -26,18 +26,24 @@ _ONE = _I(1)
 
 
 def add_cholesky(module: ir.Module, outer: Any, depth: int) -> None:
-    """The function NAME(n, m, a) for m ≥ n rows of n columns, without gaps; NaN in its first entry where A is not
-    definite. Of the other triangle what lies in a corner on the diagonal changes.
+    """The function NAME(n, m, a, least) for m ≥ n rows of n columns, without gaps; NaN in its first entry where A is
+    not definite. Of the other triangle what lies in a corner on the diagonal changes.
+
+    Where `least` is given, no null, it has a number for each column: those whose pivot is not above it are left out,
+    with ∞ on the diagonal and zeros below, so that solutions have zeros there.
 
     outer, depth  a product of `smallproducts`, and how many of its summed entries are packed at a time
     """
-    f = Body(module, NAME, [_I, _I, DOUBLES], "n m a")
+    f = Body(module, NAME, [_I, _I, DOUBLES, DOUBLES], "n m a least")
     b, v, g = f.b, f.v, f.given
     n, m, a = g["n"], g["m"], g["a"]
     packed, inverse, corner = (b.alloca(_D, _I(STRIPE * k)) for k in (depth, STRIPE, STRIPE))
-    cursor = b.alloca(BYTES)
+    bounds, cursor = b.alloca(_D, _I(STRIPE)), b.alloca(BYTES)
     for room in (packed, inverse, corner):
         room.align = LINE
+    for k in range(0, STRIPE, LANES):  # below all pivots: none is left out
+        v.store(ir.Constant(v.kind, [_D(-math.inf)] * LANES), bounds, _I(k))
+    drops = b.icmp_unsigned("!=", g["least"], ir.Constant(DOUBLES, None))
     b.store(ir.Constant(BYTES, None), cursor)
 
     def product(rows: Any, columns: Any, k: Any, left: Any, right: Any, out: Any, adds: bool) -> None:
@@ -53,7 +59,9 @@ def add_cholesky(module: ir.Module, outer: Any, depth: int) -> None:
             left = f.at(a, row, k)
             _pack_turned(f, left, n, size, count, packed)
             product(b.sub(m, j), size, count, left, packed, here, True)
-        _corner(f, here, n, size, corner, inverse)
+        with b.if_then(drops):
+            v.along(size, lambda c, mask: v.store(v.load(g["least"], b.add(j, c), mask), bounds, c, mask))
+        _corner(f, here, n, size, bounds, corner, inverse)
         below = f.at(a, b.mul(last, n), j)
         with b.if_then(b.icmp_signed(">", m, last)):
             product(b.sub(m, last), size, size, below, inverse, below, False)
@@ -78,8 +86,11 @@ def _pack_turned(f: Body, given: Any, distance: Any, size: Any, count: Any, to: 
                 v.store(b.fsub(ir.Constant(v.kind, [-0.0] * LANES), column), to, b.add(place, _I(first)))
 
 
-def _corner(f: Body, here: Any, distance: Any, size: Any, room: Any, inverse: Any) -> None:
-    """The corner at `here` becomes L, `inverse` L⁻ᵀ by rows; one of less than STRIPE rows in the unit matrix."""
+def _corner(f: Body, here: Any, distance: Any, size: Any, least: Any, room: Any, inverse: Any) -> None:
+    """The corner at `here` becomes L, `inverse` L⁻ᵀ by rows; one of less than STRIPE rows in the unit matrix.
+
+    A pivot not above its number in `least` counts as infinite.
+    """
     b, v = f.b, f.v
     whole = b.icmp_signed("==", size, _I(STRIPE))
     base, step = b.select(whole, here, room), b.select(whole, distance, _I(STRIPE))
@@ -105,11 +116,14 @@ def _corner(f: Body, here: Any, distance: Any, size: Any, room: Any, inverse: An
             for w in range(h + 1):
                 ones = [_D(float(w == h and c == r)) for c in range(LANES)]
                 unit[h * LANES + r, w] = ir.Constant(v.kind, ones)
+    ends: list[Any] = []
     for k in range(STRIPE):
         own, lane = divmod(k, LANES)
         pivot = b.extract_element(upper[k, own], ir.IntType(32)(lane))
+        kept = b.fcmp_unordered(">", pivot, b.load(f.at(least, _I(k))))
         root = b.call(b.module.declare_intrinsic("llvm.sqrt", [_D]), [pivot])
-        share = v.spread(b.fdiv(_D(1.0), root))
+        share = v.spread(b.select(kept, b.fdiv(_D(1.0), root), _D(0.0)))
+        ends.append(b.select(kept, root, _D(math.inf)))
         for h in halves[own:]:
             upper[k, h] = b.fmul(upper[k, h], share)
         for w in halves[: own + 1]:
@@ -121,6 +135,9 @@ def _corner(f: Body, here: Any, distance: Any, size: Any, room: Any, inverse: An
                 upper[i, h] = v.fma(times, upper[k, h], upper[i, h])
             for w in halves[: own + 1]:
                 unit[i, w] = v.fma(times, unit[k, w], unit[i, w])
+    for k, end in enumerate(ends):
+        own, lane = divmod(k, LANES)
+        upper[k, own] = b.insert_element(upper[k, own], end, ir.IntType(32)(lane))
     for h in halves:
         for w in range(h + 1):
             for r, line in enumerate(v.turned([upper[w * LANES + r, h] for r in range(LANES)])):

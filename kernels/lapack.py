@@ -275,7 +275,8 @@ def potrf(typing_context: Any, matrix: Any) -> Any:
         if matrix.dtype == types.float64 and smallproducts.register():
             array = make_array(matrix)(context, builder, args[0])
             rows, columns = cgutils.unpack_tuple(builder, array.shape)
-            _call_blas(builder, "cholesky", [columns, rows, array.data])
+            none = ir.Constant(array.data.type, None)
+            _call_blas(builder, "cholesky", [columns, rows, array.data, none])
             return context.get_dummy_value()
         report, data = _by_cholesky(builder, context, "potrf", signature.args, args)
         failed = builder.icmp_signed("!=", report, ir.IntType(32)(0))
@@ -288,6 +289,24 @@ def potrf(typing_context: Any, matrix: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(matrix), generate
+
+
+@intrinsic
+def potrf_above(typing_context: Any, matrix: Any, least: Any) -> Any:
+    """`potrf` of a square matrix of doubles, without the columns whose pivots are not above these numbers.
+
+    They have ∞ on the diagonal and zeros below. Only where `smallproducts` is.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        square, bounds = (
+            make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True)
+        )
+        rows, columns = cgutils.unpack_tuple(builder, square.shape)
+        _call_blas(builder, "cholesky", [columns, rows, square.data, bounds.data])
+        return context.get_dummy_value()
+
+    return types.void(matrix, least), generate
 
 
 @intrinsic

@@ -22,10 +22,11 @@ from ..apart import apart, inner
 from ..lapack import potrf, syrk
 from ..machine import has_wide_vectors
 from ..oracle import Array
+from ..special import within
 from .slacks import Directions, across, along, pulled, scattered, weighted
 
-#: Matrices up to this size are factorised by plain loops, larger ones by LAPACK or what stands in for it.
-SMALL = 12 if has_wide_vectors() else 80
+#: Matrices of up to so many rows are factorised by plain loops, larger ones by LAPACK or what stands in for it.
+SMALL = 20 if has_wide_vectors() else 80
 #: Rows that are scaled before they are added to a sum of squares: they stay in the first cache.
 BLOCK = 64
 #: K without its slacks: M, or its factor, a column where M is a diagonal; the rows; and of the slacks ρ, `wide` and κ,
@@ -39,7 +40,7 @@ def is_column(A: Array) -> bool:
     return bool(A.shape[1] < A.shape[0])
 
 
-@inner
+@within
 def pulled_apart(rows: Directions, D: Array, wide: Array, kappa: Array) -> None:
     """ρ of the slacks with several directions, as rows."""
     base, place, share, own, owner, line, _ = rows
@@ -157,7 +158,7 @@ def factor_rows(a: Array) -> bool:
     """The same of the first rows; B of those below becomes B L⁻ᵀ."""
     rows = a.shape[0]
     n = min(rows, a.shape[1])
-    if n > SMALL:
+    if rows > SMALL and n > 0:
         potrf(a)
         return bool(a[0, 0] > 0.0)
     for j in range(n):

@@ -4,8 +4,8 @@
 
 Such factors exist in every order; here P leaves H before G. What changes from one factorisation to the next is known
 beforehand: columns of L are kept sparse up to where the rest is nearly full, and which entries each of them changes in
-later ones is listed, so that factorising is a list of products. The dense end is kept by columns of L, which are rows
-of DLᵀ, so that each is the sum of multiples of those above.
+later ones is listed, so that factorising is a list of products. The dense end has two Cholesky factors: of its part of
+H, with rows V below it, and of its part of G + VVᵀ.
 Sources: Vanderbei, SIAM J. Optim. 5 (1995); Davis, Direct Methods for Sparse Linear Systems (2006), ch. 4.
 """
 
@@ -14,20 +14,25 @@ from __future__ import annotations
 import numpy as np
 
 from ..apart import apart, inner
+from ..lapack import gemm_add, potrf_above
+from ..machine import has_wide_vectors
 from ..oracle import Array
-from ..rowwise import add_rows
-from .program_vectors import copied, product
+from ..rowwise import add_rows, dot_rows
+from ..special import within
+from .normal_matrix import SMALL, substitute, substitute_back, substitute_forward
 
 #: Rows of a matrix: where each begins, the columns of its entries, the entries.
 Rows = tuple[Array, Array, Array]
 #: What is known before numbers are: where columns of L begin, and the rows of their entries; the targets of the
-#: products that columns are eliminated by; how many rows the dense end has.
+#: products that columns are eliminated by; how many rows the dense end has, and how many of them are of H.
 Symbols = tuple[Array, Array, Array, Array]
 
 #: The share of entries from which on the end of L is stored densely.
 FULL = 0.7
 #: Pivots that cancel to less than this share of what they were made of are rounding: those of H, those of −G.
 ROUNDING, DEPENDENT = 1e-13, 1e-11
+#: Columns of G + VVᵀ that are made together.
+STRIPE = 16
 
 
 @inner
@@ -51,9 +56,18 @@ def ancestors(begins: Array, places: Array) -> Array:
     return parent
 
 
+@inner
+def in_end(size: Array, row: int, column: int) -> int:
+    """Where an entry of the dense end is stored in it: the columns of H row by row, then those of G."""
+    end, own = size
+    if column < own:
+        return int(row * own + column)
+    return int(end * own + (row - own) * (end - own) + column - own)
+
+
 @apart
-def symbols(begins: Array, places: Array, most: int) -> Symbols:
-    """Of a matrix whose entries left of the diagonal are these, in the order of elimination.
+def symbols(begins: Array, places: Array, r: int, most: int) -> Symbols:
+    """Of a matrix whose entries left of the diagonal are these, in the order of elimination; H has r rows.
 
     Where there would be more than `most` products, the list of them is empty and the dense end is of size −1.
     """
@@ -83,8 +97,8 @@ def symbols(begins: Array, places: Array, most: int) -> Symbols:
         total += counts[j]
         products += counts[j] * (counts[j] - 1) // 2
     starts[first] = total
-    size = np.empty(1, np.int64)
-    size[0] = end
+    size = np.empty(2, np.int64)
+    size[0], size[1] = end, max(r - first, 0)
     if products > most:
         size[0] = -1
         return starts, np.empty(0, np.int64), np.empty(0, np.int64), size
@@ -110,7 +124,7 @@ def symbols(begins: Array, places: Array, most: int) -> Symbols:
             where = starts[column] if column < first else 0
             for b in range(a + 1, starts[j + 1]):
                 if column >= first:
-                    targets[at] = total + (column - first) * end + rows[b] - first
+                    targets[at] = total + in_end(size, rows[b] - first, column - first)
                 else:
                     while rows[where] != rows[b]:
                         where += 1
@@ -123,9 +137,9 @@ def symbols(begins: Array, places: Array, most: int) -> Symbols:
 def located(kept: Symbols, row: int, column: int) -> int:
     """Where an entry of L is stored, which is there."""
     starts, rows, _, size = kept
-    first, end = starts.size - 1, size[0]
+    first = starts.size - 1
     if column >= first:
-        return int(rows.size + (column - first) * end + row - first)
+        return int(rows.size + in_end(size, row - first, column - first))
     low, high = starts[column], starts[column + 1] - 1
     while low < high:
         middle = (low + high) // 2
@@ -139,8 +153,8 @@ def located(kept: Symbols, row: int, column: int) -> int:
 @apart
 def entries(kept: Symbols, begins: Array, places: Array, values: Array) -> Array:
     """The matrix left of its diagonal as it is stored, before the first column is eliminated."""
-    total, end = kept[1].size, kept[3][0]
-    found = np.zeros(total + end * end)
+    total, end, own = kept[1].size, kept[3][0], kept[3][1]
+    found = np.zeros(total + end * own + (end - own) * (end - own))
     for i in range(begins.size - 1):
         for a in range(begins[i], begins[i + 1]):
             found[located(kept, i, places[a])] += values[a]
@@ -156,17 +170,56 @@ def positions(kept: Symbols, rows: Array, columns: Array) -> Array:
     return found
 
 
+@inner
+def above_in_loops(a: Array, least: Array) -> None:
+    """As `factor_above`, in plain loops."""
+    rows, n = a.shape
+    for j in range(n):
+        pivot = a[j]
+        s = pivot[j]
+        for k in range(j):
+            s -= pivot[k] * pivot[k]
+        kept = s > least[j]
+        root = np.sqrt(s) if kept else np.inf
+        pivot[j] = root
+        for i in range(j + 1, rows):
+            row = a[i]
+            t = row[j]
+            for k in range(j):
+                t -= row[k] * pivot[k]
+            row[j] = t / root
+
+
+def above(a: Array, least: Array) -> None:
+    """The same, large ones by tiles."""
+    if a.shape[1] > SMALL:
+        potrf_above(a, least)
+    else:
+        above_in_loops(a, least)
+
+
+#: The Cholesky factor of the first rows in place of their lower triangle; B below becomes B L⁻ᵀ. Columns whose pivots
+#: are not above `least` are left out: ∞ on the diagonal, zeros below.
+factor_above = inner(above) if has_wide_vectors() else above_in_loops
+
+
+@within
+def ends(kept: Symbols, L: Array) -> tuple[Array, Array]:
+    """The dense end: the columns of H, and the square of G."""
+    end, own = kept[3]
+    tall, rest = L[kept[1].size :][: end * own], L[kept[1].size + end * own :]
+    return tall.reshape(end, own), rest[: (end - own) * (end - own)].reshape(end - own, end - own)
+
+
 @apart
 def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
-    """The matrix as it is stored becomes L, in its dense end DLᵀ, and its diagonal 1/D; H has r rows.
-
-    False where H is not definite, to rounding.
+    """The matrix as it is stored becomes L, its diagonal 1/D; H has r rows. False where that is not definite.
 
     Pivots are compared with what they were before they began to shrink: those of H at first, those of −G when H was
     eliminated.
     """
-    starts, rows, targets, size = kept
-    first, end, total = starts.size - 1, size[0], rows.size
+    starts, rows, targets, _ = kept
+    first = starts.size - 1
     before, at = np.empty(D.size), 0
     for i in range(D.size):
         before[i] = D[i]
@@ -184,27 +237,29 @@ def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
                 L[targets[at]] -= value * L[b]
                 at += 1
             L[a] = value
-    block, column, shares = L[total:].reshape(end, end), np.empty(end), np.empty(end)
-    half = end // 2
-    right = np.empty((end, end - half))  # of the later rows the half that is not done yet
-    for i in range(end):
-        row, d = block[i], D[first + i]
-        for k in range(i):
-            column[k] = block[k, i]
-            shares[k] = -D[first + k] * column[k]
-        cut = min(max(r - first, 0), i)
-        d += product(shares[:cut], column)
-        if first <= r and r <= first + i:
-            before[first + i] = d
-        d += product(shares[cut:i], column[cut:])
-        if first + i < r and not d > ROUNDING * before[first + i]:
+    tall, square = ends(kept, L)
+    own = tall.shape[1]
+    for i in range(own):
+        tall[i, i] = D[first + i]
+        before[first + i] *= ROUNDING
+    factor_above(tall, before[first : first + own])
+    for i in range(own):
+        if not tall[i, i] < np.inf:
             return False
-        D[first + i] = inverse(d, before[first + i])
-        if i > 0 and i < half:
-            add_rows(block[:i], shares[:i], row)
-        elif i > 0 and i + 1 < end:
-            add_rows(right[:i], shares[:i], row[half:])
-        copied(row[half:], right[i])
+    count = square.shape[0]
+    for i in range(count):
+        row = square[i]
+        for j in range(i):
+            row[j] = -row[j]
+        row[i] = -D[first + own + i]
+    below = tall[own:]
+    for start in range(0, count if own > 0 else 0, STRIPE):
+        stop = min(start + STRIPE, count)
+        gemm_add(below[start:], below[start:stop].T, square[start:, start:stop])
+    for i in range(count):
+        pivot = square[i, i] if first <= r else -before[first + own + i]
+        before[first + own + i] = DEPENDENT * pivot
+    factor_above(square, before[first + own :])
     return True
 
 
@@ -217,23 +272,30 @@ def inverse(d: float, before: float) -> float:
 @apart
 def solve_sparse(kept: Symbols, L: Array, D: Array, x: Array) -> None:
     """x becomes A⁻¹x, in the order of elimination; D is of reciprocals."""
-    starts, rows, _, size = kept
-    first, end, total = starts.size - 1, size[0], rows.size
-    block, rest = L[total:].reshape(end, end), x[first:]
+    starts, rows, _, _ = kept
+    first = starts.size - 1
     for j in range(first):
         t = x[j]
         for a in range(starts[j], starts[j + 1]):
             x[rows[a]] -= L[a] * t
-    for i in range(end):
-        row, t = block[i], D[first + i] * rest[i]
-        for k in range(i + 1, end):
-            rest[k] -= row[k] * t
-        rest[i] = t
-    for i in range(end - 1, -1, -1):
-        row, t = block[i], 0.0
-        for k in range(i + 1, end):
-            t += row[k] * rest[k]
-        rest[i] -= D[first + i] * t
+    tall, square = ends(kept, L)
+    own, count = tall.shape[1], square.shape[0]
+    below, of_h, of_g = tall[own:], x[first : first + own], x[first + own :]
+    if own > 0:
+        lack = np.empty(count)
+        substitute_forward(tall[:own], of_h)
+        dot_rows(below, of_h, lack)
+        for i in range(count):
+            of_g[i] -= lack[i]
+    substitute(square, of_g)
+    for i in range(count):
+        of_g[i] = -of_g[i]
+    if own > 0:
+        pull = np.zeros(own)
+        add_rows(below, of_g[:count], pull)
+        for i in range(own):
+            of_h[i] -= pull[i]
+        substitute_back(tall[:own], of_h)
     for j in range(first - 1, -1, -1):
         t = D[j] * x[j]
         for a in range(starts[j], starts[j + 1]):

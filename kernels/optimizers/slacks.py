@@ -13,6 +13,7 @@ import numpy as np
 from ..apart import apart, inner
 from ..oracle import Array
 from ..rowwise import add_rows, dot_rows
+from ..special import within
 
 #: A variable in more rows than that is no slack: eliminating one costs more than it saves.
 SLACK_ROWS = 32
@@ -248,7 +249,7 @@ def gathered(rows: Directions, b: Array, z: Array, found: Array) -> None:
             found[p] = share[p] * b[place[p]]
 
 
-@inner
+@within
 def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
     """The parts of Cᵀy: b of each direction, and of the slacks, of which one more than there are is added to."""
     _, place, share, own, owner, line, runs = rows
@@ -275,7 +276,7 @@ def scattered(rows: Directions, y: Array, b: Array, slacks: Array) -> None:
             slacks[owner[p]] += own[p] * y[p]
 
 
-@inner
+@within
 def pulled(rows: Directions, D: Array, h: Array, rho: Array, kappa: Array, weight: Array) -> None:
     """κ of slacks with h and rows weighted by D, their ρ, and what h adds to the weights of directions."""
     share, own, owner, line, runs = rows[2], rows[3], rows[4], rows[5], rows[6]
@@ -307,7 +308,7 @@ def pulled(rows: Directions, D: Array, h: Array, rho: Array, kappa: Array, weigh
             weight[line[s]] += h[s] * rho[s] * rho[s]
 
 
-@inner
+@within
 def weighted(rows: Directions, D: Array, rho: Array, weight: Array) -> None:
     """The weights of directions, of which slacks take their part: those of slacks with several are left out."""
     _, place, share, own, owner, line, runs = rows

@@ -297,7 +297,7 @@ def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) ->
     numbers = np.concatenate([whole.data[there], np.zeros(np.count_nonzero(off))])
     size = np.count_nonzero(node >= 0)
     left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(size, size)))
-    kept = symbols(left[0], left[1], MOST)
+    kept = symbols(left[0], left[1], int(np.count_nonzero(node[:r] >= 0)), MOST)
     if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, values.size, *dense, n, E.shape[0]):
         return None
     given = entries(kept, *left)

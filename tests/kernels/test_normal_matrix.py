@@ -79,7 +79,7 @@ def test_solutions_are_those_of_the_whole_matrix():
 def test_rows_below_a_factor():
     """B below A becomes B L⁻ᵀ, in loops and in stripes of sixteen columns; nothing outside their corners is touched."""
     rng = np.random.default_rng(7)
-    for n in (1, 2, 12, 13, 16, 29, 33, 90, 275):
+    for n in (1, 2, 12, 20, 21, 29, 33, 90, 275):
         for q in (0, 1, 5, 21):
             A, B = rng.standard_normal((n, n)), rng.standard_normal((q, n))
             whole = A @ A.T + np.eye(n)

@@ -27,7 +27,7 @@ Array = np.ndarray
 def _factors(A: Array, r: int) -> tuple[bool, Array]:
     """Whether A has factors in the order given, H being its first r rows; and A⁻¹ by them."""
     begins, places, values = rows_of(scipy.sparse.csr_array(np.tril(A, -1)))
-    kept = symbols(begins, places, 10**6)
+    kept = symbols(begins, places, r, 10**6)
     L, D = entries(kept, begins, places, values), np.diagonal(A).copy()
     stands = factor_sparse(kept, L, D, r)
     found = np.eye(len(A))
