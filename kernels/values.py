@@ -16,6 +16,8 @@ from numba import types
 from numba.core import cgutils
 
 INT, REAL, SINGLE, BOOL = types.int64, types.float64, types.float32, types.boolean
+#: Whole numbers that are read only, as whole numbers that are not negative: places.
+PLACE = types.uint32
 _I, _D = ir.IntType(64), ir.DoubleType()
 _BYTE = ir.IntType(8).as_pointer()
 
@@ -178,6 +180,8 @@ class Values:
 
     def load(self, array: Array, indices: Sequence[Any]) -> Number:
         """The entry at a place."""
+        if array.kind.dtype == PLACE:
+            return Number(INT, self.b.zext(self.b.load(self.place(array, indices)), _I), True)
         if array.kind.dtype not in (REAL, SINGLE, INT):
             raise Beyond(str(array.kind))
         return Number(array.kind.dtype, self.b.load(self.place(array, indices)))

@@ -15,7 +15,7 @@ from .instance import Instance
 from .multipliers import cleared
 from .otherwise import by_solve
 from .placed import Placed
-from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop
+from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop, on_one_thread
 from .reasons import all_fitted, are_uneven
 from .starts import by_name, default_start, elsewhere
 from .stated import statement_value
@@ -128,9 +128,7 @@ class PreparedCones:
         self._squared, self._solver = False, make(self._program, None, on_program)
         made = self._solver.program
         shared = made.c.size - made.slacks - made.heads  # what is factorised
-        self._solve = (
-            partial(alone, self._solver.solve) if max(shared, made.e.size) > BLAS_FROM else self._solver.solve
-        )
+        self._solve = on_one_thread(self._solver.solve, max(shared, made.e.size))
 
     def __call__(
         self, mapping: Mapping[str, Any] | None = None, /, *, tolerance: float = CONES, **changed: Any
@@ -140,11 +138,10 @@ class PreparedCones:
 
         if mapping is not None or changed:
             self.bind(changed_data(self._instance, self._arrays, {**(mapping or {}), **changed}))
-        with np.errstate(all="ignore"):
+        answer = self._solve(None, tolerance)
+        if answer.status != CONVERGED and self._squared:  # the square says too little here
+            self._over_cones()
             answer = self._solve(None, tolerance)
-            if answer.status != CONVERGED and self._squared:  # the square says too little here
-                self._over_cones()
-                answer = self._solve(None, tolerance)
         self._answer = (self._solver, answer) if answer.status == CONVERGED else self._otherwise(tolerance)
         if self._answer is not None:
             found = self._unknowns(*self._answer)

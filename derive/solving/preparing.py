@@ -23,11 +23,22 @@ def alone(loop: Callable[..., Any], *arguments: Any) -> Any:
 BLAS_FROM = 48
 
 
+#: The same where products and factors of matrices are our own.
+OWN_FROM = 320
+
+
+def on_one_thread(loop: Callable[..., Any], size: int) -> Callable[..., Any]:
+    """A loop of programs with dense matrices of this size, which go to BLAS where they are large."""
+    from ..kernels.machine import has_wide_vectors
+
+    return loop if size <= (OWN_FROM if has_wide_vectors() else BLAS_FROM) else partial(alone, loop)
+
+
 def dense_loop(size: int) -> Any:
-    """The loop of quadratic programs with dense matrices of this size, on one thread where they are large."""
+    """The loop of quadratic programs with dense matrices of this size."""
     from ..kernels.optimizers.quadratic_program import interior
 
-    return interior if size <= BLAS_FROM else partial(alone, interior)
+    return on_one_thread(interior, size)
 
 
 #: What to do where nothing can be compiled whole.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..apart import inner
-from ..lapack import potrs, syrk
+from ..lapack import syrk
 from ..oracle import Array
 from ..rowwise import dot_rows
 from ..special import within
@@ -26,7 +26,16 @@ from .cone_groups import LEVEL as CONSTANT
 from .cone_ranks import Ranks, factor_ranks, solve_ranks, stored
 from .cone_tables import COLUMNS, KIND, SAME, SLOTS, Grams, Rows
 from .envelope import factor_profile, solve_profile
-from .normal_matrix import BLOCK, eliminate_slacks, extended, factor, is_column, substitute
+from .normal_matrix import (
+    BLOCK,
+    eliminate_slacks,
+    extended,
+    factor,
+    factor_rows,
+    is_column,
+    substitute,
+    substitute_back,
+)
 from .program_vectors import copied, moved, product
 from .slacks import Directions, across, along
 
@@ -37,8 +46,8 @@ TOGETHER = 24
 Program = tuple[Rows, Grams, Array, Array, Array, Array, Array, Array, Array]
 #: What is factorised, its factor, and where the columns of both end; of slacks ρ and κ, and ρ of those with several
 #: directions; of cones v, and the pivots and M_tx = −ζv of private heads; M⁻¹Eᵀ by rows, and the factor of E M⁻¹Eᵀ;
-#: room for work; matrices of rank one beside a diagonal.
-System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array, Ranks]
+#: room for work; matrices of rank one beside a diagonal; the factor of a whole matrix with E L⁻ᵀ below.
+System = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array, Ranks, Array]
 
 
 @inner
@@ -50,9 +59,10 @@ def system_of(program: Program) -> System:
     for s in range(slacks):
         wide = slacks if line[s] < 0 else wide
     ranks = cones if last.size < r else 0
+    tall = np.empty((last.size + (q if last.size > 0 and last[0] < 0 else 0), last.size))
     return (
         np.empty((r, r if ranks == 0 else 1)),
-        np.empty((last.size, last.size)),
+        tall[: last.size],
         last,
         np.empty((2, slacks + 1)),
         np.empty((wide, r)),
@@ -62,6 +72,7 @@ def system_of(program: Program) -> System:
         np.empty((q, q)),
         np.empty(room_for(G)),
         (np.empty((ranks, r)), np.empty((ranks, r)), np.empty((ranks, 2))),
+        tall,
     )
 
 
@@ -231,25 +242,37 @@ def factors(program: Program, cones: Places, W: Scaled, system: System) -> bool:
         weights[p] = 1.0 / (roots[p] * roots[p])
     eliminate_slacks(Q, diagonal[:slacks], (M, directed, left[0], system[4], left[1]), weights, work, b)
     cones_added(program, cones, W, system)
-    top, plain = 0.0, is_column(M)
+    top, plain, tall = 0.0, is_column(M), system[11]
+    whole = not plain and r > 0 and last[0] < 0
     for i in range(r):
         top = max(top, M[i, 0 if plain else i])
     for turn in range(2):
         for i in range(r if turn == 1 else 0):
             j = 0 if plain else i
             M[i, j] += 1e-13 * max(M[i, j], 1e-3 * top)
-        definite: bool = factor_ranks(M, system[10]) if plain else factor_profile(M, L, last)
+        definite: bool = True
+        if whole:
+            for i in range(r):
+                for j in range(i + 1):
+                    L[i, j] = M[i, j]
+            for k in range(E.shape[0]):
+                copied(E[k], tall[r + k])
+            definite = factor_rows(tall)
+        elif plain:
+            definite = factor_ranks(M, system[10])
+        else:
+            definite = factor_profile(M, L, last)
         if not definite:
             continue
         for k in range(E.shape[0]):
-            copied(E[k], half[k])
-        together = not plain and r > 0 and last[0] < 0 and E.shape[0] > 1
-        if together:
-            potrs(L, half)
-        for k in range(E.shape[0]):
-            if plain:
+            if whole:
+                copied(tall[r + k], half[k])
+                substitute_back(L, half[k])
+            elif plain:
+                copied(E[k], half[k])
                 solve_ranks(M, system[10], half[k])
-            elif not together:
+            else:
+                copied(E[k], half[k])
                 solve_profile(L, last, half[k])
             dot_rows(E[: k + 1], half[k], S[k, : k + 1])
             S[k, k] *= 1.0 + 1e-15

@@ -72,7 +72,8 @@ class SquaredNorm:
     def solve(self, watch: None = None, tol: float = GOOD) -> ConeAnswer:
         """The point, and the multipliers of the square; not converged where the cone is needed."""
         if self._judged != tol:
-            return self._compared(tol)
+            with np.errstate(all="ignore"):
+                return self._compared(tol)
         found = None if self._solver is None else self._solver.solve(tol)
         if found is None:
             return self._nothing()

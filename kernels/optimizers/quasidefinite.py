@@ -59,7 +59,7 @@ def ancestors(begins: Array, places: Array) -> Array:
 @inner
 def in_end(size: Array, row: int, column: int) -> int:
     """Where an entry of the dense end is stored in it: the columns of H row by row, then those of G."""
-    end, own = size
+    end, own = size[0], size[1]
     if column < own:
         return int(row * own + column)
     return int(end * own + (row - own) * (end - own) + column - own)
@@ -206,7 +206,7 @@ factor_above = inner(above) if has_wide_vectors() else above_in_loops
 @within
 def ends(kept: Symbols, L: Array) -> tuple[Array, Array]:
     """The dense end: the columns of H, and the square of G."""
-    end, own = kept[3]
+    end, own = kept[3][0], kept[3][1]
     tall, rest = L[kept[1].size :][: end * own], L[kept[1].size + end * own :]
     return tall.reshape(end, own), rest[: (end - own) * (end - own)].reshape(end - own, end - own)
 

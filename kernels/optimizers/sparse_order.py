@@ -166,8 +166,8 @@ def rows_of(A: Any) -> Rows:
     A = scipy.sparse.csr_array(A)
     A.sort_indices()
     return (
-        A.indptr.astype(np.int64),
-        A.indices.astype(np.int64),
+        A.indptr.astype(np.uint32),
+        A.indices.astype(np.uint32),
         np.ascontiguousarray(A.data, dtype=np.float64),
     )
 
@@ -283,11 +283,11 @@ def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) ->
     alone = np.diff(H.indptr) <= (H.diagonal() != 0.0)
     lone = alone & (np.bincount(places, minlength=r) == 0) & (np.bincount(E.indices, minlength=r) <= SHORT)
     node = ordered(H, base, E, ~lone)
-    squares, of_lone = squared(base, node[:r]), E @ scipy.sparse.diags_array(lone.astype(float))
+    made, of_lone = squared(base, node[:r]), E @ scipy.sparse.diags_array(lone.astype(float))
     of_lone.eliminate_zeros()
     more = squared(scipy.sparse.csr_array(of_lone.T), node[r:])
-    which = np.concatenate([squares[0], count + r + 1 + more[0]])
-    low, high, products = (np.concatenate(pair) for pair in zip(squares[1:], more[1:], strict=True))
+    which = np.concatenate([made[0], count + r + 1 + more[0]])
+    low, high, products = (np.concatenate(pair) for pair in zip(made[1:], more[1:], strict=True))
     whole = scipy.sparse.coo_array(
         scipy.sparse.block_array([[scipy.sparse.tril(H, -1), None], [E - of_lone, None]])
     )
@@ -306,7 +306,9 @@ def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) ->
     single = place[(place >= count) & (place < count + r)] - count
     met = np.bincount(single, minlength=r) + np.bincount(places, minlength=r)
     least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + np.abs(H.data).max(initial=0.0)), 0.0)
-    return rows_of(H), H.diagonal(), least, node, given, (which, targets, products), lines_of(of_lone), kept
+    squares = which.astype(np.uint32), targets.astype(np.uint32), products
+    kept = (*(a.astype(np.uint32) for a in kept[:3]), kept[3])
+    return rows_of(H), H.diagonal(), least, node, given, squares, lines_of(of_lone), kept
 
 
 def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...], float] | None:

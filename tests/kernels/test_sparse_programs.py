@@ -18,7 +18,14 @@ from derive.kernels.optimizers import (
     sparse_system,
 )
 from derive.kernels.optimizers.interior_point import Functions, Values
-from derive.kernels.optimizers.quasidefinite import entries, factor_sparse, solve_sparse, symbols
+from derive.kernels.optimizers.quasidefinite import (
+    above_in_loops,
+    entries,
+    factor_above,
+    factor_sparse,
+    solve_sparse,
+    symbols,
+)
 from derive.kernels.optimizers.sparse_order import rows_of, sparse_arranged, split
 
 Array = np.ndarray
@@ -233,3 +240,35 @@ def test_smoothed_pairs() -> None:
     assert program_vectors.turned.py_func(s, lam, ds, np.zeros(9), side) == 9
     ds[2] = -1.0
     assert program_vectors.turned.py_func(s, lam, ds, np.zeros(9), side) == 1
+
+
+def _in_place(factor: Any) -> Any:
+    """A way in from Python."""
+
+    @apart
+    def run(a, least):
+        factor(a, least)
+
+    return run
+
+
+@pytest.mark.parametrize("factor", [factor_above, above_in_loops])
+def test_columns_left_out_of_a_factor(factor: Any):
+    """Of rows that depend on others nothing is left: their pivots count as infinite, by tiles and in loops alike."""
+    rng = np.random.default_rng(6)
+    for n, more in ((3, 1), (19, 2), (40, 9)):
+        B = rng.standard_normal((n, n))
+        B = np.vstack([B, B[:more] + B[more : 2 * more]])
+        A, b = B @ B.T, B @ rng.standard_normal(n)
+        L, least = np.tril(A), 1e-9 * np.diagonal(A)
+        _in_place(factor)(L, least)
+        out = np.isinf(np.diagonal(L))
+        assert out.sum() == more
+        x = b.copy()
+        for i in range(n + more):
+            x[i] = (x[i] - L[i, :i] @ x[:i]) / L[i, i]
+        for i in range(n + more - 1, -1, -1):
+            x[i] /= L[i, i]
+            x[:i] -= L[i, :i] * x[i]
+        assert (x[out] == 0.0).all()
+        np.testing.assert_allclose(A @ x, b, rtol=1e-6, atol=1e-6)
