@@ -249,6 +249,8 @@ def as_plain(name: str, value: Any) -> Array:
             entries = "entry" if count == 1 else "entries"
             raise DataError(f"{name} has {count} masked {entries}, the first at {where}; fill or drop them")
         value = value.data
+    if type(value).__module__.startswith("scipy.sparse"):
+        raise DataError(f"{name} is a sparse matrix ({type(value).__name__}); give {name}.toarray()")
     try:
         array = (
             np.asarray(value) if isinstance(value, np.matrix) or not isinstance(value, np.ndarray) else value

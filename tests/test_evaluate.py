@@ -7,6 +7,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import scipy.sparse
 import sympy
 
 from derive.build import add, einsum, inner, matmul, multiply, scale, transpose
@@ -102,6 +103,11 @@ BAD: dict[str, tuple[dict[str, Any], type[DeriveError], str]] = {
     ),
     "objects": (with_(y=np.array([1, None, 2], dtype=object)), DataError, "y has None at"),
     "ragged": (with_(X=[[1.0, 2.0], [3.0]]), DataError, "X is not an array of numbers"),
+    "sparse": (
+        with_(X=scipy.sparse.csr_array(rows)),
+        DataError,
+        r"X is a sparse matrix \(csr_array\); give X\.toarray",
+    ),
     "NaN in a matrix": (
         with_(X=np.array([[0.0, 1], [2, np.nan], [3, 4]])),
         DataError,

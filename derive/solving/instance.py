@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -143,13 +144,11 @@ def _is_exact(value: Any) -> bool:
 
 
 def _as_plain(name: str, value: Any) -> Any:
-    """Subclasses of arrays that mean something else by their operators, and arrays of objects, as ordinary arrays."""
-    unusual = isinstance(value, np.matrix | np.ma.MaskedArray)
-    return as_plain(name, value) if unusual or _holds_objects(value) else value
-
-
-def _holds_objects(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
+    """Arrays of other libraries, subclasses whose operators mean something else, and objects, as plain arrays."""
+    plain = type(value) is np.ndarray or isinstance(value, np.memmap)
+    if isinstance(value, numbers.Number) or (plain and value.dtype.kind != "O"):
+        return value
+    return as_plain(name, value)
 
 
 def _as_doubles(name: str, value: Any) -> Any:

@@ -42,3 +42,26 @@ def test_optimum(c: Case) -> None:
     assert result.success, result.message
     assert abs(result.fun - OPTIMA[c.name]) <= 1e-8 * max(1.0, abs(OPTIMA[c.name]))
     assert np.isfinite(result[c.unknown]).all()
+
+
+class Tensor:
+    """An array of another library, whose size is asked for by a call."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.asarray(array, dtype=np.float64)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.array, dtype=dtype)
+
+    def size(self) -> tuple[int, ...]:
+        return self.array.shape
+
+
+def test_arrays_of_other_libraries() -> None:
+    """They are data and starts like any other."""
+    problem = dv.minimize("sumsq(X @ w - y)", over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    X, y = np.random.default_rng(0).standard_normal((7, 3)), np.arange(7.0)
+    expected = problem.solve(X=X, y=y)
+    found = problem.solve(X=Tensor(X), y=Tensor(y), start={"w": Tensor(np.ones(3))})
+    np.testing.assert_allclose(found["w"], expected["w"], rtol=1e-12)
+    np.testing.assert_allclose(problem.prepare(X=Tensor(X), y=Tensor(y))()["w"], expected["w"], rtol=1e-10)
