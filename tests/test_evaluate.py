@@ -106,7 +106,7 @@ BAD: dict[str, tuple[dict[str, Any], type[DeriveError], str]] = {
     "sparse": (
         with_(X=scipy.sparse.csr_array(rows)),
         DataError,
-        r"X is a sparse matrix \(csr_array\); give X\.toarray",
+        r"X is a sparse matrix \(csr_array\); give X",
     ),
     "NaN in a matrix": (
         with_(X=np.array([[0.0, 1], [2, np.nan], [3, 4]])),
