@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import os
 import platform
 import re
@@ -32,13 +33,9 @@ from typing import Any
 
 from ..errors import DeriveError
 from . import eviction
+from .foundation import foundation, of_module
 
 _PREFIX = "derive_kernel_"
-#: The modules whose functions are compiled into kernels.
-LIBRARY = (
-    "special arrays values applied expressions walk translate apart gamma vectors rowwise narrow lanes machine "
-    "smallproducts weighted lapack library rough entrance entrance_code"
-).split()
 #: What else a cache holds.
 _AROUND = ("__pycache__", eviction.LOOKED)
 _DIGEST = 32  # bytes of a checksum in front of machine code
@@ -117,13 +114,12 @@ def _check_private(folder: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _stamp() -> str:
-    """Everything besides the source that compiled code depends on: versions, processor, our library."""
+    """What compiled code depends on besides our own text: versions and the processor."""
     import llvmlite
     import llvmlite.binding
     import numba
     import numpy
 
-    library = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in LIBRARY)
     parts = [
         numba.__version__,
         llvmlite.__version__,
@@ -132,22 +128,14 @@ def _stamp() -> str:
         platform.machine(),
         llvmlite.binding.get_host_cpu_name(),
         llvmlite.binding.get_host_cpu_features().flatten(),
-        hashlib.sha256(library).hexdigest(),
     ]
     return "|".join(parts)
 
 
-@lru_cache(maxsize=1)
-def _optimizers() -> str:
-    """What compiled loops have of our optimizers: parts of them built in, others called by their symbols."""
-    folder = Path(__file__).parent / "optimizers"
-    return hashlib.sha256(b"".join(each.read_bytes() for each in sorted(folder.glob("*.py")))).hexdigest()
-
-
 def key_of(source: str) -> str:
     """The name under which a source is kept."""
-    stamp = _stamp() + (_optimizers() if "derive.kernels.optimizers" in source else "")
-    return hashlib.sha256((stamp + "\n" + source).encode()).hexdigest()[:32]
+    parts = (_stamp(), foundation(source), source)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def load(source: str) -> ModuleType:
@@ -179,7 +167,7 @@ def machine_code(name: str, make: Callable[[], bytes], kind: str = "") -> bytes:
     """
     with _lock:
         folder = cache_folder()
-        path = folder / f"{_PREFIX}{name}_{key_of(name + kind)}.o"
+        path = folder / f"{_PREFIX}{name}_{key_of(name + kind + of_module(inspect.getfile(make)))}.o"
         kept = _read(path) or b""
         if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
             return kept[_DIGEST:]
@@ -256,12 +244,14 @@ def guarded(function: Any) -> Any:
     stroke of bad luck) is compiled again, and so is code for other types, to which an index leads whose data were
     removed and written anew by others. Code that cannot be written is not kept. And what comes from the cache does not
     tell those that link with it what has to be in memory before it; they would be kept without that, and crash a later
-    process.
+    process. And code of our library is stale where anything that its module imports has changed, not its file alone.
     """
     from numba.core.sigutils import normalize_signature
 
     kept: Any = function._cache
     read, write = kept.load_overload, kept.save_overload
+    index = kept._cache_file
+    index._source_stamp = (index._source_stamp, of_module(function.py_func.__code__.co_filename))
 
     def load_overload(signature: Any, context: Any) -> Any:
         try:

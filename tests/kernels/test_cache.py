@@ -14,6 +14,7 @@ import pytest
 
 from derive.kernels import cache
 from derive.kernels.cache import CacheError, cache_clear, cache_folder, cache_info, key_of, load
+from derive.kernels.foundation import HOME, foundation, of_module
 
 SOURCE = '"""A test kernel."""\n\n\ndef evaluate(x):\n    return (x + {number},)\n'
 
@@ -251,13 +252,54 @@ def test_what_is_linked_with_code_from_the_cache_says_what_it_needs(folder: Path
         assert (done.returncode, done.stdout.strip()) == (0, value), done.stderr
 
 
-def test_loops_are_kept_with_the_optimizers_they_were_compiled_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A changed optimizer makes new modules of what uses it, and leaves kernels alone."""
-    loop, kernel = (
-        "from derive.kernels.optimizers.box import box_quadratic\n",
-        "def evaluate(x):\n    return x\n",
-    )
-    before = cache.key_of(loop), cache.key_of(kernel)
-    monkeypatch.setattr(cache, "_optimizers", lambda: "others")
-    assert cache.key_of(loop) != before[0]
-    assert cache.key_of(kernel) == before[1]
+LEAF = """from derive.kernels.apart import inner
+
+
+@inner
+def leaf(x{more}):
+    return x + {number}
+"""
+CALLER = """from derive.kernels.apart import apart
+
+from .leaf import leaf
+
+
+@apart
+def caller(x):
+    return leaf(x{more})
+"""
+
+
+def test_code_is_stale_where_what_it_imports_has_changed(tmp_path: Path) -> None:
+    """A function of another module changes, even what it takes: numba alone would make the old call, and crash."""
+    package = tmp_path / "ours"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+    program += f"from derive.kernels import foundation; foundation.HOME = {str(package)!r}; "
+    program += "from ours.caller import caller; print(caller(1.0), sum(caller.stats.cache_hits.values()))"
+
+    def found(number: int, more: str = "", given: str = "") -> list[str]:
+        (package / "leaf.py").write_text(LEAF.format(number=number, more=more))
+        text = CALLER.format(more=given)
+        if not (package / "caller.py").exists() or (package / "caller.py").read_text() != text:
+            (package / "caller.py").write_text(text)
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        return ran.stdout.split()
+
+    assert found(1) == ["2.0", "0"]
+    assert found(1) == ["2.0", "1"]
+    assert found(3) == ["4.0", "0"]
+    assert found(3, more=", y=5.0") == ["4.0", "0"]
+
+
+def test_the_foundation_is_all_that_a_text_imports() -> None:
+    """Relative and absolute, over several lines, modules as names; what is not ours is not read."""
+    loops = foundation("from derive.kernels.optimizers.cone_loops import (\n    on_program,\n)\n")
+    assert loops == foundation("from .optimizers.cone_loops import on_program  # a loop")
+    assert loops != foundation("from .optimizers.lbfgs import step")
+    assert foundation("from derive.kernels import clock, apart") == foundation("from . import apart, clock")
+    assert foundation("import numpy as np\nfrom ..errors import DataError") == foundation("")
+    path = f"{HOME}/optimizers/cone_loops.py"
+    assert of_module(path) != of_module(f"{HOME}/optimizers/lbfgs.py")
+    assert of_module(__file__) == ""
