@@ -92,7 +92,41 @@ def product_facts(operands: tuple[Node, ...], inputs: tuple[Labels, ...], order:
             if _is_gram(operands, inputs):
                 facts.add("psd")
             facts |= _multiple(operands, inputs)
+        elif sizes[0] == sizes[1] and not {"symmetric", "psd"} & facts:
+            facts |= _palindrome(_chain(operands, inputs))
     return frozenset(facts)
+
+
+def _chain(operands: tuple[Node, ...], inputs: tuple[Labels, ...]) -> list[tuple[Node, bool]]:
+    """The factors of a product of two matrices, products among them opened, each with whether it is transposed.
+
+    Empty where it is none, or a long one.
+    """
+    if len(operands) != 2 or any(len(ls) != 2 for ls in inputs):
+        return []
+    middle = set(inputs[0]) & set(inputs[1])
+    if len(middle) != 1 or middle & {0, 1}:
+        return []
+    first = 0 if 0 in inputs[0] else 1
+    found: list[tuple[Node, bool]] = []
+    for k, turned in ((first, inputs[first][0] != 0), (1 - first, inputs[1 - first][1] != 1)):
+        node = operands[k]
+        inner = _chain(node.operands, node.inputs) if isinstance(node, Einsum) else []
+        if turned:
+            inner = [(n, not t) for n, t in reversed(inner)]
+        found += inner or [(node, turned)]
+    return found if len(found) <= 16 else []
+
+
+def _palindrome(chain: list[tuple[Node, bool]]) -> set[str]:
+    """Aᵀ B A is symmetric where B is, Aᵀ Bᵀ B A psd."""
+    for (left, a), (right, b) in zip(chain, reversed(chain), strict=True):
+        if left is not right or (a == b and "symmetric" not in left.facts):
+            return set()
+    if not chain:
+        return set()
+    middle = chain[len(chain) // 2][0]
+    return {"symmetric"} | ({"psd"} if len(chain) % 2 == 0 or "psd" in middle.facts else set())
 
 
 def _exchanged(node: Node, labels: Labels) -> tuple[int, Labels]:

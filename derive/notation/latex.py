@@ -7,19 +7,19 @@ vector of ones. Results of order three and more come in index notation (see `ind
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import sympy
 
 from ..operators import REGISTRY, Elementwise
 from ..sizes import ONE
-from . import index
+from . import index, setting
 from .comparing import compared, indicated
 from .costs import ATOM, POWER, PRODUCT, SUM, quotient
 from .makers import transpose
 from .names import latex_name
 from .numerals import latex_number as number
-from .setting import filled, is_column, is_composed, is_norm, is_one_norm, spread_out
-from .tree import Tree, make, parts, rendering
+from .tree import Tree, make, num, parts, rendering
 from .whole_arrays import axis_label, head, picked, stacked
 
 _SIGNS = {"<": "<", ">": ">", "<=": "\\le", ">=": "\\ge"}
@@ -55,7 +55,7 @@ def _latex_level(t: Tree) -> int:
         return PRODUCT
     if t.op == "mul":
         return PRODUCT
-    if t.op == "call" and (t.data[0] == "kron" or (t.data[0] == "sum" and not is_one_norm(t))):
+    if t.op == "call" and (t.data[0] == "kron" or (t.data[0] == "sum" and not setting.is_one_norm(t))):
         return PRODUCT
     if t.op == "call" and t.data[0] == "logdet":
         return PRODUCT
@@ -100,7 +100,7 @@ def _write(t: Tree) -> str:
         case "chain":
             return _chain(t)
         case "sum":
-            terms = [filled(a, t) for a in args]
+            terms = [setting.filled(a, t) for a in args]
             text = _write(terms[0])
             for a in terms[1:]:
                 piece = _write(a)
@@ -178,8 +178,8 @@ def _outer(u: Tree, v: Tree) -> str:
         return _row(v)
     if v.op == "ones" and v.data == (ONE,):
         return _write(u)
-    left = _write(u) if is_column(u) else _wrap(u, POWER)
-    if is_column(v):
+    left = _write(u) if setting.is_column(u) else _wrap(u, POWER)
+    if setting.is_column(v):
         turned = [transpose(f) for f in reversed(v.args[:-1])]
         if sum(f.cost for f in turned) <= sum(f.cost for f in v.args[:-1]):
             return " ".join([left, _row(v.args[-1]), *(_wrap(f, POWER) for f in turned)])
@@ -201,11 +201,11 @@ def _stands_behind(a: Tree, numbers_only: bool) -> bool:
     if not numbers_only:
         return (a.op in ("sum", "pow") or _is_tall(a)) and "\\frac" in _write(a)
     long = a.op in ("chain", "sum") or (a.op == "call" and a.data[0] in ("sum", "mean", "tr"))
-    return _is_tall(a) or long or is_norm(a)
+    return _is_tall(a) or long or setting.is_norm(a)
 
 
 def _product(t: Tree) -> str:
-    opened = spread_out(t)
+    opened = setting.spread_out(t)
     if opened is not None:
         return _write(opened)
     coefficient, nums, dens = parts(t)
@@ -226,9 +226,7 @@ def _product(t: Tree) -> str:
         if "\\frac" not in top:  # no fraction within a fraction: 1/s (a − b/c)
             return f"{sign}\\frac{{{top}}}{{{' '.join(bottom)}}}"
     front = _fraction(p, q, scalars, under, bool(tensors or below or behind))
-    alone = len(behind) == 1 and not tensors and not below  # λ/2 wᵀw needs no parentheses
-    words = [_write(a) if alone and a.op == "chain" else _factor(a) for a in behind]
-    front = " ".join([*([front] if front else []), *words])
+    front = " ".join([*([front] if front else []), *_scalars(behind, bool(tensors or below))])
     if not tensors and not below:
         return sign + (front or "1")
     if not tensors:
@@ -238,7 +236,7 @@ def _product(t: Tree) -> str:
     several = len(tensors) + len(below) > 1
     factors = [
         _write(a)
-        if a.op in ("chain", "outer") and not several
+        if not several and (a.op in ("chain", "outer") or setting.is_row_sums(a))
         else _hadamard_factor(a, several or bool(front))
         for a in tensors
     ]
@@ -259,7 +257,7 @@ def _fraction(p: sympy.Expr, q: sympy.Expr, scalars: list[Tree], under: list[Tre
     if q == 1 and not under:
         if len(scalars) == 1 and not numbers and not followed:
             return _write(scalars[0])
-        return " ".join([*numbers, *(_factor(a) for a in scalars)])
+        return " ".join([*numbers, *_scalars(scalars, followed)])
     if p.is_Pow and q.is_Pow and p.exp == q.exp == sympy.S.Half:  # √(2/π)
         root = f"\\sqrt{{\\frac{{{number(p.base)}}}{{{number(q.base)}}}}}"
         rest = _fraction(sympy.S.One, sympy.S.One, scalars, under, followed)
@@ -267,7 +265,7 @@ def _fraction(p: sympy.Expr, q: sympy.Expr, scalars: list[Tree], under: list[Tre
     if len(scalars) == 1 and not numbers:
         top = _write(scalars[0])
     else:
-        top = " ".join([*numbers, *(_factor(a) for a in scalars)]) or "1"
+        top = " ".join([*numbers, *_scalars(scalars, False)]) or "1"
     if q == 1 and len(under) == 1:
         bottom = _write(under[0])
     else:
@@ -281,9 +279,17 @@ def _joined(below: list[Tree]) -> str:
     return f"({words})" if len(below) > 1 else words
 
 
+def _scalars(trees: Sequence[Tree], followed: bool) -> list[str]:
+    """Scalar factors; at the end λ wᵀw needs no parentheses."""
+    words = [_factor(a) for a in trees]
+    if trees and not followed and setting.is_inner_product(trees[-1]):
+        words[-1] = _write(trees[-1])
+    return words
+
+
 def _factor(a: Tree) -> str:
     """A scalar among others."""
-    if a.op == "chain" or (a.op == "call" and a.data[0] == "sum" and not is_one_norm(a)):
+    if setting.is_inner_product(a):
         return bracket(_write(a))
     return _wrap(a, PRODUCT) if a.op != "sum" else bracket(_write(a))
 
@@ -299,7 +305,9 @@ def _power(t: Tree) -> str:
     power = _exponent(exponent)
     if base.op == "call" and base.data[0] == "norm" and exponent.op == "num":
         return f"{_write(base)}^{power}"
-    body = bracket(_write(base)) if base.op == "call" and is_composed(base) else _wrap(base, ATOM)
+    if base.op == "call" and base.data[0] == "sumsq" and exponent.op == "num":  # (‖v‖²)² is ‖v‖⁴
+        return f"{_write(base).removesuffix('^2')}^{_exponent(num(2 * exponent.data))}"
+    body = bracket(_write(base)) if base.op == "call" and setting.is_composed(base) else _wrap(base, ATOM)
     if base.order:
         return f"{body}^{{\\odot {power.removeprefix('{').removesuffix('}')}}}"
     return f"{body}^{power}"
@@ -322,7 +330,7 @@ def _call(t: Tree) -> str:
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}"
         case "sumsq":
             return f"\\lVert {_write(args[0])} \\rVert{'_F' if args[0].order == 2 else '_2'}^2"
-        case "sum" if is_one_norm(t):
+        case "sum" if setting.is_one_norm(t):
             return f"\\lVert {_write(args[0].args[0])} \\rVert_1"
         case "sum" if axis is None:
             body = _wrap(args[0], POWER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..sizes import ONE
+from .chains import chain
 from .makers import mul, total
 from .tree import Tree, parts
 
@@ -14,22 +15,39 @@ def _collected(terms: list[Tree]) -> list[Tree]:
 
 
 def multiplied_out(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:
-    """e (log P − 1) + e -> e log P: products of sums opened, where terms then fall together."""
+    """e (log P − 1) + e -> e log P,  A (B − I) C + A C -> A B C: opened, where terms then fall together."""
     opened, left = list[Tree](), list(reversed(terms))
     while left:
-        t = left.pop()
-        c, nums, dens = parts(t)
-        at = next((k for k, x in enumerate(nums) if x.op == "sum" and len(x.args) <= 4), None)
-        if at is None or (len(nums) == 1 and c == 1 and not dens):
-            opened.append(t)
+        pieces = _pieces(left.pop())
+        if len(pieces) == 1:
+            opened += pieces
         else:
-            left += [mul(c, [*nums[:at], a, *nums[at + 1 :]], dens) for a in reversed(nums[at].args)]
+            left += reversed(pieces)
         if len(opened) + len(left) > 12:
             return None
     if len(opened) == len(terms):
         return None
     found = _collected([*opened, *constants])
     return found if len(found) < len(opened) + len(constants) else None
+
+
+def _pieces(t: Tree) -> list[Tree]:
+    """The terms of a product with its first short sum opened, also one inside a matrix product."""
+    c, nums, dens = parts(t)
+    for k, x in enumerate(nums):
+        if _short_sum(x) and (len(nums) > 1 or c != 1 or dens):
+            return [mul(c, [*nums[:k], a, *nums[k + 1 :]], dens) for a in x.args]
+        if (
+            x.op == "chain"
+            and (j := next((j for j, f in enumerate(x.args) if _short_sum(f)), None)) is not None
+        ):
+            inner = [chain(*x.args[:j], a, *x.args[j + 1 :]) for a in x.args[j].args]
+            return [mul(c, [*nums[:k], a, *nums[k + 1 :]], dens) for a in inner]
+    return [t]
+
+
+def _short_sum(t: Tree) -> bool:
+    return t.op == "sum" and len(t.args) <= 4
 
 
 def over_one_denominator(terms: list[Tree], constants: list[Tree]) -> list[Tree] | None:

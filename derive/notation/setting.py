@@ -30,6 +30,16 @@ def is_column(t: Tree) -> bool:
     return t.op == "chain" and t.order == 1 and t.args[0].order == 2
 
 
+def is_row_sums(t: Tree) -> bool:
+    """Whether the tree is written A 𝟏 or Aᵀ 𝟏."""
+    return t.op == "call" and t.data[0] == "sum" and t.order > 0
+
+
+def is_inner_product(t: Tree) -> bool:
+    """Whether a scalar is written uᵀ A v or 𝟏ᵀ v."""
+    return t.op == "chain" or (t.op == "call" and t.data[0] == "sum" and not is_one_norm(t))
+
+
 def is_one_norm(t: Tree) -> bool:
     """Σᵢ |vᵢ| of a vector, written ‖v‖₁."""
     inner = t.args[0]
