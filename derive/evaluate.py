@@ -256,7 +256,9 @@ def as_plain(name: str, value: Any) -> Array:
             np.asarray(value) if isinstance(value, np.matrix) or not isinstance(value, np.ndarray) else value
         )
     except (ValueError, TypeError) as error:
-        raise DataError(f"{name} is not an array of numbers: {error}") from None
+        ragged = "inhomogeneous" in str(error)
+        what = "the lists in it have different lengths" if ragged else str(error)
+        raise DataError(f"{name} is not an array of numbers: {what}") from None
     if array.dtype != object:
         return array
     for where, entry in np.ndenumerate(array):

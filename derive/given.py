@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import sympy
 
 from .errors import ArgumentError
+from .evaluate import as_plain
 from .node import Variable
 from .sizes import Binding
 
@@ -39,5 +39,8 @@ def relevant(declared: Iterable[Variable], data: Mapping[str, Any], wanted: set[
     shown = Binding()
     for v in (*declared, *declared):  # twice: a size such as h*d waits for d
         if v.name in data:
-            shown.learn(v.name, v.shape, np.shape(data[v.name]))
+            given = data[v.name]  # an array of blocks has a shape, and is not to be read for it
+            shown.learn(
+                v.name, v.shape, (given if hasattr(given, "shape") else as_plain(v.name, given)).shape
+            )
     return {**{s.name: n for s, n in shown.values.items() if s.name in missing}, **kept}

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import sympy
 
-from .build import add, constant_value, einsum, negate, power, scale, split_power, split_scale
+from .build import Factor, add, constant_value, einsum, negate, number, power, scale, split_power, split_scale
 from .exponentials import (
     argument,
     exp_over_sum,
@@ -131,7 +131,7 @@ def log_of_factors(node: Node) -> Node | None:
     c, core = split_scale(einsum([(inside, output)], output, inline=lambda product: not product.summed))
     factors = [(core, output)]
     if isinstance(core, Einsum):
-        factors, output = list(core.factors), core.output
+        factors, output = _sum_apart(core), core.output
     above = [(argument(f, "exp"), along) for f, along in factors]
     beside = [
         spread(z, along, output, core.shape)
@@ -168,10 +168,21 @@ def log_of_factors(node: Node) -> Node | None:
         rest = []
     if not taken:
         return None
-    if rest or c != 1:
+    if not rest and c != 1 and (1 / c).is_integer:  # log(Σ exp z / n) -> logsumexp(z) − log n
+        taken.append((MINUS, apply("log", number(1 / c, core.shape))))
+    elif rest or c != 1:
         below = scale(c, repeated(rest, output, core.shape))
         taken.append((ONE, apply("log", below)))
     return add(taken, core.shape)
+
+
+def _sum_apart(product: Einsum) -> list[Factor]:
+    """The factors of a product, those that are summed over together as one: s Σ exp z of Σ s exp z."""
+    summed = [(n, ls) for n, ls in product.factors if not set(ls) <= set(product.output)]
+    if not summed:
+        return list(product.factors)
+    kept = tuple(i for i in product.output if any(i in ls for _, ls in summed))
+    return [(einsum(summed, kept), kept), *(f for f in product.factors if f not in summed)]
 
 
 def _adds_exponentials(node: Node) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import DataError, NotCertifiedWarning, SizeError
+from derive.errors import DataError, NotCertifiedWarning, ParseError, SizeError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((20, 3))
@@ -922,3 +922,11 @@ def test_what_falls_to_the_edge_of_its_domain(fact: tuple[str, ...]) -> None:
         result = problem.solve(start={"w": np.ones(3)}, backend="numpy")
     assert not result.success
     assert ("unbounded below" if fact else "not finite at") in result.message
+
+
+@pytest.mark.parametrize("condition", ["w", "w <="])
+def test_constraints_have_two_sides(condition: str) -> None:
+    """The error says how a constraint is written."""
+    loss = dv.parse("sumsq(w)", variables={"w": ("d",)})
+    with pytest.raises(ParseError, match=r"one side only(.|\n)*<=, >= or =="):
+        dv.minimize(loss, over="w", subject_to=condition)

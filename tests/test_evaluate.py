@@ -176,3 +176,14 @@ def test_singular_matrices() -> None:
 def test_nothing_undefined_in_many_digits() -> None:
     with pytest.raises(DataError, match="no finite value"):
         evaluate(apply("power", w, exponent=-ONE), {"w": np.zeros(2)}, digits=30)
+
+
+def test_lists_of_different_lengths_are_no_array() -> None:
+    """The error names the array, also where sizes are learnt from it."""
+    import derive as dv
+
+    loss = dv.parse("sumsq(X @ w)", variables={"X": ("n", "d"), "w": ("d",)})
+    with pytest.raises(
+        DataError, match="X is not an array of numbers: the lists in it have different lengths"
+    ):
+        loss.evaluate(X=[[1, 2], [3]], w=[1, 2])

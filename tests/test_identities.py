@@ -46,6 +46,7 @@ IDENTITIES = [
     ("distribute_broadcast", "sum(x - mean(x))", "0"),
     ("double_logistic_is_tanh", "2 * sigmoid(2 * x) - 1", "tanh(x)"),
     ("one_minus_sigmoid_of_negative", "1 - sigmoid(-x)", "sigmoid(x)"),
+    ("softplus_of_both_signs", "y + 2 * softplus(-x) - 2 * softplus(x)", "y - 2 * x"),
     ("exp_of_log", "exp(log(s))", "s"),
     ("sign_squared", "sign(x) * abs(x)", "x"),
     ("sign_squared", "sign(x) / abs(x)", "1 / x"),

@@ -20,6 +20,7 @@ from .entrywise import (
     sign_squared,
     sinh_over_cosh,
     softmax_of_equal_entries,
+    softplus_of_both_signs,
 )
 from .inverses import (
     inverse_of_inverses,
@@ -60,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     double_logistic_is_tanh,
     one_minus_sigmoid_of_negative,
     complementary_sigmoids,
+    softplus_of_both_signs,
     exp_of_log,
     sign_squared,
     reshape_of_ones,
@@ -104,6 +106,7 @@ __all__ = [
     "distribute_deltas",
     "permute_terms",
     "softmax_sums_to_one",
+    "softplus_of_both_signs",
     "simplex_sums_to_one",
     "distribute_powers",
     "total_of_terms",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import sympy
 
@@ -54,6 +55,36 @@ def one_minus_sigmoid_of_negative(node: Node) -> Node | None:
             if is_negative(c):
                 return scale(b, apply("sigmoid", negate(s.operands[0])))
     return None
+
+
+def softplus_of_both_signs(node: Node) -> Node | None:
+    """softplus(z) − softplus(−z) -> z, also as the same factor of two products"""
+    if not isinstance(node, Sum):
+        return None
+    for k, (a, term) in enumerate(node.terms):
+        for z, put in _softplus_in(term):
+            other = put(apply("softplus", negate(z)))
+            for j, (b, t) in enumerate(node.terms):
+                if t is other and a == -b:
+                    rest = [term for i, term in enumerate(node.terms) if i not in (j, k)]
+                    return add([*rest, (a, put(z))], node.shape)
+    return None
+
+
+def _softplus_in(term: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:
+    """The argument of each softplus that the term is or has for a factor, and the term with something else for it."""
+    if isinstance(term, Apply) and term.op == "softplus":
+        yield term.operands[0], lambda new: new
+    if isinstance(term, Einsum):
+        for k, (f, _) in enumerate(term.factors):
+            if isinstance(f, Apply) and f.op == "softplus":
+                yield f.operands[0], partial(_with_factor, term, k)
+
+
+def _with_factor(product: Einsum, k: int, new: Node) -> Node:
+    """The product with another k-th factor."""
+    factors = [(new if j == k else f, ls) for j, (f, ls) in enumerate(product.factors)]
+    return einsum(factors, product.output)
 
 
 def complementary_sigmoids(node: Node) -> Node | None:

@@ -293,6 +293,8 @@ def _elementwise(
     if rest_a.order == rest_b.order or max(t.order for t in (*nums, *dens)) == order:
         rest = [rest_a, rest_b]
         inner = total(rest)
+        if (flat := multiplied_out(rest, [])) is not None:  # h (2 (h − y) + h) -> h (3 h − 2 y)
+            inner = min(inner, total(flat), key=lambda t: (t.order != inner.order, t.cost))
         if any(d.op == "sum" for x in rest for d in parts(x)[2]):
             one = over_one_denominator(rest, [])
             inner = (

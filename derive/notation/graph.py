@@ -10,6 +10,7 @@ from __future__ import annotations
 import sympy
 
 from ..sizes import ONE
+from .along import repeated
 from .chains import chain, diagonal_matrix
 from .makers import even, mul, outer, squared_norm, total, transpose
 from .tree import Tree, call, make, num, parts, rendering
@@ -43,6 +44,11 @@ class Graph:
         for k, (other, a, b) in enumerate(self.edges):
             if {a, b} == {i, j}:
                 same = tree if (a, b) == (i, j) else transpose(tree)
+                for one, rest in ((same, other), (other, same)):
+                    if (vector := repeated(one)) is not None:  # A ∘ (1 vᵀ) is A diag(v)
+                        self.vectors.setdefault((a, b)[vector[0]], []).append(vector[1])
+                        self.edges[k] = (rest, a, b)
+                        return
                 self.edges[k] = (mul(ONE, [other, same]), a, b)
                 return
         self.edges.append((tree, i, j))

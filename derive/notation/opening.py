@@ -37,10 +37,8 @@ def _pieces(t: Tree) -> list[Tree]:
     for k, x in enumerate(nums):
         if _short_sum(x) and (len(nums) > 1 or c != 1 or dens):
             return [mul(c, [*nums[:k], a, *nums[k + 1 :]], dens) for a in x.args]
-        if (
-            x.op == "chain"
-            and (j := next((j for j, f in enumerate(x.args) if _short_sum(f)), None)) is not None
-        ):
+        inside = (j for j, f in enumerate(x.args) if _short_sum(f) and f.order == 2)  # x − a stays as it is
+        if x.op == "chain" and (j := next(inside, None)) is not None:
             inner = [chain(*x.args[:j], a, *x.args[j + 1 :]) for a in x.args[j].args]
             return [mul(c, [*nums[:k], a, *nums[k + 1 :]], dens) for a in inner]
     return [t]

@@ -223,7 +223,7 @@ def read(text: str, start: str = "formula", declared: Iterable[str] = ()) -> Tap
     try:
         parsed: Any = _grammar().parse(tokens, start=start)  # not text, but tokens: see _Tokens
     except UnexpectedToken as error:
-        raise _explained(text, tokens, error.token, frozenset(declared)) from None
+        raise _explained(text, tokens, error.token, frozenset(declared), start) from None
     sides, signs = parsed
     return Tape(text, sides, signs)
 
@@ -237,7 +237,9 @@ _STARTS = frozenset("NUMBER NAME STRING LPAR".split())
 _RELATIONS = frozenset("EQ NE LE GE LT GT".split())
 
 
-def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset[str]) -> ParseError:
+def _explained(
+    text: str, tokens: list[Token], token: Token, declared: frozenset[str], start: str
+) -> ParseError:
     """The error for a token that cannot stand where it stands."""
     ended = token.type == "$END"
     k = len(tokens) if ended else next(i for i, t in enumerate(tokens) if t is token)
@@ -250,6 +252,9 @@ def _explained(text: str, tokens: list[Token], token: Token, declared: frozenset
         assert before is not None
         if before.type in _OPERATORS:
             return ParseError(f"`{before}` is followed by nothing", text, _end(before))
+        if start == "condition":
+            hint = "a constraint has two sides, with <=, >= or == between them"
+            return ParseError("the constraint has one side only", text, _end(before), hint)
         return ParseError("the formula ends too early", text, _end(before))
     position = _start(token)
     shown = _short(str(token))

@@ -178,6 +178,30 @@ def root_of_product(node: Node) -> Node | None:
     return scale(c**r, multiply(*parts))
 
 
+def fraction_in_divisor(node: Node) -> Node | None:
+    """(a + b/s)^−k -> s^k (s a + b)^−k, entry by entry; other powers where s > 0"""
+    if not isinstance(node, Apply) or node.op != "power":
+        return None
+    exponent, base = node.param("exponent"), node.operands[0]
+    if not isinstance(base, Sum) or not exponent.is_negative:
+        return None
+    plain = tuple(range(node.order))
+    for _, term in base.terms:
+        whole = (term, plain)
+        for f, labels in term.factors if isinstance(term, Einsum) and term.output == plain else [whole]:
+            if not isinstance(f, Apply) or f.op != "power" or not f.param("exponent").is_negative:
+                continue
+            if not set(labels) <= set(plain) or len(set(labels)) != len(labels):
+                continue
+            s, m = f.operands[0], -f.param("exponent")
+            if not (exponent.is_Integer or "positive" in s.facts):
+                continue
+            above = spread(power(s, m), labels, node)
+            cleared = add([(c, multiply(above, t)) for c, t in base.terms], node.shape)
+            return multiply(spread(power(s, -m * exponent), labels, node), power(cleared, exponent))
+    return None
+
+
 def exp_of_log(node: Node) -> Node | None:
     """exp(r log u + z) -> u^r exp(z) for a fraction r"""
     if not is_op(node, "exp"):
@@ -331,6 +355,7 @@ LAWS = (
     power_of_signs,
     log_of_product,
     root_of_product,
+    fraction_in_divisor,
     exp_of_log,
     shift_of_logsumexp,
     determinant_of_multiple,

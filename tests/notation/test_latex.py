@@ -91,6 +91,9 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
      r"X^\top (X (U U^\top X^\top X U - U) - Y V)"),
     ("logdet(U.T @ X.T @ X @ U)", {"X": ("n", "p"), "U": ("p", "k")}, {}, "U", 0,
      r"\log\det (U^\top X^\top X U)"),
+    ("sumsq(tanh(X @ w) - y)/2", {"X": ("n", "d"), "y": ("n",), "w": ("d",)}, {}, "w", 2,
+     r"X^\top \operatorname{diag}((h \odot (3 h - 2 y) - \mathbf{1}) \odot (h^{\odot 2} - \mathbf{1})) X"
+     r" \quad\text{where } h = \tanh(X w)"),
     ("x @ A @ x / (x @ x)", {"A": ("n", "n"), "x": ("n",)}, {"A": ("symmetric",)}, "x", 2,
      r"\frac{2}{x^\top x} \left(\frac{1}{x^\top x} \left(2 \left(\left(\frac{2 t}{x^\top x} x - A x\right) x^\top"
      r" - x x^\top A\right) - t I\right) + A\right) \quad\text{where } t = x^\top A x"),
@@ -116,6 +119,13 @@ LINES: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
     ("sum(R*sum((X[:, None, :] - M)**2/V, axis=2))/2 + sum(R @ log(V))/2",
      {"X": ("n", "d"), "R": ("n", "k"), "M": ("k", "d"), "V": ("k", "d")}, {}, "V",
      ["(Σ_{m} R[m,i] / V[i,j] - Σ_{m} (X[m,j] - M[i,j])**2 R[m,i] / V[i,j]**2) / 2"]),
+    ("sumsq(A @ L.T) + sum(relu(1 + sum((A @ L.T)**2, axis=1) - sum((B @ L.T)**2, axis=1)))",
+     {"A": ("n", "d"), "B": ("n", "d"), "L": ("k", "d")}, {}, "L",
+     ["2 * L @ (A.T @ diag(1 + u) @ A - B.T @ diag(u) @ B)",
+      "  where u = step(1 + sum((A @ L.T) ** 2, axis=1) - sum((B @ L.T) ** 2, axis=1))"]),
+    ("sum(X @ softplus(W).T - X @ softplus(-W).T)", {"X": ("n", "d"), "W": ("k", "d")}, {}, "X",
+     ["outer(ones(n), sum(W, axis=0))"]),
+    ("r*log(mean(exp(x/r)))", {"x": ("n",), "r": ()}, {}, "x", ["softmax(x / r)"]),
     ("tr(inv(exp(-sum((X[:, None, :] - X)**2, axis=2)) + s*eye(n)))", {"X": ("n", "d"), "s": ()}, {}, "s",
      ["-sumsq(inv(R))", "  where R[i,j] = exp(-Σ_{m} (X[i,m] - X[j,m])**2) + s δ[i,j]"]),
 ]  # fmt: skip

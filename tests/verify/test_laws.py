@@ -44,6 +44,11 @@ ROWS = [
     ("softmax(Z, axis=1)", "exp(Z - logsumexp(Z, axis=1)[:, None])"),
     ("logsumexp(x + s)", "logsumexp(x) + s"),
 ]
+FRACTIONS = [
+    ("X.T @ (x/(1 + x**2/l**2))", "l**2 * X.T @ (x/(l**2 + x**2))"),
+    ("1/(1 + x/p)/p", "1/(x + p)"),
+    ("(1 + s)/(l + (x/p)**2)", "(1 + s)*p**2/(l*p**2 + x**2)"),
+]
 DETERMINANTS = [
     ("logdet(l*A)", "d*log(l) + logdet(A)"),
     ("logdet(eye(d) + W @ W.T)", "logdet(eye(k) + W.T @ W)"),
@@ -75,7 +80,9 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize("equation", INVERSES + ROWS + DETERMINANTS + SIGNS + PARTS, ids=" = ".join)
+@pytest.mark.parametrize(
+    "equation", INVERSES + ROWS + FRACTIONS + DETERMINANTS + SIGNS + PARTS, ids=" = ".join
+)
 def test_is_proved(equation: tuple[str, str]) -> None:
     found = dv.check_equal(*equation, variables=VARIABLES, facts=FACTS)
     assert found.status == "proved", found
