@@ -22,6 +22,7 @@ from .optimizers.interior_point import Answer, Values
 from .optimizers.program_arranged import SMALLER, slacks_apart, thinned
 from .optimizers.slacks import directions
 from .optimizers.smooth_program import smooth_program
+from .optimizers.sparse_order import without_long_rows
 from .optimizers.sparse_program import slacks_last
 from .optimizers.thin_program import widened
 from .oracle import Array, Layout
@@ -138,24 +139,26 @@ def arranged_without_zeros(
     inside: Array, v: Values, z: Array
 ) -> tuple[tuple[Array, Array], tuple[Any, ...]] | None:
     """The same of sparse conditions; None where too many variables are no slacks."""
-    n, m, k = z.size, v.c.size, int(inside.max(initial=-1)) + 1
+    k = int(inside.max(initial=-1)) + 1
     if k > LARGEST:
         return None
     dense = np.flatnonzero(inside >= 0)
     block = np.repeat(dense, k), np.tile(dense, k)
     lone = np.flatnonzero(inside < 0)
     where = np.concatenate([block[0], lone]), np.concatenate([block[1], lone])
-    pattern = scipy.sparse.csr_array((np.ones(where[0].size), where), shape=(n, n))
-    order, r, owner = slacks_last(pattern, v.C)
+    stated: Any = scipy.sparse.csr_array((np.ones(where[0].size), where), shape=(z.size, z.size))
+    pattern, _, E, e, C, c = without_long_rows(
+        stated, np.zeros(z.size), v.E, v.e - v.E @ z, v.C, v.c - v.C @ z
+    )
+    n, m = pattern.shape[0], c.size
+    further = E[v.e.size :]  # what variables for long rows are
+    more = np.ascontiguousarray(further[:, : z.size].toarray()), e[v.e.size :]
+    order, r, owner = slacks_last(pattern, C)
     if r > LARGEST or m * r > ENTRIES:
         return None
-    C: Any = v.C
-    E: Any = v.E
     own, owned = np.zeros(m), np.flatnonzero(owner >= 0)
     own[owned] = np.asarray(C[owned, order[owner[owned]]]).reshape(-1)
     rows = directions(np.ascontiguousarray(C[:, order[:r]].toarray()), own, owner, n - r)
     core = np.ascontiguousarray(pattern[order[:r]][:, order[:r]].toarray())
     equal = np.ascontiguousarray(E[:, order].toarray())
-    e, c = v.e - E @ z, v.c - C @ z
-    program = order, inside, equal, e, rows, c, thinned(core, rows), np.ones(n - r)
-    return (np.zeros((0, n)), np.zeros(0)), program
+    return more, (order, inside, equal, e, rows, c, thinned(core, rows), np.ones(n - r))

@@ -25,6 +25,9 @@ from .state import falls_for_ever
 CONVERGED, STEPS, NOT_FINITE, NO_DESCENT, UNBOUNDED = 0, 1, 3, 4, 6
 #: Iterations after which it is looked whether there is a minimum at all, then each time ten times as many.
 FIRST = 100
+#: Where the error is never half of the least before for so many iterations, and as many as had led there, it is
+#: rounding; what is accepted then. A run ends after twice as many.
+PATIENCE, NEAR = 500, 1e-10
 
 
 def fista(
@@ -49,6 +52,7 @@ def fista(
         return x, first, NOT_FINITE, 0, evaluations
     curvature = lipschitz if np.isfinite(lipschitz) else max(float(np.abs(g).max()), 1e-8)
     z, fz, gz, t, looked = x, f, g, 1.0, FIRST
+    least, since = np.inf, 0
     for k in range(most):
         for _ in range(60):
             x_new = penalty.prox(z - gz / curvature, 1.0 / curvature)
@@ -64,9 +68,12 @@ def fista(
         total = f_new + penalty.value(x_new)
         error = float((penalty.distance(g_new, x_new) * np.maximum(1.0, np.abs(x_new))).max())
         stop = watch is not None and watch(k + 1, x_new, total, error)
-        if error <= tol * max(1.0, abs(total)):
+        if error < 0.5 * least:
+            least, since = error, k
+        idle = k > 2 * since + PATIENCE
+        if error <= (max(tol, NEAR) if idle else tol) * max(1.0, abs(total)):
             return x_new, first, CONVERGED, k + 1, evaluations
-        if stop:
+        if stop or k > 2 * (2 * since + PATIENCE):
             return x_new, first, STEPS, k + 1, evaluations
         if k + 1 == looked:
             looked *= 10

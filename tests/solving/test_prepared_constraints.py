@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from typing import Any
 
@@ -396,6 +397,42 @@ def test_many_unknowns_that_are_alone(objective: str):
     assert fast._placed.sparse is not None
     result = problem.solve(given)
     np.testing.assert_allclose(found["p"], result.x, atol=1e-6)
+
+
+def test_many_unknowns_under_long_rows():
+    """Few inequalities of all unknowns are equalities with a variable each, also where conditions are sparse."""
+    rng = np.random.default_rng(0)
+    shapes = {"p": ("n",), "r": ("n",), "A": ("k", "n"), "b": ("k",)}
+    positive = {"p": ("positive",), "r": ("positive",)}
+    problem = dv.minimize(
+        "sum(p*log(p/r))",
+        over="p",
+        subject_to=["A @ p <= b", "sum(p) == 1"],
+        variables=shapes,
+        facts=positive,
+    )
+    n = 2600
+    A, r = rng.random((10, n)), rng.dirichlet(np.ones(n))
+    fast = problem.prepare({"A": A, "b": A @ rng.dirichlet(np.ones(n)) + 0.01, "r": r})
+    found = fast()
+    assert fast.certify(found).ok() and abs(found["p"].sum() - 1.0) < 1e-9
+    assert fast._answer.iterations < 30
+
+
+def test_fits_that_vanish_under_bounds():
+    """More unknowns than rows, and an optimum of 0: slopes end in rounding, which a prepared run sees."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 2100))
+    problem = dv.minimize(
+        "sumsq(X @ w - y)",
+        over="w",
+        subject_to=["w >= 0"],
+        variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+    )
+    fast = problem.prepare(X=X, y=X @ np.abs(rng.standard_normal(2100)))
+    begun = time.process_time()
+    found = fast()
+    assert fast.certify(found).ok() and time.process_time() - begun < 8.0
 
 
 def test_points_outside_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
