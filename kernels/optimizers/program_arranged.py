@@ -118,8 +118,9 @@ def arranged_program(
     if wider is not None:
         rank, (wide, longer, more, equal, above, rest_of) = wider
         further, others = slacks_apart(wide, longer, more, above)
-        if len(others[0]) == rank or (rank == 0 and others[0].size <= SMALLER * parts[0].size):
-            order, parts, own, e, c = further, others, rank, equal, rest_of
+        alone = len(others[0]) == rank  # else they are not the first, and their equalities like others
+        if alone or others[0].size <= SMALLER * parts[0].size:
+            order, parts, own, e, c = further, others, rank if alone else 0, equal, rest_of
     core, h, g, equal, rows = parts
     if not convex(core):  # slacks are convex, being slacks
         return None
