@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -21,7 +20,7 @@ from .inside import middle
 from .met import met
 from .multipliers import kept
 from .placed import Placed
-from .reasons import ENDLESS, all_fitted, failure, kinked
+from .reasons import ENDLESS, NEAR, answers_at, failure, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Dense matrices have this many rows at most; those of conditions may have twice as many entries.
 LARGEST = 4000
-#: A point that violates no condition by more is worth other multipliers.
-NEAR = 1e-8
 #: Of a run that was ended, curvature is looked at where the conditions of first order are violated by no more.
 HOPEFUL = 1e-5
 
@@ -268,19 +265,10 @@ class _Run:
         points: list[Any] = [lambda: z, lambda: placed.layout.pack(placed.lifted(found.found))]
         if placed.sparse is None:
             points += [lambda: np.zeros(z.size), lambda: met(placed, found.found)]
-        for make in points:
-            point = make()
-            if point is None:
-                continue
-            v = judge.values(point)
-            size = np.abs(point)
-            broken = (np.abs(v.e) > NEAR * (1.0 + abs(v.E) @ size)).any()
-            if not v.finite() or broken or (v.c < -NEAR * (1.0 + abs(v.C) @ size)).any():
-                continue
-            for nu, lam in all_fitted(v):
-                other = self._judged_at(point, judge, replace(answer, z=point, nu=nu, lam=lam), True)
-                if other.proof.ok():
-                    return other
+        for there in answers_at(points, judge, answer):
+            other = self._judged_at(there.z, judge, there, True)
+            if other.proof.ok():
+                return other
         return found
 
     def _judged_at(self, z: Any, judge: Any, answer: Any, again: bool = False) -> Judged:

@@ -9,7 +9,8 @@ Both are linear programs, looked at only where a run has failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ EDGE = 1e-9
 UNEVEN = 1e3
 #: Shares of the largest inequality up to which others count as active.
 NARROW, WIDE = 1e-8, 1e-4
+#: A point that violates no condition by more is worth other multipliers.
+NEAR = 1e-8
 #: A residual over the slope that no signs of multipliers would mend.
 BEYOND = 1e-3
 #: The words for a fall without end.
@@ -151,6 +154,21 @@ def all_fitted(v: Any) -> Iterator[tuple[Any, Any]]:
             yield fitted(v, even=True)
         if near > nearer:
             yield fitted(v, even=True, reach=WIDE)
+
+
+def answers_at(points: Iterable[Callable[[], Any]], functions: Any, answer: Any) -> Iterator[Any]:
+    """The answer at other points, those that keep the conditions, with multipliers that fit there in turn."""
+    for make in points:
+        point = make()
+        if point is None:
+            continue
+        v = functions.values(point)
+        size = np.abs(point)
+        broken = (np.abs(v.e) > NEAR * (1.0 + abs(v.E) @ size)).any()
+        if not v.finite() or broken or (v.c < -NEAR * (1.0 + abs(v.C) @ size)).any():
+            continue
+        for nu, lam in all_fitted(v):
+            yield replace(answer, z=point, nu=nu, lam=lam)
 
 
 def _active(v: Any, reach: float) -> Any:

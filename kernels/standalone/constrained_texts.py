@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...solving.reasons import contradict, falls_forever
+from ...solving.reasons import answers_at, contradict, falls_forever
 from ..bundle import Bundle
 from ..conditions import functions_of
 from ..flat_conditions import Call, FlatConditions
@@ -15,7 +15,7 @@ from ..oracle import VALUE
 from ..semidefinite import certify_semidefinite
 from . import running
 from .kernel_texts import Kernels
-from .templates import CONSTRAINED, CONTRADICTION
+from .templates import CONSTRAINED, CONTRADICTION, ELSEWHERE
 from .writing import called, in_table, in_tuple, shape_text
 
 #: Active sets halve the time of a loop, which is little of a file's run, and take five seconds to compile: files go
@@ -58,7 +58,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     if derived.cones:
         bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
         return
-    bundle.add(certify_kkt, running.from_inside)
+    bundle.add(certify_kkt, running.from_inside, answers_at)
     if derived.quadratic:
         bundle.replaced |= WITHOUT
         bundle.add(quadratic_program.solve_program, interior_point.solve)
@@ -129,6 +129,7 @@ def constrained_tail(derived: Any, compared: str) -> str:
         if derived.cones
         else f"certify_kkt(functions, layout, answer.z, answer.nu, answer.lam, quadratic={derived.quadratic}",
         linear=derived.linear,
+        elsewhere="" if derived.cones else ELSEWHERE,
         contradiction=CONTRADICTION if derived.linear else "",
         endless="falls_forever(functions, answer.z) and not contradict(functions, answer.z)"
         if derived.quadratic and not derived.cones

@@ -214,6 +214,18 @@ CONTRADICTION = """\
             message = f"infeasible: no point satisfies the constraints ({proof.reason()})"
 """
 
+#: Where all vanishes, rounding has nothing to be small beside: the point with slacks that fit it, and 0, may be judged.
+ELSEWHERE = """\
+        if not proof.ok() and not ended and not np.isinf(proof.drift):
+            z, zero = answer.z, np.zeros(layout.size)
+            points = (lambda: z, lambda: with_exact_slacks(layout, found, sizes, z), lambda: zero)
+            for there in answers_at(points, functions, answer):
+                other = judge(there)
+                if other.ok():
+                    answer, proof = there, other
+                    break
+"""
+
 CONSTRAINED = '''
 SLACKS = {slacks}  # (name, +1: above what it stands for, -1: below)
 
@@ -254,6 +266,15 @@ def first_point(layout, arrays, sizes, free):
     return layout.pack(point)
 
 
+def with_exact_slacks(layout, arrays, sizes, z):
+    """The point with slacks equal to what they stand for."""
+    given, point = {{**sizes, **arrays}}, layout.unpack(z)
+    atoms = {atoms}
+    for k, (name, _) in enumerate(SLACKS):
+        point[name] = np.asarray(atoms(point)[str(k)])
+    return layout.pack(point)
+
+
 def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time):
     """The run from a point, or where nothing is defined there from one that belongs to the seed `others`."""
     functions, layout = functions_on(found, sizes)
@@ -271,15 +292,14 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
             if v.finite() and (not v.e.size or np.abs(v.E).max(axis=1).min() > 0.0):
                 break
         {run}
-        stated = stated_point(STATEMENT, layout.unpack(answer.z))
         evaluate = caller(stated_evaluate, STATED_INPUTS, STATED_OUTPUTS, given)
-        value = float(evaluate(stated)["value"])
 
-        def judge():
+        def judge(answer):
+            value = float(evaluate(stated_point(STATEMENT, layout.unpack(answer.z)))["value"])
             return {certify}, statement_value=value, tolerance=tolerance)
 
-        proof = uninterrupted(judge)
-    success = proof.ok() and "interrupted" not in ended  # what is certified as time runs out is the answer
+        proof = uninterrupted(judge, answer)
+{elsewhere}    success = proof.ok() and "interrupted" not in ended  # what is certified as time runs out is the answer
     message = ("certified: " if success else f"{{ended}}; " if ended else "not certified: ") + proof.reason()
     if not success and not ended and {endless}:
         message = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
@@ -287,7 +307,8 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
         message = f"no feasible point was found: the constraints may be infeasible ({{proof.reason()}})"
 {contradiction}    elif not success and not ended and answer.iterations >= max_iterations:
         message = f"not converged after {{answer.iterations}} iterations; {{proof.reason()}}"
-    value = -value if STATEMENT.maximize else value
+    stated = stated_point(STATEMENT, layout.unpack(answer.z))
+    value = -proof.value if STATEMENT.maximize else proof.value
     return Solution(stated, value, success, message, proof, answer.iterations)
 
 

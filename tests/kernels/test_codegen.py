@@ -251,6 +251,16 @@ def test_the_conditions_of_random_data_may_contradict_each_other() -> None:
     assert space["check"]()
 
 
+def test_an_optimum_where_all_vanishes_is_certified() -> None:
+    """No slack, no objective: violations of conditions beside numbers at rounding were as large as these."""
+    dantzig = dv.minimize(
+        "norm(w, 1)", over="w", subject_to=["abs(h - G @ w) <= 5"],
+        variables={"G": ("d", "d"), "h": ("d",), "w": ("d",)},
+    )  # fmt: skip
+    found = loaded(dv.codegen(dantzig))["solve"]({"G": X.T @ X, "h": [1.0, -2.0, 3.0]})
+    assert found.success and not found.unknowns["w"].any(), found.message
+
+
 def test_bad_input_is_named() -> None:
     """Every fault of data and start, by the array's name."""
     space = loaded(dv.codegen(LASSO))
