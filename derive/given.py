@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,11 +15,16 @@ from .sizes import Binding
 
 
 def merge_arrays(arrays: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays given as one mapping and by keyword."""
+    """Arrays given as one mapping and by keyword; lists of delayed blocks become Dask arrays of known shapes."""
     twice = set(arrays or {}) & set(more)
     if twice:
         raise ArgumentError(f"{', '.join(sorted(twice))} is given twice")
-    return {**(arrays or {}), **more}
+    given = {**(arrays or {}), **more}
+    if "dask" not in sys.modules:
+        return given
+    from .kernels.cluster import as_rows, is_lazy
+
+    return {name: as_rows(name, a) if is_lazy(a) else a for name, a in given.items()}
 
 
 def _symbols(v: Variable) -> set[sympy.Symbol]:

@@ -212,8 +212,8 @@ class Problem:
         interpreter, independently of the solver, finds the point stationary (see `r.certificate`); what is not
         certified comes with a `NotCertifiedWarning` whose text is `r.message`.
 
-        start      arrays for some or all unknowns; sizes that no data array shows are learnt from them,
-                   or given by name (`k=3`); an array alone is that of the only unknown
+        start      arrays for some or all unknowns, or an earlier result; sizes that no data array shows are learnt from
+                   them, or given by name (`k=3`); an array alone is that of the only unknown
         method     "newton", "lbfgs", "adam", … (`derive.kernels.optimizers.METHODS`), or SciPy's names; chosen if None
         precision  "high" refines a sum of squares in many digits; by itself where its condition asks for it
         max_time   seconds for the iterations; making kernels, which happens once, is not counted

@@ -47,7 +47,7 @@ CORE = (
 )
 LAYERS = [
     "errors",
-    "limits",
+    "limits statuses",
     "files",
     "arrays_in_files",
     "sizes",
@@ -101,7 +101,7 @@ FLOOR = {unit: floor for floor, units in enumerate(LAYERS) for unit in units.spl
 
 # The numeric core receives ready expressions and knows nothing of how they came about.
 CORE_MAY_IMPORT = {
-    *"errors limits files sizes node domains sums factors build operators shifting stable evaluate".split(),
+    *"errors limits statuses files sizes node domains sums factors build operators shifting stable evaluate".split(),
     *CORE.split(),
 }
 

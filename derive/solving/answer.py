@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..statuses import NO_MINIMUM
 from . import costs
 from .composite import LARGEST, Composite
 from .costs import COMPILE_FROM
@@ -22,8 +23,8 @@ from .watching import Watch, outcome
 if TYPE_CHECKING:
     from .instance import Instance
 
-#: A step of Newton's method along a point, over the point, by which it runs away; and the status of such a run.
-ENDLESS, NO_MINIMUM = 1e-3, 6
+#: A step of Newton's method along a point, over the point, by which it runs away.
+ENDLESS = 1e-3
 #: Sweeps of a second run on a quadratic.
 AGAIN = 200
 #: Names for the accelerated proximal gradient.

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..statuses import NO_MINIMUM, TIME
 from .cones import SecondOrder
 from .met import met
 from .options import Options
 from .placed import Placed
 from .reasons import ENDLESS
 from .stated import statement_value
-from .watching import TIME, Watch
+from .watching import Watch
 
 if TYPE_CHECKING:
     from .instance import Instance
 
-#: The driver's status of a run without end; a point that violates no condition by more is as good as feasible.
-NO_MINIMUM, NEAR = 6, 1e-5
+#: A point that violates no condition by more is as good as feasible.
+NEAR = 1e-5
 
 
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..statuses import INTERRUPT, NO_MINIMUM, STOPPED, SUCCESS, TIME
 from . import costs
 from .costs import COMPILE_FROM
 from .endless import falls_on_a_ray
@@ -84,10 +85,11 @@ class _Run:
         self.watched = bool(settings.get("progress")) or settings.get("callback") is not None
         self.history = History()
         self.bar = Progress(method, bool(settings.get("progress")), settings["tol"])
-        self.ended: list[str] = []
+        self.ended: list[tuple[int, str]] = []  # by whom, in words
         self.late = False  # time ran out: a point that is certified all the same is the answer
         self.cone: Any = None
         self.latest: Any = None  # point
+        self.steps = 0
         self.reached: tuple[Any, Judged] | None = None
 
     def point_by_name(self) -> dict[str, Any]:
@@ -133,21 +135,22 @@ class _Run:
                 try:
                     self._run(first, given)
                 except StopIteration:
-                    self.ended.append("stopped by the callback")
+                    self.ended.append((STOPPED, f"stopped by the callback after {self.steps} iterations"))
             if block.left:
-                self.ended.append("interrupted; the latest point is kept")
+                self.ended.append((INTERRUPT, "interrupted; the latest point is kept"))
             if self.reached is None:
-                uninterrupted(self._reach, kept(self.latest, self.placed.shapes))
+                uninterrupted(self._reach, kept(self.latest, self.placed.shapes, self.steps))
         assert self.reached is not None
         answer, at = self.reached
         success = at.proof.ok() and not (self.ended and answer.status == ip.STOPPED and not self.late)
-        message = f"certified: {at.proof.reason()}" if success else self._failure(answer, at)
+        status, message = (SUCCESS, "certified") if success else self._failure(answer, at)
+        message = f"{message}: {at.proof.reason()}" if success else message
         result: Any = Result()
         result.update(
             x=np.concatenate([np.ravel(at.found[v.name]) for v in self.derived.wanted]),
             fun=at.value,
             nit=answer.iterations,
-            status=0 if success else 1 + answer.status,
+            status=status,
             message=message,
             success=success,
             method=self.method,
@@ -177,13 +180,13 @@ class _Run:
         work = costs.program(self.placed.layout.size, sum(self.placed.rows))
         return limit is None or work <= limit * costs.PER_SECOND
 
-    def _failure(self, answer: Any, at: Judged) -> str:
+    def _failure(self, answer: Any, at: Judged) -> tuple[int, str]:
         if self.free and not self.ended and falls_on_a_ray(self.placed, at.found):
-            return ENDLESS
+            return NO_MINIMUM, ENDLESS
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
-        words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
-        return words if self.ended else words + kinked(self.derived.problem.inequalities)
+        status, words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        return status, words if self.ended else words + kinked(self.derived.problem.inequalities)
 
     def _reach(self, answer: Any) -> Judged:
         """The answer is the one to be given, unless a better one is found."""
@@ -300,12 +303,12 @@ class _Run:
         self.history.objective.append(value)
         self.history.scaled_gradient.append(error)
         self.history.time.append(time.perf_counter() - self.began)
-        self.latest = z
+        self.latest, self.steps = z, max(self.steps, iteration)
         self.bar.update(iteration, value, error)
         limit, callback = self.settings.get("max_time"), self.settings.get("callback")
         if limit is not None and now() - self.entered >= limit:
             self.late = True
-            self.ended.append(f"not converged within max_time = {limit:g} s ({iteration} iterations)")
+            self.ended.append((TIME, f"not converged within max_time = {limit:g} s ({iteration} iterations)"))
             return True
         if callback is not None and iteration:
             seen: Any = Result()

@@ -238,6 +238,9 @@ class Guarantee:
             found.append(f"  optimality gap       {self.gap:.2e}   (at most: {self.source})")
         return found
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
     def __reduce__(self) -> Any:
         return _Lines, (self.lines(), self.convex, self.distance, self.gap, self.source)
 
@@ -252,6 +255,9 @@ class _Lines:
     def lines(self) -> list[str]:
         """What is guaranteed, for print."""
         return self._lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
 
 __all__ = ["Guarantee"]

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..differentiate import gradients
 from ..errors import DeriveError
+from ..statuses import INTERRUPT
 from .instance import Instance
 from .options import Options
 from .placed import Placed
@@ -21,8 +22,6 @@ from .posed import Posed
 from .starts import default_start
 from .stated import statement_value
 
-#: The driver's status of a run that was interrupted.
-INTERRUPT = 3
 #: Entries of the matrices of conditions up to which they are looked at: who interrupts a run does not want to wait.
 LARGE = 1_000_000
 
@@ -116,4 +115,4 @@ def _result(instance: Instance, found: Mapping[str, Any], proof: Any, options: O
     return result
 
 
-__all__ = ["INTERRUPT", "at_the_latest", "at_the_start"]
+__all__ = ["at_the_latest", "at_the_start"]

@@ -45,9 +45,9 @@ def cleared(functions: Any, answer: Any) -> Any:
     return replace(answer, lam=np.where((v.c > 0.0) & (presses < least), 0.0, answer.lam))
 
 
-def kept(z: Any, shapes: Shapes) -> Any:
+def kept(z: Any, shapes: Shapes, iterations: int) -> Any:
     """The answer of a run that was stopped from outside: its latest point, without multipliers."""
     from ..kernels.optimizers import interior_point as ip
 
     count = {k: sum(int(np.prod(s)) for s in v.values()) for k, v in shapes.items()}
-    return ip.Answer(z, np.zeros(count["equality"]), np.zeros(count["inequality"]), ip.STOPPED, 0)
+    return ip.Answer(z, np.zeros(count["equality"]), np.zeros(count["inequality"]), ip.STOPPED, iterations)

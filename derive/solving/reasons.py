@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..node import Apply, Node, Variable, topological
+from ..statuses import INFEASIBLE, ITERATIONS, NO_MINIMUM, NO_STEP, NO_VALUE
 
 #: An entry or an eigenvalue below this share of the largest is about to vanish.
 EDGE = 1e-9
@@ -34,25 +35,35 @@ SINGULAR = {"nuclear_norm", "spectral_norm"}
 
 
 def failure(
-    answer: Any, proof: Any, ended: Sequence[str], functions: Any, z: Any, linear: bool, quadratic: bool
-) -> str:
-    """Why a run has no certified answer, in words; `ended` holds what stopped it, if anything did."""
+    answer: Any,
+    proof: Any,
+    ended: Sequence[tuple[int, str]],
+    functions: Any,
+    z: Any,
+    linear: bool,
+    quadratic: bool,
+) -> tuple[int, str]:
+    """Why a run has no certified answer, status and words; `ended` holds what stopped it, if anything did."""
     from ..kernels.optimizers import interior_point as ip
 
     if ended:
-        return f"{ended[0]}; {proof.reason(stopped=True)}"
+        status, words = ended[0]
+        return status, f"{words}; {proof.reason(stopped=True)}"
     if answer.status == ip.NOT_FINITE:
-        return "the objective, a constraint or a derivative is not finite at the start or during the run"
+        words = "the objective, a constraint or a derivative is not finite at the start or during the run"
+        return NO_VALUE, words
     if not proof.primal <= proof.tolerance:
         if linear and contradict(functions, z):
-            return f"infeasible: no point satisfies the constraints ({proof.reason()})"
+            return INFEASIBLE, f"infeasible: no point satisfies the constraints ({proof.reason()})"
         if quadratic and falls_forever(functions, z):
-            return ENDLESS
-        return f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
+            return NO_MINIMUM, ENDLESS
+        words = f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
+        return INFEASIBLE, words
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
     if away or (quadratic and falls_forever(functions, z)):
-        return ENDLESS
-    return f"not certified after {answer.iterations} iterations: {proof.reason()}"
+        return NO_MINIMUM, ENDLESS
+    status = ITERATIONS if answer.status == ip.LIMIT else NO_STEP
+    return status, f"not certified after {answer.iterations} iterations: {proof.reason()}"
 
 
 def kinked(conditions: Sequence[Node]) -> str:

@@ -24,19 +24,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, UnsupportedError
+from ..statuses import BY_HAND, INTERRUPT, ITERATIONS, NO_STEP, NO_VALUE
 from .answer import FIRST_ORDER
 from .closed import CLOSED_FORM
 from .guarantee import Guarantee
 from .instance import Instance
-from .interrupted import INTERRUPT, at_the_latest, at_the_start
+from .interrupted import at_the_latest, at_the_start
 from .options import Options
 from .posed import Posed
 from .starts import by_name, default_start, elsewhere, other_starts, random_start
 from .ways import (
     EM,
-    ITERATIONS,
-    NO_STEP,
-    NO_VALUE,
     SEPARABLE,
     SQUARES,
     by_closed_form,
@@ -189,15 +187,17 @@ def _once(instance: Instance, options: Options) -> Any:
         )
     if method is None and instance.on_simplexes:
         found = by_constraints(instance, point, given, options)
-        if found.success or found.status == INTERRUPT:
+        rest = _within_time(options, found)
+        if found.success or found.status in BY_HAND or rest is None:
             return found
+        options = rest
     before = None
     squares = posed.squares if method in SQUARES or method is None else None
     if squares is not None and (method is not None or squares.fits(instance.binding)):
         result = _convex_after_all(by_squares(instance, point, options), instance)
         if method is not None:
             return result
-        if not (result.certificate.saddle() and result.status != INTERRUPT):
+        if not (result.certificate.saddle() and result.status not in BY_HAND):
             return _or_constrained(result, instance, point, options)
         options = replace(options, backend=options.backend or "numpy")  # a small saddle: Newton leaves it
         options, before = _briefly(options, result), result
@@ -217,7 +217,7 @@ def _once(instance: Instance, options: Options) -> Any:
     if method is None:
         result = _away_from_saddle(result, instance, options, by_descent)
         result = _with_shorter_steps(result, instance, point, options)
-        lost = not result.success and result.status != INTERRUPT
+        lost = not result.success and result.status not in BY_HAND
         if lost and before is not None and posed.sign * before.fun <= posed.sign * result.fun:
             result = before
     return result if method is not None else _or_constrained(result, instance, point, options)
@@ -226,11 +226,14 @@ def _once(instance: Instance, options: Options) -> Any:
 def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Callable[..., Any]) -> Any:
     """The result, or where it is stationary but no minimum, that of a run the same way from a point nearby."""
     proof, posed = result.certificate, instance.posed
-    if result.success or result.status == INTERRUPT or not (proof.stationary() and proof.saddle()):
+    if result.success or result.status in BY_HAND or not (proof.stationary() and proof.saddle()):
         return result
     if any(v.facts for v in posed.unknowns):
         return result  # a point nearby might not have the facts
-    options, rng = _briefly(options, result), np.random.default_rng(options.seed)
+    rest = _within_time(options, result)
+    if rest is None:
+        return result
+    options, rng = _briefly(rest, result), np.random.default_rng(options.seed)
     steps = {name: rng.standard_normal(np.shape(result[name])) for name in posed.names}
     best, found = result, {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
     for side in (0.1, -0.1):
@@ -259,20 +262,28 @@ def _from_elsewhere(result: Any, instance: Instance, options: Options) -> Any:
     Where the problem is convex, or the constraints linear, no other point leads anywhere else.
     """
     posed, proof = instance.posed, result.certificate
-    if result.success or result.status == INTERRUPT or options.callback is not None:
+    if result.success or result.status in BY_HAND or options.callback is not None:
         return result
     lost = proof.saddle() or proof.primal > options.tolerance
     if not lost or posed.constrained.linear or instance.facts.is_convex:
         return result
-    left = None if options.max_time is None else options.max_time - result.time
+    rest = _within_time(options, result)
     for point in elsewhere(posed.unknowns, instance.shapes, options.seed):
-        if left is not None and left <= 0.0:
+        if rest is None:
             break
-        again = by_constraints(instance, point, True, replace(options, max_time=left))
+        again = by_constraints(instance, point, True, rest)
         if again.success:
             return again
-        left = None if left is None else left - again.time
+        rest = _within_time(rest, again)
     return result
+
+
+def _within_time(options: Options, result: Any) -> Options | None:
+    """The options of a run after that of the result, in the time that is left; None where there is none."""
+    if options.max_time is None:
+        return options
+    left = options.max_time - result.time
+    return replace(options, max_time=left) if left > 0.0 else None
 
 
 def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
@@ -290,13 +301,13 @@ def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any
         or options.checkpoint is not None
     ):
         return result
-    left = None if options.max_time is None else options.max_time - result.time
-    if left is not None and left <= 0.0:
+    rest = _within_time(options, result)
+    if rest is None:
         return result
     chosen = Plan(
         "lbfgs", "smooth: a quasi-Newton method, whose steps are shorter, where Newton's ends nowhere"
     )
-    other = by_free_unknowns(instance, point, replace(options, max_time=left), chosen)
+    other = by_free_unknowns(instance, point, rest, chosen)
     return other if other.success else result
 
 
@@ -338,7 +349,7 @@ def _best_of(instance: Instance, options: Options, starts: int) -> Any:
         rank = (not result.success, posed.sign * result.fun if np.isfinite(result.fun) else np.inf)
         if best is None or rank < best[0]:
             best = (rank, result)
-        if result.status == INTERRUPT and "interrupted" in result.message:
+        if result.status == INTERRUPT:
             break
         if result.success and instance.facts.is_convex:
             break
@@ -352,7 +363,10 @@ def _or_constrained(result: Any, instance: Instance, point: Mapping[str, Any], o
     The optimum may lie on the boundary of what the facts allow, where no free point reaches it.
     """
     inward = any(v.facts & {"positive", "simplex"} for v in instance.posed.unknowns)
-    if result.success or not inward or result.status == INTERRUPT:
+    if result.success or not inward or result.status in BY_HAND:
         return result
-    other = by_constraints(instance, point, False, options)
+    rest = _within_time(options, result)
+    if rest is None:
+        return result
+    other = by_constraints(instance, point, False, rest)
     return other if other.success else result

@@ -24,6 +24,7 @@ from ..reparametrise import Reparametrised, reparametrise
 from ..second import second_derivative
 from ..sizes import ONE, Binding, Coefficient
 from ..stable import recognise
+from ..statuses import BY_HAND
 from .costs import COMPILE_FROM
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ UNKNOWNS, ENTRIES = 100, 200_000
 #: others where the scaled gradient stays above this.
 CONDITION, SETTLED = 30.0, 1e-12
 SMALL, REFINED = 200_000, 30
-INTERRUPT, STOPPED = 3, 4  # the driver's status
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class LeastSquares:
         oracle = Oracle(layout.size, value_gradient, residual_jacobian=residual_jacobian, layout=layout)
         result: Any = drive(oracle, x0, method, certificate=judge, **settings)
         note = ""
-        if result.status in (INTERRUPT, STOPPED):
+        if result.status in BY_HAND:
             precision = "double"
         if precision is None and layout.size * amount <= SMALL and layout.size <= REFINED:
             condition = _condition(residual_jacobian(result.x)[1])

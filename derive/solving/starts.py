@@ -14,15 +14,28 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def by_name(names: Sequence[str], start: Any) -> dict[str, Any]:
-    """A start as arrays by name; an array alone is that of the only unknown."""
+    """A start as arrays by name: of a result its unknowns; an array alone is that of the only unknown."""
     if start is None:
         return {}
     if isinstance(start, Mapping):
-        return dict(start)
+        is_result = (
+            "success" in start and "message" in start
+        )  # of `solve`, or of SciPy's about the only unknown
+        named = [name for name in names if name in start]
+        if is_result and named:
+            return {name: start[name] for name in named}
+        if not (is_result and len(names) == 1 and "x" in start):
+            return dict(start)
+        start = start["x"]
     if len(names) == 1 and not isinstance(start, str):
         return {names[0]: start}
     example = ", ".join(f"{name!r}: …" for name in names)
-    raise ArgumentError(f"the start is a mapping of arrays by name, start={{{example}}}, not {start!r}")
+    raise ArgumentError(f"the start is a mapping of arrays by name, start={{{example}}}, not {_kind(start)}")
+
+
+def _kind(start: Any) -> str:
+    """What was given, in few words."""
+    return f"an array of shape {start.shape}" if isinstance(start, np.ndarray) else repr(start)
 
 
 def default_start(unknowns: Sequence[Variable], shapes: Shapes, seed: int) -> dict[str, Any]:

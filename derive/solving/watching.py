@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from ..statuses import INTERRUPT, ITERATIONS, NO_MINIMUM, STOPPED, TIME
 from .options import Options
 from .reasons import ENDLESS
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Points of a run that are kept for its certificate.
 RECENT = 16
-LIMIT, TIME, INTERRUPT, STOPPED, NO_MINIMUM = 1, 2, 3, 4, 6  # as the driver says
 
 
 class Ended(Exception):
@@ -191,7 +191,7 @@ def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluation
     history = watch.close(proof, slope, evaluations)
     status, words = 0, f"certified: {proof.reason()}"
     if not proof.ok():
-        status, words = watch.ended or (LIMIT, f"not converged after {steps} iterations")
+        status, words = watch.ended or (ITERATIONS, f"not converged after {steps} iterations")
         words = f"{words}; {proof.reason(stopped=status == TIME)}"
     result: Any = Result()
     result.update(

@@ -17,6 +17,7 @@ from ..node import Variable
 from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
 from ..sizes import Binding
+from ..statuses import ITERATIONS, NO_STEP
 from . import constrained_run, costs
 from .answer import FIRST_ORDER, solve_composite
 from .closed import CLOSED_FORM, describe, suits
@@ -36,7 +37,6 @@ from .reasons import at_the_edge, of_a_maximum
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
 EM = ("em", "expectation-maximisation")
-ITERATIONS, NO_STEP, NO_VALUE = 1, 5, 7  # the driver's status
 SQUARES = ("levenberg-marquardt", "lm", "leastsq", "trf", "gauss-newton")
 
 

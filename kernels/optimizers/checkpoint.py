@@ -52,8 +52,13 @@ class Checkpoint:
             with np.load(self.path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             mark = str(arrays["mark"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except OSError as error:
             raise DataError(f"the checkpoint {self.path} cannot be read: {error}") from None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise DataError(
+                f"the checkpoint {self.path} cannot be read: it is none, or not a whole one; remove it, or name "
+                "another file"
+            ) from None
         if mark != self.mark:
             raise DataError(
                 f"the checkpoint {self.path} belongs to another run (problem, data, start, method or options "

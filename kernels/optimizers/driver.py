@@ -16,6 +16,16 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from derive.errors import ArgumentError, SizeError
+from derive.statuses import (
+    INTERRUPT,
+    ITERATIONS,
+    NO_MINIMUM,
+    NO_STEP,
+    NO_VALUE,
+    STOPPED,
+    SUCCESS,
+    TIME,
+)
 
 from ..certificate import TOLERANCE, Certificate, certify
 from ..clock import now
@@ -31,8 +41,6 @@ from .state import FINISHED, NOT_FINITE, RUNNING, STALLED, UNBOUNDED, State, fal
 Certify = Callable[[Vector, float, Sequence[Vector]], Certificate]
 Callback = Callable[[OptimizeResult], Any]
 
-# SciPy's convention: 0 is success; the other numbers say which message follows.
-SUCCESS, ITERATIONS, TIME, INTERRUPT, STOPPED, NO_STEP, NO_MINIMUM, NO_VALUE = range(8)
 #: Below the value at the start, in its units: where it is looked whether there is a minimum at all.
 FALLEN = 1e12
 #: The optimizer's own measure may be looser than the certificate's; it is then tightened this far.

@@ -22,6 +22,10 @@ class History:
     def __len__(self) -> int:
         return len(self.objective)
 
+    def __repr__(self) -> str:  # a printed result is not to hold the numbers of thousands of steps
+        known = ", ".join(name for name, values in vars(self).items() if values)
+        return f"<History of {len(self)} points: {known}>" if known else "<History of 0 points>"
+
 
 @final
 class Result(OptimizeResult):
@@ -55,6 +59,7 @@ class Result(OptimizeResult):
             hint = "the ends of a compiled run;\nsolve(…, progress=True) records every step"
             axes.text(0.5, 0.5, hint, transform=axes.transAxes, ha="center", color="gray")
         axes.set_xlabel("iteration")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{self['method']}: {'certified' if self['success'] else 'not certified'}")
         axes.legend()
         return axes

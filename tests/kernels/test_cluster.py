@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import DataError, UnsupportedError
+from derive.errors import DataError, SizeError, UnsupportedError
 from derive.kernels import cluster
 from derive.kernels.compile import compile_nodes
 from derive.kernels.streams import chunk_starts
@@ -109,3 +109,26 @@ def test_statements_that_look_further_are_refused():
     X = da.zeros((100, 3), chunks=50)
     with pytest.raises(UnsupportedError, match="X cannot be read block by block"):
         kernel.bind(X=X, y=np.zeros(100))
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_of_dask_at_every_door() -> None:
+    """Compiled expressions and solvers take arrays and delayed blocks alike; unknown lengths are named."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    loss = dv.parse("sumsq(X @ w - y)", variables=shapes)
+    rng = np.random.default_rng(5)
+    X, y, w = rng.standard_normal((3000, 3)), rng.standard_normal(3000), rng.standard_normal(3)
+    blocks = [dask.delayed(np.array)(X[k : k + 700]) for k in range(0, 3000, 700)]
+    rows = da.from_array(X, chunks=(700, 3))
+    kernel, problem = dv.compile({"value": loss}), dv.minimize(loss, over="w")
+    with dask.config.set(scheduler="synchronous"):
+        value = kernel.bind(X=X, y=y, moments=False)(w=w)["value"]
+        best = problem.solve(X=X, y=y)["w"]
+        for given in (blocks, rows):
+            assert kernel.bind(X=given, y=y)(w=w)["value"] == value
+            np.testing.assert_array_equal(problem.solve(X=given, y=y)["w"], best)
+        unknown = rows[rows[:, 0] > 0.0]
+        with pytest.raises(SizeError, match="X has unknown lengths"):
+            kernel.bind(X=unknown, y=y)
+        with pytest.raises(SizeError, match="X has unknown lengths"):
+            problem.solve(X=unknown, y=y)

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 
 import derive as dv
+from derive.errors import ArgumentError
 from derive.solving.instance import Instance
+from derive.statuses import INFEASIBLE, INTERRUPT, NO_MINIMUM, STOPPED, SUCCESS, TIME
 
 SHAPES = {"X": ("n", "d"), "y": ("n",), "t": ("n",), "w": ("d",), "lam": ()}
 RNG = np.random.default_rng(0)
@@ -96,3 +99,99 @@ def test_what_ends_a_run_is_named() -> None:
     assert not interrupted.success and "interrupted after 1 iterations" in interrupted.message
     first = late.fun
     assert first < 60 * np.log(2.0) and stopped.fun == interrupted.fun == first
+
+
+STOPPED_RUNS = {
+    "driver": ("sum(t*w - log(w))", {"t": ("d",), "w": ("d",)}, ("positive",), ()),
+    "simplex": ("sum((X @ w - y)**4)", SHAPES, ("simplex",), ()),
+    "proximal": (OBJECTIVES[1], SHAPES, (), ()),
+    "groups": (OBJECTIVES[3], SHAPES, (), ()),
+    "program": ("sumsq(X @ w - y)", SHAPES, (), ["w >= 0", "sum(w) <= 1"]),
+    "cones": ("norm(X @ w - y) + norm(w)", SHAPES, (), ()),
+    "conditions": ("sum(exp(w)) - sum(y)*sum(w)", SHAPES, (), ["sumsq(w) <= 1"]),
+}
+
+
+@pytest.mark.parametrize("kind", STOPPED_RUNS)
+def test_the_callback_is_the_last_to_be_asked(kind: str) -> None:
+    """Whatever the method: no other run begins after the one that was stopped, and status and steps say so."""
+    objective, shapes, facts, conditions = STOPPED_RUNS[kind]
+    given = dv.parse(objective, variables=shapes, facts={"w": facts})
+    stated = dv.minimize(given, over="w", subject_to=conditions)
+    used = {v.name for v in stated.declared}
+    data = {
+        name: a
+        for name, a in {**DATA, "t": np.linspace(1, 5, 6) if kind == "driver" else DATA["t"]}.items()
+        if name in used
+    }
+    calls = []
+
+    def callback(step: Any) -> None:
+        calls.append(step.nit)
+        if len(calls) == 2:
+            raise StopIteration
+
+    stopped = stated.solve(data, backend="numpy", callback=callback)
+    assert len(calls) == 2 and not stopped.success
+    assert (stopped.status, stopped.nit) == (STOPPED, 2)
+    assert "stopped by the callback after 2 iterations" in stopped.message
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        (["w >= 1", "w <= 0"], INFEASIBLE),
+        (["sumsq(w) <= 1", "w[0] >= 2"], INFEASIBLE),
+        (["w <= 3"], NO_MINIMUM),
+        (["w >= 3"], SUCCESS),
+    ],
+)
+def test_one_meaning_of_status(conditions: list[str], status: int) -> None:
+    stated = dv.minimize("sum(t*w)", over="w", subject_to=conditions, variables={"t": ("d",), "w": ("d",)})
+    data = {"t": np.ones(3)}
+    assert stated.solve(data, backend="numpy").status == status
+    if status == INFEASIBLE:
+        assert stated.solve(data, backend="numpy", callback=interrupt).status == INTERRUPT
+
+
+def interrupt(step: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_time_is_that_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a run has used its time up, facts are not tried as constraints for as long again."""
+    from derive.solving import route
+
+    begun: list[Any] = []
+    monkeypatch.setattr(route, "by_constraints", lambda *a: begun.append(a))
+    stated = dv.minimize(
+        "sum(t*w - log(w) + exp(w))",
+        over="w",
+        variables={"t": ("d",), "w": ("d",)},
+        facts={"w": ("positive",)},
+    )
+    late = stated.solve(t=np.linspace(1, 5, 6), backend="numpy", max_time=1e-9)
+    assert late.status == TIME and not begun
+
+
+def test_a_result_is_a_start() -> None:
+    """An earlier result, SciPy's about the only unknown too; its words are short, however long the run."""
+    stated, data = problem(OBJECTIVES[0])
+    first = stated.solve(data, backend="numpy")
+    again = stated.solve(data, backend="numpy", start=first)
+    assert again.success and again.nit <= 1
+    foreign = stated.solve(
+        data, backend="numpy", start=OptimizeResult(x=first["w"], success=True, message="done")
+    )
+    assert foreign.nit <= 1
+    assert repr(first.history).startswith(
+        f"<History of {len(first.history)} points: objective, gradient_norm"
+    )
+    assert "optimality gap" in str(first.certificate.guarantee)
+    several = dv.minimize(
+        "sumsq(a - 1) + sumsq(b - a)", over=["a", "b"], variables={"a": ("n",), "b": ("n",)}
+    )
+    found = several.solve(n=3, backend="numpy")
+    assert several.solve(n=3, start=found, backend="numpy").success
+    with pytest.raises(ArgumentError, match=r"not an array of shape \(6,\)"):
+        several.solve(n=3, start=found.x)
