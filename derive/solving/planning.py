@@ -34,12 +34,13 @@ def plan(posed: Posed, given: Mapping[str, Any]) -> Any:
 def _notes(posed: Posed, instance: Instance | None) -> list[str]:
     """What is proved of the problem, and the constants on data."""
     facts = posed.facts if instance is None else instance.facts
+    left = _kinks_left(posed)
     if not facts.is_convex:
-        return []
+        return left
     kind = "concave" if posed.sign < 0.0 else "convex"
     if facts.posed.signs:
         kind += f" for {facts.posed.signs}"
-    found = [f"  proved {kind}: every certified answer is a global optimum"]
+    found = [*left, f"  proved {kind}: every certified answer is a global optimum"]
     if instance is None:
         assert facts.convexity is not None
         for _, sign, bound in facts.convexity.inequalities():
@@ -51,6 +52,18 @@ def _notes(posed: Posed, instance: Instance | None) -> list[str]:
     if constants.condition is not None:
         found.append(f"  condition            {constants.condition:.4g}   (L/μ)")
     return found
+
+
+def _kinks_left(posed: Posed) -> list[str]:
+    """What no method here splits off or smooths by slack variables, in words."""
+    split = posed.composite is not None and not posed.composite.structure.is_plain
+    if split or posed.is_constrained or posed.nuclear is not None or posed.grouped is not None:
+        return []
+    if posed.is_smooth:
+        return []
+    return [
+        f"  kinks of {' and '.join(posed.kinked)} stay as they are: an answer at one may not be certified"
+    ]
 
 
 def _planned(posed: Posed, instance: Instance | None, given: Mapping[str, Any]) -> Any:

@@ -111,14 +111,21 @@ class Posed:
                 return True
         return has_kinks(self.minimised, self.unknowns)
 
-    @cached_property
+    @property
     def is_smooth(self) -> bool:
         """Whether no operator that has kinks meets an unknown, wherever it stands."""
+        return not self.kinked
+
+    @cached_property
+    def kinked(self) -> tuple[str, ...]:
+        """The operators that have kinks and meet an unknown, wherever they stand."""
         moving = set(self.unknowns)
-        return not any(
-            isinstance(n, Apply) and lookup(n.op).kink and moving & set(variables(n))
+        found = (
+            n.op
             for n in topological([self.minimised])
+            if isinstance(n, Apply) and lookup(n.op).kink and moving & set(variables(n))
         )
+        return tuple(dict.fromkeys(found))
 
     def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for each key."""

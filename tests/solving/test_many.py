@@ -363,3 +363,23 @@ def test_directions_that_a_convex_objective_does_not_see_are_no_plateau(monkeypa
         X=X, Y=np.eye(3)[(X[:, 0] > 0).astype(int)], lam=0.0
     )  # a class without rows, and separable
     assert not apart.success and "no minimum" in apart.message
+
+
+@pytest.mark.parametrize(
+    ("objective", "left"),
+    [
+        ("sumsq(maximum(X @ w, 0) - y)", "maximum"),
+        ("sum(sqrt(abs(X @ w - y)))", "abs"),
+        ("sumsq(relu(X @ w) - abs(w) @ w)", "relu and abs"),
+        ("sum(abs(X @ w - y))", ""),
+        ("sumsq(X @ w - y) + norm(w, 1)", ""),
+        ("sumsq(X @ w - y) + norm(w)", ""),
+        ("sumsq(X @ w - y) + sum(abs(y))", ""),
+    ],
+)
+def test_the_plan_names_kinks_that_stay(objective: str, left: str) -> None:
+    """Those that are neither split off nor smoothed by slack variables."""
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    printed = str(dv.minimize(objective, over="w", variables=shapes).plan(n=20, d=3))
+    assert ("stay as they are" in printed) == bool(left)
+    assert all(name in printed for name in left.split(" and "))
