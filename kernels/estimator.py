@@ -8,6 +8,7 @@ module needs scikit-learn (extra `[sklearn]`) and is imported only when an estim
 from __future__ import annotations
 
 import inspect
+import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -103,7 +104,21 @@ class Statement(BaseEstimator):  # type: ignore[misc]
     def _numbers(self) -> dict[str, float]:
         """The parameters that the statement names."""
         names = {v.name for v in stated(self.statement).declared}
-        return {name: float(value) for name, value in self.get_params().items() if name in names}
+        return {name: self._number(name) for name in self.get_params() if name in names}
+
+    def _number(self, name: str) -> float:
+        """A parameter that is a number; what a statement says of it is checked where it is solved."""
+        value = getattr(self, name)
+        if not isinstance(value, numbers.Real):
+            raise ValueError(f"{name} is a number, not {value!r}")
+        return float(value)
+
+    def _count(self, name: str) -> int:
+        """A parameter that is a whole number from 1."""
+        value = getattr(self, name)
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(f"{name} is a whole number from 1, not {value!r}")
+        return int(value)
 
 
 class Regressor(RegressorMixin, Statement):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from typing import Any
 
@@ -155,3 +156,23 @@ def test_components_have_names() -> None:
     assert list(fitted.get_feature_names_out()) == ["pca0", "pca1"]
     pandas = pytest.importorskip("pandas")
     assert isinstance(PCA().set_output(transform="pandas").fit(rows).transform(rows), pandas.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (estimators.PCA(n_components=0), "n_components is a whole number from 1, not 0"),
+        (estimators.PCA(n_components=2.5), "n_components is a whole number from 1, not 2.5"),
+        (estimators.GaussianMixture(n_components=0), "n_components is a whole number from 1, not 0"),
+        (estimators.GaussianMixture(n_components=2.0), "n_components is a whole number from 1, not 2.0"),
+        (estimators.GaussianMixture(reg=None), "reg is a number, not None"),
+        (estimators.MLPClassifier(hidden=0), "hidden is a whole number from 1, not 0"),
+        (estimators.MLPClassifier(lam="weak"), "lam is a number, not 'weak'"),
+        (estimators.Ridge(lam="weak"), "lam is a number, not 'weak'"),
+    ],
+)
+def test_parameters_that_are_none(estimator: Any, words: str) -> None:
+    """An error that names the parameter, as scikit-learn's users expect it: when fitting, and a ValueError."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        estimator.fit(X, THREE)
+    assert isinstance(clone(estimator), type(estimator))

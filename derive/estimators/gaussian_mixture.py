@@ -37,16 +37,17 @@ X[:, None, :] - mu, inv(Sigma), X[:, None, :] - mu)/2, axis=1)) + reg/2*einsum("
         """Fit to rows X (n, d)."""
         from scipy.cluster.vq import kmeans2
 
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=max(2, self.n_components))
+        k, reg = self._count("n_components"), self._number("reg")
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=max(2, k))
         centre, spread = X.mean(axis=0), X.std(axis=0)
         spread = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1.0), spread, 1.0)
         Z = (X - centre) / spread
-        k, rng = self.n_components, np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed)
         label = np.zeros(len(Z), dtype=int)
         if k > 1:
             label = kmeans2(Z, k, minit="++", seed=rng)[1]
         whole = np.cov(Z, rowvar=False, bias=True).reshape(Z.shape[1], -1)
-        floor = ((0.01 if k > 1 else 0.0) + self.reg) * np.eye(Z.shape[1])
+        floor = ((0.01 if k > 1 else 0.0) + reg) * np.eye(Z.shape[1])
         groups = [Z[label == j] for j in range(k)]
         start = {
             "pi_": np.array([max(len(g), 1) for g in groups]) / sum(max(len(g), 1) for g in groups),
@@ -56,7 +57,7 @@ X[:, None, :] - mu, inv(Sigma), X[:, None, :] - mu)/2, axis=1)) + reg/2*einsum("
                 for g in groups
             ]),
         }  # fmt: skip
-        found = self._solve({"X": Z, "reg": float(self.reg)}, start)
+        found = self._solve({"X": Z, "reg": reg}, start)
         self.weights_ = self.pi__ = found["pi_"]
         self.means_ = self.mu_ = centre + spread * found["mu"]
         self.covariances_ = self.Sigma_ = found["Sigma"] * np.outer(spread, spread)

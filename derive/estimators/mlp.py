@@ -38,17 +38,18 @@ minimize mean(logsumexp(tanh(X @ W1 + b1) @ W2 + b2, axis=1)) - sum(Y*(tanh(X @ 
 
     def fit(self, X: Any, y: Any) -> Any:
         """Fit to rows X (n, d) and labels y (n,)."""
+        hidden, lam = self._count("hidden"), self._number("lam")
         X, places = self._labels(X, y)
         self.mean_, spread = X.mean(axis=0), X.std(axis=0)
         self.scale_ = np.where(spread > 0, spread, 1.0)
         k, rng = len(self.classes_), np.random.default_rng(self.seed)
         start = {
-            "W1": rng.standard_normal((X.shape[1], self.hidden)) / np.sqrt(X.shape[1]),
-            "b1": np.zeros(self.hidden),
-            "W2": rng.standard_normal((self.hidden, k)) / np.sqrt(self.hidden),
+            "W1": rng.standard_normal((X.shape[1], hidden)) / np.sqrt(X.shape[1]),
+            "b1": np.zeros(hidden),
+            "W2": rng.standard_normal((hidden, k)) / np.sqrt(hidden),
             "b2": np.zeros(k),
         }
-        data = {"X": (X - self.mean_) / self.scale_, "Y": np.eye(k)[places], "lam": float(self.lam)}
+        data = {"X": (X - self.mean_) / self.scale_, "Y": np.eye(k)[places], "lam": lam}
         shapes = [np.shape(a) for a in start.values()]
         dear = costs.gradient(shapes, X.size + data["Y"].size) >= costs.WORTH_COMPILING
         how = {"max_iterations": self.max_iterations, "method": "lbfgs"}

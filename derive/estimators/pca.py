@@ -29,7 +29,7 @@ minimize sumsq(X - X @ W @ W.T)/(2*n)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         self.mean_ = X.mean(axis=0)
         centred = X - self.mean_
-        r = min(self.n_components, *X.shape)
+        r = min(self._count("n_components"), *X.shape)
         size = max(float(np.abs(centred).max()), 1e-300)
         directions = np.linalg.svd(centred / size, full_matrices=False)[2][:r]
         result = self._solve({"X": centred / size}, {"W": directions.T})
