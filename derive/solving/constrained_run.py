@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..statuses import INTERRUPT, NO_MINIMUM, STOPPED, SUCCESS, TIME
+from ..statuses import INFEASIBLE, INTERRUPT, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
 from . import costs
 from .costs import COMPILE_FROM
 from .endless import falls_on_a_ray
@@ -186,6 +186,11 @@ class _Run:
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
         status, words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        if self.free and status == INFEASIBLE:  # slack variables and facts leave room at every point
+            status, words = (
+                NO_STEP,
+                f"not certified after {answer.iterations} iterations: {at.proof.reason()}",
+            )
         return status, words if self.ended else words + kinked(self.derived.problem.inequalities)
 
     def _reach(self, answer: Any) -> Judged:

@@ -48,8 +48,10 @@ def first_length(oracle: Oracle, x: Vector, g: Vector, options: Options) -> floa
 def planned_epochs(oracle: Oracle, options: Options) -> sgd.Run:
     """The run of mini-batches that the options ask for."""
     assert oracle.batches is not None  # `needs` says so
-    if options["learning_rate"] is None or not options["epochs"] >= 1 or not options["batch_size"] >= 1:
-        raise ArgumentError("learning_rate, epochs and batch_size are numbers, the last two at least 1")
+    if options["learning_rate"] is None:
+        raise ArgumentError(
+            "the learning_rate of mini-batches is a number: no bound of the curvature holds for them"
+        )
     batches = oracle.batches.prepare(
         int(options["batch_size"]), int(options["seed"]), bool(options["shuffle"])
     )

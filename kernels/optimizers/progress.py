@@ -78,5 +78,6 @@ class Progress:
         )
         self._bar = Bar(*columns, console=console, transient=True)
         self._task = self._bar.add_task(self.title, total=1.0, text="")
+        self._bar.tasks[0].start_time -= time.perf_counter() - self.began  # the run began before the bar
         self._bar.start()
         return True

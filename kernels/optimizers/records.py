@@ -15,6 +15,9 @@ from . import interior_point
 from .schedules import SCHEDULES
 
 Options = Mapping[str, Any]
+COUNTS = ("batch_size", "epochs", "memory")
+#: Of what was, in what is remembered.
+SHARES = ("momentum", "decay", "beta1", "beta2")
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,23 @@ class Method:
             if name not in self.options:
                 known = ", ".join(self.options) or "none"
                 raise ArgumentError(f"method {self.name} has no option {name!r}; its options: {known}")
-            default = self.options[name]
-            if isinstance(default, str) or isinstance(value, str):
-                if value not in SCHEDULES:
-                    raise ArgumentError(f"{name} is one of {', '.join(SCHEDULES)}, not {value!r}")
-            elif not isinstance(value, bool | int | float | np.number | None) or (
-                value is not None and not (np.isfinite(value) and value >= 0)
-            ):
-                raise ArgumentError(f"option {name} of {self.name} is a number ≥ 0, not {value!r}")
+            if (expected := _expected(name, value)) is not None:
+                raise ArgumentError(f"option {name} of {self.name} is {expected}, not {value!r}")
         return {**self.options, **given}
+
+
+def _expected(name: str, value: Any) -> str | None:
+    """What an option should be, in words, where it is not."""
+    if name == "schedule":
+        return None if value in SCHEDULES else f"one of {', '.join(SCHEDULES)}"
+    if name in COUNTS:
+        return None if isinstance(value, int | np.integer) and value >= 1 else "a whole number from 1"
+    if value is None or isinstance(value, bool):
+        return None
+    is_number = isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0
+    if name in SHARES:
+        return None if is_number and value < 1 else "a number from 0, below 1"
+    return None if is_number else "a number ≥ 0"
 
 
 @dataclass(frozen=True)

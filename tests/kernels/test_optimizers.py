@@ -375,7 +375,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ArgumentError, match="no option 'rate'; its options: memory"):
         minimize(rosenbrock(2), np.zeros(2), "lbfgs", options={"rate": 1.0})
     oracle = Oracle(1, lambda x: (x @ x, 2 * x), batches=Rows(1, lambda x, rows: 2 * x))
-    with pytest.raises(ArgumentError, match="schedule is one of constant"):
+    with pytest.raises(ArgumentError, match="schedule of sgd is one of constant"):
         minimize(oracle, [1.0], "sgd", options={"schedule": "linear"})
     with pytest.raises(ArgumentError, match="needs the batch_gradient"):
         minimize(rosenbrock(2), np.zeros(2), "adam")
@@ -513,3 +513,22 @@ def test_certificate_reads() -> None:
     text = str(certify(0.5, np.array([1e-12, 0]), np.ones(2), hessian=np.eye(2)))
     assert text.startswith("certified: scaled gradient")
     assert "smallest eigenvalue" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("batch_size", 7.5, "a whole number from 1"),
+        ("epochs", 0, "a whole number from 1"),
+        ("momentum", 1.0, "a number from 0, below 1"),
+        ("learning_rate", "fast", "a number ≥ 0"),
+        ("learning_rate", np.nan, "a number ≥ 0"),
+        ("schedule", "linear", "one of constant"),
+        ("warmup", -3, "a number ≥ 0"),
+    ],
+)
+def test_options_that_mean_nothing(name: str, value: object, words: str) -> None:
+    """An error that says what was expected of which option."""
+    with pytest.raises(ArgumentError, match=f"option {name} of sgd is {words}.*, not {value!r}"):
+        METHODS["sgd"].chosen({name: value})
+    assert METHODS["lbfgs"].chosen({"memory": np.int64(3)})["memory"] == 3

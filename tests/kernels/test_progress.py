@@ -51,3 +51,16 @@ def test_the_picture_of_a_compiled_run_says_that_only_its_end_is_known() -> None
     axes = found.plot(Figure().add_subplot())
     assert "progress=True" in axes.texts[0].get_text()
     assert axes.lines[0].get_xdata().tolist() == [found.nit]
+
+
+def test_the_time_of_a_bar_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar appears after a second, which counts."""
+    from rich.console import Console
+
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(Console, "is_terminal", True)
+    with Progress("L-BFGS", enabled=True) as bar:
+        bar.began -= 60.0
+        bar.update(1, 1.0, 1.0)
+        assert bar._bar.tasks[0].elapsed > 59.0
