@@ -13,6 +13,7 @@ def random_data(statement: Statement, seed: int) -> dict[str, Any]:
     """Small random data with the stated facts; sizes differ from each other, so that a transposition shows.
 
     From seed 8 on the entries of matrices are small: then what is bounded by a number of its own is mostly possible.
+    From 12 on they are positive, as what has logarithms taken.
     """
     rng = np.random.default_rng(seed)
     named = [*statement.data.values(), *statement.unknowns.values()]
@@ -26,8 +27,8 @@ def random_data(statement: Statement, seed: int) -> dict[str, Any]:
     for k, (name, shape) in enumerate(shapes_in_numbers(statement.data, sizes).items()):
         kind = seed % 4 if k > 0 else 0
         found[name] = random_array(shape, statement.facts.get(name, ()), rng, kind)
-        if seed >= 8 and len(shape) > 1 and not {"integer", "simplex"} & set(statement.facts.get(name, ())):
-            found[name] *= 0.1
+        if seed >= 8 and len(shape) > 1 and not statement.facts.get(name):
+            found[name] = 0.1 * found[name] if seed < 12 else np.abs(found[name])
     told = {s for name in statement.data for s in statement.data[name]}
     return {name: value for name, value in found.items() if name in statement.data or name not in told}
 
