@@ -16,7 +16,10 @@ class SizeError(DataError):
 
 
 class Statement(NamedTuple):
-    """Sizes and facts by name; a size is a name or a number. `free` says how unknowns are freed of facts."""
+    """Sizes and facts by name; a size is a name or a number. `free` says how unknowns are freed of facts.
+
+    Arrays that are `idle` occur in no formula: they may be given, and tell sizes.
+    """
 
     data: dict[str, tuple[Any, ...]]
     unknowns: dict[str, tuple[Any, ...]]
@@ -24,6 +27,7 @@ class Statement(NamedTuple):
     free: dict[str, tuple[str, str]]
     rows: str
     maximize: bool
+    idle: dict[str, tuple[Any, ...]]
 
 
 class Solution(NamedTuple):
@@ -116,7 +120,10 @@ def checked(
     found: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     for name, value in given.items():
-        if name in known and name not in statement.data and np.ndim(value) == 0:
+        if name in statement.idle:
+            array = as_numbers(name, value, statement.facts.get(name, ()))
+            learn_sizes(name, statement.idle[name], array.shape, sizes)
+        elif name in known and name not in statement.data and np.ndim(value) == 0:
             sizes[name] = as_size(name, value)
         elif name not in statement.data:
             raise DataError(f"{name} is not among the data: {', '.join(statement.data) or 'there are none'}")

@@ -128,6 +128,7 @@ def tables(problem: Problem, free: Reparametrised, kernels: Kernels, more: Seque
         f"    free={in_table(freed)},\n"
         f"    rows={kernels.rows!r},\n"
         f"    maximize={posed.sense == 'maximize'},\n"
+        f"    idle={in_table({v.name: stated_shape(v) for v in posed.idle})},\n"
         ")"
     )
     return TABLES.format(statement=statement, tables="\n".join([*kernels.tables, *more]))

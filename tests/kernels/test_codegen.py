@@ -261,6 +261,17 @@ def test_an_optimum_where_all_vanishes_is_certified() -> None:
     assert found.success and not found.unknowns["w"].any(), found.message
 
 
+def test_arrays_that_no_formula_needs_may_be_given() -> None:
+    """The same data that `solve` takes; they are looked at like others, and tell sizes."""
+    problem = dv.minimize("sum(exp(-w)) + sum(exp(w))", over="w", variables={"w": ("d",), "c": ("d",)})
+    solve = loaded(dv.codegen(problem))["solve"]
+    assert solve({"c": np.ones(3)}).unknowns["w"].shape == problem.solve(c=np.ones(3))["w"].shape == (3,)
+    with pytest.raises(ValueError, match="c\\[1\\] is not finite"):
+        solve({"c": [1.0, np.nan]})
+    with pytest.raises(ValueError, match="z is not among the data"):
+        solve({"c": np.ones(3), "z": 1.0})
+
+
 def test_bad_input_is_named() -> None:
     """Every fault of data and start, by the array's name."""
     space = loaded(dv.codegen(LASSO))
