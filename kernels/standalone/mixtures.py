@@ -61,7 +61,7 @@ def check_step(posed: Posed, declared: Sequence[Variable], rows: str) -> None:
     shapes = {v.name: ast.literal_eval(stated_shape(v)) for v in (*posed.given, *posed.unknowns)}
     unknowns = {v.name: shapes.pop(v.name) for v in posed.unknowns}
     facts = {v.name: tuple(v.facts) for v in declared}
-    statement = data.Statement(shapes, unknowns, facts, {}, rows, False)
+    statement = data.Statement(shapes, unknowns, facts, {}, rows, False, {})
     for seed in range(3):
         instance = Instance(posed, trial.random_data(statement, seed), {})
         point = random_start(posed.unknowns, instance.shapes, np.random.default_rng(seed))
