@@ -31,6 +31,7 @@ from derive.evaluate import bind, evaluate_bound
 from derive.node import Node, size_symbols, variables
 from derive.stable import stabilise
 
+from .invariance import symmetries_of
 from .neighbourhood import (
     LANCZOS,
     Spectrum,
@@ -201,6 +202,7 @@ def certify(
     strong: float = 0.0,
     convex: Callable[[], bool] | None = None,
     settles: Callable[[Vector], int] | None = None,
+    unseen: Callable[..., Matrix] | None = None,
     quadratic: bool = False,
     since: Sequence[Vector] = (),
 ) -> Certificate:
@@ -213,7 +215,8 @@ def certify(
     has agreed with it.
     `proved` says that a stationary point is a global minimum, `attained` that there is one, and ∇²f ≥ `strong`.
     `convex` tells as much of stationary points, and is asked where there are directions without curvature.
-    `settles` tells in many digits what a point without curvature is (`settled`).
+    `settles` tells in many digits what a point without curvature is (`settled`), `unseen` which part of such directions
+    no symmetry explains, along which nothing need be explored (`invariance.Symmetries.left`).
     A `quadratic` has no plateaus. `since` are points of the run at which all but what is slow may have been done.
     """
     if not np.isfinite(value) or not np.isfinite(gradient).all():
@@ -263,8 +266,11 @@ def certify(
     doubtful = condition is not None and condition > DOUBTFUL and not (proved or attained)
     if still and flats.shape[1] == 0 and doubtful and settles is not None:
         level = settles(x) not in (STRICT_MINIMUM, UNTOLD)
-    if at is not None and still and flats.shape[1] > 0:
+    if still and flats.shape[1] > 0:
         proved = proved or (convex is not None and convex())
+        if unseen is not None and not proved:
+            flats = unseen(at, layout, x, lengths, flats)
+    if at is not None and still and flats.shape[1] > 0:
         end = UNTOLD if settles is None or attained else settles(x)
         falls = end == UNTOLD and not proved and falls_along(slope, x, lengths * flats[:, 0], size)
         if end != STRICT_MINIMUM and not falls:
@@ -364,6 +370,7 @@ def certify_statement(
         attained=attained,
         strong=strong,
         settles=settling.at,
+        unseen=symmetries_of(computed, layout.names).left,
         quadratic=quadratic,
         since=since,
     )

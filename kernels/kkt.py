@@ -150,12 +150,14 @@ def certify_kkt(
     curved: bool = True,
     quadratic: bool = False,
     settles: Callable[[Vector, Matrix], int] | None = None,
+    unseen: Callable[[Vector, Vector, Matrix], Matrix] | None = None,
 ) -> KktCertificate:
     """The certificate of a point; `functions` must be those of the interpreter.
 
     curved     whether the Hessian is looked at; without, that a stationary point is a minimum has to be proved
     quadratic  whether the objective is, under linear conditions: its derivatives vanish nowhere by lack of digits
     settles    tells in many digits what a point without curvature is along some directions, where conditions are linear
+    unseen     which part of directions without curvature no symmetry explains that conditions have as well
     """
     with np.errstate(all="ignore"):
         v = functions.values(z)
@@ -196,7 +198,10 @@ def certify_kkt(
                 h, v, lam, dual, rest, units, _lagrangian(functions, v, z, nu, lam)
             )
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
-            if flats.shape[1] > 0 and stationarity <= tolerance**0.5 * size:
+            still = stationarity <= tolerance**0.5 * size
+            if unseen is not None and flats.shape[1] > 0 and still:
+                flats = unseen(z, units.reach, flats)
+            if flats.shape[1] > 0 and still:
                 if _falls(functions, v, z, nu, lam, units.reach * flats[:, 0], size):
                     curvature = -1.0
                 end = UNTOLD if settles is None or quadratic or kept is None else settles(z, kept)

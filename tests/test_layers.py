@@ -40,8 +40,8 @@ CORE = (
     "kernels.entrance kernels.bound "
     "kernels.structured kernels.blocks kernels.ranks kernels.sparse kernels.compile kernels.structured_kernel "
     "kernels.interrupt kernels.oracle kernels.batches kernels.optimizers kernels.neighbourhood kernels.plateau "
-    "kernels.precision kernels.settled kernels.certificate "
-    "kernels.natural kernels.conditions kernels.kkt kernels.semidefinite kernels.penalised "
+    "kernels.invariance kernels.precision kernels.settled kernels.certificate "
+    "kernels.natural kernels.conditions kernels.kkt kernels.kinks kernels.semidefinite kernels.penalised "
     "kernels.separable kernels.groups kernels.cones kernels.low_rank "
     "kernels.inline kernels.flat kernels.flat_conditions kernels.whole kernels.joined kernels.joined_program"
 )

@@ -219,6 +219,7 @@ def _proof(
         size = min(1.0, gain) if np.isfinite(gain) and gain > 0.0 else 1.0
         near: dict[str, Any] = {"hessian": h} if h is not None else {}
         near |= {"at": judge.smooth, "settles": judge.settles, "convex": judge.convex}
+        near |= {"unseen": composite.symmetries.left}
         if known is not None:
             if known.attained and early:
                 near = {}  # whether rounding is the limit is looked into at the end

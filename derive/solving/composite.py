@@ -57,6 +57,7 @@ class Composite:
     """The derived functions of one separable problem, ready to be solved on data."""
 
     def __init__(self, structure: Separable, stated: Node) -> None:
+        from ..kernels.invariance import symmetries_of
         from ..kernels.oracle import VALUE, gradient_key, hessian_key
 
         self.structure, self.unknowns = structure, structure.unknowns
@@ -80,6 +81,7 @@ class Composite:
         self._ready = dict(zip(judged, stabilise(list(judged.values())), strict=True))
         self._limits = dict(zip(limits, stabilise(list(limits.values())), strict=True))
         self.limit_names = {v.name for v in variables(*limits.values())}
+        self.symmetries = symmetries_of(self.outputs, [v.name for v in names])
         self._sampled: Sampled | None = None
 
     @property

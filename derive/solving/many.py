@@ -22,8 +22,8 @@ from .ways import steps_before_newton
 
 #: Steps of L-BFGS where Newton's method with Hessians of samples is next, which takes as long as 10 to 50 of them.
 FIRST = 25
-#: Steps of Newton's method in a trust region, at most.
-TRUSTED = 500
+#: Steps of Newton's method in a trust region, at most; and of sums of squares, which have steps of their own.
+TRUSTED, FITTED = 500, 50
 
 
 def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
@@ -60,36 +60,57 @@ def loop_for_many(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -
 def _descent(loops: Loops, instance: Instance, arrays: Mapping[str, Any]) -> Any:
     """L-BFGS compiled whole, where Newton's method might meet a Hessian that is not definite.
 
-    In a trust region it goes on where so many steps are not enough, or begins anew where these have led far off; and
-    L-BFGS after it where that ends nowhere.
+    Newton's method in a trust region goes on where so many steps are not enough, or begins anew where these have led
+    far off, and L-BFGS after it where that ends nowhere; between kinks descent on their pieces goes on.
     """
-    from ..kernels.optimizers.newton import arrive
-
-    whole = loops.descending(instance, arrays)
+    whole, posed = loops.descending(instance, arrays), instance.posed
     enough = ITERATIONS
-    if instance.posed.is_smooth and instance.count <= LARGEST:
+    fits = posed.squares is not None and posed.squares.fits(instance.binding)
+    if (posed.is_smooth or posed.sided is not None) and instance.count <= LARGEST:
         enough = descents_first(list(instance.shapes.values()), instance.amount)
 
     @cache
-    def made() -> tuple[Any, Any]:
-        """Made where they are needed: they are compiled."""
+    def further() -> Any:
+        """Made where it is needed: it is compiled."""
+        if posed.sided is not None:
+            return _on_pieces(instance, arrays)
+        from ..kernels.optimizers.newton import arrive
+
         second = loops.composite.kernel(instance, arrays)
-        return loops.value_gradient(instance, arrays), lambda x: second(x)[2]
+        value_gradient = loops.value_gradient(instance, arrays)
+        return lambda x: arrive(value_gradient, lambda z: second(z)[2], x, FITTED if fits else TRUSTED)
 
     def loop(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
         aim, begun = min(tol, CERTIFIED), x.copy()
         first, status, *counts = whole(l1, low, high, x, aim, enough)
         if status == 0 or enough == ITERATIONS:
             return first, status, *counts
-        functions, reached = made(), x.copy()
-        for point in (reached, begun) if status == UNFINISHED else (begun,):
+        reached = x.copy()
+        for point in (reached, begun) if status == UNFINISHED or posed.sided is not None else (begun,):
             x[:] = point
-            if arrive(*functions, x, TRUSTED):
+            if further()(x):
                 return first, 0, *counts
         x[:] = reached
+        if posed.sided is not None:
+            return first, status, *counts
         return first, *whole(l1, low, high, x, aim, ITERATIONS)[1:]
 
     return loop
+
+
+def _on_pieces(instance: Instance, arrays: Mapping[str, Any]) -> Any:
+    """Descent from x, which then holds where it has led, on the pieces between kinks; whether it arrives."""
+    from ..kernels.optimizers.pieces import CONVERGED, descend
+
+    assert instance.posed.sided is not None
+    pieces = instance.posed.sided.bind(instance, arrays, "numba")
+
+    def further(x: Any) -> bool:
+        found = descend(pieces, x, TRUSTED)
+        x[:] = found.x
+        return found.status == CONVERGED
+
+    return further
 
 
 def _quasi_newton(loops: Loops, instance: Instance, arrays: Mapping[str, Any], enough: int) -> Any:

@@ -30,6 +30,7 @@ class Options:
     seed: int = 0
     checkpoint: str | Path | None = None
     of_method: Mapping[str, Any] = field(default_factory=dict)
+    made: int = 0  # iterations of methods before this one
 
     def check(self) -> None:
         """Raise an `ArgumentError` that names the first setting that cannot be."""
@@ -74,6 +75,7 @@ class Options:
             "callback": self.callback,
             "options": self.of_method,
             "checkpoint": self.checkpoint,
+            "made": self.made,
         }
 
 

@@ -62,7 +62,8 @@ def _kinks_left(posed: Posed) -> list[str]:
     if posed.is_smooth:
         return []
     return [
-        f"  kinks of {' and '.join(posed.kinked)} stay as they are: an answer at one may not be certified"
+        f"  kinks of {' and '.join(posed.kinked)} stay as they are: descent goes on between them and along them, to a "
+        "local minimum"
     ]
 
 

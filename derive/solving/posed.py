@@ -22,7 +22,8 @@ from .grouped import Grouped, grouped
 from .loops import Loops
 from .mixture import Mixture
 from .nuclear import Nuclear, nuclear
-from .separable import separable
+from .pieces import Sided
+from .separable import Separable, separable
 from .squares import LeastSquares
 
 
@@ -127,6 +128,13 @@ class Posed:
         )
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def sided(self) -> Sided | None:
+        """The objective by the sides of its kinks, where there are some and nothing else to be kept."""
+        if self.relations or self.is_smooth or any(v.facts for v in self.unknowns):
+            return None
+        return Sided(self.minimised, tuple(self.unknowns))
+
     def remembered(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for each key."""
         if key not in self._memory:
@@ -158,6 +166,13 @@ class Posed:
         """The loops of a composite problem, with what has been compiled for them."""
         assert self.composite is not None
         return Loops(self.composite)
+
+    @cached_property
+    def loops_on_pieces(self) -> Loops | None:
+        """The loops of a problem with nothing but kinks, on the slopes that there are between them."""
+        if self.sided is None:
+            return None
+        return Loops(Composite(Separable(self.minimised, tuple(self.unknowns), {}, ()), self.minimised))
 
     @cached_property
     def facts(self) -> Facts:

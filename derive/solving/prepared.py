@@ -20,6 +20,7 @@ from .loops import AIM, EXACT, STEPS, SWEEPS, Loops
 from .many import loop_for_many
 from .mixture import PreparedMixture
 from .otherwise import by_solve
+from .pieces_run import certified_on_pieces
 from .posed import Posed
 from .prepared_constraints import PreparedCones, PreparedConstraints, PreparedProgram, prepare_constraints
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data
@@ -103,6 +104,8 @@ class Prepared:
         """
         from ..kernels.neighbourhood import LANCZOS, curvature_by_differences
 
+        if self._instance.posed.sided is not None:
+            return bool(self.certify(self._layout.unpack(x)).ok())
         if not self._composite.structure.is_plain:
             return not self.certify(self._layout.unpack(x)).saddle()
         if x.size <= LANCZOS:
@@ -201,9 +204,10 @@ class Prepared:
 
         Answers of the interior point, near kinks and not on them, may be certified with its multipliers alone.
         """
-        proof = certificate(
-            self._composite, self._instance, self._arrays, self._layout.pack(answer), tolerance
-        )
+        x = self._layout.pack(answer)
+        proof = alone(certificate, self._composite, self._instance, self._arrays, x, tolerance)
+        if not proof.ok() and self._instance.posed.sided is not None:
+            return alone(certified_on_pieces, self._instance, self._arrays, x, tolerance)
         other = None if proof.ok() or self._inside is None else self._inside.certify(answer, tolerance)
         return proof if other is None or not other.ok() else other
 
@@ -222,5 +226,10 @@ def prepare(
         return Prepared(instance, posed.loops)
     inside = all(v.order <= 1 for v in posed.unknowns) and any("positive" in v.facts for v in posed.unknowns)
     if posed.is_constrained or instance.on_simplexes or inside:
-        return prepare_constraints(instance)
+        try:
+            return prepare_constraints(instance)
+        except UnsupportedError:  # a kink with which the objective falls
+            if posed.loops_on_pieces is None:
+                raise
+            return Prepared(instance, posed.loops_on_pieces)
     raise UnsupportedError(REMEDY)

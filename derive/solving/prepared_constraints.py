@@ -14,6 +14,7 @@ from .inside import middle
 from .instance import Instance
 from .multipliers import cleared
 from .otherwise import by_solve
+from .pieces_run import certified_on_pieces
 from .placed import Placed
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop, on_one_thread
 from .reasons import all_fitted, are_uneven
@@ -314,9 +315,16 @@ class PreparedConstraints:
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.
 
-        The multipliers are those of the last call, if the point is its answer.
+        The multipliers are those of the last call, if the point is its answer. Where slacks stand for kinks that do not
+        lie as they expect, it is that of the pieces between these.
         """
-        return _certified(self._placed, answer, tolerance, self._answer, self._instance)
+        proof = _certified(self._placed, answer, tolerance, self._answer, self._instance)
+        sided = self._instance.posed.sided
+        if proof.ok() or sided is None:
+            return proof
+        x = np.concatenate([np.ravel(answer[v.name]) for v in sided.unknowns])
+        other = alone(certified_on_pieces, self._instance, self._arrays, x, tolerance)
+        return other if other.ok() else proof
 
 
 def _certified(

@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..node import Apply, Node, Variable, topological
 from ..statuses import INFEASIBLE, ITERATIONS, NO_MINIMUM, NO_STEP, NO_VALUE
+
+if TYPE_CHECKING:
+    from .posed import Posed
 
 #: An entry or an eigenvalue below this share of the largest is about to vanish.
 EDGE = 1e-9
@@ -77,6 +80,16 @@ def kinked(conditions: Sequence[Node]) -> str:
     return (
         f"; a condition holds {' and '.join(sorted(found))}, with kinks where singular values vanish or are equal: "
         "give it a weight in the objective instead (lam*nuclear_norm(W)), chosen so that the condition holds"
+    )
+
+
+def between_kinks(posed: Posed) -> str:
+    """What to do where descent has ended between kinks inside an objective, in words; "" where there are none."""
+    if posed.sided is None:
+        return ""
+    return (
+        f"; the objective has kinks inside ({', '.join(posed.kinked)}), between which descent has ended: start "
+        "elsewhere, add a penalty on the unknowns, or put a smooth function in their place, as softplus for relu"
     )
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, UnsupportedError
-from ..statuses import BY_HAND, INTERRUPT, ITERATIONS, NO_STEP, NO_VALUE
+from ..statuses import BY_HAND, INTERRUPT, ITERATIONS, NO_STEP, NO_VALUE, TIME
 from .answer import FIRST_ORDER
 from .closed import CLOSED_FORM
 from .guarantee import Guarantee
@@ -174,6 +174,7 @@ def _once(instance: Instance, options: Options) -> Any:
         else:
             if method is not None:
                 return found
+            found = _or_on_pieces(found, instance, point, options)
             found = _away_from_saddle(found, instance, options, partial(by_constraints, given=True))
             return found if given else _from_elsewhere(found, instance, options)
     if posed.relations:
@@ -249,9 +250,19 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
     return best
 
 
+def _or_on_pieces(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """The result, or where slacks have led nowhere, that of descent between the kinks for which they stand."""
+    if result.success or instance.posed.sided is None or result.status in (TIME, *BY_HAND):
+        return result
+    left = None if options.max_time is None else max(options.max_time - result.time, 1e-3)
+    other = by_descent(instance, point, replace(options, max_time=left))
+    return other if other.success else result
+
+
 def _briefly(options: Options, result: Any) -> Options:
-    """The options of a run after one that has ended on a plateau: where it leads to a minimum it does so soon."""
-    if not result.certificate.plateau:
+    """The options of a run after one that has ended on a plateau, or nowhere: where it leads to a minimum it does so
+    soon."""
+    if not result.certificate.plateau and result.status != ITERATIONS:
         return options
     return replace(options, max_iterations=min(options.max_iterations, AFTER_PLATEAU))
 

@@ -98,6 +98,11 @@ class Watch:
             self.options.callback(seen)
         return self._late() or self.ended is not None
 
+    @property
+    def made(self) -> int:
+        """Iterations so far, with those of methods before."""
+        return self.options.made + self.steps
+
     def _late(self) -> bool:
         """Whether time is up."""
         from ..kernels.clock import now
@@ -105,7 +110,7 @@ class Watch:
         limit = self.options.max_time
         if limit is None or now() - self.entered < limit:
             return False
-        self.ended = (TIME, f"not converged within max_time = {limit:g} s ({self.steps} iterations)")
+        self.ended = (TIME, f"not converged within max_time = {limit:g} s ({self.made} iterations)")
         return True
 
     def __enter__(self) -> Watch:
@@ -121,9 +126,9 @@ class Watch:
         if isinstance(error, Ended):
             return True
         if isinstance(error, StopIteration):
-            self.ended = (STOPPED, f"stopped by the callback after {self.steps} iterations")
+            self.ended = (STOPPED, f"stopped by the callback after {self.made} iterations")
         else:
-            words = f"interrupted after {self.steps} iterations; the best point so far is kept"
+            words = f"interrupted after {self.made} iterations; the best point so far is kept"
             self.ended = (INTERRUPT, words)
         return True
 
@@ -191,7 +196,10 @@ def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluation
     history = watch.close(proof, slope, evaluations)
     status, words = 0, f"certified: {proof.reason()}"
     if not proof.ok():
-        status, words = watch.ended or (ITERATIONS, f"not converged after {steps} iterations")
+        status, words = watch.ended or (
+            ITERATIONS,
+            f"not converged after {watch.options.made + steps} iterations",
+        )
         words = f"{words}; {proof.reason(stopped=status == TIME)}"
     result: Any = Result()
     result.update(

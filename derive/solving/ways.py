@@ -6,8 +6,9 @@ A way returns None where it does not reach the optimum and the next one should b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..node import Variable
 from ..optimality import ClosedForm
 from ..reparametrise import reparametrise
 from ..sizes import Binding
-from ..statuses import ITERATIONS, NO_STEP
+from ..statuses import ITERATIONS, NO_STEP, TIME
 from . import constrained_run, costs
 from .answer import FIRST_ORDER, solve_composite
 from .closed import CLOSED_FORM, describe, suits
@@ -31,12 +32,15 @@ from .instance import Instance
 from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
+from .pieces_run import PIECES, solve_on_pieces
 from .posed import Posed
-from .reasons import at_the_edge, of_a_maximum
+from .reasons import at_the_edge, between_kinks, of_a_maximum
 
 #: Names of methods for separable problems, of expectation–maximisation, of methods for sums of squares.
 SEPARABLE = ("coordinate-descent", "proximal-newton", "active-set", *FIRST_ORDER)
 EM = ("em", "expectation-maximisation")
+#: Steps of Levenberg–Marquardt where nobody asked for it: where more would be needed, it mostly gets nowhere.
+FITTING = 3000
 SQUARES = ("levenberg-marquardt", "lm", "leastsq", "trf", "gauss-newton")
 
 
@@ -198,41 +202,70 @@ def by_free_unknowns(
 
 
 def by_descent(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
-    """By the optimizer that is planned; where that is a quasi-Newton one and does not arrive, Newton's method goes on.
+    """By the optimizer that is planned; where that does not arrive, Newton's method goes on from there.
 
     Along curved valleys, as of networks, quasi-Newton methods take steps without end. In a trust region Newton's method
-    needs no convexity; where even that ends nowhere, the rest is left to the first, as is all between kinks.
+    needs no convexity; where even that ends nowhere, the rest is left to the first. Between kinks each of them ends
+    soon, and descent on the pieces goes on.
     """
     from ..kernels.plan import Plan, choose
 
     posed, shapes = instance.posed, list(instance.shapes.values())
     chosen = choose(instance.count, max(v.order for v in posed.unknowns), options.method)
     enough = costs.descents_first(shapes, instance.amount)
-    alone = options.method is not None or options.checkpoint is not None or options.max_iterations <= enough
-    if alone or not posed.is_smooth or chosen.method != "lbfgs" or instance.count > LARGEST:
-        return by_free_unknowns(instance, point, options, chosen)
+    first = partial(by_free_unknowns, chosen=chosen)
+    asked = options.method is not None or options.checkpoint is not None or options.max_iterations <= enough
+    alone = asked or instance.count > LARGEST
+    if posed.sided is not None:
+        further = () if alone else ((by_pieces, PIECES),)
+        first_steps = options.max_iterations if alone else enough
+        result = _in_turn([(first, first_steps), *further], instance, point, options)
+        if result.status in (ITERATIONS, NO_STEP, TIME):
+            result.message += between_kinks(posed)
+        return result
+    if alone or not posed.is_smooth or chosen.method != "lbfgs":
+        return first(instance, point, options)
     newton = Plan(
         "newton", f"{chosen.reason}; in a trust region after {enough} steps of a quasi-Newton method"
     )
+    most = options.max_iterations
+    legs = [(first, enough), (partial(by_free_unknowns, chosen=newton), most), (first, most)]
+    return _in_turn(legs, instance, point, options)
+
+
+def _in_turn(
+    legs: Sequence[tuple[Callable[..., Any], int]],
+    instance: Instance,
+    point: Mapping[str, Any],
+    options: Options,
+) -> Any:
+    """One way after the other, each for so many iterations at most, from where the one before has led; until one
+    arrives, or is ended from outside."""
     result: Any = None
-    for plan, most in ((chosen, enough), (newton, options.max_iterations), (chosen, options.max_iterations)):
-        done = {k: 0 if result is None else result[k] for k in ("nit", "nfev", "njev", "time")}
+    for way, most in legs:
+        done = {k: 0 if result is None else result.get(k, 0) for k in ("nit", "nfev", "njev", "time")}
         left = None if options.max_time is None else max(options.max_time - done["time"], 1e-3)
         steps = min(most, options.max_iterations - done["nit"])
-        result = by_free_unknowns(
-            instance, point, replace(options, max_time=left, max_iterations=steps), plan
-        )
-        own = f"after {result.nit} iterations"
+        own = replace(options, max_time=left, max_iterations=steps, made=done["nit"])
+        result = way(instance, point, options=own)
         result.update({k: result[k] + before for k, before in done.items()})
-        result.message = result.message.replace(own, f"after {result.nit} iterations")
         if (
             result.success
             or result.status not in (ITERATIONS, NO_STEP)
             or result.nit >= options.max_iterations
         ):
             break
-        point = {name: np.asarray(result[name], dtype=np.float64) for name in posed.names}
+        point = {name: np.asarray(result[name], dtype=np.float64) for name in instance.posed.names}
     return result
+
+
+def by_pieces(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
+    """By descent on the pieces between kinks, and along those at which the answer is."""
+    from ..kernels.plan import Plan
+
+    result, found = solve_on_pieces(instance, point, options)
+    why = "kinks inside: a quasi-Newton method, then descent with kinks held open, by Newton's steps where they hold"
+    return _named(result, found, instance.posed, Plan(result.method, why))
 
 
 def by_em(instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
@@ -284,6 +317,8 @@ def by_squares(instance: Instance, point: Mapping[str, Any], options: Options) -
 
     squares = instance.posed.squares
     assert squares is not None
+    if options.method is None:
+        options = replace(options, max_iterations=options.most(FITTING))
     result, found = squares.run(
         instance,
         point,

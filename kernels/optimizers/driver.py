@@ -59,8 +59,9 @@ class Run:
         record: Method,
         options: Options | None = None,
         checkpoint: str | Path | None = None,
+        made: int = 0,
     ) -> None:
-        self.oracle, self.record = oracle, record
+        self.oracle, self.record, self.made = oracle, record, made
         self.began, self.entered = time.perf_counter(), now()  # `entered` is moved to where all is compiled
         self.history = History()
         f, g = oracle.value_gradient(x0)
@@ -83,6 +84,11 @@ class Run:
                 return
         self.note()
         self.entered = now()
+
+    @property
+    def steps(self) -> int:
+        """Iterations so far, with those of methods before."""
+        return self.made + len(self.history) - 1
 
     @property
     def magnitude(self) -> float:
@@ -147,6 +153,7 @@ def minimize(
     certificate: Certify | None = None,
     options: Options | None = None,
     checkpoint: str | Path | None = None,
+    made: int = 0,
 ) -> OptimizeResult:
     """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
 
@@ -154,7 +161,8 @@ def minimize(
     without it the oracle's own numbers are certified. `callback` is SciPy's: it gets an intermediate result,
     and stops the run by raising StopIteration. `max_time` is in seconds. `options` are those of the method
     (`Method.options`), such as its learning rate. `checkpoint` names a file in which the run is kept every half
-    minute and at its end; if it is there at the beginning, the run goes on from it.
+    minute and at its end; if it is there at the beginning, the run goes on from it. `made` iterations of other methods
+    came before, and count in what is said.
     """
     record = method(method_name)
     lacking = record.needs - oracle.has
@@ -167,14 +175,13 @@ def minimize(
         raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
     judge = certificate or (lambda x, magnitude, since: certify_oracle(oracle, x, magnitude, tol, since))
     with np.errstate(all="ignore"):
-        run = Run(oracle, start, record, options, checkpoint)
+        run = Run(oracle, start, record, options, checkpoint, made)
         with Progress(record.title, progress, tol) as bar, Interruptible() as block:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
         if block.left:
-            steps = len(run.history) - 1
             status, message = (
                 INTERRUPT,
-                f"interrupted after {steps} iterations; the best point so far is kept",
+                f"interrupted after {run.steps} iterations; the best point so far is kept",
             )
         run.save()
         x, f, g = run.best
@@ -244,17 +251,17 @@ def _iterate(
             if iteration == max_iterations and run.is_endless:
                 return NO_MINIMUM, f"the objective is unbounded below: it fell to {run.state.f:.0e}"
             if iteration == max_iterations:
-                return ITERATIONS, f"not converged after {max_iterations} iterations"
+                return ITERATIONS, f"not converged after {run.steps} iterations"
             if max_time is not None and now() - run.entered >= max_time:
-                return TIME, f"not converged within max_time = {max_time:g} s ({iteration} iterations)"
+                return TIME, f"not converged within max_time = {max_time:g} s ({run.steps} iterations)"
             run.advance()
             if callback is not None:
                 s = run.state
                 callback(_record(x=s.x, fun=float(s.f), jac=s.g, nit=iteration + 1))
             bar.update(iteration + 1, run.state.f, run.measure)
     except StopIteration:
-        return STOPPED, f"stopped by the callback after {len(run.history) - 1} iterations"
-    return ITERATIONS, f"not converged after {len(run.history) - 1} iterations"
+        return STOPPED, f"stopped by the callback after {run.steps} iterations"
+    return ITERATIONS, f"not converged after {run.steps} iterations"
 
 
 def _status(run: Run) -> tuple[int, str] | None:

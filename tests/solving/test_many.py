@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import derive as dv
+from derive.kernels.invariance import symmetries_of
 from derive.kernels.neighbourhood import curvature_by_differences
 from derive.kernels.optimizers.lbfgs import descend
 from derive.kernels.optimizers.newton import arrive
+from derive.kernels.oracle import Layout, gradient_key
 from derive.kernels.plateau import Plateau
 from derive.solving import costs, many
 
@@ -305,12 +307,13 @@ def test_steps_in_a_trust_region_say_whether_they_have_arrived():
     assert not arrive(lambda z: (-(z[0] ** 2), -2.0 * z), lambda z: np.array([[-2.0]]), falling, 30)
 
 
-def test_kinks_are_left_to_the_quasi_newton_method(monkeypatch):
+def test_between_kinks_descent_on_their_pieces_goes_on(monkeypatch):
     problem, data, start = network()
     kinked = dv.minimize(NETWORK.replace("tanh", "relu"), over=["W", "v"], variables=NETWORK_SHAPES)
     assert problem._posed.is_smooth and not kinked._posed.is_smooth
     monkeypatch.setattr(costs, "descents_first", lambda shapes, amount: 5)
-    assert kinked.solve(data, start=start, max_iterations=60).method == "lbfgs"
+    assert kinked.solve(data, start=start, max_iterations=60).method == "pieces"
+    assert kinked.solve(data, start=start, max_iterations=5).method == "lbfgs"
 
 
 def test_certificates_of_more_unknowns_than_a_hessian_has_do_without():
@@ -383,3 +386,89 @@ def test_the_plan_names_kinks_that_stay(objective: str, left: str) -> None:
     printed = str(dv.minimize(objective, over="w", variables=shapes).plan(n=20, d=3))
     assert ("stay as they are" in printed) == bool(left)
     assert all(name in printed for name in left.split(" and "))
+
+
+RNG = np.random.default_rng(7)
+FACTORS = {"Y": ("n", "m"), "U": ("n", "k"), "V": ("m", "k")}
+UNSEEN = {
+    "rotations of components": (
+        "sumsq(X - X @ W @ W.T)",
+        ["W"],
+        {"X": ("n", "d"), "W": ("d", "k")},
+        {"X": RNG.standard_normal((40, 6)) * np.linspace(1.0, 3.0, 6)},
+        {"W": RNG.standard_normal((6, 2)) / 4},
+    ),
+    "all changes of factors": (
+        "sumsq(U @ V.T - Y)",
+        ["U", "V"],
+        FACTORS,
+        {"Y": RNG.standard_normal((5, 4))},
+        {"U": RNG.standard_normal((5, 2)), "V": RNG.standard_normal((4, 2))},
+    ),
+    "a linear network of three layers": (
+        "sumsq(X @ A @ B @ v - y) + sumsq(A) + sumsq(B) + sumsq(v)",
+        ["A", "B", "v"],
+        {"X": ("n", "d"), "y": ("n",), "A": ("d", "h"), "B": ("h", "k"), "v": ("k",)},
+        {"X": 3.0 * RNG.standard_normal((30, 3)), "y": 9.0 * RNG.standard_normal(30)},
+        {"A": RNG.standard_normal((3, 2)), "B": RNG.standard_normal((2, 3)), "v": RNG.standard_normal(3)},
+    ),
+    "a shift of logits": (
+        "sum(logsumexp(tanh(X @ A) @ B + b, axis=1)) - sum(Y*(tanh(X @ A) @ B + b)) + sumsq(A) + sumsq(B)",
+        ["A", "B", "b"],
+        {"X": ("n", "d"), "Y": ("n", "k"), "A": ("d", "h"), "B": ("h", "k"), "b": ("k",)},
+        {"X": RNG.standard_normal((50, 2)), "Y": np.eye(3)[RNG.integers(0, 3, 50)]},
+        {"A": RNG.standard_normal((2, 2)), "B": RNG.standard_normal((2, 3)), "b": np.zeros(3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNSEEN)
+def test_along_symmetries_nothing_is_explored(case, monkeypatch):
+    """What an objective does not see wherever one begins needs no looking at: 1200 points were."""
+    looked = []
+    evaluated = Plateau._evaluated
+    monkeypatch.setattr(Plateau, "_evaluated", lambda self, p: looked.append(p) or evaluated(self, p))
+    text, over, shapes, data, start = UNSEEN[case]
+    problem = dv.minimize(text, over=over, variables=shapes)
+    fast = problem.prepare(**data, start=start)
+    proof = fast.certify(fast())
+    assert proof.ok() and proof.condition > 1e6
+    assert problem.solve(**data, start=start).success
+    assert not looked
+
+
+def _left(text, point):
+    """How many directions at a point no symmetry explains."""
+    f, names = dv.parse(text, variables=dict.fromkeys(point, ())), list(point)
+    slopes = {gradient_key(name): dv.gradient(f, name) for name in names}
+    layout = Layout.of(dict.fromkeys(names, ()))
+
+    def at(x):
+        given = layout.unpack(x)
+        with np.errstate(all="ignore"):
+            return float(f.evaluate(given)), np.array([float(s.evaluate(given)) for s in slopes.values()])
+
+    x, nodes = layout.pack(point), {k: s.node for k, s in slopes.items()}
+    ways = symmetries_of(nodes, names).left(at, layout, x, np.maximum(np.abs(x), 1.0), np.eye(x.size))
+    return ways.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "point", "left"),
+    [
+        ("(u - w)**2", {"u": 1.0, "w": 1.0}, 1),
+        ("(u*w - 1)**2", {"u": 1.0, "w": 1.0}, 1),
+        ("(w - 1)**2 + 0*u", {"u": 1.0, "w": 1.0}, 2),  # is explored, as what underflows is
+        ("w**2 + u*exp(-(1 - u)**2)", {"u": 1e5, "w": 0.0}, 2),
+        ("(w - tanh(1e4*u))**2", {"u": 1.0, "w": 1.0}, 2),  # saturated, wherever one looks but near 0
+        ("(w - tanh(1e7*u))**2", {"u": 1.0, "w": 1.0}, 2),
+        ("w**2 + exp(-1e5*u)", {"u": 1.0, "w": 0.0}, 2),
+        ("1e12*w**2 + sigmoid(u)", {"u": 30.0, "w": 0.0}, 2),
+        ("w**2 + maximum(u, 0)**2", {"u": -5.0, "w": 0.0}, 2),
+        ("w**2 + 1e-14*u**4", {"u": 1e-3, "w": 0.0}, 2),
+        ("(u*(1 - exp(-w)) - 1)**2", {"u": 1e10, "w": 1e-10}, 2),
+    ],
+)
+def test_what_only_looks_like_a_symmetry_is_none(text, point, left):
+    """Underflow, saturation and what is small beside other terms vanish at a point, and at many, but not at all."""
+    assert _left(text, point) == left
