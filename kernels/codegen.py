@@ -42,7 +42,7 @@ from .separable import certify_separable
 from .standalone import data, files, points, running, separable, trial
 from .standalone.choice import way_of
 from .standalone.command_line import MAIN
-from .standalone.cone_texts import add_cones, cone_tail
+from .standalone.cone_texts import CONES, add_cones, cone_tail
 from .standalone.constrained_texts import add_constrained, constrained_tail, flat_functions, joined_text
 from .standalone.frame import IMPORTS, about, compiling, library, tables, with_ways_in
 from .standalone.kernel_texts import Kernels
@@ -51,7 +51,6 @@ from .standalone.loop_texts import FlatFunctions, loop_text, step_functions
 from .standalone.mixtures import LikelihoodFunction, check_step, em_functions
 from .standalone.templates import (
     AT_ALL_POINTS,
-    CONES,
     CONSTRAINED,
     EM_RUN,
     EM_TUPLE,
