@@ -7,14 +7,14 @@ became slacks in `smoothing`; their conditions are left out, and what is left ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from ..build import is_zero
 from ..differentiate import jacobian
-from ..node import Einsum, Node, topological, variables
+from ..node import Einsum, Node, Variable, topological, variables
 from ..second import second_derivative
 from ..smoothing import Kink, conditions_of
 from .constrained import Constrained
@@ -32,8 +32,14 @@ UNKNOWNS, ENTRIES = 800, 1_500_000
 class SecondOrder:
     """The derived matrices of one problem."""
 
-    def __init__(self, derived: Constrained, norms: list[tuple[Kink, Node]], linear: list[int]) -> None:
-        self.derived, self.norms, self.linear = derived, norms, linear
+    def __init__(
+        self,
+        derived: Constrained,
+        norms: list[tuple[Kink, Node]],
+        linear: list[int],
+        curved: Sequence[int] = (),
+    ) -> None:
+        self.derived, self.norms, self.linear, self.curved = derived, norms, linear, curved
         problem = derived.problem
         self.unknowns = problem.unknowns
         moving = set(self.unknowns)
@@ -57,6 +63,13 @@ class SecondOrder:
                 if not is_zero(slope):
                     self.nodes[f"{key} {v.name}"] = slope
                     constant.append(slope)
+        for k, i in enumerate(curved):
+            self.nodes[f"B {k}"] = problem.inequalities[i]
+            for v, slope in _slopes(problem.inequalities[i], self.unknowns).items():
+                self.nodes[f"B {k} {v.name}"] = slope
+                for w, bend in _slopes(slope, self.unknowns).items():
+                    self.nodes[f"P {k} {v.name} {w.name}"] = bend
+                    constant.append(bend)
         self.is_program = not moving & set(variables(*constant)) if constant else True
 
     @property
@@ -71,21 +84,27 @@ class SecondOrder:
     def program(self, instance: Instance, arrays: Mapping[str, Any]) -> tuple[Any, Any] | None:
         """The matrices on data and the layout; None where they are large, or the objective is not convex."""
         from ..kernels.optimizers.cone_arranged import arranged_cones
+        from ..kernels.optimizers.cone_quadratics import with_quadratics
         from ..kernels.oracle import Layout
 
         check_slopes(self.derived.problem, arrays)
         binding = instance.binding
         layout = Layout.of({v.name: binding.shape(v.shape) for v in self.unknowns})
         shapes = {key: binding.shape(node.shape) for key, node in self.stated.items()}
+        bent = {f"B {k}": binding.shape(self.nodes[f"B {k}"].shape) for k in range(len(self.curved))}
         n, rows = layout.size, sum(int(np.prod(s, dtype=np.int64)) for s in shapes.values())
+        rows += n * sum(int(np.prod(s, dtype=np.int64)) for s in bent.values())
         if n > UNKNOWNS or n * rows > ENTRIES:
             return None
         zero = {v.name: np.zeros(binding.shape(v.shape)) for v in self.unknowns}
         values = numbers(list(self.nodes.values()), {**arrays, **zero})
         if not all(np.isfinite(a).all() for a in values):
             return None
-        program = arranged_cones(dict(zip(self.nodes, values, strict=True)), layout, shapes, self.axes)
-        return (program, layout) if is_definite(program.Q) else None
+        found = dict(zip(self.nodes, values, strict=True))
+        program: Any = arranged_cones(found, layout, shapes, self.axes)
+        if self.curved:
+            program = with_quadratics(program, found, layout, bent)
+        return (program, layout) if program is not None and is_definite(program.Q) else None
 
     def multipliers(self, instance: Instance, answer: Any) -> dict[str, list[Any]]:
         """Those of the conditions of the smooth form: half of what presses on t, for t − ‖u‖²/t ≥ 0."""
@@ -124,10 +143,15 @@ class SecondOrder:
         return [tuple(stated.index(c) for c in conditions_of(kink)) for kink, _ in self.norms]  # type: ignore[misc]
 
 
-def second_order(derived: Constrained) -> SecondOrder | None:
-    """The form with cones, or None where there is no norm, or something else is not linear."""
+def second_order(derived: Constrained, curved: bool = False) -> SecondOrder | None:
+    """The form with cones, or None where there is no norm, or something else is not linear.
+
+    curved  whether other conditions may be quadratic, of which there is one at least then; data tell which are convex
+    """
     problem = derived.problem
-    if derived.cones or not any(k.name == "norm" for k in problem.kinks):
+    if derived.cones or (not curved and not any(k.name == "norm" for k in problem.kinks)):
+        return None
+    if curved and derived.even:  # whose derivatives know nothing of what is not symmetric
         return None
     stated = list(problem.inequalities)
     norms: list[tuple[Kink, Node]] = []
@@ -145,9 +169,24 @@ def second_order(derived: Constrained) -> SecondOrder | None:
             return None
         norms.append((kink, u))
     taken = {c for kink, _ in norms for c in conditions_of(kink)}
-    linear = [k for k, c in enumerate(stated) if c not in taken]
-    found = SecondOrder(derived, norms, linear)
+    rest = [k for k, c in enumerate(stated) if c not in taken]
+    bent = [k for k in rest if curved and _is_bent(stated[k], problem.unknowns)]
+    if curved and not bent:
+        return None
+    found = SecondOrder(derived, norms, [k for k in rest if k not in bent], bent)
     return found if found.is_program else None
+
+
+def _slopes(node: Node, unknowns: Sequence[Variable]) -> dict[Variable, Node]:
+    """The derivatives that are not zero."""
+    found = {v: jacobian(node, v) for v in unknowns}
+    return {v: slope for v, slope in found.items() if not is_zero(slope)}
+
+
+def _is_bent(node: Node, unknowns: Sequence[Variable]) -> bool:
+    """Whether a slope depends on unknowns."""
+    slopes = list(_slopes(node, unknowns).values())
+    return bool(slopes) and bool(set(unknowns) & set(variables(*slopes)))
 
 
 def _axes(atom: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -195,6 +195,11 @@ class Posed:
         return second_order(self.constrained)
 
     @cached_property
+    def quadratic_cones(self) -> SecondOrder | None:
+        """The same with quadratic conditions as cones, if there are any."""
+        return second_order(self.constrained, curved=True)
+
+    @cached_property
     def squares(self) -> LeastSquares | None:
         """The sum of squares that the objective is, if it is one."""
         return LeastSquares.of(self.minimised, self.unknowns)

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from ..errors import DataError, UnsupportedError
+from .cones import SecondOrder
 from .inside import middle
 from .instance import Instance
 from .multipliers import cleared
@@ -86,10 +87,7 @@ class PreparedProgram:
 class PreparedCones:
     """A program over second-order cones whose matrices are evaluated once."""
 
-    def __init__(self, instance: Instance) -> None:
-        form = instance.posed.cones
-        if form is None:
-            raise UnsupportedError(REMEDY)
+    def __init__(self, instance: Instance, form: SecondOrder) -> None:
         self._instance, self._form = instance, form
         self._answer: Any = None
         self.bind(instance.numbers)
@@ -373,4 +371,12 @@ def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones |
             return PreparedProgram(instance)
         except UnsupportedError:  # not convex, or large
             return PreparedConstraints(instance)
-    return PreparedConstraints(instance) if instance.posed.cones is None else PreparedCones(instance)
+    if instance.posed.cones is not None:
+        return PreparedCones(instance, instance.posed.cones)
+    curved = instance.posed.quadratic_cones
+    if curved is not None:
+        try:
+            return PreparedCones(instance, curved)
+        except UnsupportedError:  # not convex, or large
+            return PreparedConstraints(instance)
+    return PreparedConstraints(instance)

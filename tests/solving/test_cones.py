@@ -13,6 +13,7 @@ from derive.kernels.optimizers.cone_loops import on_program
 from derive.kernels.optimizers.cone_problem import ConeProgram
 from derive.kernels.optimizers.cone_program import ConeSolver
 from derive.kernels.optimizers.second_order import Cones, Gram, Scaling
+from derive.solving.prepared_constraints import PreparedCones
 
 RNG = np.random.default_rng(6)
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -340,3 +341,56 @@ def test_columns_end_where_they_end() -> None:
     np.testing.assert_allclose(arrays.point(arrays.solve().x)[:24], found["X"].ravel(), atol=1e-7)
     whole = problem.prepare(Y=Y, D=np.tril(np.ones((11, 12))))
     assert whole._solver._loop.args[0][8][0] == -1 and whole.certify(whole()).ok()
+
+
+@pytest.mark.parametrize(
+    ("condition", "more"),
+    [
+        ("norm(x, 1) + dot(x, S @ x)/2 <= 2", []),  # beside kinks
+        ("dot(x, S @ x)/2 - dot(c, x) <= 3", ["sum(x) == 1"]),  # a slope that S reaches, as S is definite
+        ("sumsq(x[1:])/2 + x[0] <= 1", ["x >= -2"]),  # one that it does not
+        ("sum((A @ x)**2, axis=1) <= b", ["x <= 1"]),  # several at once, of low rank
+    ],
+)
+def test_quadratic_conditions_are_cones(condition: str, more: list[str]):
+    """Prepared programs with convex quadratic conditions run over cones, and reach what `solve` reaches."""
+    rng = np.random.default_rng(4)
+    shapes = {"x": ("n",), "y": ("n",), "c": ("n",), "S": ("n", "n"), "A": ("k", "m", "n"), "b": ("k",)}
+    problem = dv.minimize(
+        "sumsq(x - y)/2 + dot(c, x)",
+        over="x",
+        subject_to=[condition, *more],
+        variables=shapes,
+        facts={"S": ("psd",)},
+    )
+    R = rng.standard_normal((7, 5))
+    data = {
+        "y": 3 * rng.standard_normal(5),
+        "c": rng.standard_normal(5),
+        "S": R.T @ R / 7,
+        "A": rng.standard_normal((2, 3, 5)),
+        "b": np.array([1.0, 2.0]),
+    }
+    given = {name: data[name] for name in data if name in {v.name for v in problem.posed.given}}
+    fast = problem.prepare(given)
+    assert isinstance(fast, PreparedCones)
+    found = fast()
+    assert fast.certify(found).ok()
+    np.testing.assert_allclose(found["x"], problem.solve(given).x, atol=1e-6)
+    assert not fast.certify({"x": found["x"] + 0.01}).ok()
+
+
+def test_quadratic_conditions_that_are_not_convex_are_no_cones():
+    """Data tell: outside of a ball there is no program over cones."""
+    problem = dv.minimize(
+        "sumsq(x - y)",
+        over="x",
+        subject_to=["s*sumsq(x) >= s"],
+        variables={"x": ("n",), "y": ("n",), "s": ()},
+    )
+    y = np.array([0.3, 0.1, -0.2])
+    inside, outside = (problem.prepare(y=y, s=s) for s in (-1.0, 1.0))
+    assert isinstance(inside, PreparedCones)
+    assert not isinstance(outside, PreparedCones)
+    np.testing.assert_allclose(inside()["x"], y, atol=1e-7)
+    np.testing.assert_allclose(outside()["x"], y / np.linalg.norm(y), atol=1e-6)
