@@ -151,8 +151,6 @@ def second_order(derived: Constrained, curved: bool = False) -> SecondOrder | No
     problem = derived.problem
     if derived.cones or (not curved and not any(k.name == "norm" for k in problem.kinks)):
         return None
-    if curved and derived.even:  # whose derivatives know nothing of what is not symmetric
-        return None
     stated = list(problem.inequalities)
     norms: list[tuple[Kink, Node]] = []
     for kink in problem.kinks:

@@ -14,7 +14,7 @@ from .met import met
 from .options import Options
 from .placed import Placed
 from .reasons import ENDLESS
-from .stated import statement_value
+from .stated import evened, statement_value
 from .watching import Watch
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         placed = Placed(derived, instance.data, instance.binding)
 
         def judged(answer: Any) -> tuple[Any, Any]:
-            found = derived.free.forward(layout.unpack(answer.x))
+            found = derived.free.forward(layout.unpack(evened(answer.x, layout, derived.even)))
             value = statement_value(derived.original, instance.numbers, found)
             return found, certify_cones(
                 program, layout, answer, statement_value=value, tolerance=options.tolerance

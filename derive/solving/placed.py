@@ -15,7 +15,7 @@ from .multipliers import cone_duals, duals
 from .preparing import dense_loop
 from .reasons import fitted
 from .sparse import DENSE, MOST, Sparse
-from .stated import check_slopes, statement_value
+from .stated import check_slopes, evened, statement_value
 
 if TYPE_CHECKING:
     from .constrained import Constrained
@@ -187,13 +187,7 @@ class Placed:
 
     def even(self, z: Any) -> Any:
         """The point with symmetric matrices where unknowns are stated to be."""
-        if not self.derived.even:
-            return z
-        found = {
-            name: (a + np.swapaxes(a, -1, -2)) / 2 if name in self.derived.even else a
-            for name, a in self.layout.unpack(z).items()
-        }
-        return self.layout.pack(found)
+        return evened(z, self.layout, self.derived.even)
 
     def _own(self, z: Any) -> Any:
         """The entries that are no slacks."""

@@ -20,7 +20,7 @@ from .placed import Placed
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop, on_one_thread
 from .reasons import all_fitted, are_uneven
 from .starts import by_name, default_start, elsewhere
-from .stated import statement_value
+from .stated import evened, statement_value
 
 #: Where a run ends; and what is accepted where rounding ends it before.
 TOLERANCE, NEAR = 1e-10, 1e-9
@@ -166,7 +166,9 @@ class PreparedCones:
 
     def _unknowns(self, solver: Any, answer: Any) -> dict[str, Any]:
         """By name, from the answer of a run."""
-        return dict(self._form.derived.free.forward(self._layout.unpack(solver.point(answer.x))))
+        derived = self._form.derived
+        x = evened(solver.point(answer.x), self._layout, derived.even)
+        return dict(derived.free.forward(self._layout.unpack(x)))
 
     def certify(self, answer: Mapping[str, Any], tolerance: float = 1e-8) -> Any:
         """The certificate of a point, recomputed from the statement by the interpreter.

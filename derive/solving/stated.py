@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,3 +36,13 @@ def check_slopes(problem: Smooth, arrays: Mapping[str, Any]) -> None:
                 f"the objective falls with a convex kink ({kink.name}), so that it is neither convex nor "
                 "smooth; no method here certifies such a minimum"
             )
+
+
+def evened(z: Any, layout: Any, names: Collection[str]) -> Any:
+    """A flat point with symmetric matrices in place of these, of which derivatives know the symmetric part alone."""
+    if not names:
+        return z
+    found = {
+        name: (a + np.swapaxes(a, -1, -2)) / 2 if name in names else a for name, a in layout.unpack(z).items()
+    }
+    return layout.pack(found)

@@ -140,6 +140,24 @@ def test_symmetric_unknowns_stay_symmetric(conditions: list[str]) -> None:
     assert proof.ok() and proof.value == pytest.approx(result.fun, rel=1e-8)
 
 
+def test_symmetric_unknowns_under_norms_stay_symmetric() -> None:
+    """Programs over cones know nothing of what is not symmetric, and leave it as it came."""
+    shapes = {"S": ("n", "n"), "A": ("n", "n")}
+    root = np.random.default_rng(3).standard_normal((3, 3))
+    data = {"A": root + root.T}
+    problem = dv.minimize(
+        "norm(S - A) + norm(S[0])",
+        over="S",
+        subject_to=["S[0, 1] <= 0.1"],
+        variables=shapes,
+        facts={"S": ("symmetric",)},
+    )
+    fast = problem.prepare(data)
+    for S in (problem.solve(data)["S"], fast()["S"]):
+        np.testing.assert_array_equal(S, S.T)
+    assert fast.certify(fast()).ok()
+
+
 @pytest.mark.parametrize(
     ("objective", "bounds", "value"),
     [
