@@ -54,7 +54,7 @@ def rows_of(program: ConeProgram, groups: list[Any]) -> tuple[Rows, Grams]:
     alone = np.where(private.any(axis=1), np.abs(private).argmax(axis=1) if h else 0, -1)
     places, values = _heads(program, groups)
     rows = (
-        directed, table, lists["columns"].astype(np.int64), lists["entries"].reshape(-1, 2).astype(np.int64),
+        directed, table, lists["columns"].astype(np.uint32), lists["entries"].reshape(-1, 2).astype(np.uint32),
         lists["numbers"], lists["blocks"], places, values, alone.astype(np.int64), r, k,
         np.ones(order.size),
     )  # fmt: skip
@@ -126,7 +126,7 @@ def _heads(program: ConeProgram, groups: list[Any]) -> tuple[Array, Array]:
         at += members.size * int(cones.sizes[members[0]])
     heads = program.G[np.concatenate([cones.heads[members] for members in groups] + [np.zeros(0, np.int64)])]
     which, column = np.nonzero(heads)
-    return np.column_stack([np.concatenate(rows)[which], column]).astype(np.int64), heads[which, column]
+    return np.column_stack([np.concatenate(rows)[which], column]).astype(np.uint32), heads[which, column]
 
 
 def _grams(program: ConeProgram, r: int, order: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -153,4 +153,4 @@ def _grams(program: ConeProgram, r: int, order: Array) -> tuple[Array, Array, Ar
             entries.append(gram.reshape(-1))
             begin, spot = begin + gram.size, spot + mine.size
     places = np.asarray(known, np.int64).reshape(-1, 3)
-    return share, which, places, np.concatenate(columns).astype(np.int64), np.concatenate(entries)
+    return share, which, places, np.concatenate(columns).astype(np.uint32), np.concatenate(entries)

@@ -87,13 +87,22 @@ def factor_profile(A: Array, L: Array, last: Array) -> bool:
     for i in range(n):
         for k in range(i, last[i] + 1):
             L[i, k] = A[k, i]
+    pivot = L[0, 0] if n > 0 else 1.0
     for i in range(n):
         row, end = L[i], last[i] + 1
-        if not row[i] > 0.0:
+        if not pivot > 0.0:
             return False
-        row[i] = 1.0 / row[i]
-        for k in range(i + 1, end):
-            below, share = L[k], row[k] * row[i]
+        inverse = 1.0 / pivot
+        row[i] = inverse
+        if end > i + 1:  # the next pivot at once: everything waits for it
+            below, share = L[i + 1], row[i + 1] * inverse
+            pivot = below[i + 1] - share * row[i + 1]
+            for j in range(i + 2, end):
+                below[j] -= share * row[j]
+        elif i + 1 < n:
+            pivot = L[i + 1, i + 1]
+        for k in range(i + 2, end):
+            below, share = L[k], row[k] * inverse
             for j in range(k, end):
                 below[j] -= share * row[j]
     return True
@@ -106,17 +115,26 @@ def solve_profile(L: Array, last: Array, b: Array) -> None:
     if n > 0 and last[0] < 0:
         substitute(L, b)
         return
-    for i in range(n):
-        row = L[i]
-        t = b[i] * row[i]
+    here = b[0] if n > 0 else 0.0
+    for i in range(n):  # what comes next is not read again from memory
+        row, end = L[i], last[i] + 1
+        t = here * row[i]
         b[i] = t
-        for k in range(i + 1, last[i] + 1):
+        if i + 1 < n:
+            here = b[i + 1]
+        if end > i + 1:
+            here -= row[i + 1] * t
+        for k in range(i + 2, end):
             b[k] -= row[k] * t
+    here = 0.0
     for i in range(n - 1, -1, -1):
         row, t = L[i], 0.0
-        for k in range(last[i], i, -1):  # the newest last
+        for k in range(i + 2, last[i] + 1):
             t += row[k] * b[k]
-        b[i] -= row[i] * t
+        if last[i] > i:
+            t += row[i + 1] * here
+        here = b[i] - row[i] * t
+        b[i] = here
 
 
 @apart
