@@ -50,6 +50,7 @@ IDENTITIES = [
     ("exp_of_log", "exp(log(s))", "s"),
     ("sign_squared", "sign(x) * abs(x)", "x"),
     ("sign_squared", "sign(x) / abs(x)", "1 / x"),
+    ("sign_squared", "sign(x) ** 2 * abs(x) * y", "y * abs(x)"),
     ("sign_squared", "sign(x) / abs(x) ** 2", "sign(x) / abs(x) ** 2"),
     ("reshape_of_ones", "reshape(x, n, 1)", "x[:, None]"),
     ("reshape_undone", "reshape(reshape(X, d, n), n, d) + X", "2 * X"),

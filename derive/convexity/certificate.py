@@ -24,6 +24,7 @@ from ..sizes import Binding
 from ..stable import recognise
 from ..statement.arithmetic import sub
 from .bounds import form_bounds, matrix_of
+from .by_cases import without_cases
 from .curvature import Line, Undecided
 from .domains import check_domain, check_unknown, rounded, signed_where_defined
 from .forms import prove_form
@@ -239,6 +240,9 @@ def convexity(
             return Convexity("convex", because, proof, None, form, domain, bounds, along, line.kinks)
     except Undecided as found:
         reason = str(found)
+    apart = _by_cases(root, unknowns) if doubt is None else None
+    if apart is not None:
+        return apart
     composed = _of_affine_maps(root, unknowns) if compose and doubt is None else None
     if composed is not None:
         return composed
@@ -247,6 +251,25 @@ def convexity(
         what = "negative curvature" if example.kind == "curvature" else "a chord below the graph"
         return Convexity("not convex", f"{what}, checked to 50 digits", None, example, form)
     return Convexity("undecided", reason, None, None, form)
+
+
+def _by_cases(root: Node, unknowns: Sequence[Variable]) -> Convexity | None:
+    """Convex in losses that are stated by cases, and in what is left without them."""
+    found = without_cases(root, unknowns)
+    if found is None:
+        return None
+    rest, proofs = found
+    left = convexity(rest, unknowns, look=False, compose=False)
+    if left.status != "convex":
+        return None
+    claim = f"{notation.text(root)} is convex"
+    premises = (*proofs, *([left.proof] if left.proof is not None else []))
+    return Convexity(
+        "convex",
+        "its terms are, those by cases entry by entry",
+        Step(claim, "a sum", premises),
+        domain=left.domain,
+    )
 
 
 def _of_affine_maps(root: Node, unknowns: Sequence[Variable]) -> Convexity | None:

@@ -40,11 +40,11 @@ def split(objective: Node, unknowns: Sequence[Variable], taken: set[str]) -> Spl
         for part in parts:
             if part not in wanted:
                 core = part if common is None else common
-                z = next((z for z, known in named.items() if known is core), None)
-                if z is None:
-                    z = variable(fresh_name("z", taken), core.shape)
-                    named[z] = core
-                wanted[part] = z if core is part else _with(part, core, z, degree)
+                if not any(known is core or known is negate(core) for known in named.values()):
+                    named[variable(fresh_name("z", taken), core.shape)] = core
+                z = next(z for z, known in named.items() if known is core or known is negate(core))
+                stand_in = z if named[z] is core else negate(z)  # y − Xw where Xw − y has a name
+                wanted[part] = stand_in if core is part else _with(part, core, stand_in, degree)
     new: dict[Node, Node] = {}
     for node in topological([objective]):
         inside = isinstance(node, Apply) and degree[node] == 2
@@ -69,7 +69,7 @@ def _moving(part: Node, degree: dict[Node, int]) -> Node:
     return core
 
 
-def _with(part: Node, core: Node, z: Variable, degree: dict[Node, int]) -> Node:
+def _with(part: Node, core: Node, z: Node, degree: dict[Node, int]) -> Node:
     """The part as a multiple of z, which stands for the core or, with the other sign, for what the part holds."""
     own = _moving(part, degree)
     return substitute(part, {own: z if own is core else negate(z)})

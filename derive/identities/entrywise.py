@@ -114,9 +114,11 @@ def exp_of_log(node: Node) -> Node | None:
 
 
 def sign_squared(node: Node) -> Node | None:
-    """sign(x) |x|ᵏ -> xᵏ for odd k: x, and 1/x"""
+    """sign(x) |x|ᵏ -> xᵏ for odd k: x, and 1/x;  sign(x)² |x| -> |x|"""
 
     def merged(z: Node, p: sympy.Expr, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
+        if p.is_even and k.is_positive:
+            return full(z.shape), k
         return (power(z, k), sympy.S.Zero) if k.is_odd and p == 1 else None
 
     return _pair_of_factors(node, "sign", "abs", merged)

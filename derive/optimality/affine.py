@@ -20,12 +20,12 @@ import sympy
 
 from .. import notation
 from ..build import Factor, add, einsum, is_zero, matmul, power, scale, split_scale, zero
+from ..convexity.entry_functions import factors_of
 from ..differentiate import jvp, substitute
 from ..errors import DeriveError, UnsupportedError
 from ..evaluate import evaluate_bound
 from ..node import (
     Delta,
-    Einsum,
     Labels,
     Node,
     Ones,
@@ -157,13 +157,6 @@ def definite(matrix: Node) -> bool:
             return False
         some = some or strict
     return some
-
-
-def factors_of(node: Node) -> list[Factor]:
-    """The factors of a product with their labels; a node that is no product is its own factor."""
-    if isinstance(node, Einsum):
-        return list(node.factors)
-    return [(node, tuple(range(node.order)))]
 
 
 def _sides(order: int) -> tuple[str, ...]:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from ..build import Factor, add, einsum, split_scale
+from ..convexity.entry_functions import factors_of
 from ..node import Apply, Labels, Node, Ones, ones
 from ..simplify import expand
 from ..sums import flat_terms
-from .affine import factors_of
 
 
 def without_common_factor(slope: Node) -> Node:

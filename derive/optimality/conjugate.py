@@ -19,17 +19,15 @@ symbols; their signs are taken from SymPy's assumptions, and what these do not d
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
 import sympy
 
-from ..convexity.scalar import nonnegative
+from ..convexity.kinked import convex_pieces
 from ..errors import UnsupportedError
 from ..operators import REGISTRY, Elementwise
-from .kinked import Interval, intervals
 from .legendre import U, legendre
 
 #: Operators of the registry, by name, inside SymPy expressions.
@@ -144,35 +142,27 @@ def conjugate(function: sympy.Expr, z: sympy.Symbol) -> Conjugate:
 
     Raises `UnsupportedError` where convexity is not shown or SymPy inverts no slope.
     """
-    start = sympy.S.Zero if z.is_nonnegative else -_OO
-    smooth = [_defined(e, z, a, b) for e, a, b in intervals(function, z, start, _OO)]
-    smooth = [(e, a, b) for e, a, b in smooth if a != b]
-    if not smooth or any(before[2] != after[1] for before, after in itertools.pairwise(smooth)):
-        raise UnsupportedError(f"{function} is not defined on an interval")
-    left, right = smooth[0][1], smooth[-1][2]
-    slopes = [sympy.simplify(sympy.diff(e, z)) for e, _, _ in smooth]
-    if not all(_convex(e, z, a, b) for e, a, b in smooth):
-        raise UnsupportedError(f"{function} is not shown to be convex")
+    smooth = convex_pieces(function, z)
+    left, right = smooth[0].low, smooth[-1].high
     pieces: list[Piece] = []
-    if left.is_finite and (edge := _edge(smooth[0][0], slopes[0], z, left, "+")) is not None:
+    first, last = smooth[0], smooth[-1]
+    if left.is_finite and (edge := _edge(first.function, first.slope, z, left, "+")) is not None:
         pieces.append(Piece(edge[0], -_OO, edge[1]))
-    for k, ((e, a, b), s) in enumerate(zip(smooth, slopes, strict=True)):
+    for k, piece in enumerate(smooth):
         if k:
-            if sympy.simplify(e.subs(z, a) - smooth[k - 1][0].subs(z, a)) != 0:
-                raise UnsupportedError(f"{function} jumps at {z} = {a}")
-            before = slopes[k - 1].subs(z, a)
-            after = s.subs(z, a)
-            gap = sympy.simplify(after - before)
-            if not gap.is_nonnegative:
-                raise UnsupportedError(f"{function} is not shown to be convex at its kink {z} = {a}")
-            if gap.is_positive:
-                pieces.append(Piece(sympy.simplify(U * a - e.subs(z, a)), before, after))
-        if s.has(z):
-            pieces += _smooth(e, s, z, a, b)
-    if right.is_finite and (edge := _edge(smooth[-1][0], slopes[-1], z, right, "-")) is not None:
+            a, before, after = (
+                piece.low,
+                smooth[k - 1].slope.subs(z, piece.low),
+                piece.slope.subs(z, piece.low),
+            )
+            if sympy.simplify(after - before).is_positive:
+                pieces.append(Piece(sympy.simplify(U * a - piece.function.subs(z, a)), before, after))
+        if piece.slope.has(z):
+            pieces += _smooth(piece.function, piece.slope, z, piece.low, piece.high)
+    if right.is_finite and (edge := _edge(last.function, last.slope, z, right, "-")) is not None:
         pieces.append(Piece(edge[0], edge[1], _OO))
     if not pieces:  # an affine function
-        pieces = [Piece(sympy.simplify(-smooth[0][0].subs(z, 0)), slopes[0], slopes[0])]
+        pieces = [Piece(sympy.simplify(-first.function.subs(z, 0)), first.slope, first.slope)]
     pieces = _joined(pieces)
     finite = (_finite(pieces[0].value, pieces[0].low, "+"), _finite(pieces[-1].value, pieces[-1].high, "-"))
     return Conjugate(tuple(pieces), finite)
@@ -187,36 +177,6 @@ def _smooth(e: sympy.Expr, s: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sym
             raise
         right = Piece(*legendre(e, s, z, sympy.S.Zero, b))
         return [Piece(right.value.subs(U, -U), -right.high, -right.low), right]
-
-
-def _convex(e: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> bool:
-    """Whether the second derivative is nonnegative on (a, b), measured from an end where there is one."""
-    t = sympy.Symbol("t", positive=True)
-    bend = sympy.diff(e, z, 2)
-    if nonnegative(bend):
-        return True
-    if a.is_finite and b.is_finite and nonnegative(sympy.factor(bend.subs(z, a + (b - a) / (1 + t)))):
-        return True
-    if a.is_finite:
-        return nonnegative(bend.subs(z, a + t))
-    return bool(b.is_finite) and nonnegative(bend.subs(z, b - t))
-
-
-def _defined(e: sympy.Expr, z: sympy.Symbol, left: sympy.Expr, right: sympy.Expr) -> Interval:
-    """A smooth expression on the part of (left, right) where its logarithms, roots and quotients have values."""
-    powers = {p for p in e.atoms(sympy.Pow) if not (p.exp.is_Integer and p.exp.is_positive)}
-    for inside in {f.args[0] for f in (*e.atoms(sympy.log), *powers)}:
-        slope = sympy.diff(inside, z)
-        if not inside.has(z) or slope.has(z) or slope.is_positive is None:
-            continue  # an odd pole such as 1/z is left to the proof of convexity
-        end = sympy.simplify(-inside.subs(z, 0) / slope)
-        if slope.is_positive:
-            left = sympy.Min(sympy.Max(left, end), right)
-        else:
-            right = sympy.Max(sympy.Min(right, end), left)
-    if left.has(sympy.Max, sympy.Min) or right.has(sympy.Max, sympy.Min):
-        raise UnsupportedError(f"where {e} has values depends on the signs of its parameters")
-    return e, left, right
 
 
 def _edge(

@@ -17,40 +17,33 @@ or printed as a condition.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import sympy
 
 from .. import notation
-from ..build import Factor, add, constant_value, einsum, is_zero, power, scale, zero
+from ..build import Factor, add, einsum, is_zero, power, scale, zero
+from ..convexity.entry_functions import POSITIVE, REAL, entry, factors_of, scalar_function
 from ..convexity.signs import Prover
 from ..differentiate import jvp, substitute
 from ..errors import UnsupportedError
-from ..node import Apply, Labels, Node, Ones, Variable, depends_on, ones, variable
-from ..operators import apply, lookup
-from ..operators.elementwise import Elementwise
+from ..node import Labels, Node, Variable, depends_on, ones, variable
+from ..operators import apply
 from ..operators.scalar import to_node
-from ..shifting import repeated
 from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..stable import recognise
 from ..sums import flat_terms
-from .affine import MINUS, bare, constant_over, factors_of
+from .affine import MINUS, bare, constant_over
 from .case import Case
 from .common import without_common_factor
 from .lagrangian import Condition
 from .solutions import ClosedForm
 
-_REAL, _POSITIVE = sympy.Symbol("z", real=True), sympy.Symbol("z", positive=True)
 _U = sympy.Symbol("u", real=True)
 _LEAST = "a minimum, being the only stationary point, with a positive second derivative"
-
-
-def entry(unknown: Variable) -> sympy.Symbol:
-    """The symbol for one entry of the unknown, with its sign."""
-    return _POSITIVE if unknown.facts & {"positive", "nonnegative"} else _REAL
 
 
 @final
@@ -92,48 +85,6 @@ def entries_of(slope: Node, unknown: Variable) -> Entries:
         found.setdefault(function, []).append((c * number, weight))
     weights = {f: add(terms, unknown.shape) for f, terms in found.items()}
     return Entries({f: w for f, w in weights.items() if not is_zero(w)})
-
-
-def scalar_function(
-    node: Node, unknown: Variable, parameter: Callable[[Node], sympy.Expr] | None = None
-) -> sympy.Expr:
-    """An array whose entries are functions of the entries of the unknown, as a SymPy expression in z.
-
-    `parameter` gives the symbol for an entry of an array without the unknown. Raises `UnsupportedError` where
-    there is no such function.
-    """
-    if node is unknown:
-        return entry(unknown)
-    number = constant_value(node)
-    if number is not None:
-        return number
-    if parameter is not None and not depends_on(node, unknown):
-        return parameter(node)
-    if isinstance(node, Apply):
-        operator = lookup(node.op)
-        if isinstance(operator, Elementwise) and all(o.shape == unknown.shape for o in node.operands):
-            inside = (scalar_function(o, unknown, parameter) for o in node.operands)
-            return operator.scalar(node.params)(*inside)
-    if node.order == unknown.order and not depends_on(node, unknown):
-        raise UnsupportedError("an operator of two arrays has no inverse here")
-    total, axes = sympy.S.Zero, tuple(range(unknown.order))
-    for c, t in flat_terms(node):
-        part, beside = c, list[Factor]()
-        for n, labels in factors_of(t):
-            if n is node:
-                raise UnsupportedError(f"{notation.text(node)} is no function of single entries")
-            if not depends_on(n, unknown):
-                beside.append((n, labels))
-            elif labels != axes:
-                raise UnsupportedError(f"the entries of {unknown.name} are coupled in {notation.text(node)}")
-            else:
-                part = part * scalar_function(n, unknown, parameter)
-        if any(not isinstance(n, Ones) for n, _ in beside):
-            if parameter is None or not {i for _, ls in beside for i in ls} <= set(axes):
-                raise UnsupportedError(f"{notation.text(node)} is no function of single entries")
-            part = part * parameter(repeated(beside, axes, unknown.shape))
-        total += part
-    return total
 
 
 def entrywise(case: Case) -> ClosedForm:
@@ -276,7 +227,7 @@ def _inverse(function: sympy.Expr, positive: bool) -> sympy.Expr:
     """φ⁻¹(u) by SymPy, where it is one function; not of cases, whose inverses it takes apart wrongly."""
     if function.has(sympy.Piecewise, sympy.Abs, sympy.sign):
         raise UnsupportedError(f"no inverse is derived of {function}, which has cases")
-    z = _POSITIVE if positive else _REAL
+    z = POSITIVE if positive else REAL
     try:
         found = sympy.solve(function - _U, z)
     except NotImplementedError:
@@ -379,7 +330,7 @@ def _exponent(function: sympy.Expr) -> sympy.Expr | None:
     if function == 1:
         return sympy.S.Zero
     base, exponent = function.as_base_exp()
-    return exponent if base in (_REAL, _POSITIVE) and exponent.is_number else None
+    return exponent if base in (REAL, POSITIVE) and exponent.is_number else None
 
 
 def _exponent_key(function: sympy.Expr) -> tuple[float, str]:

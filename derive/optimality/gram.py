@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..build import einsum
+from ..convexity.entry_functions import factors_of
 from ..node import Einsum, Node, Variable
 from ..operators import rewritten
 from ..simplify import expand
-from .affine import factors_of
 from .spectral import squares_multiplied_out
 
 

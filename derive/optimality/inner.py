@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -23,7 +23,6 @@ from .. import notation
 from ..build import (
     Factor,
     add,
-    constant_value,
     einsum,
     full,
     is_zero,
@@ -31,25 +30,25 @@ from ..build import (
     negate,
     power,
     scale,
-    split_power,
     split_scale,
     total,
     zero,
 )
+from ..convexity.by_cases import parameters
+from ..convexity.entry_functions import entry, factors_of, weighted
 from ..convexity.signs import Prover
 from ..convexity.splitting import fresh_name
 from ..differentiate import gradient, substitute
 from ..errors import UnsupportedError
-from ..node import Apply, Einsum, Labels, Node, Ones, Variable, depends_on, ones, transform, variable
+from ..node import Apply, Einsum, Labels, Node, Variable, depends_on, ones, transform, variable
 from ..operators import apply, rebuild
 from ..operators.scalar import to_node
 from ..simplify import simplify
 from ..sizes import ONE
 from ..verify.canonical import canonical
-from .affine import MINUS, constant_over, factors_of
+from .affine import MINUS, constant_over
 from .closed_form import closed_form
 from .conjugate import U, conjugate
-from .entrywise import entry, scalar_function
 from .lagrangian import Relation
 
 Terms = list[tuple[sympy.Expr, Node]]
@@ -109,26 +108,10 @@ def _affine(slope: Node, v: Variable, taken: set[str]) -> Inner:
 def _entries(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
     if v.facts - {"positive", "nonnegative", "nonzero", "integer"}:
         raise UnsupportedError(f"{v.name} is {', '.join(sorted(v.facts))}: its entries are not free")
-    prover = Prover()
-    weights: dict[sympy.Symbol, Node] = {}
-    known: dict[Node, sympy.Symbol] = {}
-
-    def parameter(node: Node) -> sympy.Expr:
-        number = constant_value(node)
-        if number is not None:
-            return number
-        base, exponent = split_power(node)
-        if exponent != 1:  # 1/c and c are one parameter
-            return parameter(base) ** exponent
-        if node not in known:
-            sign = {"positive": True} if prover.prove(node, True) else {"real": True}
-            known[node] = sympy.Symbol(_called(node, len(known)), **sign)
-            weights[known[node]] = node
-        return known[node]
-
+    parameter, weights = parameters()
     function = sympy.S.Zero
     for c, term in nonlinear:
-        weight, phi = _weighted(term, v, parameter)
+        weight, phi = weighted(term, v, parameter)
         function += c * parameter(weight) * phi
     found = conjugate(function, entry(v))
     t = simplify(negate(slope))
@@ -163,44 +146,6 @@ def narrow(bound: Node) -> Node:
     """The number that an array repeats, so that it prints as a number; the array itself otherwise."""
     found = constant_over(bound, 0)
     return bound if found is None else found
-
-
-def _called(weight: Node, count: int) -> str:
-    """The name of the number that a weight repeats, or a made-up one."""
-    c, core = split_scale(weight)
-    named = [n for n, _ in factors_of(core) if not isinstance(n, Ones)]
-    if c == 1 and len(named) == 1 and isinstance(named[0], Variable) and named[0].name not in ("u", "z"):
-        return named[0].name
-    return f"a{count}"
-
-
-def _weighted(term: Node, v: Variable, parameter: Callable[[Node], sympy.Expr]) -> tuple[Node, sympy.Expr]:
-    """A term Σ w φ(v) as the weights w, in the shape of v, and φ, whose parameters have symbols."""
-    factors = factors_of(term) if isinstance(term, Einsum) else [(term, tuple(range(term.order)))]
-    own: Labels | None = None
-    phi: sympy.Expr = ONE
-    rest: list[Factor] = []
-    for node, labels in factors:
-        if not depends_on(node, v):
-            rest.append((node, labels))
-            continue
-        if len(set(labels)) != len(labels) or (own is not None and labels != own) or len(labels) != v.order:
-            raise UnsupportedError(f"the entries of {v.name} are coupled in {notation.text(term)}")
-        own = labels
-        phi = phi * scalar_function(node, v, parameter)
-    assert own is not None
-    place = {i: k for k, i in enumerate(own)}
-    if any(i not in place for _, ls in rest for i in ls):
-        rest = [
-            (
-                einsum(rest, tuple(i for i in own if any(i in ls for _, ls in rest))),
-                tuple(i for i in own if any(i in ls for _, ls in rest)),
-            )
-        ]
-    moved = [(n, tuple(place[i] for i in ls)) for n, ls in rest]
-    used = {i for _, ls in moved for i in ls}
-    fill: list[Factor] = [(ones((s,)), (k,)) for k, s in enumerate(v.shape) if k not in used]
-    return einsum([*moved, *fill], tuple(range(v.order))), phi
 
 
 # ---------------------------------------------------------------- norms, max, log-sum-exp

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sympy
 
 from ..build import add, einsum, power, scale, split_scale
+from ..convexity.entry_functions import factors_of
 from ..differentiate import substitute
 from ..node import Apply, Node, Ones, Variable, depends_on, topological, transform
 from ..operators import apply, rebuild
@@ -17,7 +18,7 @@ from ..simplify import expand, simplify
 from ..sizes import ONE
 from ..stable import recognise
 from ..sums import flat_terms
-from .affine import factors_of, sum_last
+from .affine import sum_last
 from .solutions import ClosedForm
 
 

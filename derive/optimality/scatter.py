@@ -13,13 +13,14 @@ import sympy
 
 from .. import notation
 from ..build import Factor, add, einsum, is_zero, power, scale
+from ..convexity.entry_functions import factors_of
 from ..differentiate import substitute
 from ..errors import UnsupportedError
 from ..node import Labels, Node, Variable, delta, depends_on, ones
 from ..operators import apply
 from ..simplify import expand, simplify
 from ..sums import flat_terms
-from .affine import MINUS, bare, factors_of
+from .affine import MINUS, bare
 from .case import Case, stationary
 from .solutions import ClosedForm
 

@@ -28,6 +28,7 @@ from ..build import (
     split_scale,
     swap_last,
 )
+from ..convexity.entry_functions import factors_of
 from ..convexity.signs import components
 from ..differentiate import gradient, substitute
 from ..errors import UnsupportedError
@@ -37,7 +38,7 @@ from ..simplify import expand, simplify
 from ..sizes import ONE, same_size
 from ..sums import flat_terms
 from ..verify.proof import proof
-from .affine import MINUS, affine, definite, factors_of
+from .affine import MINUS, affine, definite
 from .case import Case, orthonormal
 from .solutions import ClosedForm, Eigenvectors, Polar
 

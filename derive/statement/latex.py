@@ -272,10 +272,13 @@ class _Statement:
         if value.indices:
             problem = ParseError(f"the index {value.indices[0]} is not bound", self.text, tree.start)
             raise problem
+        if shape is not None and len(shape) == 4 and len(value.core) == 2:  # a Hessian by a matrix, on vec
+            stacked = (shape[0] * shape[1], shape[2] * shape[3])
+            for size, wanted in zip(value.core, stacked, strict=True):
+                value = lv.resized(value, lv.solved(size, wanted))
         if shape is not None and len(shape) == len(value.core):
             pairs = [(a, b) for a, b in zip(value.core, shape, strict=True) if lv.is_unknown(a)]
-            wanted = dict(pairs)
-            value = lv.resized(value, wanted)
+            value = lv.resized(value, dict(pairs))
         if shape is not None and len(shape) == 2 and len(value.core) == 1:
             value = _with_axis(value, shape)
         if shape and is_zero_constant(value):

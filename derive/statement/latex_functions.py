@@ -235,8 +235,8 @@ def two_arguments(name: str, a: Value, b: Value) -> Value:
                 hint="write a b^\\top for the outer product",
             )
         raise SizeError(f"a Kronecker product of {a.shown} and {b.shown}")
-    if lv.has_unknown(a.node) or lv.has_unknown(b.node):
-        raise SizeError("a Kronecker product with an identity of unknown size; write I_n")
+    if lv.has_unknown(a.node) and lv.has_unknown(b.node):
+        raise SizeError("a Kronecker product of two identities of unknown size; write I_n")
     return Value(FUNCTIONS["kron"](a.node, b.node), "matrix")
 
 

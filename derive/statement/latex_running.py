@@ -27,7 +27,12 @@ class Running(Powers):
         """The operator over the first index, the others inside it."""
         if not indices:
             body = self.value(tree.args[0])
-            return lv.scaled(self.value(tree.args[-1]), body) if tree.data.conditional else body
+            if not tree.data.conditional:
+                return body
+            condition = self.value(tree.args[-1])
+            if condition.kind != "scalar":
+                raise SizeError(f"the condition below a sum compares {condition.shown}, not numbers")
+            return lv.scaled(condition, body)
         name = indices[0]
         failure: DeriveError | None = None
         found: Value | None = None

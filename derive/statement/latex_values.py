@@ -74,6 +74,17 @@ def is_unknown(size: Size) -> bool:
     return bool(size.is_Symbol) and str(size).startswith("?")
 
 
+def solved(size: Size, wanted: Size) -> dict[sympy.Symbol, Size]:
+    """The unknown size that makes a product of sizes the wanted one: ? d = d k -> ? = k."""
+    unknown = [s for s in size.free_symbols if is_unknown(s)]
+    if len(unknown) != 1:
+        return {}
+    found = sympy.cancel(wanted / (size / unknown[0]))
+    return (
+        {unknown[0]: found} if found.is_polynomial(*found.free_symbols) and not found.has(unknown[0]) else {}
+    )
+
+
 def has_unknown(node: Node) -> bool:
     """Whether a size is missing somewhere in the node."""
     return any(is_unknown(s) for s in size_symbols(node))
@@ -139,7 +150,9 @@ def unify(pairs: Sequence[tuple[Size, Size]], what: str, *values: Value) -> tupl
         if not is_unknown(b):
             shown = " and ".join(v.shown for v in values)
             reason = (
-                f"{a} is not {b}"
+                "the size of an identity is not decided; write I_n"
+                if any(str(s).startswith("?") for s in (a.free_symbols | b.free_symbols))
+                else f"{a} is not {b}"
                 if a.is_Integer and b.is_Integer
                 else f"{a} and {b} are not known to be equal"
             )

@@ -257,6 +257,14 @@ KINKED = [
         "maximize x @ (1 + relu(-1 - A.T @ nu_1) - exp(relu(-1 - A.T @ nu_1))) - nu_1 @ h\n  over nu_1",
     ),
     ("sumsq(w)/2 + C/2*sum(relu(abs(X @ w + b - y) - ins)**2)", ["w", "b"], [], ""),
+    (
+        "sum(where(abs(X @ w - y) <= ins, (X @ w - y)**2/2, ins*(abs(X @ w - y) - ins/2))) + lam/2*sumsq(w)",
+        "w",
+        [],
+        "maximize -(sumsq(X.T @ alpha) / lam + 2 * y @ alpha + alpha @ alpha) / 2\n  over alpha\n"
+        "  subject to alpha >= -ins\n  subject to alpha <= ins",
+    ),
+    ("sum(where(y > X @ w, 3/4, 1/4)*(y - X @ w)**2) + lam/2*sumsq(w)", "w", [], ""),
 ]
 
 

@@ -123,6 +123,8 @@ def test_every_entry_is_said_by_a_circle() -> None:
         (r"x^\top z^\top", SizeError, "row"),
         (r"x + x^\top", SizeError, "transpose one"),
         (r"Xw + w", SizeError, "n and d"),
+        (r"\sum_{i: x_i w > 0} x_i", SizeError, "condition below a sum compares"),
+        (r"I \otimes A", SizeError, "write I_n"),
         (r"X^{-1}", SizeError, "n and d"),
         (r"\operatorname{tr} X", SizeError, "n and d"),
         (r"\sum_{i=1}^d x_i", SizeError, "runs to d"),

@@ -246,6 +246,8 @@ SANDWICH = {"A": ("m", "n"), "X": ("n", "p"), "B": ("p", "q")}
     [
         ("sumsq(X @ W - Y)/2", FIT, "W", 2, "kron(eye(k), X.T @ X)", "proved", ""),
         ("sumsq(X @ W - Y)/2", FIT, "W", 2, "kron(X.T @ X, eye(k))", "refuted", "convention"),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 2, r"\nabla^2 f = I \otimes (X^\top X)", "proved", ""),
+        ("sumsq(X @ W - Y)/2", FIT, "W", 2, r"\nabla^2 f = (X^\top X) \otimes I", "refuted", "convention"),
         ("sumsq(X @ W - Y)/2", FIT, "W", 2, "2*kron(eye(k), X.T @ X)", "refuted", "factor"),
         ("sumsq(X @ W - Y)/2", FIT, "W", 1, "vec(X.T @ (X @ W - Y))", "proved", ""),
         ("sumsq(X @ W - Y)/2", FIT, "W", 1, "vec((X @ W - Y).T @ X)", "refuted", "convention"),

@@ -1,4 +1,4 @@
-"""Functions of one number cut at their kinks: the intervals on which they are smooth, and what they are there.
+"""Functions of one number cut at their kinks: the intervals on which they are smooth, and whether they are convex.
 
     max(|z| − e, 0)  is  −z − e on (−∞, −e),  0 on (−e, 0) and (0, e),  z − e on (e, ∞)
 
@@ -10,14 +10,51 @@ whose turn these do not decide, is an error, never left out.
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from functools import cmp_to_key
+from typing import final
 
 import sympy
 
 from ..errors import UnsupportedError
+from .scalar import nonnegative
 
 _KINKED = (sympy.Abs, sympy.Max, sympy.Min, sympy.Piecewise, sympy.sign)
 Interval = tuple[sympy.Expr, sympy.Expr, sympy.Expr]
+_OO = sympy.oo
+
+
+@final
+@dataclass(frozen=True)
+class Smooth:
+    """What a function is between two of its kinks, or ends of its domain."""
+
+    function: sympy.Expr
+    slope: sympy.Expr
+    low: sympy.Expr
+    high: sympy.Expr
+
+
+def convex_pieces(function: sympy.Expr, z: sympy.Symbol) -> list[Smooth]:
+    """The smooth pieces of a convex function where it has values, in order, and at z > 0 where `z` is positive.
+
+    It is convex if its pieces are, and where they meet it has their value and its slope does not fall. Raises
+    `UnsupportedError` where that is not shown.
+    """
+    start = sympy.S.Zero if z.is_nonnegative else -_OO
+    cut = [_defined(e, z, a, b) for e, a, b in intervals(function, z, start, _OO)]
+    found = [Smooth(e, sympy.simplify(sympy.diff(e, z)), a, b) for e, a, b in cut if a != b]
+    if not found or any(p.high != q.low for p, q in itertools.pairwise(found)):
+        raise UnsupportedError(f"{function} is not defined on an interval")
+    if not all(_convex(p.function, z, p.low, p.high) for p in found):
+        raise UnsupportedError(f"{function} is not shown to be convex")
+    for p, q in itertools.pairwise(found):
+        beside = q.function.subs(z, q.low)
+        if any(sympy.simplify(e.subs(z, q.low) - beside) != 0 for e in (p.function, function)):
+            raise UnsupportedError(f"{function} jumps at {z} = {q.low}")
+        if not sympy.simplify(q.slope.subs(z, q.low) - p.slope.subs(z, q.low)).is_nonnegative:
+            raise UnsupportedError(f"{function} is not shown to be convex at its kink {z} = {q.low}")
+    return found
 
 
 def intervals(function: sympy.Expr, z: sympy.Symbol, left: sympy.Expr, right: sympy.Expr) -> list[Interval]:
@@ -101,10 +138,40 @@ def _between(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     return b - 1 if b.is_finite else sympy.S.Zero
 
 
+def _convex(e: sympy.Expr, z: sympy.Symbol, a: sympy.Expr, b: sympy.Expr) -> bool:
+    """Whether the second derivative is nonnegative on (a, b), measured from an end where there is one."""
+    t = sympy.Symbol("t", positive=True)
+    bend = sympy.diff(e, z, 2)
+    if nonnegative(bend):
+        return True
+    if a.is_finite and b.is_finite and nonnegative(sympy.factor(bend.subs(z, a + (b - a) / (1 + t)))):
+        return True
+    if a.is_finite:
+        return nonnegative(bend.subs(z, a + t))
+    return bool(b.is_finite) and nonnegative(bend.subs(z, b - t))
+
+
+def _defined(e: sympy.Expr, z: sympy.Symbol, left: sympy.Expr, right: sympy.Expr) -> Interval:
+    """A smooth expression on the part of (left, right) where its logarithms, roots and quotients have values."""
+    powers = {p for p in e.atoms(sympy.Pow) if not (p.exp.is_Integer and p.exp.is_positive)}
+    for inside in {f.args[0] for f in (*e.atoms(sympy.log), *powers)}:
+        slope = sympy.diff(inside, z)
+        if not inside.has(z) or slope.has(z) or slope.is_positive is None:
+            continue  # an odd pole such as 1/z is left to the proof of convexity
+        end = sympy.simplify(-inside.subs(z, 0) / slope)
+        if slope.is_positive:
+            left = sympy.Min(sympy.Max(left, end), right)
+        else:
+            right = sympy.Max(sympy.Min(right, end), left)
+    if left.has(sympy.Max, sympy.Min) or right.has(sympy.Max, sympy.Min):
+        raise UnsupportedError(f"where {e} has values depends on the signs of its parameters")
+    return e, left, right
+
+
 def _after(a: sympy.Expr, b: sympy.Expr, undecided: bool) -> bool:
     """Whether a < b; `undecided` where their parameters do not tell."""
     larger = (b - a).is_extended_positive
     return undecided if larger is None else bool(larger)
 
 
-__all__ = ["Interval", "intervals"]
+__all__ = ["Smooth", "convex_pieces", "intervals"]
