@@ -151,7 +151,7 @@ def test_definitions_that_are_refused(text: str) -> None:
 
 def test_pi_is_printed_upright_beside_a_variable_pi() -> None:
     f = dv.parse("2 * pi * sum(p)", variables={"p": ("k",)})
-    assert f.latex() == r"2 \pi (\mathbf{1}^\top p)"
+    assert f.latex() == r"2 \pi \mathbf{1}^\top p"
     g = dv.parse_latex(r"2\pi\sum_k\pi_k", variables={"pi": ("k",)})
-    assert g.latex() == r"2 \mathrm{\pi} (\mathbf{1}^\top \pi)"
+    assert g.latex() == r"2 \mathrm{\pi} \mathbf{1}^\top \pi"
     assert dv.parse_latex(g.latex(), variables={"pi": ("k",)}).node is g.node

@@ -60,7 +60,7 @@ def test_sizes_may_be_left_out_or_be_arithmetic() -> None:
         ("find w (d)\nminimise sumsq(ww)", UnknownNameError, (2, 16), "did you mean `w`"),
         ("given X (n, d)\nfind w (d)\nminimize sumsq(w @ X)", SizeError, (3, 18), "(d,) @ (n, d)"),
         ("find w (d)\nminimize sumsq(w)\nsubject to\n  w <", ParseError, (4, 5), "<="),
-        ("find w (d)\nminimize sumsq(w)\nsubject to\n  w", ParseError, (4, 4), "too early"),
+        ("find w (d)\nminimize sumsq(w)\nsubject to\n  w", ParseError, (4, 4), "one side only"),
         ("find w (d)\nminimize sumsq(w)\nminimize sum(w)", ParseError, (3, 1), "one objective"),
         ("find w (d)\n", ParseError, (1, 11), "no objective"),
         ("minimize 1", ParseError, (1, 11), "no unknown"),
