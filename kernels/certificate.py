@@ -95,6 +95,7 @@ class Certificate(Guaranteed):
     gradient_norm : the plain max_i |g_i|
     where         : the unknown with the largest scaled gradient entry
     proved        : whether a stationary point is proved to be a global minimum, as of a convex statement
+    stopped       : whether the run was ended before its end: then a long step ahead proves nothing
     guarantee     : what else the statement implies, worked out when it is asked for: `.gap`, `.distance`, `.lines()`
     """
 
@@ -112,6 +113,7 @@ class Certificate(Guaranteed):
     where: str = ""
     tolerance: float = TOLERANCE
     proved: bool = False
+    stopped: bool = False
     guarantee: Any = field(default=None, repr=False, compare=False)
 
     def at_resolution(self, tolerance: float | None = None) -> bool:
@@ -144,11 +146,11 @@ class Certificate(Guaranteed):
             and not self.ahead > (self.tolerance if tolerance is None else tolerance)
         )
 
-    def reason(self, stopped: bool = False) -> str:
-        """Why the point is (not) certified, in words; of a run that was stopped, a step ahead proves nothing."""
+    def reason(self) -> str:
+        """Why the point is (not) certified, in words."""
         if not np.isfinite(self.value):
             return f"the objective is {self.value} there"
-        if self.runs_away() and self.stationarity <= self.tolerance ** (1.0 if stopped else 0.5):
+        if self.runs_away() and self.stationarity <= self.tolerance ** (1.0 if self.stopped else 0.5):
             return (
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound "
                 "(separable data, or a term that nothing holds back?); add a penalty or a constraint"

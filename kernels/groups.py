@@ -14,6 +14,7 @@ import numpy as np
 
 from .certificate import TOLERANCE
 from .kkt import EPS, KktCertificate, nowhere
+from .neighbourhood import Spectrum
 from .optimizers.active_groups import curved
 from .optimizers.penalties import PENALTIES, lengths
 from .oracle import Layout, Matrix, Vector
@@ -46,7 +47,7 @@ def certify_groups(
         return nowhere(tolerance)
     reach, size = sizes.lengths, sizes.objective
     gaps = penalty.distance(g, x)
-    curvature = None
+    curvature, condition = None, None
     if h is not None:
         rounding = 4.0 * EPS * (np.abs(h) @ np.abs(x))
         # beyond that any slope would vanish in rounding, as it does far away
@@ -56,14 +57,16 @@ def certify_groups(
         free = np.flatnonzero(alive & ((x != 0.0) | (l1 == 0.0)))
         if 0 < free.size <= 400 and np.isfinite(h).all():
             _, bent = curved(g, h, l1, group, weights, x, free)
-            scaled = bent * np.multiply.outer(reach[free], reach[free]) / size
-            curvature = float(np.linalg.eigvalsh(scaled)[0]) / max(1.0, float(np.abs(scaled).max()))
+            bends = Spectrum(bent, reach[free], size)
+            condition = bends.condition
+            curvature = bends.smallest / max(1.0, float(np.abs(bends.scaled).max()))
     return certificate_of(
         gaps,
         sizes,
         total,
         statement_value=statement_value,
         curvature=curvature,
+        condition=condition,
         tolerance=tolerance,
         proved=proved,
     )

@@ -54,10 +54,12 @@ class KktCertificate(Guaranteed):
     plateau: bool = False  # as of `Certificate`
     below: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
     proved: bool = False  # whether a stationary point is proved to be a global minimum
+    stopped: bool = False  # as of `Certificate`
+    condition: float | None = None  # of the Hessian whose smallest eigenvalue is the curvature
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
 
-    def faults(self, stopped: bool = False) -> list[str]:
-        """The conditions that do not hold, in words; of a run that was stopped, a step ahead proves nothing."""
+    def faults(self) -> list[str]:
+        """The conditions that do not hold, in words."""
         bound, found = self.tolerance, []
         if not np.isfinite(self.value):
             return ["the objective is not finite at this point"]
@@ -76,7 +78,7 @@ class KktCertificate(Guaranteed):
             found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
         if not self.ahead <= bound and not found:
             found.append(f"Newton's step would lower the objective by {self.ahead:.1e} of its size")
-        if self.drift > 1e-3 and not (stopped and found):
+        if self.drift > 1e-3 and not (self.stopped and found):
             found.append(
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "
                 "add a penalty or a constraint"
@@ -107,9 +109,9 @@ class KktCertificate(Guaranteed):
         """Whether every condition holds."""
         return not self.faults()
 
-    def reason(self, stopped: bool = False) -> str:
-        """Why the point is (not) certified, in words; `stopped` as of `faults`."""
-        found = self.faults(stopped)
+    def reason(self) -> str:
+        """Why the point is (not) certified, in words."""
+        found = self.faults()
         if found:
             return "; ".join(found)
         worst = max(self.stationarity, self.primal, self.dual, self.complementarity)
@@ -128,6 +130,8 @@ class KktCertificate(Guaranteed):
             lines.append(
                 f"  smallest eigenvalue  {self.curvature:.2e}   (Hessian of the Lagrangian, active tangent space)"
             )
+        if self.condition is not None:
+            lines.append(f"  condition number     {self.condition:.1e}   (of the same)")
         if self.guarantee is not None:
             lines += self.guarantee.lines()
         return "\n".join(lines)
@@ -191,10 +195,10 @@ def certify_kkt(
         mismatch = 0.0 if statement_value is None else abs(statement_value - v.f) / units.objective
         rest = np.sign(dual) * np.maximum(np.abs(dual) - noise, 0.0)
         if h is None:
-            curvature, ahead = None, _along_slopes(functions, layout, v, z, rest) / size
+            curvature, condition, ahead = None, None, _along_slopes(functions, layout, v, z, rest) / size
             drift, level, below = 0.0, False, None
         else:
-            curvature, ahead, flats, kept = _along_tangents(
+            curvature, condition, ahead, flats, kept = _along_tangents(
                 h, v, lam, dual, rest, units, _lagrangian(functions, v, z, nu, lam)
             )
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
@@ -220,6 +224,7 @@ def certify_kkt(
         complementarity=float(np.abs(lam) @ unmet(v.C, v.c, z) + np.abs(nu) @ unmet(v.E, v.e, z)) / size,
         mismatch=mismatch,
         curvature=curvature,
+        condition=condition,
         where=where,
         tolerance=tolerance,
         drift=drift,
@@ -297,17 +302,18 @@ def _along_tangents(
     rest: Vector,
     units: Natural,
     value_at: Callable[[Vector], float],
-) -> tuple[float | None, float, Matrix, Matrix | None]:
-    """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, how
-    much of its size the objective loses by Newton's step, as far as curvature is beyond rounding, directions
-    without curvature, in units of the reach, and the rows of those constraints, None where some other is met."""
+) -> tuple[float | None, float | None, float, Matrix, Matrix | None]:
+    """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, its
+    condition number, how much of its size the objective loses by Newton's step, as far as curvature is beyond rounding,
+    directions without curvature, in units of the reach, and the rows of those constraints, None where some other is
+    met."""
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active]])
     basis = _tangents(A * lengths)
     if basis.shape[1] == 0:
-        return None, 0.0, np.zeros((len(lengths), 0)), None
+        return None, None, 0.0, np.zeros((len(lengths), 0)), None
     reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
     bends = Spectrum(reduced, np.ones(len(reduced)), 1.0)
     slope = bends.vectors.T @ (basis.T @ (rest * lengths / size))
@@ -322,7 +328,7 @@ def _along_tangents(
     near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
     flats = np.asarray(basis @ level_part(*np.linalg.eigh(near)))
     met = (v.c <= TOLERANCE * rows) & ~active
-    return least, ahead, flats, None if met.any() else A
+    return least, bends.condition, ahead, flats, None if met.any() else A
 
 
 def _lagrangian(

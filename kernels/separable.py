@@ -68,12 +68,13 @@ def certify_separable(
     held = np.maximum(np.abs(x), np.minimum(lengths, sizes.reach))
     broken = np.maximum(np.maximum(low - x, x - high), 0.0)
     gaps = separable_distance(g, x, l1, low, high)
-    curvature, flats, rests, ahead = None, np.zeros((x.size, 0)), False, 0.0
+    curvature, condition, flats, rests, ahead = None, None, np.zeros((x.size, 0)), False, 0.0
     if h is not None:
         gaps = np.maximum(gaps - 4.0 * EPS * (np.abs(h) @ np.abs(x) + l1), 0.0)
         free = (x > low) & (x < high) & ((x != 0.0) | (l1 == 0.0))
         bends, flats = _curvature(h, free, lengths, size)
         if bends is not None:
+            condition = bends.condition
             curvature = bends.smallest / max(1.0, float(np.abs(bends.scaled).max()))
             if at is not None:
                 whole = _moved(_whole(at, l1), x, free, low, high)
@@ -128,6 +129,7 @@ def certify_separable(
         statement_value=statement_value,
         primal=primal,
         curvature=curvature,
+        condition=condition,
         where=where,
         tolerance=tolerance,
         drift=drift,

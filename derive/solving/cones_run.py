@@ -75,13 +75,14 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         else:
             return None
     status, words = watch.ended if watch.ended and not proof.ok() else (0, "certified")
+    proof = replace(proof, stopped=status == TIME)
     result: Any = Result()
     result.update(
         x=np.concatenate([np.ravel(found[v.name]) for v in derived.wanted]),
         fun=value,
         nit=answer.iterations,
         status=status,
-        message=f"{words}{'; ' if status else ': '}{proof.reason(stopped=status == TIME)}",
+        message=f"{words}{'; ' if status else ': '}{proof.reason()}",
         success=proof.ok(),
         method="interior-point",
         certificate=proof,

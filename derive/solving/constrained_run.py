@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -143,6 +144,8 @@ class _Run:
         assert self.reached is not None
         answer, at = self.reached
         success = at.proof.ok() and not (self.ended and answer.status == ip.STOPPED and not self.late)
+        if not success and self.ended:
+            at = at._replace(proof=replace(at.proof, stopped=True))
         status, message = (SUCCESS, "certified") if success else self._failure(answer, at)
         message = f"{message}: {at.proof.reason()}" if success else message
         result: Any = Result()

@@ -51,7 +51,7 @@ def failure(
 
     if ended:
         status, words = ended[0]
-        return status, f"{words}; {proof.reason(stopped=True)}"
+        return status, f"{words}; {proof.reason()}"
     if answer.status == ip.NOT_FINITE:
         words = "the objective, a constraint or a derivative is not finite at the start or during the run"
         return NO_VALUE, words

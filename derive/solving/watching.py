@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
@@ -200,7 +201,8 @@ def outcome(watch: Watch, x: Any, slope: Any, proof: Any, steps: int, evaluation
             ITERATIONS,
             f"not converged after {watch.options.made + steps} iterations",
         )
-        words = f"{words}; {proof.reason(stopped=status == TIME)}"
+        proof = replace(proof, stopped=status == TIME)
+        words = f"{words}; {proof.reason()}"
     result: Any = Result()
     result.update(
         x=x,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +317,8 @@ def _result(
     elif status == SUCCESS:
         status, message = NO_STEP, f"not certified: {proof.reason()}"
     elif proof.reason() not in message:
-        message = f"{message}; {proof.reason(stopped=True)}"
+        proof = replace(proof, stopped=True)
+        message = f"{message}; {proof.reason()}"
     counts = run.oracle.counts
     return _record(
         x=x,

@@ -204,3 +204,34 @@ def test_kinks_alone_are_not_called_infeasible() -> None:
         {**data, "lam": 30.0}, backend="numpy", method="augmented-lagrangian", max_iterations=2
     )
     assert not lost.success and lost.status == NO_STEP and "not certified after" in lost.message
+
+
+def test_certificates_estimate_the_condition() -> None:
+    """Beside the smallest eigenvalue, of the same Hessian, whatever the method."""
+    rng = np.random.default_rng(3)
+    Q = np.linalg.qr(rng.standard_normal((40, 4)))[0]
+    data = {"X": Q * np.array([1.0, 10.0, 100.0, 1000.0]), "y": rng.standard_normal(40)}
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    for objective, conditions in [
+        ("sumsq(X @ w - y)/2 + sum(w**4)", []),
+        ("sumsq(X @ w - y)/2", ["w >= -1e6"]),
+        ("sumsq(X @ w - y)/2", ["X @ w <= 1e6"]),
+        ("sumsq(X @ w - y)/2 + norm(w)/10000", []),
+    ]:
+        found = dv.minimize(objective, over="w", subject_to=conditions, variables=shapes).solve(
+            data, backend="numpy"
+        )
+        assert found.success and 1.0 <= found.certificate.condition < np.inf
+        assert "condition number" in str(found.certificate)
+
+
+def test_certificates_of_late_runs_say_no_more_than_messages() -> None:
+    """A long step ahead of a run that time has ended is no proof that there is no minimum, in either."""
+    text = "sum(100*(x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2)"
+    stated = dv.minimize(text, over="x", variables={"x": ("n",)})
+    late = stated.solve(
+        start=np.full(300, -1.2), method="gradient-descent", max_iterations=30, backend="numpy"
+    )
+    assert not late.success and "no minimum" not in late.message
+    assert late.certificate.stopped and "no minimum" not in str(late.certificate)
+    assert late.message.endswith(late.certificate.reason())
