@@ -25,7 +25,7 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
-from .cache import guarded
+from .cache import on_disk
 from .special import compiled
 from .translate import translated
 
@@ -34,16 +34,14 @@ def apart(function: Callable[..., Any]) -> Any:
     """The function, compiled for each combination of argument types and never inside its callers."""
     options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True}
     made = _Apart(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
-    made.enable_caching()
-    return guarded(made)
+    return on_disk(made)
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """The same for what compiled code alone calls: a way in from Python costs as much as a short function."""
     options = {**compiled(function).targetoptions, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
     made = _Inner(function, locals={}, targetoptions=options, pipeline_class=_Pipeline)
-    made.enable_caching()
-    return guarded(made)
+    return on_disk(made)
 
 
 def elsewhere(function: Callable[..., Any], names: dict[str, Any]) -> Callable[..., Any]:

@@ -37,7 +37,8 @@ from .foundation import foundation, of_module
 
 _PREFIX = "derive_kernel_"
 #: What else a cache holds.
-_AROUND = ("__pycache__", eviction.LOOKED)
+_LIBRARY = "library"
+_AROUND = ("__pycache__", eviction.LOOKED, _LIBRARY)
 _DIGEST = 32  # bytes of a checksum in front of machine code
 _lock = threading.RLock()
 _TRIES = 20  # of reading what others remove
@@ -107,7 +108,8 @@ def _check_private(folder: Path) -> None:
     if stat.S_IMODE(os.lstat(folder).st_mode) & 0o077:
         raise _unusable(folder, "cannot be made private to this user on its file system")
     if mode & 0o022:  # what is there may be of anybody's making
-        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        for inside in ("__pycache__", _LIBRARY):
+            shutil.rmtree(folder / inside, ignore_errors=True)
         for each in eviction.entries(folder, _PREFIX).values():
             eviction.remove([*each.files, *each.unfinished])
 
@@ -237,6 +239,22 @@ def _import(name: str, path: Path) -> ModuleType:
     return module
 
 
+def on_disk(function: Any) -> Any:
+    """A compiled function whose code is kept: beside its module, or in our folder where that can only be read."""
+    from numba import config
+
+    with _lock:
+        usual = config.CACHE_DIR
+        try:
+            function.enable_caching()
+        except RuntimeError:  # an installation that can only be read, and no home
+            config.CACHE_DIR = str(cache_folder() / _LIBRARY)
+            function.enable_caching()
+        finally:
+            config.CACHE_DIR = usual
+    return guarded(function)
+
+
 def guarded(function: Any) -> Any:
     """The function with numba's cache of it made safe.
 
@@ -291,4 +309,5 @@ def cache_clear() -> int:
     found = eviction.entries(folder, _PREFIX).values()
     for each in found:
         eviction.remove([*each.files, *each.unfinished])
+    shutil.rmtree(folder / _LIBRARY, ignore_errors=True)
     return sum(each.is_kernel for each in found)

@@ -36,9 +36,9 @@ class KinkCertificate(KktCertificate):
 
     active: int = 0
 
-    def reason(self, stopped: bool = False) -> str:
+    def reason(self) -> str:
         """Why the point is (not) certified, in words."""
-        said = super().reason(stopped)
+        said = super().reason()
         if not self.ok() or not self.active:
             return said
         return f"a local minimum at {self.active} kink(s): {said}"

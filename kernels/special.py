@@ -19,7 +19,7 @@ from numba.core import event
 from numba.extending import intrinsic
 
 from . import clock
-from .cache import guarded
+from .cache import on_disk
 from .machine import has_wide_vectors
 from .translate import Loops
 
@@ -34,9 +34,7 @@ within = njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Lo
 
 def compiled(function: Callable[..., Any]) -> Any:
     """The function as machine code, kept on disk."""
-    return guarded(
-        njit(fastmath=FLAGS, error_model="numpy", nogil=True, cache=True, pipeline_class=Loops)(function)
-    )
+    return on_disk(njit(fastmath=FLAGS, error_model="numpy", nogil=True, pipeline_class=Loops)(function))
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]

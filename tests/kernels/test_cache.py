@@ -303,3 +303,28 @@ def test_the_foundation_is_all_that_a_text_imports() -> None:
     path = f"{HOME}/optimizers/cone_loops.py"
     assert of_module(path) != of_module(f"{HOME}/optimizers/lbfgs.py")
     assert of_module(__file__) == ""
+
+
+def test_library_code_where_its_folder_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that can only be read, and no home: code of our library is kept in our folder, and cleared."""
+    from numba.core import caching
+
+    from derive.kernels.special import compiled
+
+    usual = caching.CompileResultCacheImpl._locator_classes
+    chosen = [c for c in usual if "UserProvided" in c.__name__]  # where `config.CACHE_DIR` says
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", chosen)
+    monkeypatch.setattr("numba.config.CACHE_DIR", "")
+    function = compiled(_one_more)
+    assert function(1.0) == 2.0
+    assert list((folder / "library").rglob("*.nbi"))
+    again = compiled(_one_more)
+    assert again(1.0) == 2.0 and sum(again.stats.cache_hits.values()) == 1
+    cache_clear()
+    assert not (folder / "library").exists()
+
+
+def _one_more(x: float) -> float:
+    return x + 1.0
