@@ -4,7 +4,7 @@ Where kinks uⱼ = 0 hold and the objective rises with them, weights 0 ≤ θⱼ
 subgradient. Those strictly between are held: along the manifold uⱼ = 0 the objective is smooth and has to bend upwards,
 which are the conditions of Karush, Kuhn and Tucker of F(x; θ) − Σ θⱼcⱼuⱼ under equalities with multipliers −θⱼcⱼ
 (Lewis, SIAM J. Optim. 13, 2002, theorem 2.9). A kink whose weight is 0 or 1 is left on that side: on the other the
-objective rises.
+objective rises. With a kink at which it does not rise no point is certified: on its other side it may fall.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ NEAR = 1e-8
 STRICT = 1e-6
 #: How often weights are found anew, and by which shares of a step; changes of them that are rounding.
 AGAIN, SHARES, SAME = 30, (1.0, 0.5, 0.25, 0.1), 1e-12
+#: What has to be left of the gradient at most, or it has been enough after so many times.
+SLOW, PATIENCE = 0.9, 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,14 @@ class KinkCertificate(KktCertificate):
     """Of a point at `active` kinks."""
 
     active: int = 0
+    falling: int = 0  # kinks at which the point is and with which the objective does not rise
+
+    def faults(self, stopped: bool = False) -> list[str]:
+        """The conditions that do not hold, in words."""
+        found = super().faults(stopped)
+        if self.falling:
+            found.append(f"the objective does not rise with {self.falling} kink(s) at which the point is")
+        return found
 
     def reason(self) -> str:
         """Why the point is (not) certified, in words."""
@@ -55,8 +65,10 @@ def certify_on_pieces(
 ) -> KinkCertificate:
     """The certificate of a point; `p` must be that of the interpreter."""
     side, held, fixed = _subgradient(p, x)
-    rise = p.at(x, side)[2][held]
-    E, nu = slopes_of(p, x, side, held) / rise[:, None], -side[held] * rise
+    rises = p.at(x, side)[2]
+    rise, falling = rises[held], int((rises[[*held, *fixed]] <= 0.0).sum())
+    E = slopes_of(p, x, side, held) / np.where(rise > 0.0, rise, 1.0)[:, None]
+    nu = -side[held] * rise
     none, empty = np.zeros((0, x.size)), np.zeros(0)
 
     def sides(z: Array) -> tuple[Array, Array]:
@@ -88,7 +100,7 @@ def certify_on_pieces(
         tolerance=tolerance,
         unseen=None if symmetries is None else partial(symmetries.left, at, layout),
     )
-    return KinkCertificate(**vars(proof), active=held.size)
+    return KinkCertificate(**vars(proof), active=held.size, falling=falling)
 
 
 def _subgradient(p: Pieces, x: Array) -> tuple[Array, Array, Array]:
@@ -101,9 +113,13 @@ def _subgradient(p: Pieces, x: Array) -> tuple[Array, Array, Array]:
     near = np.flatnonzero(np.abs(u) <= NEAR * np.abs(u).max(initial=0.0))
     side = (u > 0.0) * 1.0
     side[near] = 0.5
-    held, (_, slope, rise) = near[:0], p.at(x, side)
+    held = near[p.at(x, side)[2][near] > 0.0]
+    side[near] = u[near] > 0.0
+    side[held] = 0.5
+    _, slope, rise = p.at(x, side)
     least = float(np.abs(slope * lengths).max(initial=0.0))
-    for _ in range(AGAIN if near.size else 0):
+    best = least, side.copy(), held
+    for again in range(AGAIN if near.size else 0):
         held = near[rise[near] > 0.0]
         rows, before = slopes_of(p, x, side, held), side[held]
         way = _weights(slope - rows.T @ before, rows, lengths) - before
@@ -115,10 +131,12 @@ def _subgradient(p: Pieces, x: Array) -> tuple[Array, Array, Array]:
             left = float(np.abs(slope * lengths).max(initial=0.0))
             if left < least:
                 break
-        side, done = there, left >= least and np.abs(way).max(initial=0.0) <= SAME
-        least = left
-        if done:
+        slow, least, side = left > SLOW * least, left, there
+        if left < best[0]:
+            best = left, side.copy(), held
+        if slow and (again >= PATIENCE or np.abs(way).max(initial=0.0) <= SAME):
             break
+    _, side, held = best
     strict = (side[held] > STRICT) & (side[held] < 1.0 - STRICT)
     side[held[~strict]] = np.round(side[held[~strict]])
     return side, held[strict], np.setdiff1d(near, held[strict])

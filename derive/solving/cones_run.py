@@ -27,7 +27,7 @@ NEAR = 1e-5
 def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tuple[Any, Any] | None:
     """SciPy's result and the arrays of the unknowns; None where this way leads to no certified point in its time."""
     from ..kernels.cones import certify_cones
-    from ..kernels.optimizers.cone_endless import falls_forever
+    from ..kernels.optimizers.cone_endless import falls_along_recession
     from ..kernels.optimizers.cone_program import solve_cone_program
     from ..kernels.optimizers.cone_units import geometric_units
     from ..kernels.optimizers.result import Result
@@ -70,7 +70,7 @@ def solve_cones(form: SecondOrder, instance: Instance, options: Options) -> tupl
         proof, multipliers = placed.certified(found, options.tolerance, proved=True)
         value = placed.value(found)
     if not proof.ok() and not watch.ended:
-        if proof.primal <= NEAR and falls_forever(program):
+        if proof.primal <= NEAR and falls_along_recession(program):
             watch.ended = (NO_MINIMUM, ENDLESS)
         else:
             return None

@@ -30,7 +30,8 @@ class Options:
     seed: int = 0
     checkpoint: str | Path | None = None
     of_method: Mapping[str, Any] = field(default_factory=dict)
-    made: int = 0  # iterations of methods before this one
+    made: int = 0  # iterations of methods before this one, and what they took of `max_time`
+    spent: float = 0.0
 
     def check(self) -> None:
         """Raise an `ArgumentError` that names the first setting that cannot be."""
@@ -76,6 +77,7 @@ class Options:
             "options": self.of_method,
             "checkpoint": self.checkpoint,
             "made": self.made,
+            "spent": self.spent,
         }
 
 

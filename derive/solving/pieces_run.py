@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..statuses import NO_STEP
 from . import costs
 from .options import Options
 from .stated import statement_value
@@ -42,7 +43,7 @@ def solve_on_pieces(instance: Instance, point: Mapping[str, Any], options: Optio
         watch.begin()
         for _ in range(RUNS):
             with watch:
-                found = descend(pieces, x, most - watch.steps, told)
+                found = descend(pieces, x, most - watch.steps, told, watch.ticks)
                 x, evaluations = found.x, evaluations + found.evaluations
             x = watch.reached(x, 0)[0]
             proof = uninterrupted(certified_on_pieces, instance, instance.numbers, x, options.tolerance)
@@ -68,4 +69,20 @@ def certified_on_pieces(instance: Instance, arrays: Mapping[str, Any], x: Any, t
         )
 
 
-__all__ = ["PIECES", "certified_on_pieces", "solve_on_pieces"]
+def judged_on_pieces(result: Any, instance: Instance, tolerance: float) -> Any:
+    """The result, not certified where slopes between kinks are all that has been looked at, and it is at a kink that
+    leads down."""
+    from ..kernels.certificate import Certificate
+
+    sided = instance.posed.sided
+    if sided is None or not result.success or not isinstance(result.certificate, Certificate):
+        return result
+    x = np.concatenate([np.ravel(result[v.name]) for v in sided.unknowns])
+    proof = certified_on_pieces(instance, instance.numbers, x, tolerance)
+    if not proof.ok():
+        result.certificate, result.success, result.status = proof, False, NO_STEP
+        result.message = f"not certified: {proof.reason()}"
+    return result
+
+
+__all__ = ["judged_on_pieces", "PIECES", "certified_on_pieces", "solve_on_pieces"]

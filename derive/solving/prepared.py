@@ -205,9 +205,9 @@ class Prepared:
         Answers of the interior point, near kinks and not on them, may be certified with its multipliers alone.
         """
         x = self._layout.pack(answer)
-        proof = alone(certificate, self._composite, self._instance, self._arrays, x, tolerance)
-        if not proof.ok() and self._instance.posed.sided is not None:
+        if self._instance.posed.sided is not None:
             return alone(certified_on_pieces, self._instance, self._arrays, x, tolerance)
+        proof = alone(certificate, self._composite, self._instance, self._arrays, x, tolerance)
         other = None if proof.ok() or self._inside is None else self._inside.certify(answer, tolerance)
         return proof if other is None or not other.ok() else other
 

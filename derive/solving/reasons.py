@@ -58,12 +58,12 @@ def failure(
     if not proof.primal <= proof.tolerance:
         if linear and contradict(functions, z):
             return INFEASIBLE, f"infeasible: no point satisfies the constraints ({proof.reason()})"
-        if quadratic and falls_forever(functions, z):
+        if quadratic and falls_along_recession(functions, z):
             return NO_MINIMUM, ENDLESS
         words = f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
         return INFEASIBLE, words
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
-    if away or (quadratic and falls_forever(functions, z)):
+    if away or (quadratic and falls_along_recession(functions, z)):
         return NO_MINIMUM, ENDLESS
     status = ITERATIONS if answer.status == ip.LIMIT else NO_STEP
     return status, f"not certified after {answer.iterations} iterations: {proof.reason()}"
@@ -209,7 +209,7 @@ def are_uneven(E: Any) -> bool:
     return bool(largest.max() > UNEVEN * least)
 
 
-def falls_forever(functions: Any, z: Any) -> bool:
+def falls_along_recession(functions: Any, z: Any) -> bool:
     """Whether a quadratic program falls along a direction that bends nowhere upwards and leaves no constraint."""
     from scipy.optimize import linprog
 

@@ -31,6 +31,7 @@ from .guarantee import Guarantee
 from .instance import Instance
 from .interrupted import at_the_latest, at_the_start
 from .options import Options
+from .pieces_run import judged_on_pieces
 from .posed import Posed
 from .starts import by_name, default_start, elsewhere, other_starts, random_start
 from .ways import (
@@ -125,6 +126,11 @@ def _one_thread() -> AbstractContextManager[None]:
 
 def _once(instance: Instance, options: Options) -> Any:
     """One run from one start."""
+    return judged_on_pieces(_run(instance, options), instance, options.tolerance)
+
+
+def _run(instance: Instance, options: Options) -> Any:
+    """The same, as certified by its method."""
     posed, method, given = instance.posed, options.method, bool(instance.start)
     if method in CLOSED_FORM or (method is None and suits_closed_form(instance, options)):
         result = by_closed_form(instance, options)

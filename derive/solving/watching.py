@@ -104,6 +104,11 @@ class Watch:
         """Iterations so far, with those of methods before."""
         return self.options.made + self.steps
 
+    def ticks(self) -> None:
+        """Leave the loop if time is up."""
+        if self._late():
+            raise Ended
+
     def _late(self) -> bool:
         """Whether time is up."""
         from ..kernels.clock import now
@@ -111,7 +116,8 @@ class Watch:
         limit = self.options.max_time
         if limit is None or now() - self.entered < limit:
             return False
-        self.ended = (TIME, f"not converged within max_time = {limit:g} s ({self.made} iterations)")
+        whole = limit + self.options.spent
+        self.ended = (TIME, f"not converged within max_time = {whole:g} s ({self.made} iterations)")
         return True
 
     def __enter__(self) -> Watch:

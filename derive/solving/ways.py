@@ -246,7 +246,8 @@ def _in_turn(
         done = {k: 0 if result is None else result.get(k, 0) for k in ("nit", "nfev", "njev", "time")}
         left = None if options.max_time is None else max(options.max_time - done["time"], 1e-3)
         steps = min(most, options.max_iterations - done["nit"])
-        own = replace(options, max_time=left, max_iterations=steps, made=done["nit"])
+        spent = 0.0 if left is None or options.max_time is None else options.max_time - left
+        own = replace(options, max_time=left, max_iterations=steps, made=done["nit"], spent=spent)
         result = way(instance, point, options=own)
         result.update({k: result[k] + before for k, before in done.items()})
         if (

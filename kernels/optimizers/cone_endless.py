@@ -12,7 +12,7 @@ from .second_order import Cones
 FALLS = 1e-6
 
 
-def falls_forever(program: ConeProgram) -> bool:
+def falls_along_recession(program: ConeProgram) -> bool:
     """Whether the objective falls along a direction without curvature that leaves no condition: the least of cᵀd over
     |dᵢ| ≤ 1 with Qd = 0, Ed = 0 and Gd in the cones is below 0."""
     n, cones = program.c.size, program.cones

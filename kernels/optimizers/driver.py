@@ -61,8 +61,9 @@ class Run:
         options: Options | None = None,
         checkpoint: str | Path | None = None,
         made: int = 0,
+        spent: float = 0.0,
     ) -> None:
-        self.oracle, self.record, self.made = oracle, record, made
+        self.oracle, self.record, self.made, self.spent = oracle, record, made, spent
         self.began, self.entered = time.perf_counter(), now()  # `entered` is moved to where all is compiled
         self.history = History()
         f, g = oracle.value_gradient(x0)
@@ -155,6 +156,7 @@ def minimize(
     options: Options | None = None,
     checkpoint: str | Path | None = None,
     made: int = 0,
+    spent: float = 0.0,
 ) -> OptimizeResult:
     """Minimise from `x0`; SciPy's `OptimizeResult` plus `.certificate` and `.history`.
 
@@ -163,7 +165,7 @@ def minimize(
     and stops the run by raising StopIteration. `max_time` is in seconds. `options` are those of the method
     (`Method.options`), such as its learning rate. `checkpoint` names a file in which the run is kept every half
     minute and at its end; if it is there at the beginning, the run goes on from it. `made` iterations of other methods
-    came before, and count in what is said.
+    came before and took `spent` of the seconds that were given, which count in what is said.
     """
     record = method(method_name)
     lacking = record.needs - oracle.has
@@ -176,7 +178,7 @@ def minimize(
         raise ArgumentError(f"tol is a number between 0 and 1, not {tol}")
     judge = certificate or (lambda x, magnitude, since: certify_oracle(oracle, x, magnitude, tol, since))
     with np.errstate(all="ignore"):
-        run = Run(oracle, start, record, options, checkpoint, made)
+        run = Run(oracle, start, record, options, checkpoint, made, spent)
         with Progress(record.title, progress, tol) as bar, Interruptible() as block:
             status, message = _iterate(run, judge, tol, max_iterations, max_time, callback, bar)
         if block.left:
@@ -254,7 +256,10 @@ def _iterate(
             if iteration == max_iterations:
                 return ITERATIONS, f"not converged after {run.steps} iterations"
             if max_time is not None and now() - run.entered >= max_time:
-                return TIME, f"not converged within max_time = {max_time:g} s ({run.steps} iterations)"
+                return (
+                    TIME,
+                    f"not converged within max_time = {max_time + run.spent:g} s ({run.steps} iterations)",
+                )
             run.advance()
             if callback is not None:
                 s = run.state

@@ -71,8 +71,9 @@ def slopes_of(p: Pieces, x: Array, s: Array, kinks: Array) -> Array:
     return rows
 
 
-def descend(p: Pieces, x: Array, most: int, told: Any = None) -> Found:
-    """From `x` to where no step helps. `told(x, F, g)` hears of each step, and may end the run by raising."""
+def descend(p: Pieces, x: Array, most: int, told: Any = None, ticks: Any = None) -> Found:
+    """From `x` to where no step helps. `told(x, F, g)` hears of each step, `ticks()` of each trial; both may raise to
+    end the run."""
     x, n = x.copy(), x.size
     u = p.sides(x)
     side = (u > 0.0) * 1.0
@@ -97,6 +98,8 @@ def descend(p: Pieces, x: Array, most: int, told: Any = None) -> Found:
         unit = float(np.abs(np.diagonal(bend)).mean()) or 1.0
         rounds, accepted, tied = 0, False, True
         while mu <= MOST:
+            if ticks is not None:
+                ticks()
             made = _model(slope, bend, rows, c[held] * u[held], weights[held], mu * unit, tied)
             if made is None:
                 mu *= 10.0

@@ -7,7 +7,7 @@ from typing import Any
 from ..bundle import Bundle
 from ..cones import certify_cones
 from ..optimizers.cone_arranged import arranged_cones
-from ..optimizers.cone_endless import falls_forever
+from ..optimizers.cone_endless import falls_along_recession
 from ..oracle import VALUE, Layout
 from . import running
 from .constrained_texts import add_kinks
@@ -29,7 +29,9 @@ def add_cones(form: Any, kernels: Kernels, bundle: Bundle) -> None:
     kernels.tables.append(
         f"NORMS = {in_tuple(map(repr, form.axes))}  # slack, axes of u, those that count norms"
     )
-    bundle.add(Layout, arranged_cones, certify_cones, falls_forever, running.caller, running.over_cones)
+    bundle.add(
+        Layout, arranged_cones, certify_cones, falls_along_recession, running.caller, running.over_cones
+    )
 
 
 def cone_tail(form: Any) -> str:
@@ -97,7 +99,7 @@ def solve_from(found, sizes, point, others, tolerance, max_iterations, max_time)
         proof = uninterrupted(judge, answer)
     success = proof.ok() and "interrupted" not in ended  # what is certified as time runs out is the answer
     message = ("certified: " if success else f"{{ended}}; " if ended else "not certified: ") + proof.reason()
-    if not success and not ended and proof.primal <= 1e-5 and falls_forever(program):
+    if not success and not ended and proof.primal <= 1e-5 and falls_along_recession(program):
         message = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
     elif not success and not ended and proof.primal > tolerance:
         message = f"no feasible point was found: the constraints may be infeasible ({{proof.reason()}})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...solving.reasons import answers_at, contradict, falls_forever
+from ...solving.reasons import answers_at, contradict, falls_along_recession
 from ..bundle import Bundle
 from ..conditions import functions_of
 from ..flat_conditions import Call, FlatConditions
@@ -54,7 +54,7 @@ def add_constrained(derived: Any, kernels: Kernels, bundle: Bundle) -> None:
     if derived.linear:
         bundle.add(contradict)
     if derived.quadratic and not derived.cones:
-        bundle.add(falls_forever)
+        bundle.add(falls_along_recession)
     if derived.cones:
         bundle.add(certify_semidefinite, running.inside_cones, halves.blocks_of)
         return
@@ -131,7 +131,7 @@ def constrained_tail(derived: Any, compared: str) -> str:
         linear=derived.linear,
         elsewhere="" if derived.cones else ELSEWHERE,
         contradiction=CONTRADICTION if derived.linear else "",
-        endless="falls_forever(functions, answer.z) and not contradict(functions, answer.z)"
+        endless="falls_along_recession(functions, answer.z) and not contradict(functions, answer.z)"
         if derived.quadratic and not derived.cones
         else "answer.status == 3 and proof.primal <= tolerance",
         quadratic=derived.quadratic,

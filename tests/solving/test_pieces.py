@@ -91,6 +91,8 @@ def _on_pieces(text, point):
         ("2*abs(u - w**2) - w**2/2 + u", {"u": 0.0, "w": 0.0}, ""),
         ("abs(u - w**2)/4 - u + w**2/2", {"u": 0.0, "w": 0.0}, "Lagrangian"),  # no subgradient is 0
         ("u**2 - abs(u) + w**2", {"u": 0.0, "w": 0.0}, "Lagrangian"),  # falls with its kink
+        ("u**2 - relu(u) + w**2", {"u": 0.0, "w": 0.0}, "does not rise"),  # its slope on the left is 0
+        ("w*relu(u)*3 + u**2 + w**2", {"u": 0.0, "w": 0.0}, "does not rise"),  # on the right it bends down
         ("relu(relu(u) - w) + relu(w) - u/4 + u**2 + w**2", {"u": 0.0, "w": 0.0}, ""),
     ],
 )
@@ -132,10 +134,22 @@ def test_what_is_not_certified_names_the_kink():
     assert "relu" in result.message and "softplus" in result.message
 
 
-def test_iterations_of_all_ways_count(monkeypatch):
+def test_iterations_and_time_of_all_ways_count(monkeypatch):
     monkeypatch.setattr(costs, "descents_first", lambda shapes, amount: 5)
     text, shapes, y, start = NETWORKS["regression"]
     problem = dv.minimize(text, over=list(start), variables=shapes)
     with pytest.warns(NotCertifiedWarning, match="not converged after 8 iterations"):
         result = problem.solve(X=X, y=y, start=start, max_iterations=8)
     assert result.method == "pieces" and result.nit == 8
+    problem.solve(X=X, y=y, start=start)
+    with pytest.warns(NotCertifiedWarning, match="max_time = 0.01 s"):
+        assert problem.solve(X=X, y=y, start=start, max_time=0.01).method == "pieces"
+
+
+def test_where_slopes_vanish_on_one_side_of_a_kink_nothing_is_certified():
+    """relu'(0) = 0 made a minimum of the point at which the default start is."""
+    problem = dv.minimize("u**2 - relu(u) + w**2", over=["u", "w"], variables={"u": (), "w": ()})
+    with pytest.warns(NotCertifiedWarning, match="does not rise"):
+        assert not problem.solve().success
+    assert problem.solve(start={"u": 0.1, "w": 0.1}).success
+    assert not problem.prepare().certify({"u": 0.0, "w": 0.0}).ok()
