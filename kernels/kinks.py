@@ -39,9 +39,9 @@ class KinkCertificate(KktCertificate):
     active: int = 0
     falling: int = 0  # kinks at which the point is and with which the objective does not rise
 
-    def faults(self, stopped: bool = False) -> list[str]:
+    def faults(self) -> list[str]:
         """The conditions that do not hold, in words."""
-        found = super().faults(stopped)
+        found = super().faults()
         if self.falling:
             found.append(f"the objective does not rise with {self.falling} kink(s) at which the point is")
         return found
