@@ -24,6 +24,8 @@ from .oracle import Array, Layout
 
 #: Arguments over the largest of all up to which a kink may be one at which the point is.
 NEAR = 1e-8
+#: Slopes in kinks over the largest that are none.
+LEVEL = 1e-12
 #: Weights nearer to 0 or 1 are there.
 STRICT = 1e-6
 #: How often weights are found anew, and by which shares of a step; changes of them that are rounding.
@@ -66,7 +68,9 @@ def certify_on_pieces(
     """The certificate of a point; `p` must be that of the interpreter."""
     side, held, fixed = _subgradient(p, x)
     rises = p.at(x, side)[2]
-    rise, falling = rises[held], int((rises[[*held, *fixed]] <= 0.0).sum())
+    rise, met = rises[held], np.array([*held, *fixed], dtype=np.int64)
+    level = met[np.abs(rises[met]) <= LEVEL * np.abs(rises).max(initial=0.0)]
+    falling = int((rises[np.setdiff1d(met, level)] < 0.0).sum()) + _bent_down(p, x, side, level)
     E = slopes_of(p, x, side, held) / np.where(rise > 0.0, rise, 1.0)[:, None]
     nu = -side[held] * rise
     none, empty = np.zeros((0, x.size)), np.zeros(0)
@@ -101,6 +105,17 @@ def certify_on_pieces(
         unseen=None if symmetries is None else partial(symmetries.left, at, layout),
     )
     return KinkCertificate(**vars(proof), active=held.size, falling=falling)
+
+
+def _bent_down(p: Pieces, x: Array, side: Array, level: Array) -> int:
+    """How many kinks are met with which the objective neither rises nor falls, as a squared hinge, if it bends down on
+    their other sides."""
+    if not level.size:
+        return 0
+    other = side.copy()
+    other[level] = 1.0 - np.round(side[level])
+    bends = np.linalg.eigvalsh(p.hessian(x, other))
+    return int(level.size) if bends[0] < -NEAR * np.abs(bends).max() else 0
 
 
 def _subgradient(p: Pieces, x: Array) -> tuple[Array, Array, Array]:
