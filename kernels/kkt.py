@@ -55,6 +55,7 @@ class KktCertificate(Guaranteed):
     below: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
     proved: bool = False  # whether a stationary point is proved to be a global minimum
     stopped: bool = False  # as of `Certificate`
+    kinks: tuple[str, ...] = ()  # at which the point lies, and for which no slack stands
     condition: float | None = None  # of the Hessian whose smallest eigenvalue is the curvature
     guarantee: Any = field(default=None, repr=False, compare=False)  # as of `Certificate`
 
@@ -78,6 +79,10 @@ class KktCertificate(Guaranteed):
             found.append(f"the smooth form differs from the statement by {self.mismatch:.1e}")
         if not self.ahead <= bound and not found:
             found.append(f"Newton's step would lower the objective by {self.ahead:.1e} of its size")
+        if self.kinks:
+            found.append(
+                f"the point is at a kink of {' and '.join(self.kinks)} that has slopes on both sides"
+            )
         if self.drift > 1e-3 and not (self.stopped and found):
             found.append(
                 "no minimum is attained: the objective keeps falling while the unknowns grow without bound; "

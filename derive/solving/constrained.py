@@ -21,6 +21,7 @@ from ..sizes import ONE, Binding, Coefficient
 from ..smoothing import Smooth, smooth
 from ..stable import recognise
 from .conditions import conditions_of_facts, free_form
+from .left_kinks import LeftKinks
 from .sparse import Sparse
 
 MINUS, HALF = sympy.S.NegativeOne, sympy.S.Half
@@ -108,6 +109,11 @@ class Constrained:
         self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())
         self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
         self._kernels: dict[str, Any] = {}
+
+    @cached_property
+    def left(self) -> LeftKinks:
+        """The kinks for which no slack stands."""
+        return LeftKinks(self.problem)
 
     @cached_property
     def sparse(self) -> Sparse:

@@ -301,6 +301,7 @@ class _Run:
             proof = certify(curved=False) if self.ended or again else None
             if proof is None or proof.error <= HOPEFUL:
                 proof = certify()
+        proof = self.placed.unkinked(proof, z)
         return Judged(z, found, value, proof, answer)
 
     def watch(self, iteration: int, z: Any, value: float, error: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -169,7 +170,14 @@ class Placed:
             quadratic=self.derived.quadratic,
             settles=self.settles,
         )
-        return proof, self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+        return self.unkinked(proof, z), self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+
+    def unkinked(self, proof: Any, z: Any) -> Any:
+        """The certificate of a point, which holds only where it lies at no kink that the form has kept."""
+        if not proof.ok():
+            return proof
+        kinks = self.derived.left.at(self.arrays, self.layout.unpack(z))
+        return replace(proof, kinks=kinks) if kinks else proof
 
     def lifted(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """The unknowns of the smooth form at an answer, slacks included."""

@@ -7,8 +7,11 @@ import derive as dv
 from derive.errors import NotCertifiedWarning
 from derive.kernels.kinks import certify_on_pieces
 from derive.kernels.optimizers.pieces import CONVERGED, descend
+from derive.node import variables
+from derive.smoothing import smooth
 from derive.solving import costs
 from derive.solving.instance import Instance
+from derive.solving.left_kinks import LeftKinks
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((60, 3))
@@ -153,3 +156,25 @@ def test_where_slopes_vanish_on_one_side_of_a_kink_nothing_is_certified():
         assert not problem.solve().success
     assert problem.solve(start={"u": 0.1, "w": 0.1}).success
     assert not problem.prepare().certify({"u": 0.0, "w": 0.0}).ok()
+
+
+def test_slacks_of_some_kinks_are_no_proof_for_others():
+    """Huber's loss as kinks inside kinks: some get slacks, whose multipliers stood in for the slope of the others."""
+    text = "sumsq(relu(1 - abs(A.T @ x)) - 1)/2 + sum(relu(abs(A.T @ x) - 1)) + sumsq(x)/4 - c @ x"
+    problem = dv.minimize(text, over="x", variables={"x": ("m",), "c": ("m",), "A": ("m", "n")})
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        A, c = rng.normal(size=(2, 6)), 3 * rng.normal(size=2)
+        result = problem.solve(A=A, c=c)
+        slope = A @ np.clip(A.T @ result["x"], -1, 1) + result["x"] / 2 - c
+        assert result.success and np.abs(slope).max() <= 1e-6, result.message
+
+
+def test_kinks_that_are_left_and_met():
+    """Only where the slope jumps: not at the edge of a square, not away from the kink, and not where it weighs 0."""
+    f = dv.parse("x*relu(x - 1) + x*relu(2 - x)**2 + x*abs(x) + x*abs(x - 3)", variables={"x": ()}).node
+    form = smooth(f, variables(f), (), ())
+    assert not form.kinks
+    left = LeftKinks(form)
+    met = {x: left.at({}, {"x": np.asarray(x)}) for x in (0.0, 0.5, 1.0, 2.0, 3.0)}
+    assert met == {0.0: (), 0.5: (), 1.0: ("relu",), 2.0: (), 3.0: ("abs",)}
