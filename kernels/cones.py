@@ -6,7 +6,8 @@
     complementarity   (⟨Gx + g, z⟩ + Σ |ν e|) / F, which is the duality gap of a stationary point
 
 in the units of `natural`, those of a cone being the largest of its rows. Q is positive semidefinite, so that these
-conditions are those of a global minimum.
+conditions are those of a global minimum. Curvature and condition are those of the Lagrangian where what presses stays
+active: a cone at its surface bends with its norm, one at its apex leaves no way.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import EPS, KktCertificate, nowhere, unmet
-from .natural import units_of
+from .kkt import CURVED, EPS, KktCertificate, nowhere, tangents, unmet
+from .natural import Natural, units_of
+from .neighbourhood import Spectrum
 from .optimizers.cone_problem import ConeAnswer, ConeProgram
 from .optimizers.interior_point import Values
-from .oracle import Layout
+from .oracle import Layout, Matrix, Vector
+
+#: What presses less, in the objective's unit, does not; norms below this share vanish.
+PRESSING, APEX = 1e-10, 1e-9
 
 
 def certify_cones(
@@ -46,6 +51,14 @@ def certify_cones(
     m = program.cones.orthant
     sizes = np.concatenate([units.inequalities[:m], program.cones.largest(units.inequalities[m:])])
     depth = float((-program.cones.depths(s) / sizes).max(initial=0.0))
+    curvature, condition = None, None
+    if x.size <= CURVED:
+        H, A = along_active(program, s / units.inequalities, z * units.inequalities / units.objective, units)
+        basis = tangents(A * units.lengths)
+        if basis.shape[1]:
+            scale = units.lengths[:, None] * units.lengths[None, :] / units.objective
+            bends = Spectrum(basis.T @ (H * scale) @ basis, np.ones(basis.shape[1]), 1.0)
+            curvature, condition = bends.smallest, bends.condition
     return KktCertificate(
         value=statement_value,
         stationarity=float((gaps * units.lengths).max(initial=0.0)) / units.objective,
@@ -53,6 +66,31 @@ def certify_cones(
         dual=float((-program.cones.depths(z) * sizes).max(initial=0.0)) / units.objective,
         complementarity=(abs(float(s @ z)) + float(np.abs(nu) @ unmet(program.E, e, x))) / units.objective,
         mismatch=abs(statement_value - f) / units.objective,
+        curvature=curvature,
+        condition=condition,
         tolerance=tolerance,
         proved=True,
     )
+
+
+def along_active(program: ConeProgram, s: Vector, z: Vector, units: Natural) -> tuple[Matrix, Matrix]:
+    """The Hessian of the Lagrangian, and the rows of what presses; s and z in their units."""
+    cones, m = program.cones, program.cones.orthant
+    presses = z[:m] > np.maximum(np.abs(s[:m]), PRESSING)
+    H, rows = program.Q.copy(), [program.E, program.G[:m][presses]]
+    for head, size in zip(cones.heads, cones.sizes, strict=True):
+        part = slice(head + 1, head + size)
+        length, own = float(np.linalg.norm(s[part])), program.G[head : head + size]
+        if z[head] <= max(float(s[head]) - length, PRESSING):
+            continue
+        if length <= APEX * max(1.0, float(np.abs(s[head]))):
+            rows.append(own)
+            continue
+        way = s[part] * units.inequalities[part]
+        span = float(np.linalg.norm(way))
+        way /= span
+        along = way @ own[1:]
+        rows.append((own[0] - along)[None, :])
+        press = z[head] * units.objective / units.inequalities[head]
+        H += press / span * (own[1:].T @ own[1:] - np.outer(along, along))
+    return H, np.vstack(rows)

@@ -316,7 +316,7 @@ def _along_tangents(
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active]])
-    basis = _tangents(A * lengths)
+    basis = tangents(A * lengths)
     if basis.shape[1] == 0:
         return None, None, 0.0, np.zeros((len(lengths), 0)), None
     reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
@@ -329,7 +329,7 @@ def _along_tangents(
         value, full = value_at(np.zeros(len(lengths))) / size, basis.T @ (dual * lengths / size)
         lower = bends.lowered(lambda t: value_at(lengths * (basis @ t)) / size, value, full, TOLERANCE)
         ahead = max(ahead, lower)
-    basis = _tangents(A * units.reach)  # what is longer tells by rounding alone
+    basis = tangents(A * units.reach)  # what is longer tells by rounding alone
     near = basis.T @ (h * units.reach[:, None] * units.reach[None, :] / size) @ basis
     flats = np.asarray(basis @ level_part(*np.linalg.eigh(near)))
     met = (v.c <= TOLERANCE * rows) & ~active
@@ -351,7 +351,7 @@ def _lagrangian(
     return value_at
 
 
-def _tangents(A: Matrix) -> Matrix:
+def tangents(A: Matrix) -> Matrix:
     """An orthogonal basis of the directions in which no row changes."""
     if not A.shape[0]:
         return np.eye(A.shape[1])

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import derive as dv
+from derive.kernels.cones import along_active
+from derive.kernels.natural import Natural
 from derive.kernels.optimizers import cone_program
 from derive.kernels.optimizers.cone_loops import on_program
 from derive.kernels.optimizers.cone_problem import ConeProgram
@@ -394,3 +396,31 @@ def test_quadratic_conditions_that_are_not_convex_are_no_cones():
     assert not isinstance(outside, PreparedCones)
     np.testing.assert_allclose(inside()["x"], y, atol=1e-7)
     np.testing.assert_allclose(outside()["x"], y / np.linalg.norm(y), atol=1e-6)
+
+
+def test_curvature_of_cones_that_press() -> None:
+    """The Lagrangian bends with the norm of a cone at its surface; at the apex every row is held; none with room."""
+    rng = np.random.default_rng(5)
+    G, g, x = rng.standard_normal((10, 3)), rng.standard_normal(10), rng.standard_normal(3)
+    cones = Cones(2, [4, 4])
+    program = ConeProgram(np.eye(3), np.zeros(3), 0.0, np.zeros((0, 3)), np.zeros(0), G, g, cones)
+    s = G @ x + g
+    s[2], s[0], s[6:] = np.linalg.norm(s[3:6]), 0.0, 0.0
+    z = np.array([0.7, 0.0, 1.5, 0.0, 0.0, 0.0, 0.3, 0.1, 0.0, 0.0])
+    units = Natural(2.0, np.ones(3), np.ones(3), np.ones(0), rng.uniform(0.5, 2.0, 10))
+    H, rows = along_active(program, s / units.inequalities, z * units.inequalities / 2.0, units)
+
+    def slope(x: Any) -> Any:
+        u = G[3:6] @ x + g[3:6]
+        return G[3:6].T @ u / np.linalg.norm(u)
+
+    bent = np.column_stack([(slope(x + h) - slope(x - h)) / 2e-6 for h in 1e-6 * np.eye(3)])
+    np.testing.assert_allclose(H, np.eye(3) + 1.5 * bent, atol=1e-8)
+    np.testing.assert_allclose(rows, np.vstack([G[0], G[2] - slope(x), G[6:]]), atol=1e-12)
+    shapes, X, y = (
+        {"X": ("n", "d"), "y": ("n",), "w": ("d",)},
+        rng.standard_normal((9, 3)),
+        rng.standard_normal(9),
+    )
+    found = dv.minimize("norm(X @ w - y) + sum(w)/8", over="w", variables=shapes).solve(X=X, y=y).certificate
+    assert found.condition is not None and found.curvature > 0.0 and "condition number" in str(found)
