@@ -29,6 +29,7 @@ from .facts import Facts
 from .free import Free
 from .groups import solve_groups
 from .instance import Instance
+from .kept_points import KeptPoint
 from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
@@ -347,7 +348,11 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     """By a method for equalities and inequalities, on the smooth form."""
     from ..kernels.plan import Plan
 
-    _no_checkpoint(options)
+    kept = None if options.checkpoint is None else KeptPoint(options.checkpoint, instance)
+    if kept is not None:
+        before = kept.load()
+        point, given = ({**point, **before}, True) if before is not None else (point, given)
+        options = replace(options, callback=kept.watching(options.callback))
     derived = instance.posed.constrained
     name = for_constraints(options.method) or "interior-point"
     result, found = constrained_run.run(
@@ -358,14 +363,16 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
         options.backend,
         name,
     )
+    if kept is not None:
+        kept.save(found)
     return _named(result, found, instance.posed, Plan(name, derived.describe()))
 
 
 def _no_checkpoint(options: Options) -> None:
     if options.checkpoint is not None:
         raise UnsupportedError(
-            "this problem is solved by a method that keeps no checkpoints; those that do are the methods for smooth "
-            "problems over free unknowns, such as lbfgs, newton-cg and adam"
+            f"method {options.method} keeps no checkpoints; those that do are the methods for smooth problems over "
+            "free unknowns, such as lbfgs, newton-cg and adam, and those for constraints; or leave it to the plan"
         )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import DataError, UnsupportedError
+from derive.errors import DataError, NotCertifiedWarning, UnsupportedError
 from derive.kernels.optimizers import METHODS
 from derive.kernels.optimizers import checkpoint as checkpoints
 from derive.kernels.optimizers.driver import minimize
+from derive.solving import kept_points
 from tests.kernels.test_optimizers import Rows, conditioned, quartic_batch, rosenbrock
 
 
@@ -74,6 +75,45 @@ def test_through_a_problem(tmp_path: Path) -> None:
     first = problem.solve(data, max_iterations=2, **settings)
     assert not first.success and path.exists()
     assert problem.solve(data, **settings).success
-    bounded = dv.minimize("sumsq(X @ w - y)", over="w", variables=shapes, subject_to=["sum(w) == 1"])
-    with pytest.raises(UnsupportedError, match="keeps no checkpoints"):
-        bounded.solve(data, checkpoint=path)
+    lasso = dv.minimize("sumsq(X @ w - y) + norm(w, 1)", over="w", variables=shapes)
+    with pytest.raises(UnsupportedError, match="coordinate-descent keeps no checkpoints"):
+        lasso.solve(data, method="coordinate-descent", checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("objective", "conditions"),
+    [
+        ("sumsq(X @ w - y)", ["sum(w) == 1", "w <= 1"]),
+        ("norm(X @ w - y) + norm(w, 1)", []),
+        ("sum(exp(X @ w))", ["sumsq(w) <= 1"]),
+    ],
+)
+def test_constrained_runs_keep_their_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str, conditions: list[str]
+) -> None:
+    """Stopped after some steps, the run begins anew from there; also from what was written on its way."""
+    monkeypatch.setattr(kept_points, "EVERY", 0.0)
+    rng = np.random.default_rng(0)
+    data = {"X": rng.standard_normal((20, 3)), "y": rng.random(20)}
+    shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    used = {k: v for k, v in shapes.items() if k in (*objective, *"w")}
+    problem = dv.minimize(objective, over="w", variables=used, subject_to=conditions)
+    given = {k: v for k, v in data.items() if k in used}
+    expected, path = problem.solve(given), tmp_path / "run.npz"
+
+    def stop(seen: Any) -> None:
+        assert seen.nit == 1 or path.exists()
+        if seen.nit == 3:
+            raise StopIteration
+
+    with pytest.warns(NotCertifiedWarning):
+        first = problem.solve(given, checkpoint=path, callback=stop)
+    with np.load(path) as kept:
+        np.testing.assert_array_equal(kept["of w"], first["w"])
+    again = problem.solve(given, checkpoint=path)
+    assert again.success and again.fun == pytest.approx(expected.fun, rel=1e-8)
+    with pytest.raises(DataError, match="another run"):
+        problem.solve({**given, "X": data["X"] + 1.0}, checkpoint=path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be read"):
+        problem.solve(given, checkpoint=path)
