@@ -106,7 +106,11 @@ def by_separable(instance: Instance, point: Mapping[str, Any], options: Options)
         )
     if options.checkpoint is not None and options.method is None:
         return None
-    _no_checkpoint(options)
+    if options.checkpoint is not None:
+        raise UnsupportedError(
+            f"method {options.method} keeps no checkpoints; those that do are the methods for smooth problems over "
+            "free unknowns, such as lbfgs, newton-cg and adam, and those for constraints; or leave it to the plan"
+        )
     made = solve_composite(instance.posed.loops, instance, point, options)
     if made is None:
         return None
@@ -366,14 +370,6 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     if kept is not None:
         kept.save(found)
     return _named(result, found, instance.posed, Plan(name, derived.describe()))
-
-
-def _no_checkpoint(options: Options) -> None:
-    if options.checkpoint is not None:
-        raise UnsupportedError(
-            f"method {options.method} keeps no checkpoints; those that do are the methods for smooth problems over "
-            "free unknowns, such as lbfgs, newton-cg and adam, and those for constraints; or leave it to the plan"
-        )
 
 
 def spelled(method: str | None, posed: Posed) -> str | None:

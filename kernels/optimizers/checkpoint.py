@@ -37,37 +37,48 @@ class Checkpoint:
 
     def save(self, state: Any, best: tuple[Any, ...], history: Any) -> None:
         """Write everything."""
-        arrays = {"mark": np.array(self.mark), **_flat("state", state)}
+        arrays = _flat("state", state)
         arrays |= {f"best.{k}": np.asarray(part) for k, part in enumerate(best)}
         arrays |= {f"history.{name}": np.asarray(getattr(history, name)) for name in HISTORY}
-        with atomic(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+        write(self.path, self.mark, arrays)
         self.last = time.perf_counter()
 
     def load(self, state: Any, history: Any) -> tuple[Any, tuple[Any, ...]] | None:
         """The state and the best point as they were, if there is a file; `history` is filled."""
-        if not self.path.exists():
+        arrays = read(self.path, self.mark, "problem, data, start, method or options")
+        if arrays is None:
             return None
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            mark = str(arrays["mark"])
-        except OSError as error:
-            raise DataError(f"the checkpoint {self.path} cannot be read: {error}") from None
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            raise DataError(
-                f"the checkpoint {self.path} cannot be read: it is none, or not a whole one; remove it, or name "
-                "another file"
-            ) from None
-        if mark != self.mark:
-            raise DataError(
-                f"the checkpoint {self.path} belongs to another run (problem, data, start, method or options "
-                "differ); remove it, or name another file"
-            )
         for name in HISTORY:
             getattr(history, name)[:] = arrays[f"history.{name}"].tolist()
         best = (arrays["best.0"], float(arrays["best.1"]), arrays["best.2"])
         return _shaped("state", state, arrays), best
+
+
+def write(path: Path, mark: str, arrays: Mapping[str, Any]) -> None:
+    """The arrays and the mark of their run, as a file that is either whole or not there."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **{"mark": np.array(mark), **arrays})
+
+
+def read(path: Path, mark: str, told_apart: str) -> dict[str, Any] | None:
+    """The arrays of the run with that mark, if there is a file; what else it is, is an error that says so."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        found = str(arrays.pop("mark"))
+    except OSError as error:
+        raise DataError(f"the checkpoint {path} cannot be read: {error}") from None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise DataError(
+            f"the checkpoint {path} cannot be read: it is none, or not a whole one; remove it, or name another file"
+        ) from None
+    if found != mark:
+        raise DataError(
+            f"the checkpoint {path} belongs to another run ({told_apart} differ); remove it, or name another file"
+        )
+    return arrays
 
 
 def mark_of(method: str, options: Mapping[str, Any], layout: Any, f: float, g: Any) -> str:

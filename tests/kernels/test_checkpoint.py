@@ -13,7 +13,6 @@ from derive.errors import DataError, NotCertifiedWarning, UnsupportedError
 from derive.kernels.optimizers import METHODS
 from derive.kernels.optimizers import checkpoint as checkpoints
 from derive.kernels.optimizers.driver import minimize
-from derive.solving import kept_points
 from tests.kernels.test_optimizers import Rows, conditioned, quartic_batch, rosenbrock
 
 
@@ -92,7 +91,7 @@ def test_constrained_runs_keep_their_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str, conditions: list[str]
 ) -> None:
     """Stopped after some steps, the run begins anew from there; also from what was written on its way."""
-    monkeypatch.setattr(kept_points, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
     rng = np.random.default_rng(0)
     data = {"X": rng.standard_normal((20, 3)), "y": rng.random(20)}
     shapes = {"X": ("n", "d"), "y": ("n",), "w": ("d",)}
