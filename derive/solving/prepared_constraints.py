@@ -368,6 +368,11 @@ def _stated(proof: Any, instance: Instance) -> Any:
 def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones | PreparedConstraints:
     """A convex quadratic program, a program over second-order cones, or else the interior point on the smooth form."""
     derived = instance.posed.constrained
+    if derived.cones:
+        raise UnsupportedError(
+            f"an optimum in the cone of positive semidefinite matrices ({', '.join(sorted(derived.cones))}) "
+            "is not prepared: use solve"
+        )
     if derived.quadratic:
         try:
             return PreparedProgram(instance)

@@ -125,3 +125,10 @@ def test_zero_matrix_is_certified() -> None:
     )
     result = problem.solve(A=A)
     assert result.success and np.abs(result["S"]).max() < 1e-12
+
+
+def test_prepared_answers_stay_in_the_cone() -> None:
+    """A prepared quadratic program knows nothing of the cone: its answer would be Q itself, off the diagonal."""
+    problem = stated("sumsq(Z - Q)/2", ["diag(Z) == 1"])
+    with pytest.raises(UnsupportedError, match="is not prepared: use solve"):
+        problem.prepare(Q=Q)
