@@ -263,7 +263,7 @@ def test_constants_of_matrices_and_numbers() -> None:
     ridge = verdict("sumsq(X @ W - Y)/2 + lam*sumsq(W)", "W").constants(X=x, lam=0.5, k=2)
     assert ridge == pytest.approx((np.linalg.eigvalsh(x.T @ x)[0] + 1, top + 1))
     soft = verdict("sum(logsumexp(X @ W, axis=1))", "W").constants(X=x, k=2)
-    assert soft == (None, pytest.approx(top))
+    assert soft == (0.0, pytest.approx(top))
     assert verdict("lam*s**2 + softplus(s)", "s").constants(lam=2.0) == pytest.approx((4.0, 4.25))
     assert verdict("sum(exp(X @ w))", "w").constants(X=x)[1] is None
 
@@ -299,6 +299,14 @@ def test_bounds_of_the_hessian() -> None:
         assert np.linalg.eigvalsh(h).min() > 0.3 - 1e-10
     square = verdict("sumsq(X @ w - y)/2", "w")
     assert square.lower is square.upper
+
+
+def test_bounds_where_negative_terms_are_dominated() -> None:
+    """Log-sum-exp with ridge: the variance that is left is proved as it stands, not multiplied out."""
+    variables = {"A": ("m", "n"), "b": ("m",), "x": ("n",)}
+    found = dv.minimize("logsumexp(A @ x + b) + sumsq(x)/20", over="x", variables=variables).convexity()
+    assert found.lower is not None
+    assert dv.Expression(found.lower).same_as(dv.parse("eye(n)/10", variables={"n_": ("n",)}))
 
 
 def test_bounds_of_several_unknowns_and_beside_kinks() -> None:

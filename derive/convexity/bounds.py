@@ -34,13 +34,18 @@ def form_bounds(
     nonnegative measures: they spoil the upper bound alone.
     """
     moving = {*directions, *kinks}
-    terms = _logistic_pairs(flat(expand(form)))
-    rest = [(c, t) for c, t in terms if moving & set(variables(t))]
-    fixed = [(c, t) for c, t in terms if not moving & set(variables(t))]
+
+    def split(terms: list[Term]) -> tuple[list[Term], list[Term]]:
+        rest = [(c, t) for c, t in terms if moving & set(variables(t))]
+        return rest, [(c, t) for c, t in terms if not moving & set(variables(t))]
+
+    rest, fixed = split(_logistic_pairs(flat(expand(form))))
     lower: Node | None = None
-    remainder = add(rest, ())
-    if is_zero(remainder) or prove_form(prover, remainder) is not None:
-        lower = add(fixed, ())
+    for moved, still in ((rest, fixed), split(flat(form))):  # multiplied out, a form may no longer be proved
+        remainder = add(moved, ())
+        if is_zero(remainder) or prove_form(prover, remainder) is not None:
+            lower = add(still, ())
+            break
     above: list[tuple[sympy.Expr, Node]] = list(fixed)
     for c, t in rest:
         if c.is_nonpositive and prover.prove(t) is not None:

@@ -34,6 +34,7 @@ from .options import Options
 from .pieces_run import judged_on_pieces
 from .posed import Posed
 from .starts import by_name, default_start, elsewhere, other_starts, random_start
+from .tempered import first_point
 from .ways import (
     EM,
     SEPARABLE,
@@ -163,6 +164,10 @@ def _run(instance: Instance, options: Options) -> Any:
         most = 0  # so many steps were not enough: the condition is bad, and Newton's method does not mind
     if method in SEPARABLE or (method is None and not most and suits_separable(instance, options)):
         found = by_separable(instance, point, options)
+        if found is None and method is None and options.checkpoint is None:
+            softer = first_point(instance, point, options.max_time)
+            if softer is not None:
+                point, found = softer, by_separable(instance, softer, options)
         if found is not None:
             return found
         options, method = replace(options, method=None), None  # not certified: as the plan would go on

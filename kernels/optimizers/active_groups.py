@@ -22,6 +22,7 @@ from .penalties import PENALTIES, lengths
 
 ROUNDS = 12  # of FISTA and Newton in turn
 SWEEPS = 300  # of block coordinate descent on one model
+EPS = 2.220446049250313e-16
 
 
 def solve(
@@ -158,11 +159,10 @@ def newton(
     before = float(penalty.distance(g, x)[free].max())
     for _ in range(30):
         slope, bent = curved(g, hessian(x), l1, group, weights, x, free)
-        try:
-            step = -np.linalg.solve(bent, slope)
-        except np.linalg.LinAlgError:
+        if not (np.isfinite(slope).all() and np.isfinite(bent).all()):
             break
-        if not np.isfinite(step).all() or not slope @ step < 0.0:
+        step = bending_step(bent, slope)
+        if not slope @ step < 0.0:
             break
         t, better = 1.0, False
         for _ in range(30):
@@ -184,6 +184,22 @@ def newton(
         if before <= enough:
             break
     return x, tried
+
+
+def bending_step(bent: Array, slope: Array) -> Array:
+    """Newton's step along what bends by more than rounding; along the rest it would be noise, however long."""
+    diagonal = np.diagonal(bent)
+    unit = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    scaled, rounding = bent * unit[:, None] * unit, 16.0 * slope.size * EPS
+    try:
+        if np.diagonal(np.linalg.cholesky(scaled)).min() ** 2 > rounding:
+            return np.asarray(-np.linalg.solve(bent, slope))
+    except np.linalg.LinAlgError:
+        pass  # not definite
+    values, vectors = np.linalg.eigh(scaled)
+    bends = values > rounding * float(values[-1])
+    way = vectors[:, bends]
+    return np.asarray(-unit * (way @ ((unit * slope) @ way / values[bends])))
 
 
 def curved(

@@ -88,6 +88,8 @@ def sweep(
             new = np.inf
         elif slope < -weight:
             new = -np.inf
+        elif abs(slope) < weight:
+            new = 0.0
         else:
             new = old
         if new < low[i]:

@@ -96,6 +96,20 @@ def test_singular_systems_under_bounds_take_few_sweeps(seed: int) -> None:
     assert status == OPTIMAL and sweeps < 100
 
 
+def test_weights_without_curvature() -> None:
+    """Where the smooth part is level, any weight pulls to 0, from whatever start."""
+    x = np.array([1.0, -2.0, 3.0])
+    l1, edge = np.array([1.0, 0.5, 0.0]), np.full(3, np.inf)
+    status, _ = box_quadratic(np.zeros((3, 3)), np.zeros(3), l1, -edge, edge, x, 1e-12, 100)
+    assert status == OPTIMAL and x.tolist() == [0.0, 0.0, 3.0]
+    shapes = {"X": ("n", "d"), "W": ("d", 1)}
+    problem = dv.minimize(
+        "sum(logsumexp(X @ W, axis=1)) - sum(X @ W) + norm(W, 1)", over="W", variables=shapes
+    )
+    fast = problem.prepare(X=np.array([[1.0, 0.0], [2.0, 0.0]]))
+    assert not fast()["W"].any()
+
+
 def test_box_quadratic_unbounded() -> None:
     """A direction of no curvature along which the objective falls has no minimum."""
     infinite = np.full(2, np.inf)

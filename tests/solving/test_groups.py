@@ -88,3 +88,15 @@ def test_certificate_refuses_points_nearby() -> None:
     assert at(5.0, zero) and at(6.0, zero) and not at(4.999, zero)
     along = -g / 5.0
     assert at(5.0, along) and not at(5.0, along + np.array([1e-3, 0.0]))
+
+
+def test_fewer_rows_than_unknowns() -> None:
+    """Steps along what does not bend would be rounding over rounding: a run went to 10⁹ and "fell for ever"."""
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((2, 9))
+    X[:, -1] = X[:, 0] + 1e-6 * rng.standard_normal(2)
+    B = np.ones((2, 2)) + 0.1 * rng.standard_normal((2, 2))
+    stated, _ = problem(CASES["rows"][0], "W")
+    for lam in (1e-7, 1e-4, 1e-2):
+        found = stated.solve(X=X, B=B, lam=lam)
+        assert found.success and found.fun < 3.0 * lam, found.message

@@ -262,3 +262,21 @@ def test_losses_that_vanish_of_data_that_cancel() -> None:
         X = rng.standard_normal((13, 5))
         X[:, 0] = 0.0
         assert metric.solve(X=X, y=rng.standard_normal(13), P=np.outer(way, way)).success
+
+
+@pytest.mark.parametrize("seed", [55, 101, 104, 114, 137])
+def test_log_sum_exp_of_large_numbers(seed: int) -> None:
+    """A maximum with rounded corners: a path of softer ones leads there, within the log of the rows of the maximum."""
+    rng = np.random.default_rng(seed)
+    m, n = int(rng.integers(1, 40)), int(rng.integers(1, 12))
+    size, lam = 10.0 ** rng.uniform(4, 9), 10.0 ** rng.uniform(-3, 1)
+    shapes = {"A": ("m", "n"), "b": ("m",), "x": ("n",), "lam": ()}
+    problem = dv.minimize("logsumexp(A @ x + b) + lam*sumsq(x)", over="x", variables=shapes)
+    data = {"A": size * rng.standard_normal((m, n)), "b": rng.standard_normal(m), "lam": lam}
+    if rng.integers(2):
+        data["b"] *= size
+    found = problem.solve(data)
+    assert found.success and found.nit < 200
+    corners = dv.minimize("max(A @ x + b) + lam*sumsq(x)", over="x", variables=shapes).solve(data)
+    assert corners.success and -1e-9 * abs(corners.fun) <= found.fun - corners.fun
+    assert found.fun - corners.fun <= np.log(m) + 1e-9 * abs(corners.fun)
