@@ -23,6 +23,7 @@ from .exponentials import (
     sum_of_exponentials,
     two_exponents,
 )
+from .hyperbolic import log_of_cosh, one_minus_tanh_squared, sinh_over_cosh
 from .node import Apply, Einsum, Node, Sum, topological, transform
 from .operators import apply, rebuild
 from .shifting import (
@@ -261,22 +262,6 @@ def one_minus_twice_sigmoid(node: Node) -> Node | None:
     return None
 
 
-def one_minus_tanh_squared(node: Node) -> Node | None:
-    """1 − tanh² z -> 4 σ(2z) σ(−2z), where the difference would cancel"""
-    if not isinstance(node, Sum) or len(node.operands) != 2:
-        return None
-    for (a, t), (b, one) in (node.terms, node.terms[::-1]):
-        base, exponent = split_power(t)
-        z = argument(base, "tanh")
-        if z is not None and exponent == 2 and a == -b and constant_value(one) == 1:
-            two = sympy.Integer(2)
-            labels = tuple(range(node.order))
-            up = apply("sigmoid", scale(two, z))
-            down = apply("sigmoid", scale(-two, z))
-            return scale(4 * b, einsum([(up, labels), (down, labels)], labels))
-    return None
-
-
 def exp_minus_one(node: Node) -> Node | None:
     """exp(z) − 1 -> expm1(z)"""
     if not isinstance(node, Sum) or len(node.operands) != 2:
@@ -325,8 +310,10 @@ RECOGNISE: tuple[Rule, ...] = (
 NUMERIC: tuple[Rule, ...] = (
     one_minus_sigmoid,
     one_minus_twice_sigmoid,
+    sinh_over_cosh,
     one_minus_tanh_squared,
     exp_minus_one,
+    log_of_cosh,
     log_one_plus_exponentials,
     log_one_plus,
     log_of_sum_of_exponentials,
@@ -362,6 +349,11 @@ def _rewriter(rules: Sequence[Rule]) -> Callable[[Node, tuple[Node, ...]], Node]
 def recognise(root: Node) -> Node:
     """The statement with naive spellings replaced by stable operators."""
     return transform([root], _rewriter(RECOGNISE))[0]
+
+
+def for_derivatives(root: Node) -> Node:
+    """The same where derivatives are computed, not printed: log cosh is spelled by softplus."""
+    return transform([root], _rewriter((*RECOGNISE, log_of_cosh)))[0]
 
 
 def stabilise(roots: Sequence[Node]) -> list[Node]:

@@ -59,6 +59,7 @@ LAYERS = [
     "operators",
     "shifting",
     "exponentials",
+    "hyperbolic",
     "stable",
     "evaluate",
     "identities",

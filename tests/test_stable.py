@@ -14,7 +14,7 @@ from derive.evaluate import evaluate
 from derive.node import Node, variable
 from derive.operators import apply
 from derive.sizes import sizes
-from derive.stable import recognise
+from derive.stable import recognise, stabilise
 
 n, m = sizes("n m")
 ONE = sympy.S.One
@@ -93,6 +93,16 @@ def test_accurate_everywhere(name: str) -> None:
     assert_close(node, value, 4)
     assert_close(slope, first, 8)
     assert_close(curvature, second, 12)
+
+
+def test_log_cosh_of_large_numbers() -> None:
+    """cosh overflows from 711 on, its logarithm nowhere; around 0 it is right to rounding of 1."""
+    found = evaluate(stabilise([apply("log", apply("cosh", z))])[0], {"z": POINTS})
+    with mpmath.workdps(60):
+        exact = [mpmath.log(mpmath.cosh(mpmath.mpf(float(x)))) for x in POINTS]
+        assert all(abs(v - e) <= 4 * ULP * max(1, e) for v, e in zip(found, exact, strict=True))
+    loss = dv.minimize("sum(log(cosh(x - y)))", over="x", variables={"x": ("n",), "y": ("n",)})
+    assert loss.solve(y=[1e4, -800.0, 0.5]).success
 
 
 def test_logsumexp_of_large_numbers() -> None:

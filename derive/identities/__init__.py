@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..hyperbolic import sinh_over_cosh
 from ..node import Node
 from .cases import branches_within_branches, known_where_it_counts, powers_of_step, step_of_cut
 from .contractions import contraction_over_itself, scalar_out_of_power
@@ -18,7 +19,6 @@ from .entrywise import (
     exp_of_log,
     one_minus_sigmoid_of_negative,
     sign_squared,
-    sinh_over_cosh,
     softmax_of_equal_entries,
     softplus_of_both_signs,
 )

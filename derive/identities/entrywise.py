@@ -7,7 +7,8 @@ from functools import partial
 
 import sympy
 
-from ..build import add, constant_value, einsum, full, is_zero, negate, power, scale, split_power, split_scale
+from ..build import add, constant_value, einsum, full, is_zero, negate, power, scale, split_scale
+from ..hyperbolic import pair_of_factors
 from ..node import Apply, Einsum, Node, Sum, topological, transform
 from ..operators import apply, rebuild
 from ..sizes import is_negative, product
@@ -121,41 +122,7 @@ def sign_squared(node: Node) -> Node | None:
             return full(z.shape), k
         return (power(z, k), sympy.S.Zero) if k.is_odd and p == 1 else None
 
-    return _pair_of_factors(node, "sign", "abs", merged)
-
-
-def sinh_over_cosh(node: Node) -> Node | None:
-    """sinh(z)ᵖ / cosh(z)ᵖ -> tanh(z)ᵖ"""
-
-    def merged(z: Node, p: sympy.Expr, k: sympy.Expr) -> tuple[Node, sympy.Expr] | None:
-        return (power(apply("tanh", z), p), k + p) if p.is_Integer and 0 < p <= -k else None
-
-    return _pair_of_factors(node, "sinh", "cosh", merged)
-
-
-def _pair_of_factors(
-    node: Node,
-    first: str,
-    second: str,
-    merged: Callable[[Node, sympy.Expr, sympy.Expr], tuple[Node, sympy.Expr] | None],
-) -> Node | None:
-    """first(z)ᵖ second(z)ᵏ with the same axes, replaced by what `merged(z, p, k)` says: (factor, new k)."""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for a, (s, ls) in enumerate(factors):
-        s, p = split_power(s)
-        if not isinstance(s, Apply) or s.op != first:
-            continue
-        for b, (m, lm) in enumerate(factors):
-            base, exponent = split_power(m)
-            same = lm == ls and isinstance(base, Apply) and base.op == second
-            found = merged(s.operands[0], p, exponent) if same and base.operands[0] is s.operands[0] else None
-            if found is not None:
-                factors[a] = (found[0], ls)
-                factors[b] = (power(base, found[1]), lm)
-                return einsum(factors, node.output)
-    return None
+    return pair_of_factors(node, "sign", "abs", merged)
 
 
 def branches_together(node: Node) -> Node | None:

@@ -12,7 +12,7 @@ from ..node import Apply, Node, Variable, size_symbols, topological, variable, v
 from ..operators import lookup
 from ..optimality import Relation
 from ..smoothing import has_kinks
-from ..stable import recognise
+from ..stable import for_derivatives
 from ..statement.arithmetic import binary
 from .composite import Composite
 from .cones import SecondOrder, second_order
@@ -76,7 +76,7 @@ class Posed:
     @cached_property
     def minimised(self) -> Node:
         """The objective as it is minimised, stable operators recognised."""
-        objective = recognise(self.objective)
+        objective = for_derivatives(self.objective)
         return negate(objective) if self.sense == "maximize" else objective
 
     @cached_property
