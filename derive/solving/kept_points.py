@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -17,14 +18,19 @@ from ..expression import Expression
 
 if TYPE_CHECKING:
     from .instance import Instance
+    from .options import Options
 
 
 @final
 class KeptPoint:
-    """One file: `load` at the beginning, `save` at the end, `watching` in between."""
+    """One file: `load` at the beginning, `save` at the end, `watching` in between.
+
+    resumed  whether there was a file
+    """
 
     def __init__(self, path: str | Path, instance: Instance) -> None:
         self.path, self.instance, self.last = Path(path), instance, time.perf_counter()
+        self.resumed = False
         posed, digest = instance.posed, hashlib.sha256()
         for node in (posed.minimised, *posed.equalities, *posed.inequalities):
             digest.update(str(Expression(node)).encode())
@@ -38,6 +44,7 @@ class KeptPoint:
         from ..kernels.optimizers.checkpoint import read
 
         arrays = read(self.path, self.mark, "problem or data")
+        self.resumed = arrays is not None
         return None if arrays is None else {name.removeprefix("of "): a for name, a in arrays.items()}
 
     def save(self, point: Mapping[str, Any]) -> None:
@@ -59,3 +66,15 @@ class KeptPoint:
                 callback(result)
 
         return seen
+
+
+def keeping(
+    instance: Instance, point: Mapping[str, Any], options: Options
+) -> tuple[KeptPoint | None, dict[str, Any], Options]:
+    """The file if one is asked for, the point in it, which is then the start, and options that keep later ones."""
+    if options.checkpoint is None:
+        return None, dict(point), options
+    kept = KeptPoint(options.checkpoint, instance)
+    before = kept.load() or {}
+    instance.start = {**instance.start, **before}
+    return kept, {**point, **before}, replace(options, callback=kept.watching(options.callback))

@@ -34,8 +34,8 @@ CERTIFIED = 1e-17
 READS = 40
 #: Sweeps of coordinate descent, steps of Newton's method, iterations of FISTA at most.
 SWEEPS, STEPS, ITERATIONS = 5000, 100, 50_000
-#: Of a loop that may go on from where it is.
-UNFINISHED = 1
+#: Of a loop that may go on from where it is; sweeps between two looks at the clock.
+UNFINISHED, STRETCH = 1, 100
 
 
 @final
@@ -199,16 +199,15 @@ class Loops:
         watch: Watch | None = None,
     ) -> Any:
         """The loop in the form above; but for quadratics it tells the watch by itself."""
-        from ..kernels.optimizers.quadratic import minimum
-
         if not compiled and self.composite.quadratic:
 
             def once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
                 f, g, h, _ = judge(x)
                 if not (np.isfinite(g).all() and np.isfinite(h).all()):
                     return f, 3, 1, 1
-                first = f + float(l1 @ np.abs(x))
-                return first, *_swept(minimum(h, g - h @ x, l1, low, high, x, tol, most), most)
+                first, g = f + float(l1 @ np.abs(x)), g - h @ x
+                level = f - float(x @ (g + 0.5 * (h @ x)))
+                return first, *_watched((h, g, level), (l1, low, high), x, tol, most, watch)
 
             return once
         if not compiled:
@@ -225,7 +224,11 @@ class Loops:
         whole = self.compiled(instance, arrays)
 
         def whole_once(l1: Any, low: Any, high: Any, x: Any, tol: float, most: int) -> Any:
-            return np.inf, *_swept(whole(np.stack((l1, low, high)), x, tol, most), most)
+            if watch is None or not watch.is_wanted:
+                return np.inf, *_swept(whole(np.stack((l1, low, high)), x, tol, most), most)
+            g, h = self.moments_compiled(instance, arrays)
+            level = judge(np.zeros(x.size))[0]
+            return np.inf, *_watched((h, g, level), (l1, low, high), x, tol, most, watch)
 
         return whole_once
 
@@ -321,3 +324,27 @@ def _told(at: Any, watch: Watch | None, *limits: Any) -> Any:
 def _swept(status: int, most: int) -> tuple[int, int, int]:
     """Status, steps and evaluations of a quadratic: one step, or all there may be where its sweeps lead nowhere."""
     return status, 1 if status == 0 else most, 1
+
+
+def _watched(
+    quadratic: tuple[Any, Any, float], limits: Any, x: Any, tol: float, most: int, watch: Watch | None
+) -> tuple[int, int, int]:
+    """The same of sweeps in stretches, after each of which the watch is told, if there is one.
+
+    quadratic  Hessian, gradient and value at 0
+    """
+    from ..kernels.optimizers.penalties import PENALTIES
+    from ..kernels.optimizers.quadratic import minimum
+
+    h, g, level = quadratic
+    if watch is None or not watch.is_wanted:
+        return _swept(minimum(h, g, *limits, x, tol, most), most)
+    penalty, status, made = PENALTIES["separable"].of(*limits), UNFINISHED, 0
+    while status == UNFINISHED and made < most:
+        status, made = minimum(h, g, *limits, x, tol, min(STRETCH, most - made)), made + STRETCH
+        bent = h @ x
+        error = penalty.distance(g + bent, x) * np.maximum(1.0, np.abs(x))
+        value = level + float(x @ (g + 0.5 * bent)) + penalty.value(x)
+        if status == UNFINISHED and watch(watch.steps + 1, x.copy(), value, float(error.max(initial=0.0))):
+            return status, watch.steps, 1
+    return _swept(status, most)

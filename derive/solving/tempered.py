@@ -39,12 +39,17 @@ def has_soft(posed: Posed) -> bool:
 
 
 def first_point(instance: Instance, point: Mapping[str, Any], left: float | None) -> dict[str, Any] | None:
-    """The point to which ever smaller T lead; None where there is nothing to be softened, or time is up."""
+    """The point to which ever smaller T lead; None where there is nothing to be softened, or time is up.
+
+    Where no minimum is proved to exist, as of separable data, the path would lead far out on a plateau.
+    """
     from ..kernels.clock import now
     from ..kernels.optimizers.proximal_newton import proximal_newton
 
     posed = instance.posed
     if posed.composite is None or instance.count > LARGEST or not has_soft(posed):
+        return None
+    if not (instance.facts.is_convex and instance.facts.sphere(instance) > 0.0):
         return None
     began = now()
     name, softer = posed.remembered("softer", lambda: _softer(posed))

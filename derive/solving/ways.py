@@ -29,7 +29,7 @@ from .facts import Facts
 from .free import Free
 from .groups import solve_groups
 from .instance import Instance
-from .kept_points import KeptPoint
+from .kept_points import keeping
 from .loops import EIGENVALUES_UP_TO
 from .low_rank import solve_low_rank
 from .options import Options
@@ -104,17 +104,20 @@ def by_separable(instance: Instance, point: Mapping[str, Any], options: Options)
             f"method {options.method} is for smooth objectives with weights on |x| and bounds; "
             "leave the choice to the plan"
         )
-    if options.checkpoint is not None and options.method is None:
-        return None
-    if options.checkpoint is not None:
+    if options.checkpoint is not None and composite.structure.is_plain:
+        if options.method is None:
+            return None  # smooth methods keep more than a point
         raise UnsupportedError(
-            f"method {options.method} keeps no checkpoints; those that do are the methods for smooth problems over "
-            "free unknowns, such as lbfgs, newton-cg and adam, and those for constraints; or leave it to the plan"
+            f"method {options.method} keeps no checkpoints of smooth problems over free unknowns; lbfgs, newton-cg, "
+            "adam and others do; or leave it to the plan"
         )
+    kept, point, options = keeping(instance, point, options)
     made = solve_composite(instance.posed.loops, instance, point, options)
     if made is None:
         return None
     result, found = made
+    if kept is not None:
+        kept.save(found)
     why = composite.describe() + (", on working sets" if result.pop("reduced") else "")
     if result.method == "fista":
         why = f"{why.partition(':')[0]}: accelerated proximal gradient"
@@ -129,8 +132,7 @@ def by_proximal_gradient(instance: Instance, point: Mapping[str, Any], options: 
     from ..kernels.plan import Plan
 
     posed = instance.posed
-    if options.checkpoint is not None:
-        return None
+    kept, point, options = keeping(instance, point, options)
     if posed.nuclear is not None:
         kind, made = posed.nuclear.describe(), solve_low_rank(posed.nuclear, instance, point, options)
     else:
@@ -139,6 +141,8 @@ def by_proximal_gradient(instance: Instance, point: Mapping[str, Any], options: 
     if made is None:
         return None
     result, found = made
+    if kept is not None:
+        kept.save(found)
     return _named(result, found, posed, Plan(result.method, kind))
 
 
@@ -352,21 +356,11 @@ def by_constraints(instance: Instance, point: Mapping[str, Any], given: bool, op
     """By a method for equalities and inequalities, on the smooth form."""
     from ..kernels.plan import Plan
 
-    kept = None if options.checkpoint is None else KeptPoint(options.checkpoint, instance)
-    if kept is not None:
-        before = kept.load()
-        point, given = ({**point, **before}, True) if before is not None else (point, given)
-        options = replace(options, callback=kept.watching(options.callback))
+    kept, point, options = keeping(instance, point, options)
+    given = given or (kept is not None and kept.resumed)
     derived = instance.posed.constrained
     name = for_constraints(options.method) or "interior-point"
-    result, found = constrained_run.run(
-        instance,
-        point,
-        given,
-        options.driver(),
-        options.backend,
-        name,
-    )
+    result, found = constrained_run.run(instance, point, given, options.driver(), options.backend, name)
     if kept is not None:
         kept.save(found)
     return _named(result, found, instance.posed, Plan(name, derived.describe()))

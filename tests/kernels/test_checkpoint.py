@@ -13,6 +13,7 @@ from derive.errors import DataError, NotCertifiedWarning, UnsupportedError
 from derive.kernels.optimizers import METHODS
 from derive.kernels.optimizers import checkpoint as checkpoints
 from derive.kernels.optimizers.driver import minimize
+from derive.solving import loops
 from tests.kernels.test_optimizers import Rows, conditioned, quartic_batch, rosenbrock
 
 
@@ -74,9 +75,62 @@ def test_through_a_problem(tmp_path: Path) -> None:
     first = problem.solve(data, max_iterations=2, **settings)
     assert not first.success and path.exists()
     assert problem.solve(data, **settings).success
-    lasso = dv.minimize("sumsq(X @ w - y) + norm(w, 1)", over="w", variables=shapes)
-    with pytest.raises(UnsupportedError, match="coordinate-descent keeps no checkpoints"):
-        lasso.solve(data, method="coordinate-descent", checkpoint=path)
+    with pytest.raises(UnsupportedError, match="proximal-newton keeps no checkpoints"):
+        problem.solve(data, method="proximal-newton", checkpoint=path)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_sweeps_keep_their_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Coordinate descent on weights: stopped between stretches of its sweeps, it goes on from where it was."""
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+    monkeypatch.setattr(loops, "STRETCH", 1)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 8))
+    X[:, 1:] += 3.0 * X[:, :1]
+    data = {"X": X, "y": X @ rng.standard_normal(8) + rng.standard_normal(30)}
+    lasso = dv.minimize(
+        "sumsq(X @ w - y)/2 + norm(w, 1)", over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)}
+    )
+    path, asked = tmp_path / "run.npz", {"method": "coordinate-descent", "backend": backend}
+    expected = lasso.solve(data, **asked)
+    seen: list[float] = []
+
+    def stop(result: Any) -> None:
+        assert not seen or path.exists()
+        seen.append(result.fun)
+        if len(seen) == 3:
+            raise StopIteration
+
+    with pytest.warns(NotCertifiedWarning):
+        first = lasso.solve(data, checkpoint=path, callback=stop, **asked)
+    assert seen == sorted(seen, reverse=True) and first.fun == pytest.approx(seen[-1])
+    with np.load(path) as kept:
+        np.testing.assert_array_equal(kept["of w"], first["w"])
+    begun: list[float] = []
+    again = lasso.solve(data, checkpoint=path, callback=lambda r: begun.append(r.fun), **asked)
+    assert again.success and again.fun == pytest.approx(expected.fun, rel=1e-12)
+    assert begun[0] <= seen[-1]
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "sumsq(X @ w - y) + 3*norm(w, 1)",
+        "sum(softplus(X @ w) - y*(X @ w)) + norm(w, 1)",
+        "sumsq(X @ w - y) + norm(w)",
+    ],
+)
+def test_penalised_runs_keep_their_point(tmp_path: Path, objective: str) -> None:
+    """The plan's own way, with the answer in the file; the next run is certified where it begins."""
+    rng = np.random.default_rng(0)
+    data = {"X": rng.standard_normal((20, 3)), "y": rng.random(20)}
+    problem = dv.minimize(objective, over="w", variables={"X": ("n", "d"), "y": ("n",), "w": ("d",)})
+    plain, path = problem.solve(data), tmp_path / "run.npz"
+    kept = problem.solve(data, checkpoint=path)
+    assert kept.success and kept.method == plain.method and kept.fun == pytest.approx(plain.fun, rel=1e-9)
+    assert problem.solve(data, checkpoint=path).nit <= 2
+    with pytest.raises(DataError, match="another run"):
+        problem.solve({**data, "y": data["y"] + 1.0}, checkpoint=path)
 
 
 @pytest.mark.parametrize(
