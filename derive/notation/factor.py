@@ -12,6 +12,7 @@ from ..sizes import ONE, tidy
 from .chains import chain, diagonal_matrix
 from .makers import mul, opened_outer, outer, powers, total, transpose, unpowers
 from .opening import multiplied_out, over_one_denominator
+from .orientation import turned_alike
 from .tree import Tree, make, parts, rendering
 
 
@@ -92,49 +93,6 @@ def _identity_left(terms: list[Tree]) -> list[Tree]:
             candidate = [*rest, merged]
             if sum(a.cost + 1 for a in candidate) < sum(a.cost + 1 for a in best):
                 best = candidate
-    return best
-
-
-def rearranged(t: Tree) -> Tree:
-    """A product that holds a short sum, multiplied out and factored anew, where that is shorter."""
-    if t.cost > 150:
-        return t
-    best = _divided(t)
-    c, nums, dens = parts(t)
-    at = next((k for k, x in enumerate(nums) if x.op == "chain" and x.order == t.order), None)
-    if at is None:
-        return best
-    product = nums[at]
-    for k, f in enumerate(product.args):
-        if f.op != "sum" or len(f.args) > 3:
-            continue
-        pieces = [chain(*product.args[:k], a, *product.args[k + 1 :]) for a in f.args]
-        found = mul(c, [*nums[:at], shortest(pieces, []), *nums[at + 1 :]], dens)
-        if found.cost < best.cost:
-            best = found
-    return best
-
-
-def _divided(t: Tree) -> Tree:
-    """(a − b) / (c a) -> (1 − b/a) / c, where that is shorter."""
-    c, nums, dens = parts(t)
-    best = t
-    for k, f in enumerate(nums):
-        if f.op != "sum" or len(f.args) > 3:
-            continue
-        for j, below in enumerate(dens):
-            if below not in {x for a in f.args for x in parts(a)[1]}:
-                continue
-            pieces = []
-            for a in f.args:
-                ca, na, da = parts(a)
-                held = below in na
-                pieces.append(
-                    mul(ca, [x for x in na if x is not below] if held else na, da if held else [*da, below])
-                )
-            found = mul(c, [*nums[:k], total(pieces), *nums[k + 1 :]], [*dens[:j], *dens[j + 1 :]])
-            if found.cost < best.cost and found.order == t.order:
-                best = found
     return best
 
 
@@ -231,9 +189,12 @@ def _merges(a: Tree, b: Tree) -> list[Tree]:
     found: list[Tree] = []
     ca, na, da = parts(a)
     cb, nb, db = parts(b)
+    sign, nb = turned_alike(nb, na)
+    cb = cb * sign
     found += _elementwise(ca, na, da, cb, nb, db)
-    sa = [x for x in na if not x.order], [x for x in na if x.order]
-    sb = [x for x in nb if not x.order], [x for x in nb if x.order]
+    order = min(a.order, b.order, 1)  # two numbers: the products that they are of
+    sa = [x for x in na if not _arrays(x, order)], [x for x in na if _arrays(x, order)]
+    sb = [x for x in nb if not _arrays(x, order)], [x for x in nb if _arrays(x, order)]
     if len(sa[1]) == 1 and len(sb[1]) == 1 and not any(x.order for x in (*da, *db)):
         x, y = sa[1][0], sb[1][0]
         forms_a, forms_b = _forms(x), _forms(y)
@@ -246,6 +207,11 @@ def _merges(a: Tree, b: Tree) -> list[Tree]:
             inner = shortest([mul(ca, [*sa[0], x.args[0]], da), mul(cb, [*sb[0], y.args[0]], db)], [])
             found.append(transpose(inner))
     return found
+
+
+def _arrays(x: Tree, order: int) -> bool:
+    """Whether a factor of a term is made of arrays: has axes, or in a number is a product of them; vᵀ A v stays."""
+    return bool(x.order) if order else x.op == "chain" and x.args[0] is not x.args[-1]
 
 
 def _same_pattern(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
@@ -273,6 +239,8 @@ def _forms(t: Tree) -> list[Tree]:
     if t.op == "outer":
         opened = opened_outer(t)
         return [t] if opened is None else [t, opened]
+    if t.op == "chain" and not t.order:  # uᵀ A v = vᵀ Aᵀ u
+        return [t, make("chain", *(transpose(x) for x in reversed(t.args)))]
     return [t]
 
 
@@ -350,7 +318,10 @@ def _matrix_factors(sa: Tree, a: Tree, sb: Tree, b: Tree) -> list[Tree]:
         return found
     if a.op == "diag" and b.op == "diag":
         inner = shortest([mul(ONE, [sa, a.args[0]]), mul(ONE, [sb, b.args[0]])], [])
-        return [diagonal_matrix(inner)]
+        if inner.order:
+            return [diagonal_matrix(inner)] if inner.op != "zero" else []
+        size = rendering.sizes.get(a.args[0], rendering.sizes.get(b.args[0]))  # diag(t) − diag(t − 1) -> I
+        return [] if size is None else [mul(ONE, [inner, make("eye", data=(size,), order=2)])]
     fa, fb = _factors(a), _factors(b)
     left = 0
     while left < min(len(fa), len(fb)) and fa[left] is fb[left]:

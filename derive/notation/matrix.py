@@ -40,6 +40,7 @@ from .makers import even, mul, transpose
 from .numerals import without_pi
 from .orientation import both_ways
 from .places import index_text, place_settings
+from .rearranging import rearranged
 from .tree import Tree, call, make, num, parts, rendering, var
 
 LETTERS = "ijklmnopqrstuvabcdefgh"
@@ -128,7 +129,7 @@ def _tree(node: Node, operands: list[Tree]) -> Tree:
     if isinstance(node, Sum):
         return _sum(node, operands)
     if isinstance(node, Einsum):
-        return factor.rearranged(product_tree(list(zip(operands, node.inputs, strict=True)), node))
+        return rearranged(product_tree(list(zip(operands, node.inputs, strict=True)), node))
     assert isinstance(node, Apply)
     return _application(node, operands)
 

@@ -1,7 +1,7 @@
 """Conditions that come with a claim: `assuming=["sum(y) == 1", "A == A.T"]`.
 
 A condition changes how data are drawn (they satisfy it exactly), may declare a fact (`A == A.T` makes A
-symmetric), and may serve a proof (a sum that has a value).
+symmetric), and may serve a proof (a sum that has a value, y² = 1).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..domains import Array
 from ..errors import UnsupportedError
 from ..node import Apply, Delta, Einsum, Node, Variable, variable, variables
 from ..statement.text import parse_node
+from .conditional import Rule, of_orthonormal_columns, of_signs, of_zeros_and_ones
 from .conditions import binary, centred, normalised, orthonormal, signs, unit
 from .sampling import Point
 
@@ -28,12 +29,13 @@ _SIDES = {">": "positive", ">=": "nonnegative"}
 
 @dataclass
 class Assumptions:
-    """What is assumed: changes of the data by name, sums with values for proofs, facts by name."""
+    """What is assumed: changes of the data by name, sums with values and rules for proofs, facts by name."""
 
     texts: list[str] = field(default_factory=list)
     changes: dict[str, list[Change]] = field(default_factory=dict)
     sums: dict[Node, sympy.Expr] = field(default_factory=dict)
     facts: dict[str, set[str]] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
 
     def apply(self, point: Point) -> Point:
         """The point with data that satisfy the conditions."""
@@ -107,9 +109,11 @@ def _square(found: Assumptions, base: Node, right: Node, value: sympy.Expr | Non
         return False
     if value == 1:
         found.changes.setdefault(base.name, []).append(signs)
+        found.rules.append(of_signs(base.name))
         return True
     if right is base:
         found.changes.setdefault(base.name, []).append(binary)
+        found.rules.append(of_zeros_and_ones(base.name))
         return True
     return False
 
@@ -136,6 +140,7 @@ def _product(found: Assumptions, left: Einsum, right: Node, value: sympy.Expr | 
             return False
         if isinstance(right, Delta) and left.inputs[0][0] == left.inputs[1][0]:
             found.changes.setdefault(v.name, []).append(orthonormal)
+            found.rules.append(of_orthonormal_columns(v.name))
             return True
     if len(left.operands) == 1 and value == 1 and not left.order:
         (inside,) = left.operands
@@ -143,5 +148,6 @@ def _product(found: Assumptions, left: Einsum, right: Node, value: sympy.Expr | 
             base = inside.operands[0]
             if isinstance(base, Variable) and base.order == 1:
                 found.changes.setdefault(base.name, []).append(unit)
+                found.sums[left] = sympy.S.One
                 return True
     return False

@@ -7,7 +7,7 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy
 
@@ -29,10 +29,10 @@ from ..sizes import ONE, is_negative
 from ..stable import recognise
 from .access import ACCESS
 from .cancelling import inverse_of_sum, reciprocal_of_sum
+from .conditional import Rule
 from .laws import LAWS, smooth
 
 HALF, MINUS = sympy.S.Half, sympy.S.NegativeOne
-Rule = Callable[[Node], Node | None]
 #: Operators that have no value for some numbers.
 PARTIAL = frozenset("log log1p pow arcsin arccos arccosh arctanh logdet cholesky".split())
 #: Operators that have kinks and are written with the sign of their argument.
@@ -327,9 +327,11 @@ def _sum_inside(node: Einsum, total: Einsum, value: sympy.Expr) -> Node | None:
     return None
 
 
-def canonical(root: Node, conditions: Mapping[Node, sympy.Expr] | None = None) -> Node:
+def canonical(
+    root: Node, conditions: Mapping[Node, sympy.Expr] | None = None, more: Sequence[Rule] = ()
+) -> Node:
     """The expression with every identity above applied, products multiplied out where they can be."""
-    rules = (*RULES, normal_sums(conditions)) if conditions else RULES
+    rules = (*more, *RULES, normal_sums(conditions)) if conditions else (*more, *RULES)
 
     def rewrite(node: Node, operands: tuple[Node, ...]) -> Node:
         current = rebuild(node, operands)

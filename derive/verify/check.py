@@ -187,7 +187,7 @@ class _Check:
                 return Verdict("unsupported", f"{self.subject} exists at none of the points tried")
             return self._undefined()
         under = self.assumed.under()
-        reason = proof(self.claim, self.right, self.assumed.sums)
+        reason = proof(self.claim, self.right, self.assumed.sums, self.assumed.rules)
         if reason is not None and not self._chooses():
             return Verdict("proved", f"the claim is {self.subject}: {reason}{under}", right=self.right)
         more, differing = self._try_harder(agreeing)

@@ -12,7 +12,7 @@ Nothing follows from a difference that does not vanish.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import sympy
@@ -26,6 +26,7 @@ from ..stable import recognise
 from .bounds import Bounds, speaks_for_all
 from .canonical import KINKED, canonical
 from .clearing import vanishes_when_cleared
+from .conditional import Rule
 from .modular import Field, Unlucky
 
 _USED = ("symmetric", "psd", "pd", "diagonal", "orthogonal", "positive", "nonnegative", "simplex")
@@ -33,10 +34,16 @@ _ERROR = 80  # the exact test is wrong with probability below 2^-80
 _LONGEST = 14  # of an axis; beyond this the test would take too long
 
 
-def proof(claim: Node, right: Node, conditions: Mapping[Node, sympy.Expr] | None = None) -> str | None:
+def proof(
+    claim: Node,
+    right: Node,
+    conditions: Mapping[Node, sympy.Expr] | None = None,
+    rules: Sequence[Rule] = (),
+) -> str | None:
     """Why the two are equal for all sizes, or None where that is not shown.
 
     conditions   sums that are assumed to have a value, Σ y ↦ 1
+    rules        what follows from other conditions, such as y² = 1
     """
     difference = add([(ONE, recognise(claim)), (sympy.S.NegativeOne, recognise(right))], right.shape)
     under = _under(claim, right)
@@ -45,10 +52,10 @@ def proof(claim: Node, right: Node, conditions: Mapping[Node, sympy.Expr] | None
     kinks = {n.op for n in topological([difference]) if isinstance(n, Apply)} & KINKED
     away = f", away from the kinks of {', '.join(sorted(kinks))}" if kinks else ""
     sums = {**simplex_sums(claim, right), **(conditions or {})}
-    normal = canonical(difference, sums)
+    normal = canonical(difference, sums, rules)
     if is_zero(normal):
         return f"their difference multiplies out to zero, for all sizes{away}{under}"
-    if vanishes_when_cleared(normal, lambda node: canonical(node, sums)):
+    if vanishes_when_cleared(normal, lambda node: canonical(node, sums, rules)):
         return (
             f"their difference multiplies out to zero once inverses are cleared, for all sizes{away}{under}"
         )

@@ -38,6 +38,13 @@ FORMS = [
     ("x / (n * (n - 1))", "x / (n * (n - 1))"),
     ("t * (1 + u) + s * (1 + u) - t * u", "s * u + t + s"),
     ("t ** 2 * x / t", "t * x"),
+    # common factors that stand with either sign, in whatever order their terms come
+    ("x * (u * p + y * (1 - p) - q) - u * (u * p + y * (1 - p) - q)", "(y * (p - 1) - p * u + q) * (u - x)"),
+    ("x * (u - y) + q * (y - u)", "(y - u) * (q - x)"),
+    ("x @ (A @ u - y) - q @ (A @ u - y)", "(x - q) @ (A @ u - y)"),
+    ("x @ A @ x + 2 * y @ x", "x @ A @ x + 2 * y @ x"),
+    # diag(t) - diag(t - 1) is the identity
+    ("(A @ diag(x) - A @ diag(x - 1)) @ K", "A @ K"),
     ("sum(p) * x / sum(p) ** 2", "x / sum(p)"),
     ("outer(x, 2 * (x - y)) / 4", "outer(x, x - y) / 2"),
     ("(exp(X).T * (Z - t).T) @ x", "((Z - t) * exp(X)).T @ x"),

@@ -263,3 +263,49 @@ def test_stacked_entries(
     found = dv.check(dv.parse(text, variables=shapes), wrt, claim=claim, order=order)
     assert found.status == status
     assert not kind or found.diagnosis.kind == kind
+
+
+LOGIT = {"X": ("n", "d"), "w": ("d",), "y": ("n",)}
+WITH_SIGNS = "X.T @ diag(sigmoid(X @ w)*(1 - sigmoid(X @ w))) @ X"
+MASKED = {"U": ("n", "k"), "V": ("m", "k"), "R": ("n", "m"), "M": ("n", "m")}
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "wrt", "order", "claim", "assuming"),
+    [
+        # 1 - sigmoid(400) is 0 in a hundred digits: that accuses nobody
+        ("sum(log(1 + exp(-y*(X @ w))))", LOGIT, "w", 2, WITH_SIGNS, "y**2 == 1"),
+        (
+            "sum(log(1 + exp(-y*(X @ w))))",
+            LOGIT,
+            "w",
+            1,
+            "X.T @ (sigmoid(X @ w) - (1 + y)/2)",
+            "y**2 == 1",
+        ),
+        ("sum(exp(-y*(X @ w)))", LOGIT, "w", 2, "X.T @ diag(exp(-y*(X @ w))) @ X", "y**2 == 1"),
+        ("sumsq(M*(R - U @ V.T))/2", MASKED, "V", 1, "-(M*(R - U @ V.T)).T @ U", "M**2 == M"),
+        ("norm(x)", {"x": ("n",)}, "x", 2, "eye(n) - outer(x, x)", "sumsq(x) == 1"),
+        (
+            "sumsq(X - X @ W @ W.T)",
+            {"X": ("n", "d"), "W": ("d", "k")},
+            "W",
+            1,
+            "-2*(eye(d) - W @ W.T) @ X.T @ X @ W",
+            "W.T @ W == eye(k)",
+        ),
+    ],
+)
+def test_conditions_serve_proofs(
+    text: str, shapes: Any, wrt: str, order: Any, claim: str, assuming: str
+) -> None:
+    """Right under the condition, with a proof; refuted without it."""
+    loss = dv.parse(text, variables=shapes)
+    assert dv.check(loss, wrt, claim=claim, order=order, assuming=[assuming]).status == "proved"
+    assert dv.check(loss, wrt, claim=claim, order=order).status == "refuted"
+
+
+@pytest.mark.parametrize("claim", ["X.T @ (y*sigmoid(X @ w))", "-X.T @ (y*sigmoid(X @ w))"])
+def test_wrong_claims_under_conditions(claim: str) -> None:
+    loss = dv.parse("sum(log(1 + exp(-y*(X @ w))))", variables=LOGIT)
+    assert dv.check(loss, "w", claim=claim, assuming=["y**2 == 1"]).status == "refuted"
