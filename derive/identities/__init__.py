@@ -10,14 +10,22 @@ from collections.abc import Callable
 
 from ..hyperbolic import sinh_over_cosh
 from ..node import Node
+from ..stable import log_of_softmax
 from .cases import branches_within_branches, known_where_it_counts, powers_of_step, step_of_cut
 from .contractions import contraction_over_itself, scalar_out_of_power
+from .distributions import (
+    constants_out_of_mean,
+    simplex_sums_to_one,
+    softmax_of_shifted,
+    softmax_sums_to_one,
+)
 from .entrywise import (
     branches_together,
     complementary_sigmoids,
     double_logistic_is_tanh,
     exp_of_log,
     one_minus_sigmoid_of_negative,
+    powers_of_one_base,
     sign_squared,
     softmax_of_equal_entries,
     softplus_of_both_signs,
@@ -33,17 +41,15 @@ from .inverses import (
 from .mirrored import differences_turned
 from .placed import sum_of_placed
 from .products import (
-    constants_out_of_mean,
     distribute_broadcast,
     distribute_deltas,
     distribute_powers,
     multiplied_out,
     opened,
+    opened_where_terms_cancel,
     permute_terms,
     reshape_of_ones,
     reshape_undone,
-    simplex_sums_to_one,
-    softmax_sums_to_one,
     total_of_terms,
 )
 
@@ -55,14 +61,18 @@ RULES: tuple[Rule, ...] = (
     branches_together,
     softmax_sums_to_one,
     softmax_of_equal_entries,
+    softmax_of_shifted,
     distribute_broadcast,
     distribute_deltas,
     permute_terms,
+    opened_where_terms_cancel,
     double_logistic_is_tanh,
     one_minus_sigmoid_of_negative,
     complementary_sigmoids,
     softplus_of_both_signs,
     exp_of_log,
+    log_of_softmax,
+    powers_of_one_base,
     sign_squared,
     reshape_of_ones,
     reshape_undone,
@@ -89,10 +99,13 @@ __all__ = [
     "RULES",
     "Rule",
     "softmax_of_equal_entries",
+    "softmax_of_shifted",
     "double_logistic_is_tanh",
     "one_minus_sigmoid_of_negative",
     "complementary_sigmoids",
     "exp_of_log",
+    "log_of_softmax",
+    "powers_of_one_base",
     "sign_squared",
     "sinh_over_cosh",
     "powers_of_step",
@@ -105,6 +118,7 @@ __all__ = [
     "distribute_broadcast",
     "distribute_deltas",
     "permute_terms",
+    "opened_where_terms_cancel",
     "softmax_sums_to_one",
     "softplus_of_both_signs",
     "simplex_sums_to_one",

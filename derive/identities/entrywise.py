@@ -125,6 +125,30 @@ def sign_squared(node: Node) -> Node | None:
     return pair_of_factors(node, "sign", "abs", merged)
 
 
+def powers_of_one_base(node: Node) -> Node | None:
+    """xᵖ x -> xᵖ⁺¹, where the exponent p is an expression"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, (one, labels) in enumerate(factors):
+        if not isinstance(one, Apply) or one.op != "pow":
+            continue
+        base, exponent = one.operands
+        for j, (other, others) in enumerate(factors):
+            if j == k or others != labels:
+                continue
+            if isinstance(other, Apply) and other.op == "pow" and other.operands[0] is base:
+                more = other.operands[1]
+            elif split_power(other)[0] is base:
+                more = scale(split_power(other)[1], full(base.shape))
+            else:
+                continue
+            merged = apply("pow", base, add([(sympy.S.One, exponent), (sympy.S.One, more)]))
+            rest = [f for m, f in enumerate(factors) if m not in (j, k)]
+            return einsum([*rest, (merged, labels)], node.output)
+    return None
+
+
 def branches_together(node: Node) -> Node | None:
     """where(c, a, 0) x + where(c, 0, b) y -> where(c, a x, b y)"""
     if not isinstance(node, Sum) or not node.order or len(node.operands) > 6:

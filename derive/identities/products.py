@@ -7,14 +7,8 @@ import sympy
 from ..build import add, constant_value, einsum, full, is_zero, scale, split_power, split_scale
 from ..node import Apply, Delta, Einsum, Node, Ones, Sum, delta, ones, transform
 from ..operators import apply, rebuild
+from .distributions import open_all, sums_to_one
 from .inverses import inverses_gone, inverts
-
-#: Inner products of more factors stay closed: a deep network would otherwise become one product of hundreds.
-MOST_FACTORS = 10
-
-
-def _open_all(node: Einsum) -> bool:
-    return len(node.operands) <= MOST_FACTORS
 
 
 def distribute_broadcast(node: Node) -> Node | None:
@@ -35,7 +29,7 @@ def distribute_broadcast(node: Node) -> Node | None:
         if not any(_has_broadcast(t) for t in inner.operands):
             continue
         rest = factors[:k] + factors[k + 1 :]
-        pieces = [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms]
+        pieces = [(c, einsum([(t, labels), *rest], node.output, open_all)) for c, t in inner.terms]
         result = add(pieces, node.shape)
         core = split_scale(result)[1]
         shorter = result.weight < node.weight or not isinstance(core, Sum) or not core.operands
@@ -53,6 +47,35 @@ def _sums(node: Node) -> bool:
     return isinstance(node, Sum) and any(map(_sums, node.operands))
 
 
+def opened_where_terms_cancel(node: Node) -> Node | None:
+    """u p + (v − u) p -> v p: a product with a sum multiplied out, where terms then cancel or fall together"""
+    if not isinstance(node, Sum) or not 2 <= len(node.operands) <= 8:
+        return None
+    for k, (c, product) in enumerate(node.terms):
+        if not isinstance(product, Einsum):
+            continue
+        sums = [m for m, o in enumerate(product.operands) if isinstance(o, Sum) and 2 <= len(o.operands) <= 4]
+        for m in sums:
+            total, labels = product.factors[m]
+            assert isinstance(total, Sum)
+            beside = [*product.factors[:m], *product.factors[m + 1 :]]
+            if not any(o.order for o, _ in beside) or any(map(_has_delta, total.operands)):
+                continue
+            pieces = [
+                (c * b, einsum([*beside, (t, labels)], product.output, open_all)) for b, t in total.terms
+            ]
+            rest = [t for j, t in enumerate(node.terms) if j != k]
+            result = add([*rest, *pieces], node.shape)
+            if _terms(result) <= len(rest) and result.weight < node.weight:
+                return result
+    return None
+
+
+def _terms(node: Node) -> int:
+    core = split_scale(node)[1]
+    return len(core.operands) if isinstance(core, Sum) else 1
+
+
 def distribute_deltas(node: Node) -> Node | None:
     """(a δ + b) c -> a δ c + b c in results of order three and more, where the delta then renames an axis"""
     if not isinstance(node, Einsum) or node.order < 3:
@@ -62,7 +85,7 @@ def distribute_deltas(node: Node) -> Node | None:
         if isinstance(inner, Sum) and any(_has_delta(t) for t in inner.operands):
             rest = factors[:k] + factors[k + 1 :]
             return add(
-                [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms],
+                [(c, einsum([(t, labels), *rest], node.output, open_all)) for c, t in inner.terms],
                 node.shape,
             )
     return None
@@ -74,7 +97,7 @@ def permute_terms(node: Node) -> Node | None:
         inner, labels = node.operands[0], node.inputs[0]
         if isinstance(inner, Sum) and len(inner.operands) > 1:
             return add(
-                [(c, einsum([(t, labels)], node.output, _open_all)) for c, t in inner.terms], node.shape
+                [(c, einsum([(t, labels)], node.output, open_all)) for c, t in inner.terms], node.shape
             )
     return None
 
@@ -89,63 +112,6 @@ def _has_broadcast(node: Node) -> bool:
     if isinstance(node, Ones):
         return True
     return isinstance(node, Einsum) and any(isinstance(o, Ones | Delta) for o in node.operands)
-
-
-def softmax_sums_to_one(node: Node) -> Node | None:
-    """Σ softmax(z) over its axes -> 1"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for k, (s, labels) in enumerate(factors):
-        if not isinstance(s, Apply) or s.op != "softmax":
-            continue
-        own = [labels[i] for i in s.param("axes")]
-        elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
-        if own and len(set(labels)) == len(labels) and elsewhere.isdisjoint(own):
-            kept = [i for i in labels if i not in own]
-            bare = [(ones((s.shape[labels.index(i)],)), (i,)) for i in kept]
-            return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
-    return None
-
-
-def constants_out_of_mean(node: Node) -> Node | None:
-    """Σ p (a + c 1) -> Σ p a + c, where p is a softmax or on the simplex, so that c may cancel"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for k, (p, labels) in enumerate(factors):
-        if not labels or len(set(labels)) != len(labels):
-            continue
-        if isinstance(p, Apply) and p.op == "softmax":
-            own = {labels[i] for i in p.param("axes")}
-        elif "simplex" in p.facts:
-            own = {labels[-1]}
-        else:
-            continue
-        for j, (inner, theirs) in enumerate(factors):
-            rest = [f for m, f in enumerate(factors) if m != j]
-            elsewhere = {i for m, (_, ls) in enumerate(factors) if m not in (j, k) for i in ls}
-            if j == k or not isinstance(inner, Sum) or not own <= set(theirs) - elsewhere - set(node.output):
-                continue
-            places = {theirs.index(i) for i in own}
-            still = [(c, t) for c, t in inner.terms if not _repeats(t, places)]
-            if len(still) < len(inner.operands):
-                apart = [(c, t) for c, t in inner.terms if _repeats(t, places)]
-                pieces = [(c, einsum([(t, theirs), *rest], node.output, _open_all)) for c, t in apart]
-                done = [(c, softmax_sums_to_one(t) or simplex_sums_to_one(t) or t) for c, t in pieces]
-                kept = einsum([(add(still, inner.shape), theirs), *rest], node.output)
-                return add([(sympy.S.One, kept), *done], node.shape)
-    return None
-
-
-def _repeats(node: Node, places: set[int]) -> bool:
-    """Whether the node only repeats along those of its axes."""
-    if isinstance(node, Ones):
-        return True
-    if not isinstance(node, Einsum):
-        return False
-    gone = {node.output[a] for a in places}
-    return all(isinstance(o, Ones) or gone.isdisjoint(ls) for o, ls in node.factors)
 
 
 def reshape_of_ones(node: Node) -> Node | None:
@@ -181,21 +147,6 @@ def reshape_undone(node: Node) -> Node | None:
     return None
 
 
-def simplex_sums_to_one(node: Node) -> Node | None:
-    """Σ p over the last axis of a variable on the simplex -> 1"""
-    if not isinstance(node, Einsum):
-        return None
-    factors = list(node.factors)
-    for k, (p, labels) in enumerate(factors):
-        if "simplex" not in p.facts or not labels or len(set(labels)) != len(labels):
-            continue
-        elsewhere = {i for j, (_, ls) in enumerate(factors) if j != k for i in ls} | set(node.output)
-        if labels[-1] not in elsewhere:
-            bare = [(ones((s,)), (i,)) for s, i in zip(p.shape[:-1], labels[:-1], strict=True)]
-            return einsum([*factors[:k], *factors[k + 1 :], *bare], node.output)
-    return None
-
-
 def distribute_powers(node: Node) -> Node | None:
     """v (1 − v⁻²) -> v − v⁻¹, where a factor and the terms of a sum share a base and that is shorter"""
     if not isinstance(node, Einsum):
@@ -217,9 +168,7 @@ def distribute_powers(node: Node) -> Node | None:
         over = [f for f in rest if split_power(f[0])[0] in below and set(f[1]) <= set(labels)]
         axes = tuple(range(inner.order))
         beside = [(o, tuple(labels.index(i) for i in ls)) for o, ls in over]
-        within = add(
-            [(c, einsum([(t, axes), *beside], axes, _open_all)) for c, t in inner.terms], inner.shape
-        )
+        within = add([(c, einsum([(t, axes), *beside], axes, open_all)) for c, t in inner.terms], inner.shape)
         if (
             len(set(labels)) == len(labels)
             and over
@@ -227,7 +176,7 @@ def distribute_powers(node: Node) -> Node | None:
         ):
             return einsum([(within, labels), *(f for f in rest if f not in over)], node.output)
         result = add(
-            [(c, einsum([(t, labels), *rest], node.output, _open_all)) for c, t in inner.terms], node.shape
+            [(c, einsum([(t, labels), *rest], node.output, open_all)) for c, t in inner.terms], node.shape
         )
         if result.weight <= node.weight:
             return result
@@ -253,9 +202,11 @@ def total_of_terms(node: Node) -> Node | None:
         vanished = False
         among_arrays = any(o.order for o, _ in rest)
         for c, t in inner.terms:
-            piece = einsum([(t, labels), *rest], node.output, _open_all)
-            piece = distribute_broadcast(piece) or total_of_terms(piece) or inverses_gone(piece)
+            piece = einsum([(t, labels), *rest], node.output, open_all)
+            known = sums_to_one(piece)  # Σⱼ (A + softmax(z))ᵢⱼ -> Σⱼ Aᵢⱼ + 1
+            piece = known or distribute_broadcast(piece) or total_of_terms(piece) or inverses_gone(piece)
             vanished = vanished or is_zero(piece) or (among_arrays and not _has_arrays(piece))
+            vanished = vanished or known is not None
             pieces.append((c, piece))
         if vanished:
             return add(pieces, node.shape)
@@ -272,7 +223,7 @@ def _has_arrays(node: Node) -> bool:
 def opened(node: Node, operands: tuple[Node, ...]) -> Node:
     """Rebuild a node with every inner product of a product opened."""
     if isinstance(node, Einsum):
-        return einsum(list(zip(operands, node.inputs, strict=True)), node.output, _open_all)
+        return einsum(list(zip(operands, node.inputs, strict=True)), node.output, open_all)
     return rebuild(node, operands)
 
 
@@ -291,7 +242,7 @@ def multiplied_out(root: Node, most: int) -> Node:
             terms = [(c * k, [*fs, (t, labels)]) for c, fs in terms for k, t in choices]
             if len(terms) > most:
                 return current
-        pieces = [(c, einsum(fs, current.output, _open_all)) for c, fs in terms]
+        pieces = [(c, einsum(fs, current.output, open_all)) for c, fs in terms]
         return _flat(add(pieces, current.shape))
 
     return transform([root], rewrite)[0]

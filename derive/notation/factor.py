@@ -132,9 +132,14 @@ def _common(plain: Tree, within: bool = False) -> Tree:
             best = candidate
     if plain.order == 2:
         turned = transpose(total([transpose(t) for t in plain.args]))
-        if turned.cost < best.cost:
+        if turned.cost + 3 * _turns(turned) < best.cost + 3 * _turns(best):
             best = turned
     return best
+
+
+def _turns(t: Tree) -> int:
+    """How many transposes are written: they are more to read than one token each."""
+    return (t.op == "T") + sum(map(_turns, t.args))
 
 
 def _content(t: Tree) -> int:
@@ -192,7 +197,9 @@ def _merges(a: Tree, b: Tree) -> list[Tree]:
     sign, nb = turned_alike(nb, na)
     cb = cb * sign
     found += _elementwise(ca, na, da, cb, nb, db)
-    order = min(a.order, b.order, 1)  # two numbers: the products that they are of
+    order = min(a.order, b.order, 1)  # two numbers: the products that they are of, uᵀ r − vᵀ r -> (u − v)ᵀ r
+    if not order and (len(na) + len(da) != 1 or len(nb) + len(db) != 1):
+        return found
     sa = [x for x in na if not _arrays(x, order)], [x for x in na if _arrays(x, order)]
     sb = [x for x in nb if not _arrays(x, order)], [x for x in nb if _arrays(x, order)]
     if len(sa[1]) == 1 and len(sb[1]) == 1 and not any(x.order for x in (*da, *db)):

@@ -67,7 +67,7 @@ def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:
     best: Tree | None = None
     saving = 0
     for t in uses:
-        if t.order > 2 or t.cost < smallest or t.op in ("var", "num", "T", "diag", "ones", "eye"):
+        if t.order > 2 or t.cost < smallest or t.op in ("var", "num", "T", "diag", "ones", "eye", "compare"):
             continue
         gain = (uses[t] - 1) * (t.cost - 1) - 3
         if uses[t] > 1 and gain > saving:

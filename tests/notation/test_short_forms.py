@@ -43,6 +43,16 @@ FORMS = [
     ("x * (u - y) + q * (y - u)", "(y - u) * (q - x)"),
     ("x @ (A @ u - y) - q @ (A @ u - y)", "(x - q) @ (A @ u - y)"),
     ("x @ A @ x + 2 * y @ x", "x @ A @ x + 2 * y @ x"),
+    # what is the same for all entries of a softmax
+    ("softmax(A @ K - x, axis=0)", "softmax(A @ K, axis=0)"),
+    ("softmax(A @ K - x, axis=1)", "softmax(A @ K - x, axis=1)"),
+    ("softmax(A @ K - logsumexp(A, axis=1)[:, None] / 2, axis=1)", "softmax(A @ K, axis=1)"),
+    ("sum(A + softmax(K, axis=1), axis=1) - 1", "sum(A, axis=1)"),
+    ("log(softmax(x))", "x - logsumexp(x)"),
+    ("x ** (t - 1) * x", "x ** t"),
+    ("softmax(A, axis=1) * (x[:, None] - A) - diag(x) @ softmax(A, axis=1)", "-A * softmax(A, axis=1)"),
+    # transposes are more to read than a broadcast
+    ("(softmax(A, axis=1).T * (x - A.T) - A.T).T", "(x[:, None] - A) * softmax(A, axis=1) - A"),
     # diag(t) - diag(t - 1) is the identity
     ("(A @ diag(x) - A @ diag(x - 1)) @ K", "A @ K"),
     ("sum(p) * x / sum(p) ** 2", "x / sum(p)"),
