@@ -39,7 +39,7 @@ from .inverses import (
     inverse_times_sum,
 )
 from .mirrored import differences_turned
-from .placed import sum_of_placed
+from .placed import placed_side_by_side, reversed_order, sum_of_placed
 from .products import (
     distribute_broadcast,
     distribute_deltas,
@@ -52,6 +52,7 @@ from .products import (
     reshape_undone,
     total_of_terms,
 )
+from .sliced import part_of_joined, part_of_part, sum_of_one_entry, sums_from_the_end
 
 Rule = Callable[[Node], Node | None]
 
@@ -92,6 +93,12 @@ RULES: tuple[Rule, ...] = (
     inverse_takes_denominator,
     inverse_times_sum,
     sum_of_placed,
+    reversed_order,
+    placed_side_by_side,
+    part_of_part,
+    part_of_joined,
+    sum_of_one_entry,
+    sums_from_the_end,
     differences_turned,
 )
 
@@ -132,6 +139,12 @@ __all__ = [
     "inverse_takes_denominator",
     "inverse_times_sum",
     "sum_of_placed",
+    "reversed_order",
+    "placed_side_by_side",
+    "part_of_part",
+    "part_of_joined",
+    "sum_of_one_entry",
+    "sums_from_the_end",
     "differences_turned",
     "reshape_of_ones",
     "reshape_undone",

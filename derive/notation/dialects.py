@@ -71,6 +71,7 @@ _FORMS = {
     "diag": "{m}.diag({0})",
     "outer": "{m}.outer({0}, {1})",
     "kron": "{m}.kron({0}, {1})",
+    "stack": "{m}.stack(({all}), {dim}={axis_value})",
     "ones": "{m}.ones({shape}{like})",
     "zeros": "{m}.zeros({shape}{like})",
     "eye": "{m}.eye({0}{like})",

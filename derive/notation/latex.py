@@ -128,7 +128,7 @@ def _write(t: Tree) -> str:
         case "index" if t.data in (":, None", "None"):  # one column
             return _write(args[0])
         case "index":
-            return f"{_array(args[0])}_{{[{t.data}]}}"
+            return f"{_array(args[0])}_{{[{t.data.replace(' * ', ' ')}]}}"
     raise AssertionError(f"no LaTeX for a tree of kind {t.op}")
 
 
@@ -342,7 +342,7 @@ def _call(t: Tree) -> str:
             return f"{_wrap(matrix, POWER)} \\mathbf{{1}}"
         case "take" | "scatter_add":
             return picked(t, _write, _array)
-        case "concatenate" if t.order < 3:
+        case "concatenate" | "stack" if t.order < 3:
             return stacked(t, _write)
         case "where":
             if (test := indicated(t)) is not None:

@@ -36,6 +36,7 @@ from .broadcasting import with_broadcasting
 from .comparing import condition
 from .contents import content, without_content
 from .graph import Graph, Labels
+from .joined import joined
 from .makers import even, mul, transpose
 from .numerals import without_pi
 from .orientation import both_ways
@@ -227,7 +228,7 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
     if node.op == "slice":
         return make("index", operands[0], data=index_text(node), order=node.order)
     if node.op == "concatenate":
-        return call("concatenate", *operands, data=[("axis", node.param("axis"))], order=node.order)
+        return joined(operands, node)
     if node.op == "place":
         return call("place", *operands, data=place_settings(node), order=node.order)
     settings = [pair for pair in node.params if not (pair[0] == "axis" and _has_one_axis(node, operator))]

@@ -69,6 +69,8 @@ def _most_saving(roots: list[Tree], smallest: int) -> Tree | None:
     for t in uses:
         if t.order > 2 or t.cost < smallest or t.op in ("var", "num", "T", "diag", "ones", "eye", "compare"):
             continue
+        if t.op == "mul" and len(t.args) == 1 and t.data[0].is_number:  # a multiple of one thing: −y₀
+            continue
         gain = (uses[t] - 1) * (t.cost - 1) - 3
         if uses[t] > 1 and gain > saving:
             best, saving = t, gain

@@ -245,7 +245,7 @@ class Source:
         for k, a in enumerate(args):
             words[k] = self.wrap(a, _level(template, k))
         operator = REGISTRY.get(name)
-        several = isinstance(operator, Elementwise) and operator.arity > 1
+        several = name == "stack" or (isinstance(operator, Elementwise) and operator.arity > 1)
         if several and "number" in self.dialect.functions:  # functions of several arrays take no numbers
             words = [
                 self.function("number", [w]) if a.op == "num" else w for w, a in zip(words, args, strict=True)

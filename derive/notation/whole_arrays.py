@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy
 
+from .joined import stacked_parts
 from .numerals import latex_number
 from .tree import Tree
 
@@ -47,7 +48,7 @@ def head(t: Tree) -> str | None:
             return _head("\\operatorname{reshape}", sizes)
         case "place":
             entries = ", ".join(value.text for key, value in settings if hasattr(value, "text"))
-            return _head("\\operatorname{place}", f"[{entries}]")
+            return _head("\\operatorname{place}", f"[{entries.replace(' * ', ' ')}]")
     return None
 
 
@@ -65,9 +66,9 @@ def picked(t: Tree, write: Callable[[Tree], str], array: Callable[[Tree], str]) 
 
 
 def stacked(t: Tree, write: Write) -> str:
-    """Blocks one below the other or side by side; None for arrays of more axes."""
-    between = " \\\\ " if dict(t.data[1]).get("axis") == 0 else " & "
-    return f"\\begin{{bmatrix}} {between.join(write(a) for a in t.args)} \\end{{bmatrix}}"
+    """Blocks one below the other or side by side."""
+    between = " & " if dict(t.data[1]).get("axis") else " \\\\ "
+    return f"\\begin{{bmatrix}} {between.join(write(a) for a in stacked_parts(t))} \\end{{bmatrix}}"
 
 
 def _head(name: str, below: str, turned: bool = False) -> str:

@@ -105,9 +105,10 @@ def stack(*arrays: tuple[Node, ...], axis: int = 0) -> Node:
     return apply("concatenate", *(index(a, entries) for a in parts), axis=where)
 
 
-@function(rows="arrays")
-def block(*rows: tuple[Node, ...]) -> Node:
-    """A matrix put together from blocks, given row by row: block((A, B), (C, D))."""
+@function(given="rows")
+def block(*given: tuple[tuple[Node, ...], ...]) -> Node:
+    """A matrix put together from blocks, given row by row: block((A, B), (C, D)) or block([[A, B], [C, D]])."""
+    rows = [row for group in given for row in group]
     if not rows or any(a.order < 2 for row in rows for a in row):
         raise ArgumentError("block needs rows of matrices, such as block((A, B), (C, D))")
     joined = [apply("concatenate", *row, axis=row[0].order - 1) for row in rows]

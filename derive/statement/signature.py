@@ -143,7 +143,9 @@ def convert(value: Any, parameter: Parameter, function_name: str) -> Any:
 def _array(value: Any, where: str) -> Node:
     if isinstance(value, Node):
         return value
-    if isinstance(value, tuple | str | bool) or value is None:
+    if isinstance(value, tuple | list):
+        raise ArgumentError(f"{where} must be one array, not a list; stack(a, b) makes one of several")
+    if isinstance(value, str | bool) or value is None:
         raise ArgumentError(f"{where} must be an array, not {_show(value)}")
     return number(as_coefficient(value))
 
@@ -157,13 +159,22 @@ def _arrays(value: Any, where: str) -> tuple[Node, ...]:
     return tuple(_array(v, where) for v in values)
 
 
+def _rows(value: Any, where: str) -> tuple[tuple[Node, ...], ...]:
+    """Rows of arrays: one, or a list of several as NumPy takes them."""
+    if isinstance(value, tuple | list) and value and all(isinstance(v, tuple | list) for v in value):
+        return tuple(_arrays(v, where) for v in value)
+    return (_arrays(value, where),)
+
+
 def _constant(value: Any, where: str, what: str) -> sympy.Expr:
     if isinstance(value, Node):
         found = constant_value(value) if not value.order else None
         if found is None:
             raise ArgumentError(f"{where} must be {what}, not an array of sizes {show_shape(value.shape)}")
         return found
-    if isinstance(value, tuple | str | bool) or value is None:
+    if isinstance(value, tuple | list):
+        raise ArgumentError(f"{where} must be {what}, not a list")
+    if isinstance(value, str | bool) or value is None:
         raise ArgumentError(f"{where} must be {what}, not {_show(value)}")
     return as_coefficient(value)
 
@@ -239,6 +250,7 @@ def _anything(value: Any, where: str) -> Any:
 _KINDS: dict[str, Callable[[Any, str], Any]] = {
     "array": _array,
     "arrays": _arrays,
+    "rows": _rows,
     "condition": _condition,
     "number": _number,
     "order": _order,

@@ -284,7 +284,8 @@ def _value(step: Step, tape: Tape, scope: _Scope, args: list[Value]) -> Value:
 def _node(value: Value, step: Step, tape: Tape) -> Node:
     if isinstance(value, Node):
         return value
-    raise ParseError(f"`{tape.snippet(step)[:40]}` is not an array or a number", tape.text, step.start)
+    hint = "; stack([a, b]) makes one array of several" if isinstance(value, tuple) else ""
+    raise ParseError(f"`{tape.snippet(step)[:40]}` is not an array or a number{hint}", tape.text, step.start)
 
 
 def _sum(step: Step, tape: Tape, nodes: list[Node]) -> Node:

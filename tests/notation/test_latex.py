@@ -101,6 +101,12 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
      r"(B B^\top)_{j l} (A^\top A)_{i k} \quad\text{or, on } \operatorname{vec},\quad (B B^\top) \otimes (A^\top A)"),
     ("sumsq(X - U @ V.T)/2", {"X": ("n", "d"), "U": ("n", "k"), "V": ("d", "k")}, {}, "U", 1,
      r"(U V^\top - X) V"),
+    ("sum(t * sigmoid((W @ x)[h:]) * tanh((W @ x)[:h]))", {"W": ("2*h", "d"), "x": ("d",), "t": ("h",)}, {}, "x", 1,
+     r"-W^\top \begin{bmatrix} t \odot (v^{\odot 2} - \mathbf{1}) \odot u \\ t \odot (u - \mathbf{1})"
+     r" \odot v \odot u \end{bmatrix} \quad\text{where } u = \sigma((W x)_{[h:]}),\; v = \tanh((W x)_{[:h]})"),
+    ("sum(x[h:2*h])", {"x": ("4*h",)}, {}, "x", 0, r"\mathbf{1}^\top x_{[h:2 h]}"),
+    ("logsumexp(stack([a, 2*b]))", {"a": (), "b": ()}, {}, "a", 0,
+     r"\operatorname{logsumexp}\left(\begin{bmatrix} a \\ 2 b \end{bmatrix}\right)"),
 ]  # fmt: skip
 
 

@@ -92,6 +92,18 @@ FORMS = [
     ("x[n-1]", "x[-1]"),
     ("x[1:n-2]", "x[1:-2]"),
     ("x[:4]", "x[:4]"),
+    # parts of arrays that are joined, reversed, put somewhere
+    ("concatenate([x, u])[:n]", "x"),
+    ("concatenate([x, u])[n + 1:]", "u[1:]"),
+    ("(2 * stack([x, u]))[1]", "2 * u"),
+    ("stack([s, t])", "stack(s, t)"),
+    ("stack([x, u], axis=1)", "stack(x, u, axis=1)"),
+    ("block([[A, K], [K, A]])[:n, n:]", "K"),
+    ("x[1:][1:]", "x[2:]"),
+    ("flip(flip(x))", "x"),
+    ("flip(cumsum(flip(x)))", "cumsum(x, reverse=True)"),
+    ("pad(x, 0, n) + t * pad(u, n, 0)", "concatenate(x, t * u)"),
+    ("sum(A[:1], axis=0)", "A[0, :]"),
     # reshapes
     ("kron(A, B)", "kron(A, B)"),
     ("kron(A.T, 2 * B)", "2 * kron(A.T, B)"),
