@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from ..build import add, einsum
+from ..build import add, einsum, split_scale
 from ..node import Apply, Einsum, Node, Ones, Sum, ones
 from ..operators import apply
 
@@ -98,11 +98,9 @@ def softmax_of_shifted(node: Node) -> Node | None:
     """softmax(z + c 1) -> softmax(z), where c is the same all along its axes"""
     if not isinstance(node, Apply) or node.op != "softmax":
         return None
-    inside, axes = node.operands[0], node.param("axes")
-    terms = inside.terms if isinstance(inside, Sum) else ()
-    if len(terms) == 1 and isinstance(terms[0][1], Sum):  # c (z + …)
-        ((c, whole),) = terms
-        terms = tuple((c * k, t) for k, t in whole.terms)
+    axes = node.param("axes")
+    front, inside = split_scale(node.operands[0])  # c (z + …)
+    terms = [(front * c, t) for c, t in inside.terms] if isinstance(inside, Sum) else []
     kept = [(c, t) for c, t in terms if not repeats(t, set(axes))]
     if len(kept) == len(terms) or not kept:
         return None

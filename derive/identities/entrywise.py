@@ -7,7 +7,7 @@ from functools import partial
 
 import sympy
 
-from ..build import add, constant_value, einsum, full, is_zero, negate, power, scale, split_scale
+from ..build import add, constant_value, einsum, full, is_zero, negate, power, scale, split_power, split_scale
 from ..hyperbolic import pair_of_factors
 from ..node import Apply, Einsum, Node, Sum, topological, transform
 from ..operators import apply, rebuild
