@@ -256,11 +256,3 @@ def reduced_by_slacks(normal: Normal, x: Array, u: Array, b: Array) -> None:
         for s in range(wide.shape[0]):
             for j in range(r):
                 x[j] -= wide[s, j] * slacks[s]
-
-
-@apart
-def solve_normal(normal: Normal, x: Array, u: Array, b: Array) -> None:
-    """x becomes K⁻¹(x − Cᵀu), from the factor of M and the slacks' part; b becomes `along` of it."""
-    reduced_by_slacks(normal, x, u, b)
-    substitute(normal[0], x)
-    extended(normal, x, b)

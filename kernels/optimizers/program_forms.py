@@ -35,9 +35,7 @@ def forms(functions: Functions, z: Array, sparse: bool, dense: Callable[[int], A
     sparse  whether the matrices of the functions are sparse
     dense   the loop for dense matrices of a size, `quadratic_program.interior`
     """
-    found = sparse_arranged(functions, z)
-    if found is not None:
-        order, parts, unit = found
+    for order, parts, unit in sparse_arranged(functions, z):
         yield Form(order, sparse_system.interior, parts, unit)
     ways: Any = arranged_program, as_stated
     for arrange in (condensed,) if sparse else ways:

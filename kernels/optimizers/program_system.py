@@ -11,7 +11,7 @@ from ..apart import inner
 from ..oracle import Array
 from ..rowwise import dot_rows
 from .normal_matrix import BLOCK, is_column
-from .program_factors import BY_FACTOR, BY_INVERSE, WITH_SLACKS, Held, System, direction
+from .program_factors import APART, COUPLED, LONE, Held, System, direction, is_diagonal
 from .program_vectors import copied, largest, moved, product
 from .slacks import Directions, along, backward, gathered
 
@@ -27,44 +27,28 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
     wide_rows = 0
     for i in range(k):
         wide_rows = k if line[i] < 0 else wide_rows
-    kind = kind_of(H, E, rows)
-    tall = np.empty((r if kind == BY_INVERSE else r + q, H.shape[1]))
+    plain = is_diagonal(H)
+    tall = np.empty((r if plain else r + q, H.shape[1]))
     normal = tall[:r], rows, np.empty(k + 1), np.empty((wide_rows, r)), np.empty(k + 1)
     equal, half, schur = np.empty((q, n + 1)), np.empty((q, n + 1)), np.empty((q, q))
     for i in range(q):
         equal[i, n] = 0.0
         copied(E[i], equal[i, :n])
-    met = r
+        copied(equal[i], half[i])
+    alone = LONE
+    for s in range(k):
+        alone = COUPLED if line[s] != base.shape[0] + r else alone
+    meets = APART
     for i in range(q):
-        met = n if largest(E[i, r:]) > 0.0 else met
-    turned = np.empty((met if r == 0 or is_column(H) else 0, q))
+        meets = alone if largest(E[i, r:]) > 0.0 else meets
+    turned = np.empty(((r if meets == APART else n) if plain else 0, q))
     for i in range(turned.shape[0]):
         for j in range(q):
             turned[i, j] = E[j, i]
     K, firm = np.empty(H.shape), np.empty(q)
     with_equalities(H, equal, n, size, K, firm)
     W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
-    return (normal, equal, half, schur, turned, tall, kind), (K, firm, W), b
-
-
-@inner
-def kind_of(H: Array, E: Array, rows: Directions) -> int:
-    """What a factor of K makes of the equalities, as of `System`."""
-    share, own, line = rows[2], rows[3], rows[5]
-    r, k = H.shape[0], line.size
-    if r == 0 or is_column(H) or E.shape[0] == 0:
-        return BY_INVERSE
-    met = False
-    for i in range(E.shape[0]):
-        met = met or largest(E[i, r:]) > 0.0
-    coupled = False
-    for p in range(share.size):
-        coupled = coupled or (own[p] != 0.0 and share[p] != 0.0)
-    for s in range(k):
-        coupled = coupled or line[s] < 0
-    if not met:
-        return BY_FACTOR
-    return BY_INVERSE if coupled else WITH_SLACKS
+    return (normal, equal, half, schur, turned, tall, meets), (K, firm, W), b
 
 
 @inner

@@ -2,10 +2,10 @@
 
     P A Pᵀ = L D Lᵀ,   A = [[ H, Bᵀ ], [ B, −G ]],   H and G positive definite,   D diagonal
 
-Such factors exist in every order; here P leaves H before G. What changes from one factorisation to the next is known
+Such factors exist in every order (`elimination_order`). What changes from one factorisation to the next is known
 beforehand: columns of L are kept sparse up to where the rest is nearly full, and which entries each of them changes in
-later ones is listed, so that factorising is a list of products. The dense end has two Cholesky factors: of its part of
-H, with rows V below it, and of its part of G + VVᵀ.
+later ones is listed, so that factorising is a list of products. The dense end has its part of H first, and two Cholesky
+factors: of that, with rows V below it, and of its part of G + VVᵀ.
 Sources: Vanderbei, SIAM J. Optim. 5 (1995); Davis, Direct Methods for Sparse Linear Systems (2006), ch. 4.
 """
 
@@ -24,7 +24,8 @@ from .normal_matrix import SMALL, substitute, substitute_back, substitute_forwar
 #: Rows of a matrix: where each begins, the columns of its entries, the entries.
 Rows = tuple[Array, Array, Array]
 #: What is known before numbers are: where columns of L begin, and the rows of their entries; the targets of the
-#: products that columns are eliminated by; how many rows the dense end has, and how many of them are of H.
+#: products that columns are eliminated by; how many rows the dense end has, how many of them are of H, and how many H
+#: has if all of it comes first, −1 if it does not.
 Symbols = tuple[Array, Array, Array, Array]
 
 #: The share of entries from which on the end of L is stored densely.
@@ -65,12 +66,9 @@ def in_end(size: Array, row: int, column: int) -> int:
     return int(end * own + (row - own) * (end - own) + column - own)
 
 
-@apart
-def symbols(begins: Array, places: Array, r: int, most: int) -> Symbols:
-    """Of a matrix whose entries left of the diagonal are these, in the order of elimination; H has r rows.
-
-    Where there would be more than `most` products, the list of them is empty and the dense end is of size −1.
-    """
+@inner
+def counted(begins: Array, places: Array) -> tuple[Array, Array]:
+    """The elimination tree, and how many entries each column of L has below the diagonal, one column more with 0."""
     n = begins.size - 1
     parent = ancestors(begins, places)
     counts, mark = np.empty(n + 1, np.int64), np.empty(n, np.int64)
@@ -85,11 +83,32 @@ def symbols(begins: Array, places: Array, r: int, most: int) -> Symbols:
                 mark[j] = i
                 counts[j] += 1
                 j = parent[j]
-    end, inside, total = 0, 0, 0
+    return parent, counts
+
+
+@apart
+def nearly_full(begins: Array, places: Array) -> int:
+    """How many of the last rows of L are nearly full, of a matrix whose entries left of the diagonal are these."""
+    _, counts = counted(begins, places)
+    n = counts.size - 1
+    end, inside = 0, 0
     for t in range(1, n + 1):
         inside += counts[n - t]
         if 2 * inside >= FULL * t * (t - 1):
             end = t
+    return end
+
+
+@apart
+def symbols(begins: Array, places: Array, size: Array, most: int) -> Symbols:
+    """Of a matrix whose entries left of the diagonal are these, in the order of elimination.
+
+    size  of the dense end, of its part of H, and of H, as in `Symbols`
+    Where there would be more than `most` products, the list of them is empty and the dense end is of size −1.
+    """
+    parent, counts = counted(begins, places)
+    n, end, total = counts.size - 1, size[0], 0
+    mark, size = np.empty(n, np.int64), size.copy()
     first = n - end
     starts, products = np.empty(first + 1, np.int64), 0
     for j in range(first):
@@ -97,8 +116,6 @@ def symbols(begins: Array, places: Array, r: int, most: int) -> Symbols:
         total += counts[j]
         products += counts[j] * (counts[j] - 1) // 2
     starts[first] = total
-    size = np.empty(2, np.int64)
-    size[0], size[1] = end, max(r - first, 0)
     if products > most:
         size[0] = -1
         return starts, np.empty(0, np.int64), np.empty(0, np.int64), size
@@ -211,32 +228,56 @@ def ends(kept: Symbols, L: Array) -> tuple[Array, Array]:
     return tall.reshape(end, own), rest[: (end - own) * (end - own)].reshape(end - own, end - own)
 
 
-@apart
-def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
-    """The matrix as it is stored becomes L, its diagonal 1/D; H has r rows. False where that is not definite.
+@within
+def inverse(d: float, before: float) -> float:
+    """1/d; 0 of a row of −G that depends on others: what is left of it is rounding."""
+    return 0.0 if before < 0.0 and d > DEPENDENT * before else 1.0 / d
 
-    Pivots are compared with what they were before they began to shrink: those of H at first, those of −G when H was
-    eliminated.
+
+@within
+def eliminated(starts: Array, rows: Array, targets: Array, L: Array, D: Array, j: int, at: int) -> int:
+    """A column, of which D has the reciprocal of its pivot, taken off those after it; where its targets end."""
+    for a in range(starts[j], starts[j + 1]):
+        value = D[j] * L[a]
+        D[rows[a]] -= value * L[a]
+        for b in range(a + 1, starts[j + 1]):
+            L[targets[at]] -= value * L[b]
+            at += 1
+        L[a] = value
+    return at
+
+
+@apart
+def factor_sparse(kept: Symbols, L: Array, D: Array) -> bool:
+    """The matrix as it is stored becomes L, its diagonal 1/D, which has the sign of H or −G. False where that is not
+    definite.
+
+    Pivots are compared with what they were before they began to shrink: where H comes first those of it at first, those
+    of −G when H was eliminated; in other orders with the most that they were. Rows of −G that depend on others are
+    known in the former alone.
     """
-    starts, rows, targets, _ = kept
-    first = starts.size - 1
+    starts, rows, targets, size = kept
+    first, r = starts.size - 1, size[2]
     before, at = np.empty(D.size), 0
     for i in range(D.size):
         before[i] = D[i]
-    for j in range(first):
+    for j in range(first if r >= 0 else 0):
         if j == r:
             for i in range(r, D.size):
                 before[i] = D[i]
         if j < r and not D[j] > ROUNDING * before[j]:
             return False
         D[j] = inverse(D[j], before[j])
+        at = eliminated(starts, rows, targets, L, D, j, at)
+    for j in range(first if r < 0 else 0):
+        least = (ROUNDING if before[j] > 0.0 else DEPENDENT) * before[j]
+        if not abs(D[j]) > abs(least):
+            return False
+        D[j] = 1.0 / D[j]
+        at = eliminated(starts, rows, targets, L, D, j, at)
         for a in range(starts[j], starts[j + 1]):
-            value = D[j] * L[a]
-            D[rows[a]] -= value * L[a]
-            for b in range(a + 1, starts[j + 1]):
-                L[targets[at]] -= value * L[b]
-                at += 1
-            L[a] = value
+            i = rows[a]
+            before[i] = D[i] if abs(D[i]) > abs(before[i]) else before[i]
     tall, square = ends(kept, L)
     own = tall.shape[1]
     for i in range(own):
@@ -258,15 +299,14 @@ def factor_sparse(kept: Symbols, L: Array, D: Array, r: int) -> bool:
         gemm_add(below[start:], below[start:stop].T, square[start:, start:stop])
     for i in range(count):
         pivot = square[i, i] if first <= r else -before[first + own + i]
+        if r < 0:
+            pivot = max(pivot, square[i, i])
         before[first + own + i] = DEPENDENT * pivot
     factor_above(square, before[first + own :])
-    return True
-
-
-@inner
-def inverse(d: float, before: float) -> float:
-    """1/d; 0 of a row of −G that depends on others: what is left of it is rounding."""
-    return 0.0 if before < 0.0 and d > DEPENDENT * before else 1.0 / d
+    stands = True
+    for i in range(count if r < 0 else 0):
+        stands = stands and square[i, i] < np.inf
+    return bool(stands)
 
 
 @apart

@@ -1,14 +1,13 @@
 """Convex quadratic programs whose matrices stay sparse when they are factorised: bands, networks, chains.
 
 Signals under differences, transports, controlled chains: what `sparse_system` needs is found once for a program, where
-slacks, directions and equalities stand, and what is eliminated when: variables in an order of minimum degree, then
-equalities, whose pivots need the variables eliminated before. Programs that fill up on the way are left to dense
-matrices.
+slacks, directions and equalities stand, and what is eliminated when (`elimination_order`). Programs that fill up on the
+way are left to dense matrices.
 """
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,16 @@ from ..apart import apart, inner
 from ..oracle import Array
 from .interior_point import Functions
 from .program_arranged import at_zero, unit_of
-from .quasidefinite import Rows, entries, positions, symbols
+from .quasidefinite import Rows
 from .slacks import SLACK_ROWS, runs_of
+from .sparse_core import DEAR, SHORT, cores_of, dense_cost, lines_of, rows_of
 from .sparse_program import Ranked
-from .sparse_system import Core, Directions, Lines
+from .sparse_system import Directions
 
-#: The most entries of a direction, and of a variable that is eliminated at once in the equalities.
-SHORT = 32
-#: Products of one factorisation at most; how many dense ones take as long as one that looks up its place.
-MOST, DEAR = 2_000_000, 8
 #: Below so many variables dense matrices are as good.
 FEWEST = 32
 #: Slacks are eliminated if they are at least one in so many variables.
 FEW = 4
-#: Variables without any curvature of their own count as having this share of the largest.
-FREE = 1e-9
 
 
 @inner
@@ -70,16 +64,20 @@ def parallel(C: Rows, mine: Array, column: int) -> bool:
 def own_slacks(C: Rows, begins: Array, found: Array, free: Array) -> Array:
     """Of each row the column of its slack, −1 for none; `begins` and `found` are the rows of each column.
 
-    free  whether a variable may be a slack: alone in H, and in no equality
+    free  whether a variable may be a slack, being alone in H: 1, or 2 where it is in equalities; then others are
+          better, and to equalities a slack of bounds alone is a variable like others
     """
     owner = np.empty(C[0].size - 1, np.int64)
     for p in range(owner.size):
         owner[p] = -1
-    for j in range(free.size - 1, -1, -1):
+    for k in range(2 * free.size):
+        turn, j = k // free.size + 1, free.size - 1 - k % free.size
         mine = found[begins[j] : begins[j + 1]]
-        suits = free[j] == 1 and mine.size > 0 and mine.size <= SLACK_ROWS
+        suits, longest = free[j] == turn and mine.size > 0 and mine.size <= SLACK_ROWS, 0
         for i in range(mine.size):
             suits = suits and owner[mine[i]] < 0
+            longest = max(longest, C[0][mine[i] + 1] - C[0][mine[i]])
+        suits = suits and (turn == 1 or longest > 1)
         if suits:
             suits = parallel(C, mine, j)
         if suits:
@@ -148,65 +146,6 @@ def sparse_directions(C: Rows, owner: Array, position: Array, r: int, slacks: in
     return (starts[: count + 1], columns[:total], numbers[:total]), place, share, own, mine, line, runs
 
 
-def by_degree(pattern: Any) -> Array:
-    """The places of rows and columns in an order of minimum degree, of a symmetric matrix."""
-    n = pattern.shape[0]
-    if n < 3:
-        return np.arange(n)
-    full = scipy.sparse.csc_array(abs(pattern) + scipy.sparse.diags_array(np.ones(n)))
-    full.data[:] = 1.0
-    full.setdiag(n + 1.0)
-    options = {"SymmetricMode": True}
-    lu = scipy.sparse.linalg.splu(full, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-    return np.asarray(lu.perm_c, dtype=np.int64)
-
-
-def rows_of(A: Any) -> Rows:
-    """A sparse matrix as compiled code takes it."""
-    A = scipy.sparse.csr_array(A)
-    A.sort_indices()
-    return (
-        A.indptr.astype(np.uint32),
-        A.indices.astype(np.uint32),
-        np.ascontiguousarray(A.data, dtype=np.float64),
-    )
-
-
-def lines_of(A: Any) -> Lines:
-    """The same of equalities, with steps."""
-    begins, places, values = rows_of(A)
-    steps = np.zeros(begins.size - 1, np.int64)
-    for i, (a, b) in enumerate(itertools.pairwise(begins.tolist())):
-        apart_by = np.diff(places[a:b])
-        if b - a > 1 and (apart_by == apart_by[0]).all() and (values[a:b] == values[a]).all():
-            steps[i] = apart_by[0]
-    return begins, places, values, steps
-
-
-def ordered(H: Any, base: Any, E: Any, some: Array) -> Array:
-    """The places of some of the variables and of all equalities in the order of elimination; −1 for the others."""
-    of_rows, of_equalities = abs(base).sign(), abs(E).sign()
-    first = np.full(some.size, -1)
-    first[some] = by_degree((abs(H).sign() + of_rows.T @ of_rows)[some][:, some])
-    return np.concatenate([first, np.count_nonzero(some) + by_degree(of_equalities @ of_equalities.T)])
-
-
-def squared(base: Any, node: Array) -> tuple[Array, Array, Array, Array]:
-    """Of each row of a matrix the products of two of its entries: the row; where they are added; the product."""
-    parts: tuple[list[Array], ...] = [], [], [], []
-    counts = np.diff(base.indptr)
-    for size in range(1, SHORT + 1):
-        which = np.flatnonzero(counts == size)
-        at = base.indptr[which][:, None] + np.arange(size)
-        a, b = np.tril_indices(size)
-        i, j, v = node[base.indices[at][:, a]], node[base.indices[at][:, b]], base.data[at]
-        found = np.repeat(which, a.size), np.maximum(i, j), np.minimum(i, j), v[:, a] * v[:, b]
-        for part, more in zip(parts, found, strict=True):
-            part.append(more.reshape(-1))
-    which, low, high, products = (np.concatenate(part) for part in parts)
-    return which, low, high, products
-
-
 def is_convex(H: Any) -> bool:
     """Whether a sparse H is positive semidefinite, to rounding: by the signs of its pivots, in the order given."""
     shifted = scipy.sparse.csc_array(H + 1e-10 * (1.0 + abs(H).max()) * scipy.sparse.eye_array(H.shape[0]))
@@ -221,11 +160,12 @@ def is_convex(H: Any) -> bool:
 
 
 def owners(H: Any, E: Any, C: Any) -> Array:
-    """Of each row of C the column of its slack, −1 for none; a slack is in no row of E."""
-    free = (np.diff(H.indptr) <= (H.diagonal() != 0.0)) & (np.bincount(E.indices, minlength=H.shape[0]) == 0)
+    """Of each row of C the column of its slack, −1 for none; a slack is in few rows of E."""
+    met, alone = np.bincount(E.indices, minlength=H.shape[0]), np.diff(H.indptr) <= (H.diagonal() != 0.0)
+    free = np.where(alone & (met <= SHORT), np.where(met > 0, 2, 1), 0)
     columns = scipy.sparse.csc_array(C)
     begins, found = (a.astype(np.int64) for a in (columns.indptr, columns.indices))
-    owner: Array = own_slacks(rows_of(C), begins, found, free.astype(np.int64))
+    owner: Array = own_slacks(rows_of(C), begins, found, free)
     return owner
 
 
@@ -270,62 +210,21 @@ def without_long_rows(
     return H, np.append(g, np.zeros(v)), E, np.append(e, c[long]), C, rest
 
 
-def core_of(H: Any, E: Any, rows: Directions, n: int, dense: tuple[int, int]) -> Core | None:
-    """What is factorised in each step, of the variables that are no slacks; None if dense matrices are as good.
-
-    dense  how many variables and directions these would have
-    """
-    (starts, places, values), place = rows[0], rows[1]
-    r, count = H.shape[0], starts.size - 1
-    base = scipy.sparse.csr_array((values, places, starts), shape=(count, r))
-    if np.diff(starts).max(initial=0) > SHORT:
-        return None
-    alone = np.diff(H.indptr) <= (H.diagonal() != 0.0)
-    lone = alone & (np.bincount(places, minlength=r) == 0) & (np.bincount(E.indices, minlength=r) <= SHORT)
-    node = ordered(H, base, E, ~lone)
-    made, of_lone = squared(base, node[:r]), E @ scipy.sparse.diags_array(lone.astype(float))
-    of_lone.eliminate_zeros()
-    more = squared(scipy.sparse.csr_array(of_lone.T), node[r:])
-    which = np.concatenate([made[0], count + r + 1 + more[0]])
-    low, high, products = (np.concatenate(pair) for pair in zip(made[1:], more[1:], strict=True))
-    whole = scipy.sparse.coo_array(
-        scipy.sparse.block_array([[scipy.sparse.tril(H, -1), None], [E - of_lone, None]])
-    )
-    there = whole.data != 0.0
-    i, j, off = node[whole.row[there]], node[whole.col[there]], low != high
-    every = np.concatenate([np.maximum(i, j), low[off]]), np.concatenate([np.minimum(i, j), high[off]])
-    numbers = np.concatenate([whole.data[there], np.zeros(np.count_nonzero(off))])
-    size = np.count_nonzero(node >= 0)
-    left = rows_of(scipy.sparse.coo_array((numbers, every), shape=(size, size)))
-    kept = symbols(left[0], left[1], int(np.count_nonzero(node[:r] >= 0)), MOST)
-    if kept[3][0] < 0 or not cheaper(kept, which.size + of_lone.nnz, values.size, *dense, n, E.shape[0]):
-        return None
-    given = entries(kept, *left)
-    targets = given.size + low
-    targets[off] = positions(kept, low[off], high[off])
-    single = place[(place >= count) & (place < count + r)] - count
-    met = np.bincount(single, minlength=r) + np.bincount(places, minlength=r)
-    least = np.where((H.diagonal() == 0.0) & (met == 0), FREE * (1.0 + np.abs(H.data).max(initial=0.0)), 0.0)
-    squares = which.astype(np.uint32), targets.astype(np.uint32), products
-    kept = (*(a.astype(np.uint32) for a in kept[:3]), kept[3])
-    return rows_of(H), H.diagonal(), least, node, given, squares, lines_of(of_lone), kept
-
-
-def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, ...], float] | None:
+def sparse_arranged(functions: Functions, z: Array) -> Iterator[tuple[Array, tuple[Any, ...], float]]:
     """The order of the variables, slacks last; what `sparse_system.interior` takes before the start; the unit of the
-    objective there, which is 1 unless it is small.
+    objective there, which is 1 unless it is small. So for each order of elimination that suits.
 
     None where dense matrices are as good, or the problem is not convex.
     """
     v = functions.values(z)
     if not v.finite() or not v.c.size or z.size < FEWEST:
-        return None
+        return
     matrices: tuple[Any, ...] = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size)), v.E, v.C
     if isinstance(matrices[0], Ranked):
-        return None
+        return
     filled = sum(int(np.count_nonzero(A)) if isinstance(A, np.ndarray) else A.nnz for A in matrices)
     if DEAR * filled > z.size * (z.size + v.c.size + v.e.size):
-        return None
+        return
     sparse: tuple[Any, ...] = tuple(scipy.sparse.csr_array(A) for A in matrices)
     for A in sparse:
         A.eliminate_zeros()
@@ -334,9 +233,9 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
     unit = unit_of(H.data, slope)
     H, slope, rest = H / unit, slope / unit, rest / unit
     if not is_convex(H):
-        return None
+        return
     H, slope, E, e, C, c = without_long_rows(H, slope, E, e, C, c)
-    owner = owners(H, E[:0], C)  # dense matrices have slacks in equalities too
+    owner = owners(H, E[:0], C)  # dense matrices have slacks of bounds in equalities too
     several = np.where(np.diff(C.indptr) - (owner >= 0) > 1, owner, -2)
     count = np.unique(several[several >= 0]).size + np.count_nonzero(several == -1)
     dense = slope.size - np.unique(owner[owner >= 0]).size, int(count)
@@ -344,22 +243,5 @@ def sparse_arranged(functions: Functions, z: Array) -> tuple[Array, tuple[Any, .
         dense = 0, 0  # they would be a diagonal
     order, r, rows = split(H, E, C)
     H, E = H[order][:, order], E[:, order]
-    core = core_of(H[:r][:, :r], E[:, :r], rows, order.size, dense)
-    if core is None:
-        return None
-    parts = core, H.diagonal()[r:], slope[order], lines_of(E), e, rows, c, rest, 0
-    return order, parts, unit
-
-
-def cheaper(kept: Any, squares: int, filled: int, full: int, count: int, n: int, q: int) -> bool:
-    """Whether a step takes less time with sparse matrices than with dense ones, in products.
-
-    filled       entries of directions
-    full, count  how many variables and directions dense matrices have
-    """
-    end = int(kept[3][0])
-    sparse = DEAR * (squares + 6 * filled + kept[2].size + 8 * kept[1].size) + end**3 // 6 + 6 * end**2
-    dense = (
-        full * full * (count // 2 + full // 6 + q // 2) + q * q * n // 2 + 6 * (full * (count + full) + q * n)
-    )
-    return bool(sparse < dense)
+    for core in cores_of(H[:r][:, :r], E, rows, dense_cost(*dense, order.size, E.shape[0])):
+        yield order, (core, H.diagonal()[r:], slope[order], lines_of(E), e, rows, c, rest, 0), unit

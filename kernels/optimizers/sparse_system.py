@@ -6,10 +6,10 @@ equalities this is factorised as one quasi-definite matrix:
     [ K    Eᵀ ] [ dx  ]
     [ E    −ε ] [ −dν ]  =  …
 
-Variables that meet no other in K are eliminated before, all together: each takes a multiple of eeᵀ off the second
-block.
-The order of elimination is found when data are bound (`sparse_order`): variables first. Rows of the conditions as rows
-of the matrix, weighted by the inverse of λ/s, would fill it less, and lose all digits where many of them are active.
+Variables that meet no other in K are eliminated before, all together, as slacks are: each takes a multiple of eeᵀ off
+the second block, and a slack a multiple of its direction out of each equality that it is in.
+The order of elimination is found when data are bound (`elimination_order`). Rows of the conditions as rows of the
+matrix, weighted by the inverse of λ/s, would fill it less, and lose all digits where many of them are active.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from .slacks import pulled, scattered, weighted
 Lines = tuple[Array, Array, Array, Array]
 #: The rows of the conditions as in `slacks`, but for the directions, which are sparse.
 Directions = tuple[Rows, Array, Array, Array, Array, Array, Array]
-#: What directions, and behind them variables, add to the matrix: of which, where, how many times their weight.
+#: What directions, behind them variables and slacks, and then the moves of slacks, add to the matrix: of which, where,
+#: how many times their weight.
 Squares = tuple[Array, Array, Array]
 #: H by rows; its diagonal and the least that it counts as; where variables and equalities stand in the order of
 #: elimination, −1 for variables that meet no other; the matrix as it is stored, without its diagonal; the equalities'
-#: entries of variables that meet no other.
+#: entries of variables that meet no other, and of slacks.
 Core = tuple[Rows, Array, Array, Array, Array, Squares, Lines, Symbols]
-#: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions, and −1/κ of variables that
-#: meet no other; room for a right side.
+#: The core; the conditions' rows; L with D behind; of slacks ρ and κ; weights of directions, −1/κ of variables that
+#: meet no other and of slacks, −ρ; room for a right side.
 Normal = tuple[Core, Directions, Array, Array, Array, Array, Array]
 #: The same, and the equalities.
 System = tuple[Normal, Lines]
@@ -217,11 +218,19 @@ def rooms(H: Core, h: Array, E: Lines, rows: Directions, n: int, top: float) -> 
         np.empty(H[4].size + size),
         np.empty(k + 1),
         np.empty(k + 1),
-        np.empty(b.size + r),
+        np.empty(b.size + r + 2 * k),
         np.empty(size),
     )
     none = np.empty((0, 0))
     return (normal, E), (none, np.zeros(q)), b
+
+
+@inner
+def moved_by_slacks(others: Lines, rho: Array, kappa: Array, found: Array) -> None:
+    """−1/κ of each slack and −ρ behind them, where equalities have slacks or variables that meet no other."""
+    k = kappa.size - 1
+    for s in range(k if others[1].size > 0 else 0):
+        found[s], found[k + s] = -1.0 / kappa[s], -rho[s]
 
 
 @inner
@@ -240,12 +249,12 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
         weight[q] = 0.0
     if k > 0:
         pulled(rows, ratio, h, rho, kappa, weight)
+        moved_by_slacks(core[6], rho, kappa, inverses[r:])
     weighted(rows, ratio, rho, weight)
     shift = 0.0
     definite: bool = False
     for _ in range(5):  # rounding makes K indefinite where λ/s is huge
         if not definite:
-            firsts = 0
             copied(given, L)
             for i in range(D.size):
                 D[i] = -dual
@@ -256,12 +265,12 @@ def factored(h: Array, system: System, held: Held, ratio: Array, b: Array, delta
                     inverses[j] = -1.0 / own_part
                 else:
                     D[node[j]] = own_part
-                    firsts += 1
             for a in range(which.size):
                 L[targets[a]] += weight[which[a]] * products[a]
-            for i in range(firsts):
-                D[i] *= 1.0 + shift
-            definite = factor_sparse(kept, L, D, firsts)
+            for j in range(r if shift > 0.0 else 0):
+                if node[j] >= 0:
+                    D[node[j]] *= 1.0 + shift
+            definite = factor_sparse(kept, L, D)
             shift = 30.0 * max(shift, 1e-15)
     return definite
 
@@ -271,7 +280,7 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
     """dz, dν of   K dz − Eᵀdν = −push − Cᵀu,  E dz = −re;   b becomes `along` of dz."""
     core, rows, L, rho, kappa, weight, x = system[0]
     inverses = weight[b.size :]
-    node, lone, kept, (begins, places, values), line = core[3], core[6], core[7], rows[0], rows[5]
+    node, others, kept, (begins, places, values), line = core[3], core[6], core[7], rows[0], rows[5]
     k, r = line.size, core[1].size
     count = b.size - 1 - r
     slacks = dz[r:]
@@ -290,16 +299,18 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
     for q in range(count):
         for a in range(begins[q], begins[q + 1]):
             x[node[places[a]]] -= b[q] * values[a]
-    sums(lone, dz, dnu)
+    for s in range(k):
+        slacks[s] /= kappa[s]
+    sums(others, dz, dnu)
     for i in range(re.size):
         x[node[r + i]] = -re[i] - dnu[i]
     solve_sparse(kept, L, L[core[4].size :], x)
     for i in range(re.size):
         dnu[i] = -x[node[r + i]]
-    pull = np.empty(r)
-    for j in range(r):
+    pull = np.empty(r + k)
+    for j in range(r + k):
         pull[j] = 0.0
-    less_multiples(lone, dnu, pull)
+    less_multiples(others, dnu, pull)
     for j in range(r):
         if node[j] >= 0:
             dz[j] = x[node[j]]
@@ -307,7 +318,7 @@ def direction(system: System, push: Array, u: Array, re: Array, b: Array, dz: Ar
             dz[j] += inverses[j] * pull[j]
     along(rows, dz, b)
     for s in range(k):
-        slacks[s] = slacks[s] / kappa[s] - rho[s] * b[line[s]]
+        slacks[s] -= pull[r + s] / kappa[s] + rho[s] * b[line[s]]
     slacks[k] = 0.0
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
 import derive as dv
+from derive.kernels.apart import apart
 from derive.kernels.optimizers import sparse_system, thin_program
 from derive.kernels.optimizers.normal_matrix import (
     BLOCK,
     eliminate_slacks,
+    extended,
     factor,
     factor_rows,
-    solve_normal,
+    reduced_by_slacks,
+    substitute,
 )
+from derive.kernels.optimizers.program_arranged import slacks_apart
+from derive.kernels.optimizers.program_factors import direction, factored
+from derive.kernels.optimizers.program_system import pressed, rooms
 from derive.kernels.optimizers.slacks import arranged, backward, directions, gathered
 from derive.kernels.optimizers.thin_program import diagonal_and_rank, low_rank
 
@@ -42,6 +50,61 @@ def _program(n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     return H, C
 
 
+@apart
+def _solved(normal: Any, x: Any, u: Any, b: Any) -> None:
+    """x becomes K⁻¹(x − Cᵀu)."""
+    reduced_by_slacks(normal, x, u, b)
+    substitute(normal[0], x)
+    extended(normal, x, b)
+
+
+@apart
+def _step(H: Any, h: Any, E: Any, rows: Any, D: Any, push: Any, u: Any, re: Any, dz: Any, dnu: Any) -> bool:
+    """A step of a program, weights of equalities included."""
+    n = dz.size - 1
+    system, held, b = rooms(H, h, E, rows, n, 1.0)
+    found = factored(h, system, held, D, b, 0.0, 1e-300)
+    pressed(system[1], held[1], re, push)
+    direction(system, push, u, re, b, dz, dnu)
+    return bool(found)
+
+
+@pytest.mark.parametrize("kind", ["coupled", "diagonal", "slacks"])
+@pytest.mark.parametrize("q", [0, 1, 4])
+@pytest.mark.parametrize("meets", [True, False])
+def test_steps_with_equalities_that_meet_slacks(kind: str, q: int, meets: bool):
+    """Those of the whole quasi-definite matrix: slacks above one direction, above several, above bounds."""
+    rng = np.random.default_rng(q)
+    n, d = 6, 4
+    H, C = _program(n, d, rng)
+    if kind == "coupled":
+        H[:d, :d] += 0.1
+    else:
+        slack, zero = np.eye(d), np.zeros((d, d))
+        C = np.block([[np.eye(d), slack], [-2.0 * np.eye(d), slack], [np.eye(d), zero], [zero, slack]])
+        H = np.diag(np.r_[np.ones(d), 0.5, np.zeros(d - 1)])
+    if kind == "slacks":
+        H, C = np.eye(d), np.vstack([np.eye(d), -np.eye(d)])
+    size = len(H)
+    E = rng.standard_normal((q, size)) * (rng.random((q, size)) < 0.7)
+    if not meets:
+        E[:, d if kind != "slacks" else 0 :] = 0.0
+        E[:, :d] += 0.1 * rng.standard_normal((q, d)) if kind != "slacks" else 0.0
+    order, (core, h, _, equal, rows) = slacks_apart(H, np.zeros(size), E, C)
+    assert (core.shape[1] < len(core)) == (kind == "diagonal") and (len(core) == 0) == (kind == "slacks")
+    D, push = 10.0 ** rng.uniform(-2, 2, len(C)), np.r_[rng.standard_normal(size), 0.0]
+    u, re, dz, dnu = rng.standard_normal(len(C)), rng.standard_normal(q), np.empty(size + 1), np.empty(q)
+    if kind == "slacks" and not meets:
+        equal[:, 0] = 1.0
+        equal, re, dnu = equal[:1], re[:1], dnu[:1]
+    K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
+    k = len(equal)
+    whole = np.block([[K, -equal.T], [equal, np.zeros((k, k))]])
+    wanted = np.linalg.solve(whole, np.r_[-push[:-1] - C[:, order].T @ u, -re])
+    assert _step(core, h, equal, rows, D, push.copy(), u, re, dz, dnu)
+    np.testing.assert_allclose(np.r_[dz[:-1], dnu], wanted, rtol=1e-7, atol=1e-7)
+
+
 def test_solutions_are_those_of_the_whole_matrix():
     """K⁻¹b by elimination; all slacks are found, and only they."""
     rng = np.random.default_rng(0)
@@ -66,7 +129,7 @@ def test_solutions_are_those_of_the_whole_matrix():
         K = (H + C.T @ (D[:, None] * C))[np.ix_(order, order)]
         for u in (np.zeros(0), rng.standard_normal(len(C))):
             found, right = np.r_[b, 0.0], b - C[: u.size, order].T @ u
-            solve_normal(normal, found, u, products)
+            _solved(normal, found, u, products)
             np.testing.assert_allclose(K @ found[:-1], right, rtol=1e-8, atol=1e-6)
             got = np.empty(len(C))
             gathered(rows, products, found, got)
