@@ -249,8 +249,8 @@ def certify(
         curvature, condition, flats = bends.smallest, bends.condition, bends.flats
         if at is not None and parts.max() <= tolerance**0.5:
             ahead = bends.lowered(lambda step: at(x + step)[0], value, gradient, tolerance)
-    elif gradient_at is not None and probe and not proved and parts.max(initial=0.0) <= tolerance**0.5:
-        curvature = curvature_by_differences(gradient_at, x, compiled)
+    elif gradient_at is not None and probe and not attained and parts.max(initial=0.0) <= tolerance**0.5:
+        curvature = None if proved else curvature_by_differences(gradient_at, x, compiled)
         flats = level_by_differences(gradient_at, x, lengths, size)
     drift = 0.0
     if not (proved and attained) and not at_rest(x, lengths, hessian, gradient_at):

@@ -62,7 +62,7 @@ class Plateau:
         self.value, self.size, self.left, self.slopes = at(x)[0], size, most, FOLLOWED
         self.kept = most // 2  # for straight ways
         self.lower: Vector | None = None
-        self.endless = self.vague = False
+        self.endless = self.vague = self.convex = False
         small = (np.abs(x) < 1.0 / EXTREME) & (np.abs(x) > 0.1 * lengths)  # and not just about to vanish
         self.extreme = (np.abs(x) > EXTREME) | small
         noise = 8.0 * max(abs(at(x * (1.0 + s * EPS))[0] - self.value) for s in _turns(x.size))
@@ -73,7 +73,7 @@ class Plateau:
         """Go along combinations of the columns of `flats`, in units of the lengths, until something is found; of what
         is `proved` to be convex only `endless`, which then tells on the way to 0."""
         if proved:
-            self.slopes = 0  # nothing is lower: what looks like a slope is rounding
+            self.convex, self.slopes = True, 0  # nothing is lower: what looks like a slope is rounding
         alive = np.abs(self.x) > self.lengths / EXTREME
         factors = [np.zeros(self.x.size, dtype=bool), self.extreme, alive]
         for k, by_factors in enumerate(factors[:1] if proved else factors):
@@ -125,7 +125,13 @@ class Plateau:
         return (f, g) if np.isfinite(f) and np.isfinite(g).all() else (np.inf, g)
 
     def _is_lower(self, f: float) -> bool:
-        return f < self.value - self.fallen
+        return not self.convex and f < self.value - self.fallen
+
+    def _is_higher(self, f: float, g: Vector, p: Vector) -> bool:
+        """Whether the objective has risen at p. One that is convex does so with a slope: g·(p − x) ≥ f − f(x); far out,
+        where terms that cancel are large, all else is rounding."""
+        rise = f - self.value
+        return rise > self.same and not (self.convex and float(g @ (p - self.x)) < 0.1 * rise)
 
     def _moved(self, q: Vector, step: Vector, by_factors: Any) -> Vector:
         p = q + step
@@ -160,7 +166,7 @@ class Plateau:
                 return WALL
             if np.array_equal(p, q):
                 return OPEN if by_factors.any() and np.array_equal(self.within(p + step), p + step) else BOUND
-            if f > self.value + self.same:
+            if self._is_higher(f, g, p):
                 bisecting, t = True, t / 2
                 if _is_short(t * self.lengths * direction, q):
                     if not np.isfinite(f):

@@ -63,6 +63,21 @@ def test_no_minimum(objective: str, shapes: Any, data: Any, words: str) -> None:
     assert re.search(words, result.message), result.message
 
 
+@pytest.mark.parametrize("seed", [1, 12, 28, 34])
+def test_separable_data_in_large_units(seed: int) -> None:
+    """Margins so large that value and slope are 0, or rounding, from the start: a tail and no end."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(2, 30)), int(rng.integers(1, 6))
+    rows = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-4, 6)
+    labels = np.eye(3)[np.argmax(rows @ rng.standard_normal((d, 3)), axis=1)]
+    shapes = {"X": ("n", "d"), "Y": ("n", "k"), "w": ("d", "k")}
+    result = solve("sum(logsumexp(X @ w, axis=1)) - sum(Y*(X @ w))", shapes, {"X": rows, "Y": labels})
+    assert not result.success and "no minimum is attained" in result.message
+    half = (rows @ rng.standard_normal(d) > 0).astype(float)
+    result = solve("mean(softplus(X @ w) - y*(X @ w))", SHAPES, {"X": rows, "y": half})
+    assert not result.success and "no minimum is attained" in result.message
+
+
 @pytest.mark.parametrize(
     ("objective", "shape", "optimum"),
     [("w[0]**2 - w[1]**2 + w[1]**4", (2,), -0.25), ("sumsq(w**2 - 1)", (2,), 0.0)],

@@ -322,7 +322,7 @@ def _result(
     elif status == SUCCESS:
         status, message = NO_STEP, f"not certified: {proof.reason()}"
     elif proof.reason() not in message:
-        proof = replace(proof, stopped=True)
+        proof = replace(proof, stopped=status != NO_STEP)  # that is an end, all others came from outside
         message = f"{message}; {proof.reason()}"
     counts = run.oracle.counts
     return _record(
