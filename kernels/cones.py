@@ -54,7 +54,7 @@ def certify_cones(
     curvature, condition = None, None
     if x.size <= CURVED:
         H, A = along_active(program, s / units.inequalities, z * units.inequalities / units.objective, units)
-        basis = tangents(A * units.lengths)
+        basis = tangents(np.vstack([A, layout.meaningless()]) * units.lengths)
         if basis.shape[1]:
             scale = units.lengths[:, None] * units.lengths[None, :] / units.objective
             bends = Spectrum(basis.T @ (H * scale) @ basis, np.ones(basis.shape[1]), 1.0)

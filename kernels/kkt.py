@@ -204,7 +204,7 @@ def certify_kkt(
             drift, level, below = 0.0, False, None
         else:
             curvature, condition, ahead, flats, kept = _along_tangents(
-                h, v, lam, dual, rest, units, _lagrangian(functions, v, z, nu, lam)
+                h, v, lam, dual, rest, units, layout.meaningless(), _lagrangian(functions, v, z, nu, lam)
             )
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
             still = stationarity <= tolerance**0.5 * size
@@ -306,6 +306,7 @@ def _along_tangents(
     dual: Vector,
     rest: Vector,
     units: Natural,
+    idle: Matrix,
     value_at: Callable[[Vector], float],
 ) -> tuple[float | None, float | None, float, Matrix, Matrix | None]:
     """Where the strongly active constraints stay active: the smallest eigenvalue of the Lagrangian's Hessian, its
@@ -315,7 +316,7 @@ def _along_tangents(
     lengths, size, rows = units.lengths, units.objective, units.inequalities
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
-    A = np.vstack([v.E, v.C[active]])
+    A = np.vstack([v.E, v.C[active], idle])
     basis = tangents(A * lengths)
     if basis.shape[1] == 0:
         return None, None, 0.0, np.zeros((len(lengths), 0)), None

@@ -11,7 +11,7 @@ searches and trust regions treat as "too far". It is no optimizer and draws no c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -56,15 +56,24 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each unknown lies in the flat vector: in the order given, each in C order."""
+    """Where each unknown lies in the flat vector: in the order given, each in C order.
+
+    even   those that are symmetric matrices
+    lower  those of which nothing above the diagonal means anything
+    """
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
+    even: frozenset[str] = frozenset()
+    lower: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(shapes: Mapping[str, Sequence[int]]) -> Layout:
+    def of(
+        shapes: Mapping[str, Sequence[int]], even: Iterable[str] = (), lower: Iterable[str] = ()
+    ) -> Layout:
         """The layout of unknowns in the order of the mapping."""
-        return Layout(tuple(shapes), tuple(tuple(int(k) for k in s) for s in shapes.values()))
+        known = tuple(tuple(int(k) for k in s) for s in shapes.values())
+        return Layout(tuple(shapes), known, frozenset(even), frozenset(lower))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -81,6 +90,20 @@ class Layout:
         """The place of each unknown."""
         ends = np.cumsum((0, *self.sizes))
         return {n: slice(int(a), int(b)) for n, a, b in zip(self.names, ends, ends[1:], strict=False)}
+
+    def meaningless(self) -> Matrix:
+        """Rows that vanish on the steps which mean something: of symmetric ones Zᵢⱼ − Zⱼᵢ, of lower ones Zᵢⱼ above."""
+        found = []
+        for name, shape, place in zip(self.names, self.shapes, self.slices.values(), strict=True):
+            if name in self.even or name in self.lower:
+                own = np.arange(place.start, place.stop).reshape(-1, *shape[-2:])
+                above = np.triu_indices(shape[-1], 1)
+                rows = np.zeros((own.shape[0] * above[0].size, self.size))
+                rows[np.arange(len(rows)), own[:, above[0], above[1]].ravel()] = 1.0
+                if name in self.even:
+                    rows[np.arange(len(rows)), own[:, above[1], above[0]].ravel()] = -1.0
+                found.append(rows)
+        return np.concatenate(found) if found else np.zeros((0, self.size))
 
     def pack(self, arrays: Mapping[str, Any]) -> Vector:
         """One flat vector from an array per unknown."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import CURVED, KktCertificate, certify_kkt
+from .kkt import KktCertificate, certify_kkt
 from .natural import amount, objective_size
 from .optimizers.halves import Block, matrix_at
 from .optimizers.interior_point import Answer, Functions, Values
@@ -34,13 +34,15 @@ def certify_semidefinite(
     *,
     statement_value: float | None = None,
     tolerance: float = TOLERANCE,
+    quadratic: bool = False,
 ) -> KktCertificate:
-    """The certificate of a point with its multipliers, `cone` those of Z ⪰ 0; `functions` are the interpreter's."""
+    """The certificate of a point with its multipliers, `cone` those of Z ⪰ 0; `functions` are the interpreter's.
+
+    quadratic  whether the objective is, under linear conditions, as of `certify_kkt`
+    """
     z = answer.z
     found = faces(z, cone, blocks)
     normal, bend = normals(z.size, blocks, found), curvature(cone, blocks, found)
-    if z.size <= CURVED:
-        normal = np.vstack([normal, _symmetry(z.size, blocks)])
     free = np.zeros(normal.shape[0])
 
     def values(point: Vector) -> Values:
@@ -61,6 +63,7 @@ def certify_semidefinite(
         answer.lam,
         statement_value=statement_value,
         tolerance=tolerance,
+        quadratic=quadratic,
     )
     if not np.isfinite(proof.value):
         return proof
@@ -77,18 +80,6 @@ def certify_semidefinite(
         dual = max(dual, -float(np.linalg.eigvalsh(L)[0]) * reach / size)
         slack += abs(float((Z * L).sum())) / size
     return replace(proof, primal=primal, dual=dual, complementarity=slack, where=where)
-
-
-def _symmetry(size: int, blocks: Sequence[Block]) -> Matrix:
-    """Rows that say Zᵢⱼ = Zⱼᵢ: along other directions there is no curvature, and nothing to be gained."""
-    rows = []
-    for start, side in blocks:
-        for i in range(side):
-            for j in range(i):
-                row = np.zeros(size)
-                row[start + i * side + j], row[start + j * side + i] = 1.0, -1.0
-                rows.append(row)
-    return np.array(rows).reshape(len(rows), size)
 
 
 __all__ = ["certify_semidefinite"]

@@ -85,11 +85,10 @@ class SecondOrder:
         """The matrices on data and the layout; None where they are large, or the objective is not convex."""
         from ..kernels.optimizers.cone_arranged import arranged_cones
         from ..kernels.optimizers.cone_quadratics import with_quadratics
-        from ..kernels.oracle import Layout
 
         check_slopes(self.derived.problem, arrays)
         binding = instance.binding
-        layout = Layout.of({v.name: binding.shape(v.shape) for v in self.unknowns})
+        layout = self.derived.layout(self.unknowns, binding)
         shapes = {key: binding.shape(node.shape) for key, node in self.stated.items()}
         bent = {f"B {k}": binding.shape(self.nodes[f"B {k}"].shape) for k in range(len(self.curved))}
         n, rows = layout.size, sum(int(np.prod(s, dtype=np.int64)) for s in shapes.values())

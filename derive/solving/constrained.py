@@ -79,6 +79,10 @@ class Constrained:
             frozenset(v.name for v in self.problem.unknowns if "symmetric" in v.facts and v.order > 1)
             - self.cones
         )
+        #: Unknowns that stand for positive definite matrices by their factors.
+        self.lower = frozenset(
+            u.name for u, b in zip(self.free.unknowns, bare, strict=True) if "pd" in b.facts
+        )
         f, names = self.problem.objective, self.problem.unknowns
         slopes = dict(zip(names, gradients(f, names), strict=True))
         self.first: dict[str, Node] = {VALUE: f}
@@ -109,6 +113,13 @@ class Constrained:
         self.linear = not any(set(names) & set(variables(node)) for node in self.slopes.values())
         self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
         self._kernels: dict[str, Any] = {}
+
+    def layout(self, unknowns: Sequence[Variable], binding: Binding) -> Any:
+        """Where these unknowns, slacks included, lie in a flat vector."""
+        from ..kernels.oracle import Layout
+
+        shapes = {v.name: binding.shape(v.shape) for v in unknowns}
+        return Layout.of(shapes, self.even | self.cones, self.lower)
 
     @cached_property
     def left(self) -> LeftKinks:

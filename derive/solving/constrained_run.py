@@ -22,6 +22,7 @@ from .inside import middle
 from .met import met
 from .multipliers import kept
 from .placed import Placed
+from .preparing import alone
 from .reasons import ENDLESS, NEAR, answers_at, failure, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 LARGEST = 4000
 #: Of a run that was ended, curvature is looked at where the conditions of first order are violated by no more.
 HOPEFUL = 1e-5
+#: Entries of semidefinite unknowns from which on the compiled loop begins; how far it goes; and where conditions are
+#: violated by more, both loops are tried.
+FEW, WITHIN, VIOLATED = 60, 1e-10, 1e-8
 
 
 class Judged(NamedTuple):
@@ -239,14 +243,9 @@ class _Run:
         from ..kernels.optimizers import interior_point as ip
         from ..kernels.optimizers.polish import polish
         from ..kernels.optimizers.quadratic_program import solve_program
-        from ..kernels.optimizers.semidefinite import on_face, solve_semidefinite
 
         if self.blocks:
-            answer, cone = solve_semidefinite(
-                functions, z, self.blocks, max_iterations=self.most, watch=watch
-            )
-            answer, self.cone = on_face(functions, answer, cone, self.blocks)
-            return answer
+            return alone(self._in_cones, functions, z, watch)
         if self.placed.sparse is not None:
             return self.placed.sparse.solve(functions, z, self.most, watch, self.watched)
         found = None
@@ -259,6 +258,35 @@ class _Run:
         if found is None or (self.loop is None and found.status != ip.CONVERGED):
             found = self.record.solve(functions, z, max_iterations=self.most, watch=watch)
         return found if self.ended else polish(functions, found)  # time is up
+
+    def _in_cones(self, functions: Any, z: Any, watch: Any) -> Any:
+        """The answer with positive semidefinite unknowns: by the loop that is quicker, or comes nearer."""
+        from ..kernels.optimizers.semidefinite import cone_violation, on_face, solve_semidefinite
+        from ..kernels.optimizers.semidefinite_arranged import arranged_semidefinite
+
+        def by_matrices() -> tuple[Any, Any, float]:
+            made = arranged_semidefinite(functions, z, self.blocks) if self.derived.quadratic else None
+            if made is None:
+                return None, None, np.inf
+            answer, cone = made.solve(WITHIN)
+            answer, cone = on_face(functions, answer, cone, self.blocks)
+            return answer, cone, cone_violation(functions, answer, cone, self.blocks)
+
+        alike = not self.watched and self.settings.get("max_time") is None  # a loop that nobody looks into
+        early = alike and sum(side * (side + 1) // 2 for _, side in self.blocks) > FEW
+        found: Any = by_matrices() if early else (None, None, np.inf)
+        if found[2] > VIOLATED:
+            answer, cone = solve_semidefinite(
+                functions, z, self.blocks, max_iterations=self.most, watch=watch
+            )
+            answer, cone = on_face(functions, answer, cone, self.blocks)
+            worst = cone_violation(functions, answer, cone, self.blocks)
+            if worst > VIOLATED and not early and not self.ended:
+                found = by_matrices()
+            if not found[2] < worst:
+                found = answer, cone, worst
+        answer, self.cone, _ = found
+        return answer
 
     def judged(self, answer: Any) -> Judged:
         """The answer with its certificate, by the interpreter; with the multipliers that fit best, or 0 in its place,
@@ -291,11 +319,14 @@ class _Run:
         found = self.derived.free.forward(layout.unpack(z))
         value = self.placed.value(found)
         told: dict[str, Any] = {"statement_value": value, "tolerance": self.settings["tol"]}
+        told["quadratic"] = self.derived.quadratic
         if self.blocks:
             dual = np.zeros(z.size) if self.cone is None else self.cone
-            proof: Any = certify_semidefinite(judge, layout, answer, dual, self.blocks, **told)
+            proof: Any = alone(
+                partial(certify_semidefinite, **told), judge, layout, answer, dual, self.blocks
+            )
         else:
-            told |= {"quadratic": self.derived.quadratic, "settles": self.settles}
+            told["settles"] = self.settles
             certify = partial(certify_kkt, judge, layout, z, answer.nu, answer.lam, **told)
             # who has ended the run does not want to wait; nor do many multipliers that do not fit
             proof = certify(curved=False) if self.ended or again else None

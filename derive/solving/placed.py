@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..sizes import Binding
 from . import costs
+from .cone_multipliers import fitted_in_cones
 from .inside import defined, inside, numbers
 from .multipliers import cone_duals, duals
-from .preparing import dense_loop
+from .preparing import alone, dense_loop
 from .reasons import fitted
 from .sparse import DENSE, MOST, Sparse
 from .stated import check_slopes, evened, statement_value
@@ -32,12 +34,10 @@ class Placed:
     """
 
     def __init__(self, derived: Constrained, data: Mapping[str, Any], binding: Binding) -> None:
-        from ..kernels.oracle import Layout
-
         self.derived, self.binding = derived, binding
         self.arrays = {**{s.name: k for s, k in binding.values.items()}, **data}
         self.amount = sum(int(np.size(a)) for a in data.values())
-        self.layout = Layout.of({v.name: binding.shape(v.shape) for v in derived.problem.unknowns})
+        self.layout = derived.layout(derived.problem.unknowns, binding)
         self.shapes = {
             kind: {k: binding.shape(node.shape) for k, node in enumerate(nodes)}
             for kind, nodes in derived.conditions.items()
@@ -142,16 +142,17 @@ class Placed:
         """The certificate of a point that came without multipliers, and the multipliers that fit best.
 
         proved  whether it is a minimum if it is stationary: a Hessian that costs much is then left alone
-        given   the answer of a run: if the point is that, so are its slacks and multipliers
+        given   the answer of a run: if the point is that, so are its slacks and multipliers; with Λ, where there are
+                semidefinite unknowns
         """
         from ..kernels.kkt import certify_kkt
         from ..kernels.optimizers import interior_point as ip
 
-        if self.derived.cones:
-            raise UnsupportedError("a point without multipliers is not certified in the cone of psd matrices")
         point = self.lifted(found)
         functions = self.functions(point, "numpy")
         z = self.layout.pack(point)
+        if self.derived.cones:
+            return self._in_cones(functions, z, self.value(found), tolerance, given)
         if given is not None and np.array_equal(self._own(z), self._own(given.z)):
             z, nu, lam = given.z, given.nu, given.lam
         else:
@@ -171,6 +172,32 @@ class Placed:
             settles=self.settles,
         )
         return self.unkinked(proof, z), self.multipliers(ip.Answer(z, nu, lam, ip.CONVERGED, 0))
+
+    def _in_cones(
+        self, functions: Any, z: Any, value: float, tolerance: float, given: Any
+    ) -> tuple[Any, dict[str, list[Any]]]:
+        """The same with positive semidefinite unknowns."""
+        from ..kernels.optimizers import interior_point as ip
+        from ..kernels.optimizers.halves import blocks_of
+        from ..kernels.semidefinite import certify_semidefinite
+
+        blocks = blocks_of(self.layout, self.derived.cones)
+        answers: list[Any] = (
+            [] if given is None or not np.array_equal(self._own(z), self._own(given[0].z)) else [given]
+        )
+        nu, lam, cone = fitted_in_cones(functions.values(z), z, blocks)
+        answers.append((ip.Answer(z, nu, lam, ip.CONVERGED, 0), cone))
+        proofs = []
+        for answer, cone in answers:  # multipliers of a run are large where nothing is inside all conditions
+            told: dict[str, Any] = {"statement_value": value, "tolerance": tolerance}
+            told["quadratic"] = self.derived.quadratic
+            proof: Any = alone(
+                partial(certify_semidefinite, **told), functions, self.layout, answer, cone, blocks
+            )
+            proofs.append((self.unkinked(proof, answer.z), self.multipliers(answer, cone)))
+            if proofs[-1][0].ok():
+                return proofs[-1]
+        return proofs[0]
 
     def unkinked(self, proof: Any, z: Any) -> Any:
         """The certificate of a point, which holds only where it lies at no kink that the form has kept."""

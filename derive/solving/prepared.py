@@ -22,7 +22,7 @@ from .mixture import PreparedMixture
 from .otherwise import by_solve
 from .pieces_run import certified_on_pieces
 from .posed import Posed
-from .prepared_constraints import PreparedCones, PreparedConstraints, PreparedProgram, prepare_constraints
+from .prepared_constraints import Inside, prepare_constraints
 from .preparing import BLAS_FROM, REMEDY, alone, changed_data
 from .starts import default_start, elsewhere
 
@@ -43,7 +43,7 @@ class Prepared:
         self._single = self._layout.names[0] if vector else ""
         self._most, self._aim = (SWEEPS, EXACT) if composite.quadratic else (STEPS, AIM)
         self._slopes: dict[str, Any] = {}
-        self._inside: PreparedProgram | PreparedCones | PreparedConstraints | None = None
+        self._inside: Inside | None = None
         self._ends_inside = False  # whether the interior point is what has led to the optimum of these data
         self._bind(self._instance.numbers)
 
@@ -214,7 +214,7 @@ class Prepared:
 
 def prepare(
     posed: Posed, data: Mapping[str, Any], start: Mapping[str, Any] | None, method: str | None
-) -> Prepared | PreparedMixture | PreparedProgram | PreparedCones | PreparedConstraints:
+) -> Prepared | PreparedMixture | Inside:
     """The prepared solver for a method; by default the one compiled whole."""
     instance = Instance(posed, data, start or {})
     if method == "em":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, final
 
@@ -17,7 +16,8 @@ from .multipliers import cleared
 from .otherwise import by_solve
 from .pieces_run import certified_on_pieces
 from .placed import Placed
-from .preparing import BLAS_FROM, REMEDY, alone, changed_data, dense_loop, on_one_thread
+from .prepared_semidefinite import PreparedSemidefinite
+from .preparing import BLAS_FROM, REMEDY, alone, as_stated, changed_data, dense_loop, on_one_thread
 from .reasons import all_fitted, are_uneven
 from .starts import by_name, default_start, elsewhere
 from .stated import evened, statement_value
@@ -191,7 +191,7 @@ class PreparedCones:
             placed = Placed(derived, self._arrays, self._instance.binding)
             placed.look_for_zeros()
             return _certified(placed, answer, tolerance, None, self._instance)
-        return _stated(proof, self._instance)
+        return as_stated(proof, self._instance)
 
 
 @final
@@ -339,9 +339,9 @@ def _certified(
         for multipliers in _multipliers(placed, answer, given):
             proof = placed.certified(answer, tolerance, given=multipliers)[0]
             if proof.ok() or proof.primal > OUTSIDE * tolerance:
-                return _stated(proof, instance)
+                return as_stated(proof, instance)
             first = first or proof
-    return _stated(first, instance)
+    return as_stated(first, instance)
 
 
 def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Iterator[Any]:
@@ -360,19 +360,16 @@ def _multipliers(placed: Placed, answer: Mapping[str, Any], given: Any) -> Itera
         yield Answer(z, nu, lam, CONVERGED, 0)
 
 
-def _stated(proof: Any, instance: Instance) -> Any:
-    """The certificate with the objective as stated, which of a maximum is not what was minimised."""
-    return replace(proof, value=instance.posed.sign * proof.value)
+#: What is prepared of problems with constraints.
+Inside = PreparedProgram | PreparedSemidefinite | PreparedCones | PreparedConstraints
 
 
-def prepare_constraints(instance: Instance) -> PreparedProgram | PreparedCones | PreparedConstraints:
-    """A convex quadratic program, a program over second-order cones, or else the interior point on the smooth form."""
+def prepare_constraints(instance: Instance) -> Inside:
+    """A convex quadratic program, one over positive semidefinite matrices, a program over second-order cones, or else
+    the interior point on the smooth form."""
     derived = instance.posed.constrained
     if derived.cones:
-        raise UnsupportedError(
-            f"an optimum in the cone of positive semidefinite matrices ({', '.join(sorted(derived.cones))}) "
-            "is not prepared: use solve"
-        )
+        return PreparedSemidefinite(instance)
     if derived.quadratic:
         try:
             return PreparedProgram(instance)

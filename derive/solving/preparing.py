@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,11 @@ REMEDY = (
     "only smooth objectives with weights on |x| and bounds, problems with constraints of few unknowns and mixture "
     "likelihoods (method='em') can be prepared; use solve(backend='numba')"
 )
+
+
+def as_stated(proof: Any, instance: Instance) -> Any:
+    """The certificate with the objective as stated, which of a maximum is not what was minimised."""
+    return replace(proof, value=instance.posed.sign * proof.value)
 
 
 def changed_data(instance: Instance, arrays: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

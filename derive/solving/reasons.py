@@ -138,7 +138,7 @@ def fitted(v: Any, even: bool = False, reach: float = NARROW) -> tuple[Any, Any]
     from scipy.sparse.linalg import lsmr
 
     sparse = not isinstance(v.C, np.ndarray)
-    active = _active(v, reach)
+    active = active_rows(v, reach)
     A: Any = (scipy.sparse.vstack if sparse else np.vstack)([v.E, v.C[active]]).T
     nu, lam = np.zeros(v.e.size), np.zeros(v.c.size)
     if A.shape[1] and np.isfinite(A.sum()) and np.isfinite(v.g).all():
@@ -173,8 +173,8 @@ def all_fitted(v: Any) -> Iterator[tuple[Any, Any]]:
     yield np.zeros(v.e.size), np.zeros(v.c.size)
     yield fitted(v)
     if isinstance(v.C, np.ndarray):
-        near, nearer = (_active(v, reach).size for reach in (WIDE, NARROW))
-        if are_uneven(np.vstack([v.E, v.C[_active(v, WIDE)]])):
+        near, nearer = (active_rows(v, reach).size for reach in (WIDE, NARROW))
+        if are_uneven(np.vstack([v.E, v.C[active_rows(v, WIDE)]])):
             yield fitted(v, even=True)
         if near > nearer:
             yield fitted(v, even=True, reach=WIDE)
@@ -195,7 +195,7 @@ def answers_at(points: Iterable[Callable[[], Any]], functions: Any, answer: Any)
             yield replace(answer, z=point, nu=nu, lam=lam)
 
 
-def _active(v: Any, reach: float) -> Any:
+def active_rows(v: Any, reach: float) -> Any:
     """The inequalities that hold with no more room than a share of the largest one."""
     return np.flatnonzero(v.c <= reach * max(1.0, float(np.abs(v.c).max(initial=0.0))))
 

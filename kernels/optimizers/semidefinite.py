@@ -6,14 +6,13 @@ With slacks s and multipliers ν, λ ≥ 0, Λ ⪰ 0, Newton's method is applied
 
     ∇f − Eᵀν − Cᵀλ − Λ = 0,   e = 0,   c − s = 0,   s ∘ λ = μ,   ZΛ = μI,
 
-the last made symmetric (`semidefinite_step`), so that eliminating ΔΛ adds ½(Z⁻¹⊗Λ + Λ⊗Z⁻¹) to
-the Hessian. Symmetric parts are taken in an orthonormal basis of half their entries. Steps keep Z and Λ definite and
+the last made symmetric (`semidefinite_step`), so that eliminating ΔΛ adds W⁻¹⊗W⁻¹ to the Hessian. Symmetric parts are
+taken in an orthonormal basis of half their entries. Steps keep Z and Λ definite and
 are shortened until the norm of the linear conditions' residual falls, or is small beside μ.
 
 The optimum may be singular. `on_face` then fixes the directions in which Z vanishes and repeats Newton's method on
 the matrices of that rank, whose curvature 2 tr(Λ ΔZ Z⁺ ΔZ) belongs to the Lagrangian.
-Sources: Helmberg, Rendl, Vanderbei & Wolkowicz, SIAM J. Optim. 6 (1996), for the direction; Alizadeh, Haeberly &
-Overton, Math. Program. 77 (1997), for strict complementarity and the face.
+Source: Alizadeh, Haeberly & Overton, Math. Program. 77 (1997), for strict complementarity and the face.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from .interior_point import (
     Values,
 )
 from .saddle_point import by_complement, factorised
-from .semidefinite_step import Point
+from .semidefinite_step import Point, Scaling
 
 #: A residual of this size may be rounding, since the systems have entries of size 1/μ; `on_face` removes it.
 ROUNDING = 1e-6
@@ -118,11 +117,15 @@ def solve_semidefinite(
             break
         if curved is None or curved[0] is not h:
             curved = (h, halves.square(h))
-        inverses: list[Matrix] = [np.asarray(np.linalg.inv(a), dtype=np.float64) for a in parts]
+        try:
+            scalings = [Scaling.of(a, b) for a, b in zip(parts, duals, strict=True)]
+        except np.linalg.LinAlgError:
+            answer.status = STALLED
+            break
         E, C = halves.shut(v.E.T).T, halves.shut(v.C.T).T
         reduced = curved[1] + C.T @ ((lam / s)[:, None] * C) + least * np.eye(len(curved[1]))
-        for block, inverse, dual in zip(blocks, inverses, duals, strict=True):
-            place, form = halves.kronecker(block, inverse, dual)
+        for block, scaling in zip(blocks, scalings, strict=True):
+            place, form = halves.kronecker(block, scaling.inverse, scaling.inverse)
             reduced[place, place] += form
         try:
             solve = by_complement(reduced, E)
@@ -132,7 +135,7 @@ def solve_semidefinite(
             if solve is None:
                 factor, last = factorised(reduced, E, last, least)
                 solve = partial(scipy.linalg.lu_solve if v.e.size else scipy.linalg.cho_solve, factor)
-            here = Point(v, s, nu, lam, parts, duals, inverses, halves, blocks)
+            here = Point(v, s, nu, lam, parts, duals, scalings, halves, blocks)
             step, t = here.next_step(solve, cautious)
         except (np.linalg.LinAlgError, ValueError):
             answer.status = STALLED

@@ -1,12 +1,13 @@
 """One step of the interior point for semidefinite unknowns, from predictor and corrector.
 
-At a point with Z, Λ ≻ 0 and s, λ > 0, Newton's step towards ZΛ = T, s ∘ λ = g takes
+At a point with Z, Λ ≻ 0 and s, λ > 0 there is a G with G⁻¹ZG⁻ᵀ = GᵀΛG = D, a diagonal. With H = G⁻ᵀ and W⁻¹ = HHᵀ,
+Newton's step towards D² = T, s ∘ λ = g takes
 
-    ΔΛ = T Z⁻¹ − Λ − ½(Z⁻¹ΔZ Λ + Λ ΔZ Z⁻¹),   Δλ = g/s − λ − (λ/s)Δs.
+    ΔΛ = HRHᵀ − W⁻¹ΔZW⁻¹,   Rᵢⱼ = 2 (T − D²)ᵢⱼ/(dᵢ + dⱼ),   Δλ = g/s − λ − (λ/s)Δs.
 
 The predictor goes for T = 0. How far it gets says how far μ is lowered, and its second-order error is put on the
-right-hand side of the step that is taken: TZ⁻¹ = μZ⁻¹ − ½(Z⁻¹ΔZ ΔΛ + ΔΛ ΔZ Z⁻¹); one factor serves both.
-Sources: Mehrotra, SIAM J. Optim. 2 (1992); Todd, Toh & Tütüncü, SIAM J. Optim. 8 (1998), section 5.
+right-hand side of the step that is taken: T = μI − ½(ΔZ̃ΔΛ̃ + ΔΛ̃ΔZ̃), scaled as Z and Λ are; one factor serves both.
+Sources: Mehrotra, SIAM J. Optim. 2 (1992); Nesterov & Todd, SIAM J. Optim. 8 (1998); Todd, Toh & Tütüncü, ibid.
 """
 
 from __future__ import annotations
@@ -24,6 +25,35 @@ from .interior_vectors import step_within
 
 #: The share of the way to the boundary that is taken; below the second, the predictor's error is no guide.
 KEEP, SHORT = 0.95, 0.1
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """G, H and W⁻¹ of a pair of definite matrices, and d."""
+
+    G: Matrix
+    H: Matrix
+    inverse: Matrix
+    d: Vector
+
+    @staticmethod
+    def of(part: Matrix, dual: Matrix) -> Scaling:
+        """That of Z and Λ; raises `LinAlgError` where one is not definite."""
+        lower = np.linalg.cholesky(part)
+        squares, turn = np.linalg.eigh(lower.T @ dual @ lower)
+        if not squares[0] > 0.0:
+            raise np.linalg.LinAlgError
+        d = np.sqrt(squares)
+        G = lower @ (turn / np.sqrt(d))
+        H = dual @ G / d
+        return Scaling(G, H, H @ H.T, d)
+
+    def target(self, mu: float, first: Matrix, second: Matrix) -> Matrix:
+        """HRHᵀ for T = μI less the second-order error of a step with these ΔZ and ΔΛ."""
+        error = (self.H.T @ first @ self.H) @ (self.G.T @ second @ self.G)
+        goal = -(error + error.T) / (self.d[:, None] + self.d)
+        goal[np.diag_indices_from(goal)] += mu / self.d - self.d
+        return np.asarray(self.H @ goal @ self.H.T)
 
 
 @dataclass(frozen=True)
@@ -48,7 +78,7 @@ class Point:
     lam: Vector
     parts: list[Matrix]
     duals: list[Matrix]
-    inverses: list[Matrix]
+    scalings: list[Scaling]
     halves: Halves
     blocks: Sequence[Block]
 
@@ -72,37 +102,37 @@ class Point:
     def towards(
         self, solve: Callable[[Vector], Vector], targets: Sequence[Matrix], goal: float | Vector
     ) -> Step:
-        """Newton's step for TZ⁻¹ = these and s ∘ λ = the goal."""
+        """Newton's step for HRHᵀ = these and s ∘ λ = the goal."""
         v, s, lam, halves = self.v, self.s, self.lam, self.halves
         rest = goal / s - lam - (lam / s) * (v.c - s)
         pull = v.g - v.E.T @ self.nu - v.C.T @ (lam + rest)
-        for (start, side), target in zip(self.blocks, targets, strict=True):
-            pull[start : start + side * side] -= target.ravel()
+        for (start, side), dual, target in zip(self.blocks, self.duals, targets, strict=True):
+            pull[start : start + side * side] -= (dual + target).ravel()
         found = solve(np.concatenate([-halves.shut(pull), -v.e]))
         count = halves.first.size
         dz = halves.open(found[:count])
         ds = v.C @ dz + (v.c - s)
         steps, moves = [matrix_at(dz, b) for b in self.blocks], []
-        for inverse, dual, target, step in zip(self.inverses, self.duals, targets, steps, strict=True):
-            half = inverse @ step @ dual
-            moves.append(target - dual - (half + half.T) / 2)
+        for scaling, target, step in zip(self.scalings, targets, steps, strict=True):
+            move = target - scaling.inverse @ step @ scaling.inverse
+            moves.append((move + move.T) / 2)
         return Step(dz, ds, -found[count:], goal / s - lam - (lam / s) * ds, steps, moves)
 
     def next_step(self, solve: Callable[[Vector], Vector], least: float) -> tuple[Step, float]:
         """The step and its length; μ is not lowered below that share of what it is."""
         gap, total = self.gap(), self.s.size + sum(len(a) for a in self.parts)
-        first = self.towards(solve, [np.zeros_like(a) for a in self.parts], 0.0)
+        first = self.towards(solve, [-a for a in self.duals], 0.0)
         left = max(self.ahead(first, self.within(first, 1.0)), 0.0)
         mu = max((left / gap) ** 3, 1e-6, least) * gap / total
-        targets = []
-        for inverse, step, move in zip(self.inverses, first.steps, first.moves, strict=True):
-            error = inverse @ step @ move
-            targets.append(mu * inverse - (error + error.T) / 2)
+        made = zip(self.scalings, first.steps, first.moves, strict=True)
+        targets = [scaling.target(mu, step, move) for scaling, step, move in made]
         taken = self.towards(solve, targets, mu - first.ds * first.dlam)
         length = self.within(taken, KEEP)
         if length < SHORT:
             mu = 0.5 * gap / total
-            taken = self.towards(solve, [mu * inverse for inverse in self.inverses], mu)
+            still = [np.zeros_like(a) for a in self.parts]
+            made = zip(self.scalings, still, still, strict=True)
+            taken = self.towards(solve, [scaling.target(mu, a, b) for scaling, a, b in made], mu)
             length = self.within(taken, KEEP)
         return taken, length
 

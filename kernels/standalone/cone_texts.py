@@ -12,7 +12,7 @@ from ..oracle import VALUE, Layout
 from . import running
 from .constrained_texts import add_kinks
 from .kernel_texts import Kernels
-from .writing import called, in_table, in_tuple, shape_text
+from .writing import called, idle_of, in_table, in_tuple, shape_text
 
 
 def add_cones(form: Any, kernels: Kernels, bundle: Bundle) -> None:
@@ -39,6 +39,7 @@ def cone_tail(form: Any) -> str:
     kinks = form.derived.problem.kinks
     return CONES.format(
         unknowns=in_table({v.name: shape_text(v.shape) for v in form.unknowns}, 8),
+        idle=idle_of(form.derived),
         shapes=in_table({key: shape_text(node.shape) for key, node in form.stated.items()}, 8),
         atoms=called("atoms", bool(kinks)),
         signs=called("signs", any(k.slope is not None for k in kinks)),
@@ -53,7 +54,7 @@ SLACKS = {slacks}  # what stands for norms and other kinks
 
 def layout_of(sizes):
     """Where the unknowns lie in a flat vector, slacks included, and the shapes of the conditions."""
-    layout = Layout.of({unknowns})
+    layout = Layout.of({unknowns}{idle})
     return layout, {shapes}
 
 

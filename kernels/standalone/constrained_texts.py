@@ -16,7 +16,7 @@ from ..semidefinite import certify_semidefinite
 from . import running
 from .kernel_texts import Kernels
 from .templates import CONSTRAINED, CONTRADICTION, ELSEWHERE
-from .writing import called, in_table, in_tuple, shape_text
+from .writing import called, idle_of, in_table, in_tuple, shape_text
 
 #: Active sets halve the time of a loop, which is little of a file's run, and take five seconds to compile: files go
 #: without.
@@ -120,12 +120,13 @@ def constrained_tail(derived: Any, compared: str) -> str:
     }
     return CONSTRAINED.format(
         unknowns=in_table({v.name: shape_text(v.shape) for v in derived.problem.unknowns}, 8),
+        idle=idle_of(derived),
         multipliers=in_table({v.name: shape_text(v.shape) for v in derived.multipliers}, 8),
         equality=shapes["equality"],
         inequality=shapes["inequality"],
         run=_run(derived),
         compared=compared,
-        certify="certify_semidefinite(functions, layout, answer, cone, blocks"
+        certify=f"certify_semidefinite(functions, layout, answer, cone, blocks, quadratic={derived.quadratic}"
         if derived.cones
         else f"certify_kkt(functions, layout, answer.z, answer.nu, answer.lam, quadratic={derived.quadratic}",
         linear=derived.linear,

@@ -241,7 +241,7 @@ def functions_on(arrays, sizes):
     """The problem on these data as functions of one flat vector."""
     given = {{**sizes, **arrays}}
     unknowns, _, conditions = shapes_of(sizes)
-    layout = Layout.of(unknowns)
+    layout = Layout.of(unknowns{idle})
     first = caller(first_evaluate, FIRST_INPUTS, FIRST_OUTPUTS, given)
     slopes = {slopes}
     second = {second}

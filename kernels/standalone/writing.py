@@ -63,6 +63,12 @@ def in_tuple(texts: Any) -> str:
     return "(" + ", ".join(found) + ("," if len(found) == 1 else "") + ")"
 
 
+def idle_of(derived: Any) -> str:
+    """What a layout is told of symmetric unknowns and of factors of definite ones, as further arguments."""
+    known = {"even": derived.even | derived.cones, "lower": derived.lower}
+    return "".join(f", {key}={in_tuple(map(repr, sorted(names)))}" for key, names in known.items() if names)
+
+
 def in_table(entries: Mapping[str, str], indent: int = 4) -> str:
     """A dict as text: names as strings, values as given."""
     if not entries:

@@ -225,7 +225,7 @@ def test_prepared_programs(text: str, conditions: Any) -> None:
 def test_what_cannot_be_prepared() -> None:
     """Matrices in cones are refused with the remedy."""
     nearest = dv.minimize(
-        "sumsq(S - A)", over="S", variables={"S": (3, 3), "A": (3, 3)}, facts={"S": ("psd",)}
+        "norm(S - A)", over="S", variables={"S": (3, 3), "A": (3, 3)}, facts={"S": ("psd",)}
     )
     with pytest.raises(UnsupportedError, match="use solve"):
         nearest.prepare(A=np.eye(3))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import derive as dv
-from derive.errors import UnsupportedError
+from derive.errors import DataError, UnsupportedError
 
 RNG = np.random.default_rng(3)
 Q = RNG.standard_normal((6, 6))
@@ -127,8 +127,74 @@ def test_zero_matrix_is_certified() -> None:
     assert result.success and np.abs(result["S"]).max() < 1e-12
 
 
-def test_prepared_answers_stay_in_the_cone() -> None:
-    """A prepared quadratic program knows nothing of the cone: its answer would be Q itself, off the diagonal."""
-    problem = stated("sumsq(Z - Q)/2", ["diag(Z) == 1"])
-    with pytest.raises(UnsupportedError, match="is not prepared: use solve"):
-        problem.prepare(Q=Q)
+def relaxations(n: int, seed: int) -> Any:
+    """Programs with a psd unknown by name: objective, conditions, data; loops differ with what they meet."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, n))
+    A = (A + A.T) / 2
+    M = np.triu((rng.random((n, n)) < 0.4) * 1.0, 1)
+    yield "max-cut", "tr(Q @ Z)", ["diag(Z) == 1"], A
+    yield "correlation", "sumsq(Z - Q)/2", ["diag(Z) == 1"], A
+    yield "nonnegative", "sumsq(Z - Q)/2", ["Z >= 0"], A
+    yield "eigenvalue", "tr(Q @ Z)", ["tr(Z) == 1"], A
+    yield "clusters", "tr(Q @ Z)", ["tr(Z) == 2", "Z @ ones(n) == ones(n)", "Z >= 0"], np.abs(A)
+    yield "theta", "-sum(Z)", ["tr(Z) == 1", "Q * Z == 0"], M + M.T
+    yield "one row", "sumsq(Z - Q)/2 + tr(Z)", ["sum(Z) <= 1"], A
+
+
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_prepared_is_solve(n: int) -> None:
+    """The compiled loop, its inverse known or not, and a second call with other data."""
+    for name, objective, subject_to, data in relaxations(n, n):
+        problem = stated(objective, subject_to)
+        fast = problem.prepare(Q=data)
+        for given in (data, 3.0 * data):
+            Z, found = fast(Q=given)["Z"], problem.solve(Q=given)
+            size = max(1.0, abs(found.fun))
+            assert found.success, (name, found.message)
+            assert abs(problem.objective.evaluate(Q=given, Z=Z) - found.fun) <= 1e-8 * size, name
+            assert np.linalg.eigvalsh(Z)[0] >= -1e-9 * max(1.0, np.abs(Z).max()), name
+            np.testing.assert_array_equal(Z, Z.T)
+            proof = fast.certify({"Z": Z})
+            assert proof.ok(), (name, proof)
+            assert not fast.certify({"Z": Z + 1e-3 * np.abs(Z).max() * np.eye(n)}).ok(), name
+
+
+def test_prepared_of_one_entry() -> None:
+    """A matrix of one entry is a number that is not negative."""
+    fast = stated("sumsq(Z - Q)/2").prepare(Q=np.array([[2.0]]))
+    assert fast()["Z"] == pytest.approx(2.0, abs=1e-8)
+    assert fast(Q=np.array([[-2.0]]))["Z"] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_what_is_no_program_is_not_prepared() -> None:
+    """Objectives that are not quadratic, or not convex; contradictions are named as by `solve`."""
+    for objective in ("sum(exp(Z)) - tr(Q @ Z)", "tr(Q @ Z) - sumsq(Z)"):
+        with pytest.raises(UnsupportedError, match="convex quadratic objectives and linear conditions alone"):
+            stated(objective, ["diag(Z) == 1"]).prepare(Q=Q)
+    with pytest.raises(DataError, match="may be infeasible"):
+        stated("tr(Q @ Z)", ["diag(Z) == -1"]).prepare(Q=Q)()
+
+
+def test_points_without_multipliers() -> None:
+    """Multipliers are fitted on the directions in which Z vanishes: optima are certified, other points are not."""
+    for name, objective, subject_to, data in relaxations(6, 0):
+        problem = stated(objective, subject_to)
+        found = problem.solve(Q=data)
+        proof = problem.prepare(Q=data).certify({"Z": found["Z"]})
+        assert proof.ok(), (name, proof)
+        pushed = found["Z"] + 1e-4 * np.outer(VECTORS[0], VECTORS[0])
+        assert not problem.prepare(Q=data).certify({"Z": pushed}).ok(), name
+
+
+@pytest.mark.parametrize(("fact", "subject_to"), [("pd", ["tr(T) <= 2"]), ("symmetric", ["T >= 0"])])
+def test_condition_of_what_means_something(fact: str, subject_to: list[str]) -> None:
+    """Steps that leave the symmetric matrices, or fill a triangle that is not used, have no curvature to be told."""
+    S = np.cov(np.random.default_rng(0).standard_normal((4, 40)))
+    objective = "tr(S @ T) - logdet(T)" if fact == "pd" else "sumsq(T - S)"
+    shapes = {"S": ("n", "n"), "T": ("n", "n")}
+    problem = dv.minimize(
+        objective, over="T", variables=shapes, facts={"T": (fact,), "S": ("psd",)}, subject_to=subject_to
+    )
+    proof = problem.solve(S=S).certificate
+    assert proof.ok() and proof.curvature > 1e-3 and proof.condition < 100.0

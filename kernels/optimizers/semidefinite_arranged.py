@@ -1,0 +1,156 @@
+"""A quadratic program with positive semidefinite unknowns in the units and coordinates of its compiled loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from ..oracle import Array, Vector
+from .halves import Block, Halves
+from .interior_point import CONVERGED, STALLED, Answer, Functions
+
+#: Steps at most; what is accepted where rounding does not let the conditions come nearer.
+MOST, ENOUGH = 100, 1e-9
+#: What is rounding beside the largest entry of Q.
+ROUNDING = 1e-14
+#: A row is one of the others if so much of it is left beside them.
+LEFT = 1e-10
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The program, its blocks, whether K⁻¹ is known; and what leads back to the unknowns and rows as they were.
+
+    reach, unit   of unknowns and objective
+    kept, sizes   the equalities that are not made of others, and how long their rows were
+    order, heights   the inequalities in their new order, each once, and how long their rows were
+    """
+
+    program: tuple[Array, ...]
+    blocks: tuple[Array, ...]
+    known: bool
+    halves: Halves
+    reach: float
+    unit: float
+    kept: Array
+    sizes: Array
+    order: Array
+    heights: Array
+    counts: tuple[int, int]
+
+    def solve(self, tolerance: float) -> tuple[Answer, Vector]:
+        """The answer, and Λ as a vector that is zero outside of the blocks."""
+        from .semidefinite_program import interior
+
+        enough, total = max(ENOUGH, tolerance), 0
+        for known in (True, False) if self.known else (False,):  # a known inverse may lose more digits
+            x, nu, lam, y, error, steps = interior(self.program, self.blocks, known, tolerance, enough, MOST)
+            total += int(steps)
+            if error <= enough:
+                break
+        slope = self.unit / self.reach
+        all_nu, all_lam = np.zeros(self.counts[0]), np.zeros(self.counts[1])
+        all_nu[self.kept] = slope * nu / self.sizes
+        all_lam[self.order] = slope * lam / self.heights
+        answer = Answer(
+            self.halves.open(self.reach * x),
+            all_nu,
+            all_lam,
+            CONVERGED if error <= enough else STALLED,
+            total,
+        )
+        return answer, self.halves.open(slope * y)
+
+
+def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Block]) -> Arranged | None:
+    """The program of functions that are quadratic, with linear conditions; None where it is not convex."""
+    zero = np.zeros(z.size)
+    v = functions.values(zero)
+    h = functions.hessian(zero, np.zeros(v.e.size), np.zeros(v.c.size))
+    halves = Halves.of(z.size, blocks)
+    Q, c = halves.square(h), halves.shut(v.g)
+    E, sizes, kept = _independent(halves.shut(v.E.T).T)
+    e = v.e[kept] / sizes
+    C, heights, order = _different(halves.shut(v.C.T).T, v.c)
+    r = v.c[order] / heights
+    reach = max(float(np.abs(e).max(initial=0.0)), float(np.abs(r).max(initial=0.0)))
+    if not reach:  # the size of a minimum without conditions
+        reach = float(np.abs(c).max(initial=0.0)) / (float(np.abs(Q).max(initial=0.0)) or np.inf) or 1.0
+    unit = reach * max(float(np.abs(c).max(initial=0.0)), reach * float(np.abs(Q).max(initial=0.0))) or 1.0
+    Q, c, e, r = Q * (reach**2 / unit), c * (reach / unit), e / reach, r / reach
+    places = np.searchsorted(halves.first, [start for start, _ in blocks]).astype(np.int64)
+    sides = np.array([side for _, side in blocks], np.int64)
+    inside = np.zeros(c.size, bool)
+    for place, side in zip(places, sides, strict=True):
+        inside[place : place + side * (side + 1) // 2] = True
+    if not _is_convex(Q):
+        return None
+    lone = np.count_nonzero(C, axis=1) == 1
+    turn = np.argsort(lone, kind="stable")
+    C, r, heights, order, lone = C[turn], r[turn], heights[turn], order[turn], lone[turn]
+    where = np.abs(C[lone]).argmax(axis=1).astype(np.int64) if lone.any() else np.zeros(0, np.int64)
+    pull = C[lone, where]
+    bound = np.zeros(c.size, bool)
+    bound[where] = True
+    own = np.diagonal(Q).copy()
+    diagonal = bool(np.abs(Q - np.diag(own)).max(initial=0.0) <= ROUNDING * own.max(initial=0.0))
+    even = True
+    for place, side in zip(places, sides, strict=True):
+        part = own[place : place + side * (side + 1) // 2]
+        even &= bool(np.ptp(part) <= ROUNDING * part.max())
+        if even:
+            part[:] = part.mean()
+    firm = inside | bound | (np.diagonal(Q) > 0.0)
+    known = bool(diagonal and even and lone.all() and not bound[inside].any() and firm.all())
+    if not firm.all() and len(E):  # the same optimum and multipliers
+        Q, c, diagonal = Q + E.T @ E, c + E.T @ e, False
+    program = (
+        np.ascontiguousarray(own[:, None]) if diagonal else np.ascontiguousarray(Q),
+        np.ascontiguousarray(c),
+        np.ascontiguousarray(E),
+        np.ascontiguousarray(e),
+        np.ascontiguousarray(C[~lone]),
+        np.ascontiguousarray(r),
+        where,
+        np.ascontiguousarray(pull),
+    )
+    matrices = np.concatenate([[0], np.cumsum(sides**2)[:-1]]).astype(np.int64)
+    rows = np.concatenate([[0], np.cumsum(sides)[:-1]]).astype(np.int64)
+    return Arranged(
+        program, (sides, places, matrices, rows), known, halves, reach, unit, kept, sizes, order, heights,
+        (v.e.size, v.c.size),
+    )  # fmt: skip
+
+
+def _is_convex(Q: Array) -> bool:
+    """Whether no eigenvalue is negative beyond rounding."""
+    if not np.count_nonzero(Q - np.diag(np.diagonal(Q))):
+        return bool((np.diagonal(Q) >= 0.0).all())
+    values = np.linalg.eigvalsh(Q)
+    return bool(values[0] >= -1e-12 * max(1.0, float(values[-1])))
+
+
+def _independent(E: Array) -> tuple[Array, Array, Array]:
+    """Rows of length 1 that span the others, how long they were, and which they are."""
+    sizes = np.linalg.norm(E, axis=1)
+    kept = np.flatnonzero(sizes > 1e-14 * sizes.max(initial=0.0))
+    rows = E[kept] / sizes[kept, None]
+    if len(rows) > 1:
+        _, triangle, pivots = scipy.linalg.qr(rows.T, mode="economic", pivoting=True)
+        rank = int((np.abs(np.diagonal(triangle)) > LEFT).sum())
+        chosen = np.sort(pivots[:rank])
+        rows, kept = rows[chosen], kept[chosen]
+    return rows, sizes[kept], kept
+
+
+def _different(C: Array, c: Array) -> tuple[Array, Array, Array]:
+    """Rows of length 1, each once, how long they were, and which they are."""
+    sizes = np.linalg.norm(C, axis=1)
+    kept = np.flatnonzero(sizes > 0.0)
+    rows = C[kept] / sizes[kept, None]
+    _, first = np.unique(np.column_stack([rows, c[kept] / sizes[kept]]), axis=0, return_index=True)
+    first = np.sort(first)
+    return rows[first], sizes[kept[first]], kept[first]
