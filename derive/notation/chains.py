@@ -38,7 +38,8 @@ def chain(*factors: Tree) -> Tree:
         body = make("chain", v, *body.args[1:-1], v)
     if body.op == "chain" and order == 2:
         outside = make("chain", *(transpose(x) for x in reversed(body.args)), order=2)
-        if make("T", outside, order=2).cost < body.cost:
+        turned = body.args[0].op == "T" and all(x is body.args[0] for x in body.args)  # (Aᵀ)³ is (A³)ᵀ
+        if turned or make("T", outside, order=2).cost < body.cost:
             body = make("T", outside, order=2)
     return mul(coefficient, [*scalars, body], below)
 

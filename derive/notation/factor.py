@@ -96,8 +96,11 @@ def _identity_left(terms: list[Tree]) -> list[Tree]:
     return best
 
 
-def _common(plain: Tree, within: bool = False) -> Tree:
-    """Scalar factors common to all terms in front, if that is shorter; `within` a product there are brackets anyway."""
+def _common(plain: Tree, within: bool = False, turn: bool = True) -> Tree:
+    """Scalar factors common to all terms in front, if that is shorter; `within` a product there are brackets anyway.
+
+    With `turn` the transpose of the sum of transposes is tried as well.
+    """
     if plain.op != "sum":
         return plain
     split = [parts(t) for t in plain.args]
@@ -130,8 +133,8 @@ def _common(plain: Tree, within: bool = False) -> Tree:
         even = candidate.cost == best.cost and best is plain and len({s[0] ** 2 for s in split}) == 1
         if (shorter or even) and candidate.order == plain.order:
             best = candidate
-    if plain.order == 2:
-        turned = transpose(total([transpose(t) for t in plain.args]))
+    if plain.order == 2 and turn:
+        turned = transpose(_common(total([transpose(t) for t in plain.args]), turn=False))
         if turned.cost + 3 * _turns(turned) < best.cost + 3 * _turns(best):
             best = turned
     return best

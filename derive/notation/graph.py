@@ -326,6 +326,9 @@ def sum_all(matrix: Tree) -> Tree:
 def _matrix_times(matrix: Tree, weight: list[Tree] | None) -> Tree:
     """A v; without a vector the row sums of A."""
     if weight is None:
+        c, nums, dens = parts(matrix)
+        if c.is_number and c != 1 and (nums or dens):
+            return mul(c, [_matrix_times(mul(ONE, nums, dens), None)])
         turned = transpose(matrix)
         if turned.cost < matrix.cost:
             return call("sum", turned, data=[("axis", 0)], order=1)

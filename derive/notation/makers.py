@@ -10,7 +10,7 @@ import sympy
 from ..sizes import ONE, is_negative, tidy
 from .means import with_means
 from .numerals import number_cost
-from .term_order import by_number, is_late, matrices_first
+from .term_order import by_number, is_late, matrices_first, minus_identity
 from .tree import Tree, call, make, num, parts, rendering
 
 
@@ -168,10 +168,32 @@ def _power(base: Tree, exponent: sympy.Rational) -> Tree:
     return make("pow", base, num(exponent), order=base.order)
 
 
+def inverse(a: Tree) -> Tree:
+    """A⁻¹; −(I − B)⁻¹ for (B − I)⁻¹, the transpose outside."""
+    if a.op == "T":
+        return transpose(inverse(a.args[0]))
+    if a.op == "sum" and (any(map(minus_identity, a.args)) or all(is_negative(parts(t)[0]) for t in a.args)):
+        flipped = flip(a)
+        if flipped is not None and not any(map(minus_identity, flipped.args)):
+            if a in rendering.symmetric:
+                rendering.symmetric.add(flipped)
+            return mul(-sympy.S.One, [call("inv", flipped, order=2)])
+    return call("inv", a, order=2)
+
+
 def squared_norm(v: Tree) -> Tree:
     """The sum of the squares of the entries: x @ x for a named vector."""
     v = even(v)
     return make("chain", v, v) if v.op == "var" and v.order == 1 else call("sumsq", v)
+
+
+def squared_norm_of(t: Tree) -> Tree | None:
+    """v when the tree is v @ v or sumsq(v)."""
+    if t.op == "chain" and len(t.args) == 2 and t.args[0] is t.args[1] and t.args[0].order == 1:
+        return t.args[0]
+    if t.op == "call" and t.data[0] == "sumsq":
+        return t.args[0]
+    return None
 
 
 def outer(u: Tree, v: Tree) -> Tree:
@@ -216,9 +238,9 @@ def even(t: Tree) -> Tree:
 
 def _clear_fractions(below: list[Tree]) -> list[Tree]:
     """ν (1 + t/ν) -> ν + t, among denominators"""
-    for s in [t for t in below if not t.order]:
+    for s in below:
         for k, q in enumerate(below):
-            if q.op == "sum" and any(s in parts(a)[2] for a in q.args):
+            if q.op == "sum" and q.order >= s.order and any(s in parts(a)[2] for a in q.args):
                 cleared = total([mul(parts(a)[0], [*parts(a)[1], s], parts(a)[2]) for a in q.args])
                 if cleared.cost <= q.cost and cleared.order == q.order:
                     rest = [*below[:k], cleared, *below[k + 1 :]]

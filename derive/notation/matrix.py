@@ -37,7 +37,7 @@ from .comparing import condition
 from .contents import content, without_content
 from .graph import Graph, Labels
 from .joined import joined
-from .makers import even, mul, transpose
+from .makers import even, inverse, mul, squared_norm_of, transpose
 from .numerals import without_pi
 from .orientation import both_ways
 from .places import index_text, place_settings
@@ -225,6 +225,8 @@ def _application(node: Apply, operands: list[Tree]) -> Tree:
         return call(node.op, *operands, data=settings, order=node.order)
     if node.op == "reshape":
         return _reshaped(operands[0], node)
+    if node.op == "inv" and node.order == 2:
+        return inverse(operands[0])
     if node.op == "slice":
         return make("index", operands[0], data=index_text(node), order=node.order)
     if node.op == "concatenate":
@@ -317,7 +319,7 @@ def _positive_power(inner: Node, base: Tree, exponent: sympy.Expr) -> Tree:
         base = even(base)
     doubled = 2 * exponent
     if doubled.is_Integer and not exponent.is_Integer and base.op in ("call", "chain") and not base.order:
-        vector = _squared_norm_of(base)
+        vector = squared_norm_of(base)
         if vector is not None:
             norm = call("norm", vector)
             return norm if doubled == 1 else make("pow", norm, num(doubled))
@@ -326,15 +328,6 @@ def _positive_power(inner: Node, base: Tree, exponent: sympy.Expr) -> Tree:
     if exponent == sympy.S.Half:
         return call("sqrt", base, order=base.order)
     return make("pow", base, num(exponent), order=base.order)
-
-
-def _squared_norm_of(t: Tree) -> Tree | None:
-    """v when the tree is v @ v or sumsq(v)."""
-    if t.op == "chain" and len(t.args) == 2 and t.args[0] is t.args[1] and t.args[0].order == 1:
-        return t.args[0]
-    if t.op == "call" and t.data[0] == "sumsq":
-        return t.args[0]
-    return None
 
 
 # ---------------------------------------------------------------- products

@@ -187,11 +187,26 @@ class _Statement:
                 free.append(Label("name", error.index, error.position))
             except DeriveError:
                 break
+        if not free and len(shape) == 1:
+            free = self.beside_a_sum(tokens)
         names = [label.text for label in free]
         if free and (len(free) != len(shape) or names != sorted(names)):
             hint = f"say what these are the entries of: \\frac{{\\partial f}}{{\\partial W_{{{''.join(names)}}}}} = …"
             raise Unbound(names[0], self.text, free[0].position, hint)
         return tuple(free)
+
+    def beside_a_sum(self, tokens: list[Token]) -> list[Label]:
+        """i, where a number is read and every sum is like \\sum_{j > i}: the entry i is meant, not a sum over both."""
+        try:
+            value = self.formula(tokens, None, None, ())[0]
+            parts = list(self.tree(tokens, frozenset(self.local), ()).walk())
+        except DeriveError:
+            return []
+        sums = [p for p in parts if p.kind == "big"]
+        if value.order or not sums or not all(p.data.conditional and len(p.data.indices) == 2 for p in sums):
+            return []
+        others = {p.data.indices[1] for p in sums}
+        return [Label("name", others.pop(), sums[0].start)] if len(others) == 1 else []
 
     def formula(
         self,

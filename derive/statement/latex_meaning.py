@@ -27,7 +27,7 @@ from . import arithmetic as ar
 from . import latex_densities as ld
 from . import latex_functions as lf
 from . import latex_values as lv
-from .latex_names import Name
+from .latex_names import Name, Unbound
 from .latex_running import Running
 from .latex_tree import Called, Tree, is_number
 from .latex_values import Value
@@ -307,5 +307,17 @@ class Meaning(Running):
                     tree.start,
                     r"write (\log\Gamma(x))^2, or \log(\Gamma(x)^2)",
                 )
-        values = [self.value(a) for a in tree.args]
+        if tree.data.name == "diag" and len(tree.args) == 1:
+            values = [self.diagonal(first)]
+        else:
+            values = [self.value(a) for a in tree.args]
         return lf.call(tree.data, values, [self.spelled(a) for a in tree.args])
+
+    def diagonal(self, tree: Tree) -> Value:
+        """What stands on a diagonal, also by its entries: diag(p_i (1 - p_i))."""
+        try:
+            return self.value(tree)
+        except Unbound as error:
+            if len(error.index) != 1 or self.scope:
+                raise
+            return self.by_entries(tree, (error.index,))

@@ -69,6 +69,13 @@ FORMS = [
     # quotients
     ("(sqrt(p) - sqrt(q)) / (2 * sqrt(p))", "(1 - sqrt(q / p)) / 2"),
     ("norm(X) ** 2", "sumsq(X)"),
+    ("1 / (q * (1 + x / q))", "1 / (q + x)"),
+    # inverses of differences from the identity, transposes outside
+    ("x @ inv(t * A - eye(n)) @ u", "-x @ inv(eye(n) - t * A) @ u"),
+    ("K @ inv(A.T) @ K", "K @ inv(A).T @ K"),
+    ("(A.T @ A.T @ A.T) * K", "(A @ A @ A).T * K"),
+    # what both terms of a transposed sum have in front
+    ("A @ (2 * (K @ A - A) - 2 * S @ A).T / 2", "A @ (K @ A - A - S @ A).T"),
     # traces
     ("tr(A - outer(x, y))", "tr(A) - y @ x"),
     ("tr(X.T @ A @ X)", "tr(X.T @ A @ X)"),
