@@ -73,9 +73,9 @@ FORMS = [
     # inverses of differences from the identity, transposes outside
     ("x @ inv(t * A - eye(n)) @ u", "-x @ inv(eye(n) - t * A) @ u"),
     ("K @ inv(A.T) @ K", "K @ inv(A).T @ K"),
-    ("(A.T @ A.T @ A.T) * K", "(A @ A @ A).T * K"),
+    ("(A.T @ A.T @ A.T) * K", "K * (A @ A @ A).T"),
     # what both terms of a transposed sum have in front
-    ("A @ (2 * (K @ A - A) - 2 * S @ A).T / 2", "A @ (K @ A - A - S @ A).T"),
+    ("A @ (2 * (K @ A - A) - 2 * S @ A).T / 2", "A @ ((K - S) @ A - A).T"),
     # traces
     ("tr(A - outer(x, y))", "tr(A) - y @ x"),
     ("tr(X.T @ A @ X)", "tr(X.T @ A @ X)"),

@@ -73,7 +73,7 @@ LEAST_SQUARES = (
 QUADRATIC = ("x @ A @ x", {"x": ("n",), "A": ("n", "n")}, "x")
 FACTORS = ("sumsq(R - U @ V.T)/2", {"R": ("n", "m"), "U": ("n", "k"), "V": ("m", "k")}, "U")
 ROOTS = ("sum(sqrt(x**2 + c**2))", {"x": ("n",), "c": ()}, "x")
-PAIRS = ("sum(triu(W, 1)*(x[:, None] - x)**2)", {"x": ("n",), "W": ("n", "n")}, "x")
+PAIRS = ("sum(W*(x[:, None] - x)**2)/2", {"x": ("n",), "W": ("n", "n")}, "x")
 SOFTMAX = ("softmax(z)", {"z": ("k",)}, "z")
 _SHARES = r", \quad p = \operatorname{softmax}(z)"
 _SUM = r"\sum_i X_{ij}\left(\sum_k X_{ik} w_k - y_i\right) + \lambda w_j"
@@ -117,7 +117,7 @@ _SUM = r"\sum_i X_{ij}\left(\sum_k X_{ik} w_k - y_i\right) + \lambda w_j"
         # the entries of a diagonal, and of sums that begin beside the entry
         (ROOTS, 2, r"\operatorname{diag}\left(c^2 / (x_i^2 + c^2)^{3/2}\right)", "proved"),
         (ROOTS, 2, r"\operatorname{diag}\left(c^2 / (x_i^2 + c^2)^{1/2}\right)", "refuted"),
-        (PAIRS, 1, r"2\sum_{j>i} W_{ij}(x_i - x_j) - 2\sum_{j<i} W_{ji}(x_j - x_i)", "proved"),
+        (PAIRS, 1, r"\sum_{j \ne i} (W_{ij} + W_{ji})(x_i - x_j)", "proved"),
         (PAIRS, 1, r"2\sum_{j \ne i} W_{ij}(x_i - x_j)", "refuted"),
     ],
 )
