@@ -38,6 +38,14 @@ from .inverses import (
     inverse_times_matrix,
     inverse_times_sum,
 )
+from .kronecker import (
+    inner_product_of_reshaped,
+    inverse_of_kronecker,
+    kronecker_times_vector,
+    products_of_matrices_opened,
+    reshape_of_products,
+    transposed_kronecker,
+)
 from .mirrored import differences_turned
 from .placed import placed_side_by_side, reversed_order, sum_of_placed
 from .products import (
@@ -99,6 +107,12 @@ RULES: tuple[Rule, ...] = (
     part_of_joined,
     sum_of_one_entry,
     sums_from_the_end,
+    inner_product_of_reshaped,
+    inverse_of_kronecker,
+    kronecker_times_vector,
+    products_of_matrices_opened,
+    reshape_of_products,
+    transposed_kronecker,
     differences_turned,
 )
 
@@ -146,6 +160,12 @@ __all__ = [
     "sum_of_one_entry",
     "sums_from_the_end",
     "differences_turned",
+    "inner_product_of_reshaped",
+    "inverse_of_kronecker",
+    "kronecker_times_vector",
+    "products_of_matrices_opened",
+    "reshape_of_products",
+    "transposed_kronecker",
     "reshape_of_ones",
     "reshape_undone",
     "multiplied_out",

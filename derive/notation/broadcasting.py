@@ -62,10 +62,18 @@ def _repeated(old: Tree, new: Tree) -> tuple[tuple[bool, ...], Tree]:
     elif inner.op == "einsum":
         inputs, output = inner.data.split("->")
         pairs = [(a, s) for a, s in zip(inner.args, inputs.split(","), strict=True) if a.op != "ones"]
-        if len(pairs) != 1 or [i for i in output if i in pairs[0][1]] != list(pairs[0][1]):
+        if len(pairs) != 1 or len(set(pairs[0][1])) != len(pairs[0][1]):
             return full, new
-        mask = tuple(i in pairs[0][1] for i in output)
-        real = [pairs[0][0]]
+        ((array, letters),) = pairs
+        kept = [i for i in letters if i in output]
+        if [i for i in output if i in letters] != kept:
+            return full, new
+        mask = tuple(i in letters for i in output)
+        if len(kept) < len(
+            letters
+        ):  # a mean along an axis that is taken off: T − mean(T, axis=2)[:, :, None]
+            array = make("einsum", array, data=f"{letters}->{''.join(kept)}", order=len(kept))
+        real = [array]
     else:
         return full, new
     if len(real) != 1 or all(mask):

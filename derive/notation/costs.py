@@ -27,6 +27,29 @@ def spread_key(mask: tuple[bool, ...]) -> str:
     return ", ".join(words) if "None" in words else ""
 
 
+def summed_axes(t: Tree) -> tuple[int, ...] | None:
+    """The axes along which a product of labelled axes sums its one array, in their order; None for other products."""
+    letters, output = t.data.split("->")
+    if (
+        len(t.args) != 1
+        or len(set(letters)) != len(letters)
+        or [i for i in letters if i in output] != list(output)
+    ):
+        return None
+    return tuple(k for k, i in enumerate(letters) if i not in output)
+
+
+def same_axes(t: Tree) -> bool:
+    """Whether all factors of a product of labelled axes have the axes of the result: it is the one entry by entry."""
+    letters, output = t.data.split("->")
+    return len(t.args) > 1 and set(letters.split(",")) == {output}
+
+
+def sum_setting(t: Tree, axes: tuple[int, ...]) -> str:
+    """What stands behind the array in a sum over axes."""
+    return f", axis={axes[0] if len(axes) == 1 else axes}" if t.order else ""
+
+
 def stands_bare(a: Tree, nums: tuple[Tree, ...]) -> bool:
     """Whether a factor of an elementwise product needs no parentheses."""
     tensors = sum(1 for b in nums if b.order)
@@ -50,6 +73,10 @@ def level_of(t: Tree) -> int:
     if t.op == "pow":
         return POWER
     if t.op == "spread" and not spread_key(t.data):
+        return t.args[0].level
+    if t.op == "einsum" and same_axes(t):
+        return PRODUCT
+    if t.op == "einsum" and summed_axes(t) == ():
         return t.args[0].level
     return ATOM
 
@@ -111,6 +138,10 @@ def cost_of(t: Tree) -> int:
             return _wrapped(args[0], ATOM) + 2 + count(t.data)
         case "compare":
             return args[0].cost + 1 + args[1].cost
+        case "einsum" if same_axes(t):
+            return sum(_wrapped(a, POWER) for a in args) + len(args) - 1
+        case "einsum" if (axes := summed_axes(t)) is not None:
+            return args[0].cost + (3 + count(sum_setting(t, axes)) if axes else 0)
         case "einsum":
             return 5 + count(t.data) + sum(a.cost + 1 for a in args)
     raise AssertionError(f"no length for a tree of kind {t.op}")

@@ -180,5 +180,5 @@ def side_by_side(indices: Sequence[str]) -> str:
 def entrywise(name: str) -> bool:
     """Whether a function works entry by entry, as every elementwise operator does."""
     return isinstance(REGISTRY.get(name), Elementwise) or (
-        name not in REGISTRY and name not in ("norm", "kron", "vec")
+        name not in REGISTRY and name not in ("norm", "kron", "vec", "stack")
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..node import Apply
 from ..sizes import ONE
-from .makers import mul
+from .makers import mul, total
 from .tree import Tree, call, make, num, parts
 
 
@@ -29,6 +29,8 @@ def _without_axis(t: Tree, axis: int) -> Tree | None:
     (inner,) = arrays
     rest = [x for x in nums if not x.order]
     if inner.op == "ones" and inner.data == (ONE,):
+        if len(rest) == 1 and rest[0].op == "sum" and not dens:
+            return total([mul(c, [a]) for a in rest[0].args])
         return mul(c, rest, dens) if rest or dens or c != 1 else num(ONE)
     if inner.op == "index" and isinstance(inner.data, str):
         words = inner.data.split(", ")

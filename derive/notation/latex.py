@@ -228,7 +228,8 @@ def _product(t: Tree) -> str:
     front = _fraction(p, q, scalars, under, bool(tensors or below or behind))
     front = " ".join([*([front] if front else []), *_scalars(behind, bool(tensors or below))])
     if not tensors and not below:
-        return sign + (front or "1")
+        alone = sign and len(scalars) == 1 and scalars[0].op == "sum" and not under and p == q == 1
+        return sign + (bracket(front) if alone else front or "1")
     if not tensors:
         above = front or ("\\mathbf{1}" if t.order < 2 else "\\mathbf{1}\\mathbf{1}^\\top")
         body = f"{above} \\oslash {_joined(below)}"
@@ -237,7 +238,7 @@ def _product(t: Tree) -> str:
     factors = [
         _write(a)
         if not several and (a.op in ("chain", "outer") or setting.is_row_sums(a))
-        else _hadamard_factor(a, several or bool(front))
+        else _hadamard_factor(a, several or bool(front) or (minus and a.op == "sum"))
         for a in tensors
     ]
     body = " \\odot ".join(factors)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import final
 
-from .costs import ATOM, POWER, below, quotient, setting, spread_key, stands_bare, starts_negative
+from .costs import (
+    ATOM,
+    POWER,
+    below,
+    quotient,
+    same_axes,
+    setting,
+    spread_key,
+    stands_bare,
+    starts_negative,
+    sum_setting,
+    summed_axes,
+)
 from .numerals import in_product, number_text
 from .tree import Tree
 
@@ -81,6 +93,11 @@ class _Writer:
             return f"{self.wrap(args[0], ATOM)}[{t.data}]"
         if t.op == "compare":
             return f"{self.write(args[0])} {t.data} {self.write(args[1])}"
+        if t.op == "einsum" and same_axes(t):
+            return " * ".join(self.wrap(a, POWER) for a in args)
+        if t.op == "einsum" and (axes := summed_axes(t)) is not None:
+            inside = self.write(args[0])
+            return f"sum({inside}{sum_setting(t, axes)})" if axes else inside
         if t.op == "einsum":
             return f'einsum("{t.data}", {", ".join(self.write(a) for a in args)})'
         raise AssertionError(f"no text for a tree of kind {t.op}")

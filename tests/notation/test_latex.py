@@ -105,6 +105,12 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
      r"-W^\top \begin{bmatrix} t \odot (v^{\odot 2} - \mathbf{1}) \odot u \\ t \odot (u - \mathbf{1})"
      r" \odot v \odot u \end{bmatrix} \quad\text{where } u = \sigma((W x)_{[h:]}),\; v = \tanh((W x)_{[:h]})"),
     ("sum(x[h:2*h])", {"x": ("4*h",)}, {}, "x", 0, r"\mathbf{1}^\top x_{[h:2 h]}"),
+    ("y @ inv(kron(A, B)) @ y + logdet(kron(A, B))", {"A": ("n", "n"), "B": ("m", "m"), "y": ("n*m",)},
+     {"A": ("pd",), "B": ("pd",)}, "A", 1,
+     r"m A^{-1} - A^{-1} \operatorname{reshape}_{n \times m}(y) B^{-1} \operatorname{reshape}_{n \times m}(y)^\top"
+     r" A^{-1}"),
+    ("stack([-a**2 - b**2, a])", {"a": (), "b": ()}, {}, "a", 0,
+     r"\begin{bmatrix} -b^2 - a^2 \\ a \end{bmatrix}"),
     ("logsumexp(stack([a, 2*b]))", {"a": (), "b": ()}, {}, "a", 0,
      r"\operatorname{logsumexp}\left(\begin{bmatrix} a \\ 2 b \end{bmatrix}\right)"),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ VARIABLES = declare(
         **{name: ["n"] for name in "xyu"},
         "B": ["d", "k"],
         "S": ["n", "n"],
+        "T": ["m", "m"],
         "p": ["n"],
         "q": ["n"],
         "t": [],
@@ -111,6 +112,9 @@ FORMS = [
     ("flip(cumsum(flip(x)))", "cumsum(x, reverse=True)"),
     ("pad(x, 0, n) + t * pad(u, n, 0)", "concatenate(x, t * u)"),
     ("sum(A[:1], axis=0)", "A[0, :]"),
+    # Kronecker products with a vector, row after row
+    ("kron(inv(A), K) @ vec(S)", "vec(K @ S @ inv(A).T)"),
+    ("logdet(kron(A, T))", "m * logdet(A) + n * logdet(T)"),
     # reshapes
     ("kron(A, B)", "kron(A, B)"),
     ("kron(A.T, 2 * B)", "2 * kron(A.T, B)"),
