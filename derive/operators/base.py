@@ -191,7 +191,9 @@ def normal_axes(axes: object, order: int, what: str) -> tuple[int, ...]:
         if not isinstance(axis, int) or isinstance(axis, bool):
             raise ArgumentError(f"{what}: an axis is a whole number, not {axis!r}")
         if not -order <= axis < order:
-            raise SizeError(f"{what}: axis {axis} of an array with {order} axes")
+            raise SizeError(
+                f"{what}: axis {axis} of an array with {order} {'axis' if order == 1 else 'axes'}"
+            )
         found.append(axis % order)
     if len(set(found)) != len(found):
         raise ArgumentError(f"{what}: an axis is named twice in {axes!r}")

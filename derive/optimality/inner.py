@@ -151,6 +151,9 @@ def narrow(bound: Node) -> Node:
 # ---------------------------------------------------------------- norms, max, log-sum-exp
 
 
+_DUAL_NORMS = {"nuclear_norm": "spectral_norm", "spectral_norm": "nuclear_norm"}
+
+
 def _single_operator(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
     if len(nonlinear) != 1:
         raise UnsupportedError(f"several coupled terms in {v.name}")
@@ -175,6 +178,11 @@ def _single_operator(nonlinear: Terms, slope: Node, v: Variable) -> Inner:
         length = power(einsum([(power(slope, sympy.Integer(2)), tuple(range(v.order)))], lead), sympy.S.Half)
         relation = Relation(length, "<=", narrow(weight))
         reason = f"the conjugate of a multiple of norm({v.name}) is the indicator of a ball"
+        return Inner(zero(()), (relation,), None, (), reason)
+    if isinstance(node, Apply) and node.op in _DUAL_NORMS and node.operands[0] is v:
+        dual = _DUAL_NORMS[node.op]
+        relation = Relation(apply(dual, slope), "<=", narrow(weight))
+        reason = f"the conjugate of a multiple of {node.op}({v.name}) is the indicator of the ball of {dual}"
         return Inner(zero(()), (relation,), None, (), reason)
     plain = tuple(range(v.order))
     if not isinstance(node, Apply) or node.op not in ("max", "logsumexp"):

@@ -246,7 +246,10 @@ def _explained(
     before = tokens[k - 1] if k else None
     for word in (before, None if ended else token):
         if word is not None and word.type == "NAME" and word in _FOREIGN and word not in declared:
-            hint = "declare it to use it as a name" if word == "lambda" else ""
+            choice = "a choice is written where(x > 0, a, b)"
+            hint = {"lambda": "declare it to use it as a name", "if": choice, "else": choice}.get(
+                str(word), ""
+            )
             return ParseError(f"`{word}` is not a word of the language", text, _start(word), hint)
     if ended:
         assert before is not None
@@ -271,8 +274,11 @@ def _explained(
             hint = f"write * for a product: {left} * (…"
         elif before.type == "NAME" and str(before) in FUNCTIONS:
             hint = f"the argument of a function stands in brackets: {left}({shown})"
+        elif before.type in ("RPAR", "RSQB") or str(token) in FUNCTIONS:
+            hint = "an operator is missing between them: @ for a product of matrices, * entry by entry"
         else:
-            hint = f"an implicit product is not in the language; write {left} * {shown}"
+            whole = "" if before.type == "NUMBER" else f"{left} @ {shown}, or entry by entry "
+            hint = f"an implicit product is not in the language; write {whole}{left} * {shown}"
         return ParseError(f"unexpected `{shown}` after `{left}`", text, position, hint)
     if before is None:
         return ParseError(f"the formula cannot start with `{shown}`", text, position)

@@ -178,6 +178,10 @@ _SYNONYMS = {
 }
 
 
+_INDICES = frozenset("ijkl")
+_GREEK = ("lambda", "lgamma")
+
+
 def suggestion(name: str, candidates: Iterable[str]) -> str:
     """“did you mean …?” for the nearest of the candidates, or nothing."""
     names = list(candidates)
@@ -185,13 +189,18 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
         return "the largest absolute value of an array is max(abs(x))"
     if name in _SYNONYMS:
         return f"did you mean `{_SYNONYMS[name]}`?"
+    base, _, index = name.partition("_")
+    if name in _INDICES or (base in names and index and set(index) <= _INDICES):
+        return "there are no index letters: w[0] is an entry, and sums run over axes, as in sum(X @ w)"
     short = name[:40]
     close = [c for c in names if len(c) > 2 and short.startswith(c) and c not in FUNCTIONS][:1]  # lambda, lam
     close = close or difflib.get_close_matches(short, names, n=1, cutoff=0.6)
     if not close:
         same = [c for c in names if c.lower() == short.lower()]
         close = same[:1]
-    return f"did you mean `{close[0]}`?" if close else ""
+    if not close or (len(short) == 1 and close[0].lower() != short.lower()) or (short, close[0]) == _GREEK:
+        return "declare it to use it as a name" if short == "lambda" else ""
+    return f"did you mean `{close[0]}`?"
 
 
 # ---------------------------------------------------------------- evaluation

@@ -281,6 +281,31 @@ def test_kinked(objective: str, over: Any, conditions: list[str], text: str) -> 
     assert primal.fun == pytest.approx(dual.fun, abs=1e-6 * (1 + abs(primal.fun)))
 
 
+@pytest.mark.parametrize(
+    ("norm", "dual"), [("nuclear_norm", "spectral_norm"), ("spectral_norm", "nuclear_norm")]
+)
+def test_norms_of_singular_values(norm: str, dual: str) -> None:
+    """The two are dual to each other, also beside others: low rank plus sparse."""
+    shapes = dict.fromkeys("XSAM", ("n", "m"))
+    found = dv.minimize(f"{norm}(X)", over="X", subject_to=["M * X == A"], variables=shapes).dual()
+    text = f"maximize -sum(A * nu_1)\n  over nu_1\n  subject to {dual}(M * nu_1) <= 1"
+    assert str(found) == text
+    apart = dv.minimize(
+        f"{norm}(X) + lam*norm(S, 1)",
+        over=["X", "S"],
+        subject_to=["X + S == A"],
+        variables={**shapes, "lam": ()},
+        facts={"lam": ["positive"]},
+    )
+    assert f"subject to {dual}(nu_1) <= 1\n  subject to nu_1 <= lam" in str(apart.dual())
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((4, 3))
+    slopes = {"nuclear_norm": lambda U, V: U @ V, "spectral_norm": lambda U, V: np.outer(U[:, 0], V[0])}
+    U, values, V = np.linalg.svd(A, full_matrices=False)
+    best = float(found.objective.evaluate(A=A, nu_1=-slopes[norm](U, V)))
+    assert best == pytest.approx(values.sum() if norm == "nuclear_norm" else values.max())
+
+
 def test_equations_have_their_numbers_on_the_right() -> None:
     """Σλ = 1, not Σλ − 1 = 0."""
     found = problem("sumsq(w)/2 - b + C*sum(xi)", ["w", "b", "xi"], ["X @ w >= b - xi", "xi >= 0"]).dual()
