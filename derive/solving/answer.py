@@ -70,7 +70,9 @@ def solve_composite(
             x0 = x0 if instance.start else np.zeros(layout.size)
             judges = [judge]
         limits = l1, low, high
-        found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch)
+        far = known is not None and not known.attained and composite.structure.is_plain  # many gradients will tell
+        slope = loops.slope(instance, arrays) if far and instance.amount >= COMPILE_FROM else None
+        found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch, slope)
         if found is None and reduced is not None:  # not the same problem on fewer unknowns after all
             judges, reduced = [composite.judge(instance, arrays, not first_order)], None
             loop = made(judges[0])  # from where the sets have led
@@ -142,6 +144,7 @@ def _certified(
     layout: Any,
     known: _Known | None,
     watch: Watch,
+    compiled: Any = None,
 ) -> Any:
     """The loop, twice if need be, until the interpreter agrees, or somebody ends it.
 
@@ -168,7 +171,17 @@ def _certified(
             for judge in judges if aim < AIM else judges[:1]:  # the dear one last
                 early, since = aim == AIM, list(watch.recent)[-4::-4]
                 proof, g = _proof(
-                    composite, judge, x, limits, first, options.tolerance, layout, known, early, since
+                    composite,
+                    judge,
+                    x,
+                    limits,
+                    first,
+                    options.tolerance,
+                    layout,
+                    known,
+                    early,
+                    since,
+                    compiled,
                 )
                 if unseen and judge is judges[0] and watch.is_wanted:
                     watch(steps, x, proof.value, _error(limits, g, x))
