@@ -182,12 +182,12 @@ def certify_kkt(
             rounding = 4 * EPS * (np.abs(h) @ np.abs(z))
             if rounding.max(initial=0.0) <= 1e-3 * np.abs(v.g - h @ z).max(initial=0.0):
                 noise += rounding  # beyond that a gradient would vanish in rounding, as it does far away
-        if h is None and z.any():
-            held = _bend(functions, v, z)
-        else:
-            held = 0.0
+        held = _bend(functions, v, z) if h is None and z.any() else 0.0
+        faint = (
+            64 * EPS * held / (float(np.abs(z).max(initial=0.0)) or 1.0)
+        )  # slopes cancel up to their rounding
         held += float(np.abs(nu) @ np.abs(v.e) + np.abs(lam) @ np.abs(v.c)) + _elsewhere(functions, v, z)
-        units = units_of(v, z, h, forces, held, layout.slices.values())
+        units = units_of(v, z, h, np.where(forces > faint, forces, 0.0), held, layout.slices.values())
         size = units.objective
         stationarity = float((np.maximum(np.abs(dual) - noise, 0.0) * units.lengths).max(initial=0.0))
         gaps = np.concatenate([np.abs(v.e), np.maximum(-v.c, 0.0)])

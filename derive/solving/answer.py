@@ -70,7 +70,9 @@ def solve_composite(
             x0 = x0 if instance.start else np.zeros(layout.size)
             judges = [judge]
         limits = l1, low, high
-        far = known is not None and not known.attained and composite.structure.is_plain  # many gradients will tell
+        far = (
+            known is not None and not known.attained and composite.structure.is_plain
+        )  # many gradients will tell
         slope = loops.slope(instance, arrays) if far and instance.amount >= COMPILE_FROM else None
         found = _certified(composite, loop, judges, x0, limits, options, layout, known, watch, slope)
         if found is None and reduced is not None:  # not the same problem on fewer unknowns after all

@@ -271,3 +271,19 @@ def test_signs_of_numbers_among_the_data() -> None:
     assert "proved: the objective is convex for lam > 0" in str(found.certificate)
     assert found.certificate.gap < 1e-10
     assert found.certificate.guarantee.constants.strong == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("n", "d"), [(2000, 20), (300, 40), (50, 60)])
+def test_slopes_that_cancel_have_no_size(n: int, d: int) -> None:
+    """Principal components are stationary without their conditions too: multipliers are rounding, and no Hessian tells
+    of lengths, which were 10¹⁷; the closed form was refused, and an interior point took 14 s in its place."""
+    shapes = {"X": ("n", "d"), "W": ("d", "r")}
+    problem = dv.minimize(
+        "sumsq(X - X @ W @ W.T)/(2*n)", over="W", subject_to=["W.T @ W == eye(r)"], variables=shapes
+    )
+    X = np.random.default_rng(0).standard_normal((n, d))
+    for scale in (1.0, 1e-6, 1e6):
+        found = problem.solve(X=scale * X, r=2)
+        assert found.success and found.method == "closed-form", found.message
+    best = np.linalg.svd(X, compute_uv=False)[2:]
+    assert found.fun == pytest.approx(scale**2 * float(best @ best) / (2 * n), rel=1e-12)
