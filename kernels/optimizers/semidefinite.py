@@ -25,6 +25,7 @@ import numpy as np
 import scipy.linalg
 
 from ..oracle import Array, Matrix, Vector
+from .different_rows import each_once
 from .halves import Block, Halves, matrix_at
 from .interior_point import (
     CONVERGED,
@@ -67,6 +68,7 @@ def solve_semidefinite(
 ) -> tuple[Answer, Vector]:
     """The answer, and Λ as a vector that is zero outside of the blocks."""
     halves, n = Halves.of(z.size, blocks), z.size
+    functions, back = each_once(functions, halves, z)
     parts = [matrix_at(z, b) for b in blocks]
     for k, part in enumerate(parts):  # strictly inside
         values, vectors = np.linalg.eigh(part)
@@ -75,7 +77,7 @@ def solve_semidefinite(
     z = _filled(z, blocks, parts)
     v = functions.values(z)
     if not v.finite():
-        return Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), NOT_FINITE, 0), np.zeros(n)
+        return back(Answer(z, np.zeros(v.e.size), np.zeros(v.c.size), NOT_FINITE, 0)), np.zeros(n)
     steep = max(1.0, float(np.abs(v.g).max(initial=0.0)))
     s = np.where(v.c > 1e-3, v.c, np.maximum(1.0, np.abs(v.c)))
     lam, nu = steep / np.maximum(s, 1.0), np.zeros(v.e.size)
@@ -172,7 +174,7 @@ def solve_semidefinite(
         z = _filled(z_try, blocks, parts)
     assert best is not None
     _, answer.z, answer.nu, answer.lam, cone = best
-    return answer, cone
+    return back(answer), cone
 
 
 def faces(z: Vector, cone: Vector, blocks: Sequence[Block]) -> list[tuple[Matrix, Matrix, Vector]]:

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from ..oracle import Array, Vector
+from .different_rows import different
 from .halves import Block, Halves
 from .interior_point import CONVERGED, STALLED, Answer, Functions
 
@@ -74,7 +75,7 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
     Q, c = halves.square(h), halves.shut(v.g)
     E, sizes, kept = _independent(halves.shut(v.E.T).T)
     e = v.e[kept] / sizes
-    C, heights, order = _different(halves.shut(v.C.T).T, v.c)
+    C, heights, order = different(halves.shut(v.C.T).T, v.c)
     r = v.c[order] / heights
     reach = max(float(np.abs(e).max(initial=0.0)), float(np.abs(r).max(initial=0.0)))
     if not reach:  # the size of a minimum without conditions
@@ -144,13 +145,3 @@ def _independent(E: Array) -> tuple[Array, Array, Array]:
         chosen = np.sort(pivots[:rank])
         rows, kept = rows[chosen], kept[chosen]
     return rows, sizes[kept], kept
-
-
-def _different(C: Array, c: Array) -> tuple[Array, Array, Array]:
-    """Rows of length 1, each once, how long they were, and which they are."""
-    sizes = np.linalg.norm(C, axis=1)
-    kept = np.flatnonzero(sizes > 0.0)
-    rows = C[kept] / sizes[kept, None]
-    _, first = np.unique(np.column_stack([rows, c[kept] / sizes[kept]]), axis=0, return_index=True)
-    first = np.sort(first)
-    return rows[first], sizes[kept[first]], kept[first]

@@ -28,6 +28,7 @@ class Statement:
     data: dict[str, Any]
     reference: Callable[[Any, Any], tuple[Any, list[Any]]]
     facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kind: dict[str, bool] = field(default_factory=dict)  # of CVXPY's variable
 
 
 def entropy(rng: np.random.Generator) -> Statement:
@@ -89,7 +90,27 @@ def root(rng: np.random.Generator) -> Statement:
     )  # fmt: skip
 
 
-PROBLEMS = {f.__name__: f for f in (entropy, growth, ball, geometric, balls, root)}
+def cut(rng: np.random.Generator) -> Statement:
+    """Goemans and Williamson's relaxation of a maximum cut."""
+    A = np.triu(rng.random((25, 25)) * (rng.random((25, 25)) < 0.4), 1)
+    A = A + A.T
+    return Statement(
+        "25 nodes", (25, 25), "tr(A @ x)", ["diag(x) == 1"], {"A": A},
+        lambda cp, x: (cp.trace(A @ x), [cp.diag(x) == 1]), {"x": ("psd",), "A": ("symmetric",)}, {"PSD": True},
+    )  # fmt: skip
+
+
+def correlation(rng: np.random.Generator) -> Statement:
+    """The nearest correlation matrix (Higham 2002)."""
+    A = rng.standard_normal((40, 40))
+    A = (A + A.T) / 2
+    return Statement(
+        "40 × 40", (40, 40), "sumsq(x - A)/2", ["diag(x) == 1"], {"A": A},
+        lambda cp, x: (cp.sum_squares(x - A) / 2, [cp.diag(x) == 1]), {"x": ("psd",)}, {"PSD": True},
+    )  # fmt: skip
+
+
+PROBLEMS = {f.__name__: f for f in (entropy, growth, ball, geometric, balls, root, cut, correlation)}
 
 
 def runs(made: Statement) -> tuple[str, Callable[[Array], float], dict[str, Callable[[], Any]], Any]:
@@ -110,7 +131,7 @@ def runs(made: Statement) -> tuple[str, Callable[[Array], float], dict[str, Call
         return float(problem.objective.evaluate({**wanted, "x": x}))
 
     def build(cp: Any) -> tuple[Any, Any]:
-        x = cp.Variable(made.length)
+        x = cp.Variable(made.length, **made.kind)
         goal, conditions = made.reference(cp, x)
         return cp.Problem(cp.Minimize(goal), conditions), x
 

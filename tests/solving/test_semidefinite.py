@@ -160,6 +160,18 @@ def test_prepared_is_solve(n: int) -> None:
             assert not fast.certify({"Z": Z + 1e-3 * np.abs(Z).max() * np.eye(n)}).ok(), name
 
 
+def test_runs_that_are_watched() -> None:
+    """With a callback the loop is that of Python: conditions on both triangles are met once, and nothing is dropped."""
+    for name, objective, subject_to, data in relaxations(12, 12):
+        seen: list[float] = []
+        found = stated(objective, subject_to).solve(Q=data, callback=lambda r, seen=seen: seen.append(r.fun))
+        assert found.success and len(seen) > 3, (name, found.message)
+    crossed = stated("sumsq(Z - Q)/2", ["Z[0, 1] == 0.5", "Z[1, 0] == 0.25"]).solve(Q=Q)
+    assert not crossed.success and "infeasible" in crossed.message
+    bent = stated("sumsq(Z - Q)/2", ["Z[0, 1]**3 == 0", "Z[1, 0]**2 >= 0.01"]).solve(Q=Q)
+    assert not bent.success
+
+
 def test_prepared_of_one_entry() -> None:
     """A matrix of one entry is a number that is not negative."""
     fast = stated("sumsq(Z - Q)/2").prepare(Q=np.array([[2.0]]))
