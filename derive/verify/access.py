@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..build import add, einsum, full
+import sympy
+
+from ..build import add, einsum, full, zero
 from ..node import Apply, Einsum, Node, Ones, Sum
 from ..operators import Elementwise, apply, is_linear, lookup
+from ..operators.access import apart
 from ..sizes import ONE, ZERO
 
 #: Each entry of the result is one entry of the operand.
@@ -78,6 +81,74 @@ def slice_of_product(node: Node) -> Node | None:
     return einsum(factors, tuple(range(len(kept))))
 
 
-ACCESS = (linear_of_sum, gather_of_function, slice_of_product)
+def joined_arrays(node: Node) -> Node | None:
+    """concatenate(A, B) -> A and zeros + zeros and B"""
+    if not isinstance(node, Apply) or node.op != "concatenate":
+        return None
+    axis, start, terms = node.param("axis"), ZERO, []
+    for part in node.operands:
+        index = [("range", ZERO, s, ONE) for s in node.shape]
+        index[axis] = ("range", start, part.shape[axis], ONE)
+        terms.append((ONE, apply("place", part, index=tuple(index), shape=node.shape)))
+        start = sympy.expand(start + part.shape[axis])
+    return add(terms, node.shape)
+
+
+def product_with_placed(node: Node) -> Node | None:
+    """Σᵢ place(A)ᵢ Bᵢ -> Σᵢ Aᵢ B[…]ᵢ: where zeros are summed against something, only what is placed counts"""
+    if not isinstance(node, Einsum):
+        return None
+    factors = list(node.factors)
+    for k, (placed, labels) in enumerate(factors):
+        if not isinstance(placed, Apply) or placed.op != "place" or len(set(labels)) != len(labels):
+            continue
+        index, shape = placed.param("index"), placed.param("shape")
+        for axis, i in enumerate(labels):
+            entry = index[axis]
+            if i in node.output or entry[0] == "at" or entry[1:] == (ZERO, shape[axis], ONE):
+                continue
+            if any(ls.count(i) > 1 for _, ls in factors):
+                continue
+            sizes = tuple(entry[2] if a == axis else s for a, s in enumerate(shape))
+            whole = tuple(("range", ZERO, entry[2], ONE) if a == axis else e for a, e in enumerate(index))
+            inner = apply("place", placed.operands[0], index=whole, shape=sizes)
+            others = [(_part(o, ls, i, entry), ls) for j, (o, ls) in enumerate(factors) if j != k]
+            return einsum([(inner, labels), *others], node.output)
+    return None
+
+
+def _part(node: Node, labels: tuple[int, ...], label: int, entry: tuple[Any, ...]) -> Node:
+    """The part of a factor that an entry of an index picks along the axis with the label."""
+    if label not in labels:
+        return node
+    if isinstance(node, Ones):
+        return full(tuple(entry[2] if i == label else s for i, s in zip(labels, node.shape, strict=True)))
+    index = tuple(
+        entry if i == label else ("range", ZERO, s, ONE) for i, s in zip(labels, node.shape, strict=True)
+    )
+    return apply("slice", node, index=index)
+
+
+def slice_of_placed(node: Node) -> Node | None:
+    """place(A)[i:j] -> A where it is placed just there, 0 where it is placed elsewhere"""
+    if not isinstance(node, Apply) or node.op != "slice":
+        return None
+    inner, index = node.operands[0], node.param("index")
+    if not isinstance(inner, Apply) or inner.op != "place":
+        return None
+    where = inner.param("index")
+    if where == index:
+        return inner.operands[0]
+    return zero(node.shape) if apart([where, index]) else None
+
+
+ACCESS = (
+    linear_of_sum,
+    gather_of_function,
+    slice_of_product,
+    joined_arrays,
+    product_with_placed,
+    slice_of_placed,
+)
 
 __all__ = ["ACCESS"]

@@ -47,6 +47,10 @@ EQUAL = {
     "det of an inverse": ("det(inv(A)@B)", "det(B)/det(A)", SQUARE, {}),
     "inverse times its sum": ("inv(A@B + eye(d))@A@B@x", "x - inv(A@B + eye(d))@x", SQUARE, {}),
     "ridge": ("X.T@(X@(inv(X.T@X + eye(d))@X.T@y) - y)", "-inv(X.T@X + eye(d))@X.T@y", XWY, {}),
+    "blocks": ("concatenate([x, y])@block([[A, C], [C.T, eye(m)]])@concatenate([x, y])", "x@A@x + 2*x@C@y + y@y",
+               {"A": ("d", "d"), "C": ("d", "m"), "x": ("d",), "y": ("m",)}, {}),
+    "joined": ("concatenate([x, B@x + x])", "concatenate([x, x]) + pad(B@x, d, 0)", SQUARE, {}),
+    "halves": ("concatenate([A@x, x])[d:]", "x", SQUARE, {}),
     "orthogonal": ("A.T@A@x", "x", SQUARE, {"A": ("orthogonal",)}),
     "diagonal": ("A@B", "outer(diag(A), ones(d))*B", SQUARE, {"A": ("diagonal",)}),
     "mean is sum over n": ("mean(X, axis=0) - w", "X.T@ones(n)/n - w", XWY, {}),
@@ -85,6 +89,12 @@ UNEQUAL = {
     "tanh(8)": ("sign(w)", "tanh(8*w/abs(w))", XWY, {}),
     "exponents": ("exp(w)**2", "exp(w**2)", XWY, {}),
     "sums of exponentials": ("log(sum(exp(w)))", "sum(w)", XWY, {}),
+    "blocks, one twice": (
+        "concatenate([x, y])@block([[A, C], [C.T, eye(m)]])@concatenate([x, y])",
+        "x@A@x + x@C@y + y@y",
+        {"A": ("d", "d"), "C": ("d", "m"), "x": ("d",), "y": ("m",)},
+        {},
+    ),
     "row and column": ("softmax(X, axis=0)", "softmax(X, axis=1)", XWY, {}),
 }
 
