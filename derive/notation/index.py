@@ -149,7 +149,7 @@ class _Writer(Functions):
             self.used = start  # every term may use the same summation indices
             piece = self.write(a, indices if a.order else [], top=a.op == "num")
             if piece.startswith("-"):
-                text += f" - {piece[1:]}" if k else piece
+                text += f" - {piece[1:].lstrip()}" if k else piece
             else:
                 text += f" + {piece}" if k else piece
         return text if top else self.bracket(text)
@@ -248,7 +248,8 @@ class _Writer(Functions):
             return text + (f" / ({divisor})" if several else f" / {divisor}" if bottom else "")
         front = top + scalars
         if bottom:
-            front = [f"\\frac{{{' '.join(front) or '1'}}}{{{' '.join(bottom)}}}"]
+            above = _without_brackets(front[0]) if len(front) == 1 else " ".join(front) or "1"
+            front = [f"\\frac{{{above}}}{{{' '.join(bottom)}}}"]
         return " ".join([*front, *words]) or "1"
 
     def einsum(self, t: Tree, indices: list[str]) -> str:
@@ -273,6 +274,18 @@ class _Writer(Functions):
         else:  # all over the divisors: Σ r² / l²
             body = self.quotient(-p if sign else p, q, scalars + words, [], under)
         return f"{sign}{self.sigma(shown)} {body}" if shown else sign + body
+
+
+def _without_brackets(text: str) -> str:
+    """A text without brackets around the whole of it."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for k, letter in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if not depth and k < len(text) - 1:
+            return text
+    return text[1:-1]
 
 
 def _is_product(t: Tree) -> bool:

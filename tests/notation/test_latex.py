@@ -111,6 +111,8 @@ EXACT: list[tuple[str, dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], s
      r" A^{-1}"),
     ("stack([-a**2 - b**2, a])", {"a": (), "b": ()}, {}, "a", 0,
      r"\begin{bmatrix} -b^2 - a^2 \\ a \end{bmatrix}"),
+    ("sum(sqrt(sum((X[:, None, :] - Y)**2, axis=2)))", {"X": ("n", "d"), "Y": ("m", "d")}, {}, "X", 1,
+     r"\sum_{m} \frac{X_{i j} - Y_{m j}}{\sqrt{\sum_{n} (X_{i n} - Y_{m n})^{2}}}"),
     ("logsumexp(stack([a, 2*b]))", {"a": (), "b": ()}, {}, "a", 0,
      r"\operatorname{logsumexp}\left(\begin{bmatrix} a \\ 2 b \end{bmatrix}\right)"),
 ]  # fmt: skip
