@@ -41,6 +41,8 @@ GAIN = 1e-2
 FALL, NOISE, LOOSE = 1e-10, 1e-12, 10.0
 #: The first slack of a condition that does not hold well, beside the length of its row.
 INSIDE, ROOM = 1e-3, 0.1
+#: Further out rounding tells no point from others: a run that begins there has not converged.
+FAR = 1e14
 #: The order of the variables in the loop, slacks last; of each variable of the objective its place in the dense part of
 #: the Hessian, −1 on the diagonal; E, e; the rows of C, c; the shapes of what the slacks leave, and of these.
 Linear = tuple[Array, Array, Array, Array, Directions, Array, Array, Array]
@@ -137,6 +139,8 @@ def lacking(f: float, g: Array, program: Linear, point: Point, b: Array, lack: L
     numbers[VALUE] = f
     numbers[SHARE] = gap / max(abs(f), TINY * numbers[HEIGHT])
     numbers[ERROR] = max(steep, max(off, numbers[SHARE])) + 0.0 * f
+    if not largest(z) < FAR:
+        numbers[ERROR] = np.inf
     rest = np.sqrt(product(slope[:n], slope[:n]) / n) / numbers[SIZE]
     numbers[MISSING] = rest + off + gap / numbers[HEIGHT] + 0.0 * f
 
