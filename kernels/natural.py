@@ -25,6 +25,8 @@ from .oracle import Matrix, Vector
 NOTHING = 1e-3
 #: Unknowns that move the objective by less than this share of its size vanish.
 VANISHING = 1e-8
+#: A condition in which all unknowns cancel holds if it lacks nothing beside this share of the size of others.
+CANCELLED = 1e-6
 
 
 class Natural(NamedTuple):
@@ -66,7 +68,8 @@ def units_of(
     rows = [np.where(b != 0.0, np.abs(b), 1.0) for b in (v.e, v.c)]  # where no unknown moves them
     for k, A in enumerate((v.E, v.C)):
         sizes = _row_sizes(A, spread)
-        rows[k] = np.where(sizes > 0.0, sizes, rows[k])
+        rounded = CANCELLED * float(sizes.max(initial=0.0))  # of terms like those of the others
+        rows[k] = np.where(sizes > 0.0, sizes, np.maximum(rows[k], rounded))
     return Natural(size, lengths, spread, *rows)
 
 

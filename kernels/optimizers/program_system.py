@@ -17,6 +17,10 @@ from .slacks import Directions, along, backward, gathered
 
 #: The first multipliers beside the mean of what each has to press against and what all are measured by.
 STEEP = 0.3
+#: The curvature of variables that have none and meet no row, beside the size of the program.
+FREE = 1e-9
+#: So many times an objective is what its gap is measured by at most, and at least this.
+TALLER, FLOOR = 1e3, 1e-5
 
 
 @inner
@@ -47,8 +51,27 @@ def rooms(H: Array, h: Array, E: Array, rows: Directions, n: int, size: float) -
             turned[i, j] = E[j, i]
     K, firm = np.empty(H.shape), np.empty(q)
     with_equalities(H, equal, n, size, K, firm)
+    held_alone(rows, size, K)
     W, b = np.empty((BLOCK, r)), np.empty(base.shape[0] + r + 1)
     return (normal, equal, half, schur, turned, tall, meets), (K, firm, W), b
+
+
+@inner
+def held_alone(rows: Directions, size: float, K: Array) -> None:
+    """Variables without curvature, rows and weights, which equalities alone hold, have a little curvature in K."""
+    base, place = rows[0], rows[1]
+    count, r = base.shape
+    met = np.zeros(r + 1)
+    for p in range(place.size):
+        if place[p] >= count:
+            met[place[p] - count] = 1.0
+    for i in range(r):
+        j = 0 if is_column(K) else i
+        if K[i, j] == 0.0 and met[i] == 0.0:
+            lone = True
+            for q in range(count):
+                lone = lone and base[q, i] == 0.0
+            K[i, j] = FREE * size if lone else 0.0
 
 
 @inner
@@ -75,8 +98,8 @@ def holds_digits(H: Array) -> bool:
 
 @inner
 def height_of(value: float, H: Array) -> float:
-    """What gaps are measured by: few digits more cost nothing where an active set ends the run."""
-    return 1.0 + abs(value)
+    """What gaps are measured by: 1 beside the objective, and less where that is far below."""
+    return abs(value) + min(1.0, max(TALLER * abs(value), FLOOR))
 
 
 @inner

@@ -471,3 +471,74 @@ def test_points_outside_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(reasons, "fitted", asked)
     proof = fast.certify({"x": y})
     assert not proof.ok() and "constraints are violated" in proof.reason()
+
+
+def test_unknowns_that_equalities_alone_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value of a flow has no curvature and meets no row: the loop solves, without `solve`."""
+    from derive.solving import prepared_constraints
+
+    rng, n, m = np.random.default_rng(1), 10, 30
+    N = np.zeros((n, m))
+    for e in range(m):
+        i, j = (e, e + 1) if e < n - 1 else rng.choice(n, 2, replace=False)
+        N[i, e], N[j, e] = -1.0, 1.0
+    ends = np.zeros(n)
+    ends[0], ends[-1] = -1.0, 1.0
+    fast = dv.maximize(
+        "v",
+        over=["f", "v"],
+        subject_to=["N @ f == s*v", "f >= 0", "f <= u"],
+        variables={"N": ("n", "m"), "s": ("n",), "f": ("m",), "u": ("m",), "v": ()},
+    ).prepare(N=N, s=ends, u=rng.random(m))
+    monkeypatch.setattr(prepared_constraints, "by_solve", lambda *_: pytest.fail("the loop fails"))
+    assert fast.certify(fast()).ok()
+
+
+def test_small_objectives_in_their_own_digits() -> None:
+    """A stopband of 10⁻⁷ under conditions of size 1: a gap of 10⁻¹² beside 1 would be 3 ⋅ 10⁻⁶ of it."""
+    n, frequency = 25, np.linspace(0.0, np.pi, 200)
+    C = np.cos(np.outer(frequency, np.arange(n)))
+    fast = dv.minimize(
+        "max(abs(S @ h))",
+        over="h",
+        subject_to=["P @ h <= 1.1", "P @ h >= 0.9"],
+        variables={"S": ("a", "n"), "P": ("b", "n"), "h": ("n",)},
+    ).prepare(S=C[frequency >= 0.45 * np.pi], P=C[frequency <= 0.3 * np.pi])
+    answer = fast()
+    assert fast.certify(answer).ok()
+    np.testing.assert_allclose(
+        np.abs(C[frequency >= 0.45 * np.pi] @ answer["h"]).max(), 2.8337341917e-07, rtol=1e-7
+    )
+
+
+def test_conditions_in_which_all_unknowns_cancel() -> None:
+    """Subgradients of a convex function at their own points: what rounding leaves there violates nothing."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((20, 2))
+    problem = dv.minimize(
+        "sumsq(f - y)/2 + 0.001*sumsq(G)",
+        over=["f", "G"],
+        subject_to=["f[None,:] >= f[:,None] + G @ X.T - sum(G*X, axis=1)[:,None]"],
+        variables={"X": ("n", "d"), "y": ("n",), "f": ("n",), "G": ("n", "d")},
+    )
+    data = {"X": X, "y": (X**2).sum(axis=1) + 0.1 * rng.standard_normal(20)}
+    fast = problem.prepare(data)
+    assert fast.certify(fast()).ok() and problem.solve(data).success
+    broken = dv.minimize("sumsq(x)", over="x", subject_to=["x - x >= b"], variables={"x": ("n",), "b": ()})
+    assert not broken.solve(n=2, b=1e-6).success
+
+
+def test_runs_that_begin_far_out_have_not_converged() -> None:
+    """Weights on a nuclear norm where few entries are seen: Newton's method leaves for 10²², which is no answer."""
+    rng, m, n = np.random.default_rng(1), 8, 6
+    F = rng.standard_normal((m, 2)) @ rng.standard_normal((2, n))
+    seen = (rng.random((m, n)) < 0.6).astype(float)
+    problem = dv.minimize(
+        "sumsq(M*(X - F))/2 + nuclear_norm(X)",
+        over="X",
+        variables={"M": ("m", "n"), "F": ("m", "n"), "X": ("m", "n")},
+    )
+    answer = problem.prepare(M=seen, F=F)()
+    np.testing.assert_allclose(
+        problem.objective.evaluate({"M": seen, "F": F, **answer}), 6.674139858642, rtol=1e-9
+    )
