@@ -151,6 +151,46 @@ def test_infeasible(conditions: list[str]) -> None:
     assert np.isfinite(result["w"]).all()
 
 
+@pytest.mark.parametrize(
+    ("conditions", "proved"),
+    [
+        (["sumsq(w) <= 1", "sum(w) >= 3"], True),
+        (["sumsq(w) <= 1", "sumsq(w - 5) <= 1"], True),
+        (["sum(exp(w)) <= 1", "sum(w) == 2"], True),
+        (["logsumexp(w) <= 0", "w >= 0"], True),
+        (["w**4 <= -1"], True),
+        (["w[0]*w[1] >= 1", "sumsq(w) <= 1"], False),  # not convex: nothing is claimed
+    ],
+)
+def test_curved_conditions_that_exclude_each_other(conditions: list[str], proved: bool) -> None:
+    """Cutting planes prove it where all conditions are convex; elsewhere they may be infeasible."""
+    problem = dv.minimize("sumsq(w - 1)", over="w", variables={"w": ("d",)}, subject_to=conditions)
+    result = problem.solve(d=2)
+    assert not result.success and "constraints are violated by" in result.message
+    assert result.message.startswith("infeasible: no point") is proved, result.message
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_touching_conditions_are_not_excluded(seed: int) -> None:
+    """Convex conditions that share a point, or a little more, in any units."""
+    from derive.solving.contradictions import are_concave, exclude_each_other
+    from derive.solving.instance import Instance
+    from derive.solving.placed import Placed
+
+    rng = np.random.default_rng(seed)
+    scale, room = 10.0 ** rng.uniform(-3, 3), 10.0 ** rng.uniform(-9, 0)
+    B, c, x = rng.standard_normal((3, 3)), scale * rng.standard_normal(3), scale * rng.standard_normal(3)
+    shapes = {"B": ("d", "d"), "c": ("d",), "w": ("d",), "r": (), "s": ()}
+    conditions = ["sumsq(B @ w - c) <= r", "sum((w - c)**4) <= s"]
+    problem = dv.minimize("sumsq(w)", over="w", variables=shapes, subject_to=conditions)
+    data = {"B": B, "c": c, "r": ((B @ x - c) ** 2).sum() + room, "s": ((x - c) ** 4).sum()}
+    instance = Instance(problem._posed, data, {})
+    placed = Placed(problem._posed.constrained, instance.data, instance.binding)
+    point = placed.start({"w": np.zeros(3)}, False)
+    assert are_concave([side for side, _ in placed.derived.bent], placed.derived.problem.unknowns)
+    assert not exclude_each_other(placed.functions(point, "numpy"), placed.layout.pack(point))
+
+
 def test_an_interrupt_loses_nothing() -> None:
     """Ctrl-C in the middle of a run: the best point so far, not certified, by every way that a problem can go."""
     rows = {"X": X, "y": (X[:, 0] > 0.1).astype(float)}

@@ -132,6 +132,13 @@ class Constrained:
         return Sparse(self)
 
     @property
+    def linear_equations(self) -> bool:
+        """Whether all equalities are linear."""
+        names = set(self.problem.unknowns)
+        moving = (key for key, s in self.slopes.items() if names & set(variables(s)))
+        return not any(key.startswith("jacobian equality ") for key in moving)
+
+    @property
     def bent(self) -> list[tuple[Node, list[Node]]]:
         """Inequalities that are not linear, with their slopes."""
         found = []

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..statuses import INFEASIBLE, INTERRUPT, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
 from . import costs
+from .contradictions import are_concave, exclude_each_other
 from .costs import COMPILE_FROM
 from .endless import falls_on_a_ray
 from .inside import middle
@@ -23,7 +24,7 @@ from .met import met
 from .multipliers import kept
 from .placed import Placed
 from .preparing import alone
-from .reasons import ENDLESS, NEAR, answers_at, failure, kinked
+from .reasons import ENDLESS, NEAR, answers_at, contradiction, failure, kinked
 from .sparse import DENSE, dense
 from .vertices import at_a_vertex
 
@@ -193,12 +194,23 @@ class _Run:
         functions = dense(self.placed.functions(self.point, "numpy"))
         quadratic = self.derived.quadratic and not self.blocks
         status, words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        if status == INFEASIBLE and not self.free and self._contradict(functions):
+            words = contradiction(at.proof)
         if self.free and status == INFEASIBLE:  # slack variables and facts leave room at every point
             status, words = (
                 NO_STEP,
                 f"not certified after {answer.iterations} iterations: {at.proof.reason()}",
             )
         return status, words if self.ended else words + kinked(self.derived.problem.inequalities)
+
+    def _contradict(self, functions: Any) -> bool:
+        """Whether conditions that are curved, but proved convex, are proved to exclude each other."""
+        derived = self.derived
+        if derived.linear or self.blocks or not derived.linear_equations:
+            return False
+        if not are_concave([node for node, _ in derived.bent], derived.problem.unknowns):
+            return False
+        return exclude_each_other(functions, self.placed.layout.pack(self.point))
 
     def _reach(self, answer: Any) -> Judged:
         """The answer is the one to be given, unless a better one is found."""

@@ -57,16 +57,26 @@ def failure(
         return NO_VALUE, words
     if not proof.primal <= proof.tolerance:
         if linear and contradict(functions, z):
-            return INFEASIBLE, f"infeasible: no point satisfies the constraints ({proof.reason()})"
+            return INFEASIBLE, contradiction(proof)
         if quadratic and falls_along_recession(functions, z):
             return NO_MINIMUM, ENDLESS
-        words = f"no feasible point was found: the constraints may be infeasible ({proof.reason()})"
+        words = f"no feasible point was found: the constraints may be infeasible ({_violated(proof)})"
         return INFEASIBLE, words
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
     if away or (quadratic and falls_along_recession(functions, z)):
         return NO_MINIMUM, ENDLESS
     status = ITERATIONS if answer.status == ip.LIMIT else NO_STEP
     return status, f"not certified after {answer.iterations} iterations: {proof.reason()}"
+
+
+def contradiction(proof: Any) -> str:
+    """The words for constraints that are proved to exclude each other."""
+    return f"infeasible: no point satisfies the constraints ({_violated(proof)})"
+
+
+def _violated(proof: Any) -> str:
+    """How much constraints are violated; what else does not hold tells nothing then."""
+    return str(proof.reason()).partition("; ")[0]
 
 
 def kinked(conditions: Sequence[Node]) -> str:
