@@ -60,6 +60,16 @@ def test_nonlinear(name: str) -> None:
         assert digits(case, result) >= (8 if precision is None else 10)
 
 
+def test_exponentials_from_far_away() -> None:
+    """Lanczos1 from ten times its first start: its residuals vanish to 13 digits, and after a plateau a point with
+    half of them was the answer. The terms may come in any order."""
+    case = read("nonlinear", "Lanczos1")
+    result = fit(case, tuple(10.0 * b for b in case.starts[0]))
+    found = np.sort(np.array([result[p] for p in case.parameters]).reshape(3, 2), axis=0)
+    right = np.sort(np.array(case.certified).reshape(3, 2), axis=0)
+    assert result.success and np.abs(found / right - 1.0).max() < 1e-9
+
+
 @pytest.mark.parametrize("name", ["Bennett5", "Gauss1", "MGH09", "MGH10", "Nelson"])
 def test_prepared(name: str) -> None:
     """Compiled from both starts; where the loop ends nowhere, as in the valley of Bennett5, by the way of `solve`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,13 @@ class Options:
     def most(self, own: int) -> int:
         """How many iterations a method makes that makes so many of its own."""
         return min(self.max_iterations, own) if self.is_limited else own
+
+    def after(self, result: Any) -> Options | None:
+        """The options of a run after that of the result, in the time that is left; None where there is none."""
+        if self.max_time is None:
+            return self
+        left = self.max_time - result.time
+        return replace(self, max_time=left) if left > 0.0 else None
 
     def driver(self) -> Mapping[str, Any]:
         """The part that steps and their driver look at, by the driver's names."""

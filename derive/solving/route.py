@@ -199,7 +199,7 @@ def _run(instance: Instance, options: Options) -> Any:
         )
     if method is None and instance.on_simplexes:
         found = by_constraints(instance, point, given, options)
-        rest = _within_time(options, found)
+        rest = options.after(found)
         if found.success or found.status in BY_HAND or rest is None:
             return found
         options = rest
@@ -232,6 +232,8 @@ def _run(instance: Instance, options: Options) -> Any:
         lost = not result.success and result.status not in BY_HAND
         if lost and before is not None and posed.sign * before.fun <= posed.sign * result.fun:
             result = before
+        elif result.success and before is not None:
+            result = _with_more_digits(result, instance, options)
     return result if method is not None else _or_constrained(result, instance, point, options)
 
 
@@ -242,7 +244,7 @@ def _away_from_saddle(result: Any, instance: Instance, options: Options, way: Ca
         return result
     if any(v.facts for v in posed.unknowns):
         return result  # a point nearby might not have the facts
-    rest = _within_time(options, result)
+    rest = options.after(result)
     if rest is None:
         return result
     options, rng = _briefly(rest, result), np.random.default_rng(options.seed)
@@ -289,23 +291,15 @@ def _from_elsewhere(result: Any, instance: Instance, options: Options) -> Any:
     lost = proof.saddle() or proof.primal > options.tolerance
     if not lost or posed.constrained.linear or instance.facts.is_convex:
         return result
-    rest = _within_time(options, result)
+    rest = options.after(result)
     for point in elsewhere(posed.unknowns, instance.shapes, options.seed):
         if rest is None:
             break
         again = by_constraints(instance, point, True, rest)
         if again.success:
             return again
-        rest = _within_time(rest, again)
+        rest = rest.after(again)
     return result
-
-
-def _within_time(options: Options, result: Any) -> Options | None:
-    """The options of a run after that of the result, in the time that is left; None where there is none."""
-    if options.max_time is None:
-        return options
-    left = options.max_time - result.time
-    return replace(options, max_time=left) if left > 0.0 else None
 
 
 def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any], options: Options) -> Any:
@@ -323,7 +317,7 @@ def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any
         or options.checkpoint is not None
     ):
         return result
-    rest = _within_time(options, result)
+    rest = options.after(result)
     if rest is None:
         return result
     chosen = Plan(
@@ -331,6 +325,17 @@ def _with_shorter_steps(result: Any, instance: Instance, point: Mapping[str, Any
     )
     other = by_free_unknowns(instance, point, rest, chosen)
     return other if other.success else result
+
+
+def _with_more_digits(result: Any, instance: Instance, options: Options) -> Any:
+    """The result, or where it is a sum of squares, that of a method for these from there: beside residuals that vanish
+    values tell of no more than half the digits."""
+    rest = options.after(result)
+    if rest is None:
+        return result
+    point = {name: np.asarray(result[name], dtype=np.float64) for name in instance.posed.names}
+    other = by_squares(instance, point, rest)
+    return other if other.success and abs(other.fun) < abs(result.fun) else result
 
 
 def _convex_after_all(result: Any, instance: Instance) -> Any:
@@ -387,7 +392,7 @@ def _or_constrained(result: Any, instance: Instance, point: Mapping[str, Any], o
     inward = any(v.facts & {"positive", "simplex"} for v in instance.posed.unknowns)
     if result.success or not inward or result.status in BY_HAND:
         return result
-    rest = _within_time(options, result)
+    rest = options.after(result)
     if rest is None:
         return result
     other = by_constraints(instance, point, False, rest)
