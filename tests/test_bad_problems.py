@@ -191,6 +191,23 @@ def test_touching_conditions_are_not_excluded(seed: int) -> None:
     assert not exclude_each_other(placed.functions(point, "numpy"), placed.layout.pack(point))
 
 
+def test_few_iterations_tell_nothing_of_the_constraints() -> None:
+    """A run that somebody limits has not converged; that the constraints may be infeasible would be a guess."""
+    problem = dv.minimize(
+        "sum(w*log(w))/10 + sumsq(X @ w - y)",
+        over="w",
+        variables=SHAPES,
+        subject_to=["w >= 0", "sum(w) == 1"],
+    )
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((400, 6))
+    data = {"X": rows, "y": rows @ rng.standard_normal(6) + 0.3 * rng.standard_normal(400)}
+    result = problem.solve(data, max_iterations=1)
+    assert not result.success and result.status == 1
+    assert result.message.startswith("not converged after 1 iterations")
+    assert problem.solve(data).success
+
+
 def test_an_interrupt_loses_nothing() -> None:
     """Ctrl-C in the middle of a run: the best point so far, not certified, by every way that a problem can go."""
     rows = {"X": X, "y": (X[:, 0] > 0.1).astype(float)}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..statuses import INFEASIBLE, INTERRUPT, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
+from ..statuses import INFEASIBLE, INTERRUPT, ITERATIONS, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
 from . import costs
 from .contradictions import are_concave, exclude_each_other
 from .costs import COMPILE_FROM
@@ -196,11 +196,13 @@ class _Run:
         status, words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
         if status == INFEASIBLE and not self.free and self._contradict(functions):
             words = contradiction(at.proof)
+        asked = answer.iterations >= self.most and self.most < self.record.most
+        if status == INFEASIBLE and asked and not words.startswith("infeasible"):
+            status = ITERATIONS  # nobody knows where the run would have come to
+            words = f"not converged after {answer.iterations} iterations; {at.proof.reason()}"
         if self.free and status == INFEASIBLE:  # slack variables and facts leave room at every point
-            status, words = (
-                NO_STEP,
-                f"not certified after {answer.iterations} iterations: {at.proof.reason()}",
-            )
+            status = NO_STEP
+            words = f"not certified after {answer.iterations} iterations: {at.proof.reason()}"
         return status, words if self.ended else words + kinked(self.derived.problem.inequalities)
 
     def _contradict(self, functions: Any) -> bool:
