@@ -20,7 +20,7 @@ from ..oracle import Array
 #: Variables, without slacks, from which on it may pay; and the part of them that the rank may be.
 MANY, PART = 32, 3
 #: A row is long with more variables than this, and rows are few if there are so many variables for each.
-LONG, FEW = 4, 8
+LONG, FEW = 4, 3
 #: What is lost of entries that are found as differences, beside the largest.
 LOST = 1e-12
 

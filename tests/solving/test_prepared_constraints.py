@@ -542,3 +542,16 @@ def test_runs_that_begin_far_out_have_not_converged() -> None:
     np.testing.assert_allclose(
         problem.objective.evaluate({"M": seen, "F": F, **answer}), 6.674139858642, rtol=1e-9
     )
+
+
+def test_few_long_rows_leave_a_diagonal() -> None:
+    """Twenty-five rows of eighty unknowns are equalities of variables of their own: nothing but these is factorised."""
+    rng, n, m = np.random.default_rng(1), 80, 25
+    fast = dv.minimize(
+        "dot(c, x)",
+        over="x",
+        subject_to=["A @ x >= b", "x >= 0"],
+        variables={"A": ("m", "n"), "b": ("m",), "c": ("n",), "x": ("n",)},
+    ).prepare(A=rng.random((m, n)), b=3.0 * rng.random(m), c=rng.random(n) + 0.1)
+    assert len(fast._solver.form.parts[0]) == 0 and len(fast._solver.form.parts[3]) == m
+    assert fast.certify(fast()).ok()
