@@ -160,6 +160,7 @@ def certify_kkt(
     quadratic: bool = False,
     settles: Callable[[Vector, Matrix], int] | None = None,
     unseen: Callable[[Vector, Vector, Matrix], Matrix] | None = None,
+    bend: Matrix | None = None,
 ) -> KktCertificate:
     """The certificate of a point; `functions` must be those of the interpreter.
 
@@ -167,6 +168,7 @@ def certify_kkt(
     quadratic  whether the objective is, under linear conditions: its derivatives vanish nowhere by lack of digits
     settles    tells in many digits what a point without curvature is along some directions, where conditions are linear
     unseen     which part of directions without curvature no symmetry explains that conditions have as well
+    bend       the curvature that multipliers see in the set where cones stay active, which tells of no sizes
     """
     with np.errstate(all="ignore"):
         v = functions.values(z)
@@ -204,7 +206,14 @@ def certify_kkt(
             drift, level, below = 0.0, False, None
         else:
             curvature, condition, ahead, flats, kept = _along_tangents(
-                h, v, lam, dual, rest, units, layout.meaningless(), _lagrangian(functions, v, z, nu, lam)
+                h if bend is None else h + bend,
+                v,
+                lam,
+                dual,
+                rest,
+                units,
+                layout.meaningless(),
+                _lagrangian(functions, v, z, nu, lam),
             )
             drift, level, below = _drift(functions, h, z, nu, lam, dual, noise), False, None
             still = stationarity <= tolerance**0.5 * size

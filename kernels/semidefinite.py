@@ -52,7 +52,7 @@ def certify_semidefinite(
         )
 
     def hessian(point: Vector, nu: Vector, lam: Vector) -> Matrix:
-        return functions.hessian(point, nu[: answer.nu.size], lam) + bend
+        return functions.hessian(point, nu[: answer.nu.size], lam)
 
     seen = Functions(functions.size, values, hessian)
     proof = certify_kkt(
@@ -64,6 +64,7 @@ def certify_semidefinite(
         statement_value=statement_value,
         tolerance=tolerance,
         quadratic=quadratic,
+        bend=bend,
     )
     if not np.isfinite(proof.value):
         return proof

@@ -38,6 +38,8 @@ HOPEFUL = 1e-5
 #: Entries of semidefinite unknowns from which on the compiled loop begins; how far it goes; and where conditions are
 #: violated by more, both loops are tried.
 FEW, WITHIN, VIOLATED = 60, 1e-10, 1e-8
+#: Unknowns up to which a failure with semidefinite ones is explained by another such problem.
+SMALL = 400
 
 
 class Judged(NamedTuple):
@@ -192,8 +194,9 @@ class _Run:
         if self.free and not self.ended and falls_on_a_ray(self.placed, at.found):
             return NO_MINIMUM, ENDLESS
         functions = dense(self.placed.functions(self.point, "numpy"))
-        quadratic = self.derived.quadratic and not self.blocks
-        status, words = failure(answer, at.proof, self.ended, functions, at.z, self.derived.linear, quadratic)
+        quadratic = self.derived.quadratic and (not self.blocks or at.z.size <= SMALL)
+        linear = self.derived.linear
+        status, words = failure(answer, at.proof, self.ended, functions, at.z, linear, quadratic, self.blocks)
         if status == INFEASIBLE and not self.free and self._contradict(functions):
             words = contradiction(at.proof)
         asked = answer.iterations >= self.most and self.most < self.record.most

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,25 +46,30 @@ def failure(
     z: Any,
     linear: bool,
     quadratic: bool,
+    blocks: Sequence[tuple[int, int]] = (),
 ) -> tuple[int, str]:
-    """Why a run has no certified answer, status and words; `ended` holds what stopped it, if anything did."""
+    """Why a run has no certified answer, status and words; `ended` holds what stopped it, if anything did.
+
+    blocks  where positive semidefinite matrices lie
+    """
     from ..kernels.optimizers import interior_point as ip
 
     if ended:
         status, words = ended[0]
         return status, f"{words}; {proof.reason()}"
+    falls = partial(falls_in_cones, blocks=blocks) if blocks else falls_along_recession
     if answer.status == ip.NOT_FINITE:
         words = "the objective, a constraint or a derivative is not finite at the start or during the run"
         return NO_VALUE, words
     if not proof.primal <= proof.tolerance:
         if linear and contradict(functions, z):
             return INFEASIBLE, contradiction(proof)
-        if quadratic and falls_along_recession(functions, z):
+        if quadratic and falls(functions, z):
             return NO_MINIMUM, ENDLESS
         words = f"no feasible point was found: the constraints may be infeasible ({_violated(proof)})"
         return INFEASIBLE, words
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
-    if away or (quadratic and falls_along_recession(functions, z)):
+    if away or (quadratic and falls(functions, z)):
         return NO_MINIMUM, ENDLESS
     status = ITERATIONS if answer.status == ip.LIMIT else NO_STEP
     return status, f"not certified after {answer.iterations} iterations: {proof.reason()}"
@@ -245,6 +251,29 @@ def falls_along_recession(functions: Any, z: Any) -> bool:
     moved = v.C @ (free @ ways[:, 0])
     least = -1e-12 * np.abs(moved).max(initial=0.0)
     return bool((moved >= least).all() or (-moved >= least).all())
+
+
+def falls_in_cones(functions: Any, z: Any, blocks: Sequence[tuple[int, int]]) -> bool:
+    """The same with positive semidefinite unknowns: the steepest such direction with entries of at most 1."""
+    from ..kernels.optimizers.halves import matrix_at
+    from ..kernels.optimizers.interior_point import Functions, Values
+    from ..kernels.optimizers.semidefinite import solve_semidefinite
+
+    v = functions.values(z)
+    H = functions.hessian(z, np.zeros(v.e.size), np.zeros(v.c.size))
+    slope, straight = v.g - H @ z, np.vstack([H[H.any(axis=1)], v.E])
+    size, one = float(np.abs(slope).max(initial=0.0)) or 1.0, np.eye(z.size)
+    above = np.vstack([v.C, one, -one])
+    room = np.append(np.zeros(v.c.size), np.ones(2 * z.size))
+
+    def values(d: Any) -> Any:
+        return Values(float(slope @ d) / size, slope / size, straight @ d, straight, above @ d + room, above)
+
+    still = np.zeros((z.size, z.size))
+    d = solve_semidefinite(Functions(z.size, values, lambda *_: still), np.zeros(z.size), blocks)[0].z
+    lowest = min(float(np.linalg.eigvalsh(matrix_at(d, b))[0]) for b in blocks)
+    off = max(float(np.abs(straight @ d).max(initial=0.0)), -float((above @ d + room).min()), -lowest)
+    return bool(float(slope @ d) < -1e-4 * size and off < 1e-7)
 
 
 def contradict(functions: Any, z: Any) -> bool:

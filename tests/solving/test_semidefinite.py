@@ -188,6 +188,45 @@ def test_what_is_no_program_is_not_prepared() -> None:
         stated("tr(Q @ Z)", ["diag(Z) == -1"]).prepare(Q=Q)()
 
 
+def eigenvalue(*seeds: int, n: int = 3) -> Any:
+    """The least of the largest eigenvalues of A₀ + x₁A₁ + x₂A₂, as a matrix inequality, and its data."""
+    data = {}
+    for k, seed in enumerate(seeds):
+        A = np.random.default_rng(seed).standard_normal((n, n))
+        data[f"A{k}"] = (A + A.T) / 2
+    shapes = {"t": (), "x": (2,), "S": ("n", "n"), **dict.fromkeys(data, ("n", "n"))}
+    problem = dv.minimize(
+        "t", over=["t", "x", "S"], variables=shapes, subject_to=["S == t*eye(n) - A0 - x[0]*A1 - x[1]*A2"],
+        facts={"S": ("psd",), **dict.fromkeys(data, ("symmetric",))},
+    )  # fmt: skip
+    return problem, data
+
+
+def test_matrix_inequalities() -> None:
+    """Unknowns without a cone beside the matrix: at the optimum no combination of matrices lowers both; or none is."""
+    problem, data = eigenvalue(0, 1, 2, n=4)
+    data["A2"] = data["A2"] - np.trace(data["A2"]) / 4 * np.eye(4)
+    data["A1"] = data["A1"] - np.trace(data["A1"]) / 4 * np.eye(4)
+    found, fast = problem.solve(data), problem.prepare(data)()
+    assert found.success and fast["t"] == pytest.approx(found.fun, abs=1e-8)
+    A, B, C = data.values()
+    for x in np.random.default_rng(3).standard_normal((200, 2)):
+        assert np.linalg.eigvalsh(A + x[0] * B + x[1] * C)[-1] >= found.fun - 1e-9
+    data["A2"] = -np.eye(4)  # t falls with x₂
+    endless = problem.solve(data)
+    assert not endless.success and "unbounded below" in endless.message
+
+
+def test_bounds_by_the_largest_entry() -> None:
+    """Λ hardly presses where few entries determine the optimum: its curvature tells of no size of unknowns."""
+    for seed in range(6):
+        A = np.random.default_rng(seed).standard_normal((3, 3))
+        problem, data = stated("max(abs(Z - Q))", ["tr(Z) == 1"]), (A + A.T) / 2
+        fast = problem.prepare(Q=data)
+        proof = fast.certify(fast())
+        assert proof.ok() and proof.value == pytest.approx(problem.solve(Q=data).fun, abs=1e-8), proof
+
+
 def test_points_without_multipliers() -> None:
     """Multipliers are fitted on the directions in which Z vanishes: optima are certified, other points are not."""
     for name, objective, subject_to, data in relaxations(6, 0):
