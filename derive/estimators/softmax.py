@@ -1,5 +1,7 @@
 """Softmax regression: any number of classes (Bishop 2006, eq. 4.108)."""
 
+from typing import Any
+
 from ..kernels.estimator import Classifier, Probabilities
 
 
@@ -19,3 +21,6 @@ minimize sum(logsumexp(X @ W + b, axis=1)) - sum(Y*(X @ W + b)) + lam/2*sumsq(W)
 
     def __init__(self, *, lam: float = 1.0) -> None:
         self.lam = lam
+
+    def _how(self) -> dict[str, Any]:
+        return {"backend": None}  # of many classes a Hessian costs much: the plan knows when compiling pays
