@@ -17,6 +17,8 @@ from .interior_point import CONVERGED, STALLED, Answer, Functions
 MOST, ENOUGH = 100, 1e-9
 #: What is rounding beside the largest entry of Q.
 ROUNDING = 1e-14
+#: Rows that meet so many unknowns are added up entry by entry.
+SHORT = 8
 #: A row is one of the others if so much of it is left beside them.
 LEFT = 1e-10
 
@@ -73,8 +75,7 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
     h = functions.hessian(zero, np.zeros(v.e.size), np.zeros(v.c.size))
     halves = Halves.of(z.size, blocks)
     Q, c = halves.square(h), halves.shut(v.g)
-    E, sizes, kept = _independent(halves.shut(v.E.T).T)
-    e = v.e[kept] / sizes
+    E, e, sizes, kept = _independent(halves.shut(v.E.T).T, v.e)
     C, heights, order = different(halves.shut(v.C.T).T, v.c)
     r = v.c[order] / heights
     reach = max(float(np.abs(e).max(initial=0.0)), float(np.abs(r).max(initial=0.0)))
@@ -89,13 +90,13 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
         inside[place : place + side * (side + 1) // 2] = True
     if not _is_convex(Q):
         return None
-    lone = np.count_nonzero(C, axis=1) == 1
-    turn = np.argsort(lone, kind="stable")
-    C, r, heights, order, lone = C[turn], r[turn], heights[turn], order[turn], lone[turn]
-    where = np.abs(C[lone]).argmax(axis=1).astype(np.int64) if lone.any() else np.zeros(0, np.int64)
-    pull = C[lone, where]
-    bound = np.zeros(c.size, bool)
-    bound[where] = True
+    met = np.count_nonzero(C, axis=1)
+    turn = np.argsort(met <= SHORT, kind="stable")
+    C, r, heights, order, met = C[turn], r[turn], heights[turn], order[turn], met[turn]
+    many = int((met > SHORT).sum())
+    rows_of, where = np.nonzero(C[many:])
+    first = np.searchsorted(rows_of, np.arange(len(C) - many + 1))
+    bound: Array = np.asarray(C.any(axis=0))
     own = np.diagonal(Q).copy()
     diagonal = bool(np.abs(Q - np.diag(own)).max(initial=0.0) <= ROUNDING * own.max(initial=0.0))
     even = True
@@ -105,7 +106,7 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
         if even:
             part[:] = part.mean()
     firm = inside | bound | (np.diagonal(Q) > 0.0)
-    known = bool(diagonal and even and lone.all() and not bound[inside].any() and firm.all())
+    known = bool(diagonal and even and (met == 1).all() and not bound[inside].any() and firm.all())
     if not firm.all() and len(E):  # the same optimum and multipliers
         Q, c, diagonal = Q + E.T @ E, c + E.T @ e, False
     program = (
@@ -113,10 +114,11 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
         np.ascontiguousarray(c),
         np.ascontiguousarray(E),
         np.ascontiguousarray(e),
-        np.ascontiguousarray(C[~lone]),
+        np.ascontiguousarray(C[:many]),
         np.ascontiguousarray(r),
-        where,
-        np.ascontiguousarray(pull),
+        first.astype(np.int64),
+        where.astype(np.int64),
+        np.ascontiguousarray(C[many:][rows_of, where]),
     )
     matrices = np.concatenate([[0], np.cumsum(sides**2)[:-1]]).astype(np.int64)
     rows = np.concatenate([[0], np.cumsum(sides)[:-1]]).astype(np.int64)
@@ -134,14 +136,18 @@ def _is_convex(Q: Array) -> bool:
     return bool(values[0] >= -1e-12 * max(1.0, float(values[-1])))
 
 
-def _independent(E: Array) -> tuple[Array, Array, Array]:
-    """Rows of length 1 that span the others, how long they were, and which they are."""
+def _independent(E: Array, e: Array) -> tuple[Array, Array, Array, Array]:
+    """Rows of length 1 that span the others, their constants, how long they were, and which they are.
+
+    All of them where others say something else: the loop finds no point then.
+    """
     sizes = np.linalg.norm(E, axis=1)
-    kept = np.flatnonzero(sizes > 1e-14 * sizes.max(initial=0.0))
-    rows = E[kept] / sizes[kept, None]
-    if len(rows) > 1:
+    sizes[sizes <= 1e-14 * sizes.max(initial=0.0)] = 1.0
+    rows, e, kept = E / sizes[:, None], e / sizes, np.arange(len(E))
+    if len(rows):
         _, triangle, pivots = scipy.linalg.qr(rows.T, mode="economic", pivoting=True)
-        rank = int((np.abs(np.diagonal(triangle)) > LEFT).sum())
-        chosen = np.sort(pivots[:rank])
-        rows, kept = rows[chosen], kept[chosen]
-    return rows, sizes[kept], kept
+        chosen = np.sort(pivots[: int((np.abs(np.diagonal(triangle)) > LEFT).sum())])
+        point = np.linalg.lstsq(rows[chosen], e[chosen], rcond=None)[0]
+        if np.abs(rows @ point - e).max() <= LEFT * max(1.0, float(np.abs(e).max())):
+            rows, e, kept = rows[chosen], e[chosen], chosen
+    return rows, e, sizes[kept], kept

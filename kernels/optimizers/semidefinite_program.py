@@ -40,23 +40,27 @@ ROUGH = 1e-12
 @inner
 def conditions(program: Program, x: Array, out: Array) -> None:
     """Cx"""
-    C, place, pull = program[4], program[6], program[7]
+    C, first, place, entry = program[4], program[6], program[7], program[8]
     q = C.shape[0]
     for p in range(q):
         out[p] = product(C[p], x)
-    for p in range(place.size):
-        out[q + p] = pull[p] * x[place[p]]
+    for p in range(first.size - 1):
+        found = 0.0
+        for a in range(first[p], first[p + 1]):
+            found += entry[a] * x[place[a]]
+        out[q + p] = found
 
 
 @inner
 def returned(program: Program, lam: Array, t: float, u: Array) -> None:
     """u += t Cᵀλ"""
-    C, place, pull = program[4], program[6], program[7]
+    C, first, place, entry = program[4], program[6], program[7], program[8]
     q = C.shape[0]
     for p in range(q):
         moved(u, t * lam[p], C[p])
-    for p in range(place.size):
-        u[place[p]] += t * pull[p] * lam[q + p]
+    for p in range(first.size - 1):
+        for a in range(first[p], first[p + 1]):
+            u[place[a]] += t * entry[a] * lam[q + p]
 
 
 @inner

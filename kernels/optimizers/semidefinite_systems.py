@@ -33,9 +33,9 @@ from .semidefinite_algebra import (
 )
 from .spectra import eigen
 
-#: Q, a column where it is a diagonal; c; E, e; the rows of C that meet several unknowns; r of these and of the others;
-#: and of those the unknown they meet, with its weight.
-Program = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
+#: Q, a column where it is a diagonal; c; E, e; the rows of C that meet many unknowns; r of these and of the others; and
+#: of those where their entries begin, the unknowns they meet in order, and the entries.
+Program = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]
 #: K, or its factor, with E L⁻ᵀ below, nothing where K⁻¹ is known; E K^{-½}; its Gram matrix, or the factor of that; T
 #: and the roots of the weights by which K⁻¹ is known.
 System = tuple[Array, Array, Array, Array, Array]
@@ -66,7 +66,7 @@ def factored(program: Program, blocks: Blocks, W: Scaling, ratio: Array, system:
 @within
 def whole(program: Program, blocks: Blocks, W: Scaling, ratio: Array, system: System) -> bool:
     """The factor L of K, and E L⁻ᵀ."""
-    Q, E, C, place, pull = program[0], program[2], program[4], program[6], program[7]
+    Q, E, C, first, place, entry = program[0], program[2], program[4], program[6], program[7], program[8]
     tall, half = system[0], system[1]
     q, n, lift = C.shape[0], half.shape[1], SHIFT
     K, lines = tall[:n], np.empty((q, n))
@@ -85,8 +85,11 @@ def whole(program: Program, blocks: Blocks, W: Scaling, ratio: Array, system: Sy
                 lines[p, i] = root * C[p, i]
         if q > 0:
             syrk(lines, 1.0, K)
-        for p in range(place.size):
-            K[place[p], place[p]] += ratio[q + p] * pull[p] * pull[p]
+        for p in range(first.size - 1):
+            for a in range(first[p], first[p + 1]):
+                row, pull = K[place[a]], ratio[q + p] * entry[a]
+                for b in range(first[p], a + 1):
+                    row[place[b]] += pull * entry[b]
         curved(blocks, W, K)
         for i in range(n):
             K[i, i] += lift * K[i, i]
@@ -102,12 +105,12 @@ def whole(program: Program, blocks: Blocks, W: Scaling, ratio: Array, system: Sy
 @within
 def known(program: Program, blocks: Blocks, W: Scaling, ratio: Array, system: System) -> bool:
     """T and weights with K⁻¹ = (T⊗T) diag(w²) (T⊗T)ᵀ, and E (T⊗T) diag(w)."""
-    Q, E, place, pull = program[0], program[2], program[6], program[7]
+    Q, E, place, entry = program[0], program[2], program[7], program[8]
     half, T, weight = system[1], system[3], system[4]
     for i in range(weight.size):
         weight[i] = Q[i, 0]
     for p in range(place.size):
-        weight[place[p]] += ratio[p] * pull[p] * pull[p]
+        weight[place[p]] += ratio[p] * entry[p] * entry[p]
     for i in range(weight.size):
         weight[i] = 1.0 / np.sqrt(weight[i])
     for k in range(E.shape[0]):

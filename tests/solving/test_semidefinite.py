@@ -139,6 +139,7 @@ def relaxations(n: int, seed: int) -> Any:
     yield "eigenvalue", "tr(Q @ Z)", ["tr(Z) == 1"], A
     yield "clusters", "tr(Q @ Z)", ["tr(Z) == 2", "Z @ ones(n) == ones(n)", "Z >= 0"], np.abs(A)
     yield "theta", "-sum(Z)", ["tr(Z) == 1", "Q * Z == 0"], M + M.T
+    yield "sparse", "sumsq(Z - Q)/2 + norm(Z, 1)/5", [], A
     yield "one row", "sumsq(Z - Q)/2 + tr(Z)", ["sum(Z) <= 1"], A
 
 
@@ -168,6 +169,8 @@ def test_runs_that_are_watched() -> None:
         assert found.success and len(seen) > 3, (name, found.message)
     crossed = stated("sumsq(Z - Q)/2", ["Z[0, 1] == 0.5", "Z[1, 0] == 0.25"]).solve(Q=Q)
     assert not crossed.success and "infeasible" in crossed.message
+    with pytest.raises(DataError, match="infeasible"):
+        stated("sumsq(Z - Q)/2", ["Z[0, 1] == 0.5", "Z[1, 0] == 0.25"]).prepare(Q=Q)()
     bent = stated("sumsq(Z - Q)/2", ["Z[0, 1]**3 == 0", "Z[1, 0]**2 >= 0.01"]).solve(Q=Q)
     assert not bent.success
 
