@@ -15,7 +15,7 @@ kinks of any other kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -90,6 +90,15 @@ def smooth(
 def has_kinks(objective: Node, unknowns: Sequence[Variable], inequalities: Sequence[Node] = ()) -> bool:
     """Whether the objective has a kink in an unknown that `smooth` knows."""
     return bool(smooth(objective, unknowns, (), inequalities).kinks)
+
+
+def bends_of(functions: Sequence[Node], unknowns: Iterable[Variable]) -> Iterator[tuple[Apply, Node]]:
+    """The branched atoms that hold an unknown, inner ones first, each with the argument that vanishes at its kink."""
+    moving = set(unknowns)
+    for atom in topological(functions):
+        if isinstance(atom, Apply) and atom.op in BRANCHED and moving & set(variables(atom)):
+            first, second = atom.operands[0], atom.operands[-1]
+            yield atom, first if len(atom.operands) == 1 else add([(ONE, first), (MINUS, second)], atom.shape)
 
 
 def _kept_above_zero(v: Variable, conditions: Sequence[Node]) -> bool:

@@ -11,11 +11,10 @@ from typing import Any, final
 
 import numpy as np
 
-from ..build import add, inner
+from ..build import inner
 from ..differentiate import gradients, substitute
-from ..node import Apply, Node, ones, topological, variable, variables
-from ..sizes import ONE
-from ..smoothing import BRANCHED, MINUS, Smooth
+from ..node import Node, ones, variable, variables
+from ..smoothing import Smooth, bends_of
 from .inside import numbers
 
 #: Relative changes of the unknowns within which a kink may lie, and how many of them are looked at.
@@ -30,16 +29,9 @@ class LeftKinks:
 
     def __init__(self, problem: Smooth) -> None:
         self.objective, self.unknowns = problem.objective, problem.unknowns
-        functions, moving = (
-            (problem.objective, *problem.equalities, *problem.inequalities),
-            set(problem.unknowns),
-        )
+        functions = (problem.objective, *problem.equalities, *problem.inequalities)
         self.parts: list[tuple[str, Node, list[Node]]] = []
-        for atom in topological(functions):
-            if not (isinstance(atom, Apply) and atom.op in BRANCHED and moving & set(variables(atom))):
-                continue
-            first, second = atom.operands[0], atom.operands[-1]
-            u = first if len(atom.operands) == 1 else add([(ONE, first), (MINUS, second)], atom.shape)
+        for atom, u in bends_of(functions, problem.unknowns):
             stand = variable("_kink", atom.shape)
             slopes = []
             for f in functions:

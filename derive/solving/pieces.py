@@ -12,10 +12,10 @@ import numpy as np
 
 from ..build import add, multiply, zero
 from ..differentiate import gradients, substitute
-from ..node import Apply, Node, Variable, topological, variable, variables
+from ..node import Node, Variable, variable
 from ..second import second_derivative
 from ..sizes import ONE
-from ..smoothing import BRANCHED, MINUS
+from ..smoothing import MINUS, bends_of
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -29,17 +29,12 @@ class Sided:
         from ..kernels.invariance import symmetries_of
         from ..kernels.oracle import VALUE, gradient_key, hessian_key
 
-        moving = set(unknowns)
         replaced: dict[Node, Node] = {}
         self.unknowns, self.sides = unknowns, list[Variable]()
         self.arguments: dict[str, Node] = {}
         shifts: list[Variable] = []
-        for atom in topological([f]):
-            if not (isinstance(atom, Apply) and atom.op in BRANCHED and moving & set(variables(atom))):
-                continue
+        for atom, u in bends_of([f], unknowns):
             first, second = atom.operands[0], atom.operands[-1]
-            double = len(atom.operands) == 2
-            u = add([(ONE, first), (MINUS, second)], atom.shape) if double else first
             side = variable(f"_side_{len(self.sides)}", u.shape)
             shift = variable(f"_shift_{len(self.sides)}", u.shape)
             self.sides.append(side)
