@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult
 import derive as dv
 from derive.errors import ArgumentError
 from derive.solving.instance import Instance
-from derive.statuses import INFEASIBLE, INTERRUPT, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
+from derive.statuses import INFEASIBLE, INTERRUPT, ITERATIONS, NO_MINIMUM, NO_STEP, STOPPED, SUCCESS, TIME
 
 SHAPES = {"X": ("n", "d"), "y": ("n",), "t": ("n",), "w": ("d",), "lam": ()}
 RNG = np.random.default_rng(0)
@@ -200,10 +200,11 @@ def test_a_result_is_a_start() -> None:
 def test_kinks_alone_are_not_called_infeasible() -> None:
     """A method that does not arrive: slack variables have room at every point."""
     stated, data = problem("sumsq(X @ w - y)/2 + lam*norm(w)")
-    lost = stated.solve(
-        {**data, "lam": 30.0}, backend="numpy", method="augmented-lagrangian", max_iterations=2
-    )
+    way: dict[str, Any] = {"backend": "numpy", "method": "augmented-lagrangian"}
+    lost = stated.solve({**data, "lam": 30.0}, **way)
     assert not lost.success and lost.status == NO_STEP and "not certified after" in lost.message
+    short = stated.solve({**data, "lam": 30.0}, **way, max_iterations=2)
+    assert not short.success and short.status == ITERATIONS and "not converged after 2" in short.message
 
 
 def test_certificates_estimate_the_condition() -> None:
