@@ -5,12 +5,13 @@ A convex kink φ(u) on which the objective depends increasingly is replaced by a
     |u|       t − u ≥ 0,  t + u ≥ 0          max(u, 0)    t − u ≥ 0,  t ≥ 0
     max(u,v)  t − u ≥ 0,  t − v ≥ 0          max_i u_i    t − u_i ≥ 0
     ‖u‖₂      t − ‖u‖²/t ≥ 0,  t ≥ 0         (Benson & Vanderbei, Math. Program. 95, 2003)
+    ‖U‖_*     t − ½ tr S ≥ 0,  S₁₂ = U       ‖U‖_op       S₁₁ = tI,  S₂₂ = tI,  S₁₂ = U
 
-and min likewise from below. At the optimum t = φ(u), so that both problems have the same solutions, and
-all functions of the new one are smooth. Whether the objective increases in t is read off ∂f/∂t: from facts and
-conditions such as s ≥ 0, or from its sign on the data (`Kink.slope`). A kink that is a term of conditions alone,
-as the inner one of max(|u| − ε, 0), needs no slack: each condition is stated for each branch. What is left alone:
-kinks of any other kind.
+with S ⪰ 0 of as many rows as U has rows and columns, for affine U (Fazel, Hindi & Boyd, ACC 2001), and min likewise
+from below. At the optimum t = φ(u), so that both problems have the same solutions, and all functions of the new one are
+smooth. Whether the objective increases in t is read off ∂f/∂t: from facts and conditions such as s ≥ 0, or from its
+sign on the data (`Kink.slope`). A kink that is a term of conditions alone, as the inner one of max(|u| − ε, 0), needs
+no slack: each condition is stated for each branch. What is left alone: kinks of any other kind.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import sympy
 
-from .build import add, broadcast, einsum, inner, is_zero, multiply, negate, power
+from .build import add, broadcast, einsum, inner, is_zero, multiply, negate, power, scale
 from .differentiate import gradients, substitute
-from .node import Apply, Einsum, Node, Variable, ones, topological, variable, variables
+from .domains import Array
+from .node import Apply, Einsum, Node, Variable, delta, ones, topological, variable, variables
+from .operators import apply
 from .sizes import ONE
 from .stable import recognise
 from .sums import flat_terms
@@ -30,6 +34,8 @@ from .sums import flat_terms
 MINUS = sympy.S.NegativeOne
 #: Kinks that are, entry by entry, the largest or the least of two others: see `_pieces`.
 BRANCHED = ("abs", "relu", "maximum", "minimum")
+#: Norms of the singular values of a matrix.
+SINGULAR = ("nuclear_norm", "spectral_norm")
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Kink:
     sign: int  # +1: convex, the slack lies above; −1: concave, it lies below
     slope: Node | None  # free of unknowns, to be nonnegative times `sign`; None where facts prove it
     name: str
+    matrix: Variable | None = None  # S of a norm of singular values
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ def smooth(
         if _kept_above_zero(v, functions[1:])
     }
     kinks: list[Kink] = []
+    equal = [recognise(c) for c in equalities]
     passed: set[Node] = set()
     while True:
         atom = _outermost(functions, set(seen), passed)
@@ -81,15 +89,16 @@ def smooth(
         kink, functions, conditions = made
         functions += conditions
         seen.append(kink.slack)
+        if kink.matrix is not None:
+            seen.append(kink.matrix)
+            equal += _blocks(kink)
         kinks.append(kink)
-    return Smooth(
-        functions[0], tuple(seen), tuple(recognise(c) for c in equalities), tuple(functions[1:]), tuple(kinks)
-    )
+    return Smooth(functions[0], tuple(seen), tuple(equal), tuple(functions[1:]), tuple(kinks))
 
 
 def has_kinks(objective: Node, unknowns: Sequence[Variable], inequalities: Sequence[Node] = ()) -> bool:
-    """Whether the objective has a kink in an unknown that `smooth` knows."""
-    return bool(smooth(objective, unknowns, (), inequalities).kinks)
+    """Whether the objective has a kink in an unknown for which `smooth` needs no matrix."""
+    return any(kink.matrix is None for kink in smooth(objective, unknowns, (), inequalities).kinks)
 
 
 def bends_of(functions: Sequence[Node], unknowns: Iterable[Variable]) -> Iterator[tuple[Apply, Node]]:
@@ -114,6 +123,8 @@ def _kept_above_zero(v: Variable, conditions: Sequence[Node]) -> bool:
 
 def _kind(node: Node) -> str:
     if isinstance(node, Apply) and node.op in ("abs", "relu", "maximum", "minimum", "max", "min"):
+        return node.op
+    if isinstance(node, Apply) and node.op in SINGULAR and node.operands[0].order == 2:
         return node.op
     return "norm" if _is_norm(node) else ""
 
@@ -187,8 +198,15 @@ def _replace(
     name = f"slack_{count}"
     while name in taken:
         name += "_"
-    facts = ("nonnegative",) if kind in ("abs", "relu", "norm") else ()
+    facts = ("nonnegative",) if kind in ("abs", "relu", "norm", *SINGULAR) else ()
     slack = variable(name, atom.shape, facts)
+    matrix = None
+    if kind in SINGULAR:
+        (U,) = atom.operands
+        if set(unknowns) & set(variables(*gradients(inner(variable("_weight", U.shape), U), list(unknowns)))):
+            return None  # not affine
+        side = U.shape[0] + U.shape[1]
+        matrix = variable(f"{name}_matrix", (side, side), ["symmetric"])
     found = [substitute(f, {atom: slack}) for f in functions]
     weights = [variable(f"_weight_{k}", f.shape, ["nonnegative"]) for k, f in enumerate(found)]
     # The objective counts upwards, a condition c ≥ 0 downwards.
@@ -203,12 +221,44 @@ def _replace(
         return None
     else:
         proof = substitute(signed, {w: broadcast(ones(()), w.shape) for w in weights})
-    return Kink(slack, atom, sign, proof, kind), found, list(_conditions(kind, atom, slack))
+    kink = Kink(slack, atom, sign, proof, kind, matrix)
+    return kink, found, conditions_of(kink)
 
 
 def conditions_of(kink: Kink) -> list[Node]:
     """What the slack of a kink has to satisfy, each ≥ 0."""
+    if kink.matrix is not None:
+        half = scale(sympy.Rational(-1, 2), einsum([(kink.matrix, (0, 0))], ()))
+        return [add([(ONE, kink.slack), (ONE, half)])] if kink.name == "nuclear_norm" else []
     return list(_conditions(kink.name, kink.atom, kink.slack))
+
+
+def _blocks(kink: Kink) -> Iterator[Node]:
+    """What the blocks of S are, each = 0."""
+    (U,) = kink.atom.operands
+    rows, columns = (("range", start, size, 1) for start, size in zip((0, U.shape[0]), U.shape, strict=True))
+
+    matrix = kink.matrix
+    assert matrix is not None
+
+    def block(*index: tuple[object, ...]) -> Node:
+        return apply("slice", matrix, index=index)
+
+    yield add([(ONE, block(rows, columns)), (MINUS, U)], U.shape)
+    for part, size in zip((rows, columns), U.shape, strict=True):
+        if kink.name == "spectral_norm":
+            identity = einsum([(kink.slack, ()), (delta(size), (0, 1))], (0, 1))
+            yield add([(ONE, block(part, part)), (MINUS, identity)], (size, size))
+
+
+def matrix_of(kind: str, U: Array) -> Array:
+    """S at a matrix U, as small as may be: [[XΣXᵀ, U], [Uᵀ, YΣYᵀ]] with U = XΣYᵀ; for the spectral norm Σ is σ₁I."""
+    X, sizes, Yt = np.linalg.svd(U, full_matrices=False)
+    if kind == "spectral_norm":
+        left, right = (float(sizes.max(initial=0.0)) * np.eye(k) for k in U.shape)
+    else:
+        left, right = (X * sizes) @ X.T, (Yt.T * sizes) @ Yt
+    return np.block([[left, U], [U.T, right]])
 
 
 def _conditions(kind: str, atom: Node, t: Node) -> Iterator[Node]:

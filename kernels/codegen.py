@@ -336,7 +336,9 @@ class _File:
 
     def _symmetric(self) -> list[str]:
         """The unknowns of the run that are symmetric matrices."""
-        return [v.name for v in self.free.unknowns if "symmetric" in v.facts and v.order > 1]
+        kinks = self.posed.constrained.problem.kinks if self.tail is CONSTRAINED else ()
+        moving = [*self.free.unknowns, *(kink.matrix for kink in kinks if kink.matrix is not None)]
+        return [v.name for v in moving if "symmetric" in v.facts and v.order > 1]
 
     def _compared(self) -> str:
         """What `derivatives` returns: derivatives along symmetric matrices where an unknown is one."""

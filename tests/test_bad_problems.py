@@ -515,15 +515,24 @@ def test_interrupts_of_compiled_code() -> None:
 
 
 def test_norms_of_singular_values_in_conditions() -> None:
-    """Where they are smooth the optimum is found; where they have kinks it is said what to do."""
+    """Of affine matrices the optimum is found, kinks or not; where others have kinks it is said what to do."""
     rows = np.random.default_rng(0).standard_normal((6, 4))
     s = np.linalg.svd(rows, compute_uv=False)
     shapes = {"X": ("n", "d"), "W": ("n", "d"), "t": ()}
     problem = dv.minimize("sumsq(X - W)", over="W", subject_to="nuclear_norm(W) <= t", variables=shapes)
     result = problem.solve(X=rows, t=0.9 * s.sum())
     assert result.success and result.fun == pytest.approx((0.1 * s.sum()) ** 2 / 4)
+    result = problem.solve(X=rows, t=0.3 * s.sum())
+    kept = np.linalg.svd(result["W"], compute_uv=False)
+    assert result.success and kept.sum() == pytest.approx(0.3 * s.sum())
+    lowered = s - kept  # alike where something is left, and no more than that elsewhere
+    np.testing.assert_allclose(lowered[kept > 1e-6], lowered.max(), atol=1e-6)
+    product = dv.minimize(
+        "sumsq(X - A @ B)", over=["A", "B"], subject_to="nuclear_norm(A @ B) <= t",
+        variables={"X": ("n", "d"), "A": ("n", 4), "B": (4, "d"), "t": ()},
+    )  # fmt: skip
     with pytest.warns(NotCertifiedWarning, match=r"a condition holds nuclear_norm, with kinks"):
-        assert not problem.solve(X=rows, t=0.3 * s.sum()).success
+        assert not product.solve(X=rows, t=0.3 * s.sum()).success
 
 
 def test_a_matrix_that_grows_without_end() -> None:

@@ -73,6 +73,8 @@ class Constrained:
             [express(c) for c in (*more_equal, *equalities)],
             [express(c) for c in (*more_above, *inequalities)],
         )
+        self.stated_cones = self.cones
+        self.cones |= {k.matrix.name for k in self.problem.kinks if k.matrix is not None}
         self.conditions = {"equality": self.problem.equalities, "inequality": self.problem.inequalities}
         #: Unknowns that are symmetric matrices and have no cone to stay in.
         self.even = (
@@ -148,6 +150,12 @@ class Constrained:
                 found.append((node, slopes))
         return found
 
+    @property
+    def in_cones(self) -> str:
+        """What has to stay positive semidefinite, in words."""
+        norms = sorted({k.name for k in self.problem.kinks if k.matrix is not None})
+        return ", ".join([*sorted(self.stated_cones), *(f"the matrix of {name}" for name in norms)])
+
     def describe(self) -> str:
         """What was recognised, in words."""
         parts = []
@@ -160,7 +168,7 @@ class Constrained:
         if count["inequality"]:
             parts.append(f"{count['inequality']} inequality constraint(s)")
         if self.cones:
-            parts.append(f"{', '.join(sorted(self.cones))} in the cone of positive semidefinite matrices")
+            parts.append(f"{self.in_cones} in the cone of positive semidefinite matrices")
         kind = (
             "quadratic, linear constraints"
             if self.quadratic

@@ -118,8 +118,8 @@ class _Run:
             raise UnsupportedError("projected-gradient takes bounds and simplexes alone: use interior-point")
         if self.blocks and self.method != "interior-point":
             raise UnsupportedError(
-                f"method {self.method} does not keep {', '.join(sorted(self.derived.cones))} positive "
-                "semidefinite: use interior-point"
+                f"method {self.method} does not keep {self.derived.in_cones} positive semidefinite: use "
+                "interior-point"
             )
 
     def result(self, start: Mapping[str, Any], given: bool) -> Any:
@@ -314,9 +314,14 @@ class _Run:
         judge = self.functions if self.backend == "numpy" else self.placed.functions(self.point, "numpy")
         z = answer.z if self.blocks else self.placed.even(snapped(judge, answer))
         found = self._judged_at(z, judge, answer)
-        if found.proof.ok() or self.blocks or self.ended or np.isinf(found.proof.drift):
+        if found.proof.ok() or self.ended or np.isinf(found.proof.drift):
             return found
         # where all vanishes, rounding has nothing to be small beside
+        if self.blocks:
+            cone, self.cone = self.cone, None
+            other = self._judged_at(z, judge, replace(answer, nu=0.0 * answer.nu, lam=0.0 * answer.lam))
+            self.cone = cone if not other.proof.ok() else None
+            return other if other.proof.ok() else found
         placed = self.placed
         points: list[Any] = [lambda: z, lambda: placed.layout.pack(placed.lifted(found.found))]
         if placed.sparse is None:

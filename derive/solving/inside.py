@@ -11,7 +11,7 @@ import numpy as np
 from ..differentiate import jacobian
 from ..evaluate import bind, evaluate_bound
 from ..node import Node, Variable, size_symbols, variables
-from ..smoothing import Kink, Smooth
+from ..smoothing import Kink, Smooth, matrix_of
 from ..stable import stabilise
 
 #: How far inside single bounds other starts are, where the first had no values.
@@ -41,9 +41,19 @@ def inside(
         _into_bounds(problem, free, found, arrays, room)
     kinks: list[Kink] = list(problem.kinks)
     for kink in kinks:
-        value = numbers([kink.atom], {**arrays, **found})[0]
-        side = 1.0 if kink.sign > 0 else -1.0
-        found[kink.slack.name] = np.asarray(value + side * np.maximum(1.0, np.abs(value)), dtype=np.float64)
+        at = at_kink(kink, {**arrays, **found})
+        value, side = at[kink.slack.name], 1.0 if kink.sign > 0 else -1.0
+        at[kink.slack.name] = np.asarray(value + side * np.maximum(1.0, np.abs(value)), dtype=np.float64)
+        found |= at
+    return found
+
+
+def at_kink(kink: Kink, point: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands for a kink where it is just met: the slack, and the matrix of a norm of singular values."""
+    found = {kink.slack.name: np.asarray(numbers([kink.atom], point)[0], dtype=np.float64)}
+    if kink.matrix is not None:
+        (U,) = numbers([kink.atom.operands[0]], point)
+        found[kink.matrix.name] = matrix_of(kink.name, U)
     return found
 
 

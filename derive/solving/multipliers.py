@@ -26,7 +26,7 @@ def duals(answer: Any, shapes: Shapes) -> dict[str, list[Any]]:
 
 def cone_duals(layout: Any, cone: Any, names: Collection[str]) -> dict[str, list[Any]]:
     """Λ of each positive semidefinite unknown; nothing where there is none."""
-    return {} if cone is None else {"psd": [layout.unpack(cone)[name] for name in sorted(names)]}
+    return {} if cone is None or not names else {"psd": [layout.unpack(cone)[name] for name in sorted(names)]}
 
 
 def cleared(functions: Any, answer: Any) -> Any:

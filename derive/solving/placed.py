@@ -13,7 +13,7 @@ from ..errors import UnsupportedError
 from ..sizes import Binding
 from . import costs
 from .cone_multipliers import fitted_in_cones
-from .inside import defined, inside, numbers
+from .inside import at_kink, defined, inside
 from .multipliers import cone_duals, duals
 from .preparing import alone, dense_loop
 from .reasons import fitted
@@ -186,7 +186,14 @@ class Placed:
             [] if given is None or not np.array_equal(self._own(z), self._own(given[0].z)) else [given]
         )
         nu, lam, cone = fitted_in_cones(functions.values(z), z, blocks)
-        answers.append((ip.Answer(z, nu, lam, ip.CONVERGED, 0), cone))
+        none = (
+            np.zeros(nu.size),
+            np.zeros(lam.size),
+        )  # where all vanishes, rounding has nothing to be small beside
+        answers += [
+            (ip.Answer(z, nu, lam, ip.CONVERGED, 0), cone),
+            (ip.Answer(z, *none, ip.CONVERGED, 0), 0.0 * z),
+        ]
         proofs = []
         for answer, cone in answers:  # multipliers of a run are large where nothing is inside all conditions
             told: dict[str, Any] = {"statement_value": value, "tolerance": tolerance}
@@ -210,7 +217,7 @@ class Placed:
         """The unknowns of the smooth form at an answer, slacks included."""
         point = {k: np.asarray(a, dtype=np.float64) for k, a in self.derived.free.backward(found).items()}
         for kink in self.derived.problem.kinks:
-            point[kink.slack.name] = np.asarray(numbers([kink.atom], {**self.arrays, **point})[0])
+            point |= at_kink(kink, {**self.arrays, **point})
         return point
 
     @property
@@ -226,7 +233,9 @@ class Placed:
 
     def _own(self, z: Any) -> Any:
         """The entries that are no slacks."""
-        slacks = {kink.slack.name for kink in self.derived.problem.kinks}
+        slacks = {
+            v.name for kink in self.derived.problem.kinks for v in (kink.slack, kink.matrix) if v is not None
+        }
         return np.concatenate([z[place] for name, place in self.layout.slices.items() if name not in slacks])
 
     def value(self, found: Mapping[str, Any]) -> float:
@@ -235,7 +244,7 @@ class Placed:
 
     def multipliers(self, answer: Any, cone: Any = None) -> dict[str, list[Any]]:
         """The multipliers in the shapes of the conditions, those of the cone too."""
-        return {**duals(answer, self.shapes), **cone_duals(self.layout, cone, self.derived.cones)}
+        return {**duals(answer, self.shapes), **cone_duals(self.layout, cone, self.derived.stated_cones)}
 
 
 def _numbers(matrix: Any) -> Any:

@@ -41,7 +41,7 @@ class PreparedSemidefinite:
             made = arranged_semidefinite(functions, z, blocks_of(placed.layout, derived.cones))
         if made is None:
             raise UnsupportedError(
-                f"an optimum in the cone of positive semidefinite matrices ({', '.join(sorted(derived.cones))}) is "
+                f"an optimum in the cone of positive semidefinite matrices ({derived.in_cones}) is "
                 "prepared for convex quadratic objectives and linear conditions alone: use solve"
             )
         self._solve = on_one_thread(made.solve, max(made.halves.first.size, len(made.kept)))

@@ -69,7 +69,8 @@ def failure(
         words = f"no feasible point was found: the constraints may be infeasible ({_violated(proof)})"
         return INFEASIBLE, words
     away = answer.status == ip.UNBOUNDED or not np.abs(z).max(initial=0.0) < 1e10
-    if away or (quadratic and falls(functions, z)):
+    higher = functions.values(z).f > functions.values(0.0 * z).f  # than where it began, or near that
+    if (away and not higher) or (quadratic and falls(functions, z)):
         return NO_MINIMUM, ENDLESS
     status = ITERATIONS if answer.status == ip.LIMIT else NO_STEP
     return status, f"not certified after {answer.iterations} iterations: {proof.reason()}"

@@ -196,8 +196,10 @@ def curvature(
     for block, (_, kept, values) in zip(blocks, found, strict=True):
         start, side = block
         place = slice(start, start + side * side)
-        pseudo, dual = (kept / values) @ kept.T, matrix_at(cone, block)
-        h[place, place] = np.kron(pseudo, dual) + np.kron(dual, pseudo)
+        dual = matrix_at(cone, block)
+        if dual.any():
+            pseudo = (kept / values) @ kept.T
+            h[place, place] = np.kron(pseudo, dual) + np.kron(dual, pseudo)
     return h
 
 
