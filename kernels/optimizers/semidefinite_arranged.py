@@ -10,6 +10,7 @@ import scipy.linalg
 
 from ..oracle import Array, Vector
 from .different_rows import different
+from .free_unknowns import Determined, determined
 from .halves import Block, Halves
 from .interior_point import CONVERGED, STALLED, Answer, Functions
 
@@ -36,6 +37,7 @@ class Arranged:
     blocks: tuple[Array, ...]
     known: bool
     halves: Halves
+    others: Determined
     reach: float
     unit: float
     kept: Array
@@ -58,14 +60,10 @@ class Arranged:
         all_nu, all_lam = np.zeros(self.counts[0]), np.zeros(self.counts[1])
         all_nu[self.kept] = slope * nu / self.sizes
         all_lam[self.order] = slope * lam / self.heights
-        answer = Answer(
-            self.halves.open(self.reach * x),
-            all_nu,
-            all_lam,
-            CONVERGED if error <= enough else STALLED,
-            total,
-        )
-        return answer, self.halves.open(slope * y)
+        point, all_nu = self.others.back(self.reach * x, all_nu, all_lam)
+        status = CONVERGED if error <= enough else STALLED
+        cone = self.halves.open(slope * self.others.spread(y))
+        return Answer(self.halves.open(point), all_nu, all_lam, status, total), cone
 
 
 def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Block]) -> Arranged | None:
@@ -74,20 +72,21 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
     v = functions.values(zero)
     h = functions.hessian(zero, np.zeros(v.e.size), np.zeros(v.c.size))
     halves = Halves.of(z.size, blocks)
-    Q, c = halves.square(h), halves.shut(v.g)
-    E, e, sizes, kept = _independent(halves.shut(v.E.T).T, v.e)
-    C, heights, order = different(halves.shut(v.C.T).T, v.c)
-    r = v.c[order] / heights
+    places = np.searchsorted(halves.first, [start for start, _ in blocks]).astype(np.int64)
+    sides = np.array([side for _, side in blocks], np.int64)
+    inside = _inside(halves.first.size, places, sides)
+    stated = halves.square(h), halves.shut(v.g), halves.shut(v.E.T).T, v.e, halves.shut(v.C.T).T, v.c
+    others = determined(stated, ~inside)
+    places, inside = np.searchsorted(others.rest, places).astype(np.int64), inside[others.rest]
+    Q, c, E, e, C, r = others.program
+    E, e, sizes, kept = _independent(E, e)
+    C, heights, order = different(C, r)
+    r = r[order] / heights
     reach = max(float(np.abs(e).max(initial=0.0)), float(np.abs(r).max(initial=0.0)))
     if not reach:  # the size of a minimum without conditions
         reach = float(np.abs(c).max(initial=0.0)) / (float(np.abs(Q).max(initial=0.0)) or np.inf) or 1.0
     unit = reach * max(float(np.abs(c).max(initial=0.0)), reach * float(np.abs(Q).max(initial=0.0))) or 1.0
     Q, c, e, r = Q * (reach**2 / unit), c * (reach / unit), e / reach, r / reach
-    places = np.searchsorted(halves.first, [start for start, _ in blocks]).astype(np.int64)
-    sides = np.array([side for _, side in blocks], np.int64)
-    inside = np.zeros(c.size, bool)
-    for place, side in zip(places, sides, strict=True):
-        inside[place : place + side * (side + 1) // 2] = True
     if not _is_convex(Q):
         return None
     met = np.count_nonzero(C, axis=1)
@@ -123,9 +122,17 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
     matrices = np.concatenate([[0], np.cumsum(sides**2)[:-1]]).astype(np.int64)
     rows = np.concatenate([[0], np.cumsum(sides)[:-1]]).astype(np.int64)
     return Arranged(
-        program, (sides, places, matrices, rows), known, halves, reach, unit, kept, sizes, order, heights,
-        (v.e.size, v.c.size),
+        program, (sides, places, matrices, rows), known, halves, others, reach, unit, kept, sizes, order, heights,
+        (others.program[3].size, v.c.size),
     )  # fmt: skip
+
+
+def _inside(count: int, places: Array, sides: Array) -> Array:
+    """Which coordinates are those of blocks."""
+    found = np.zeros(count, bool)
+    for place, side in zip(places, sides, strict=True):
+        found[place : place + side * (side + 1) // 2] = True
+    return found
 
 
 def _is_convex(Q: Array) -> bool:
