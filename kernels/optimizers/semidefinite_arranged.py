@@ -31,6 +31,7 @@ class Arranged:
     reach, unit   of unknowns and objective
     kept, sizes   the equalities that are not made of others, and how long their rows were
     order, heights   the inequalities in their new order, each once, and how long their rows were
+    dual             E and c, where the program is the dual one
     """
 
     program: tuple[Array, ...]
@@ -45,6 +46,7 @@ class Arranged:
     order: Array
     heights: Array
     counts: tuple[int, int]
+    dual: tuple[Array, Array] | None = None
 
     def solve(self, tolerance: float) -> tuple[Answer, Vector]:
         """The answer, and Λ as a vector that is zero outside of the blocks."""
@@ -56,6 +58,10 @@ class Arranged:
             total += int(steps)
             if error <= enough:
                 break
+        if self.dual is not None:
+            E, c = self.dual
+            x, y = y, x
+            nu = np.linalg.lstsq(E.T, c - y, rcond=None)[0]
         slope = self.unit / self.reach
         all_nu, all_lam = np.zeros(self.counts[0]), np.zeros(self.counts[1])
         all_nu[self.kept] = slope * nu / self.sizes
@@ -106,6 +112,9 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
             part[:] = part.mean()
     firm = inside | bound | (np.diagonal(Q) > 0.0)
     known = bool(diagonal and even and (met == 1).all() and not bound[inside].any() and firm.all())
+    dual = None
+    if not Q.any() and not len(C) and inside.all() and 2 * len(E) > c.size > len(E):
+        dual, (c, E, e) = (E, c), _dual(c, E, e)
     if not firm.all() and len(E):  # the same optimum and multipliers
         Q, c, diagonal = Q + E.T @ E, c + E.T @ e, False
     program = (
@@ -123,7 +132,7 @@ def arranged_semidefinite(functions: Functions, z: Vector, blocks: Sequence[Bloc
     rows = np.concatenate([[0], np.cumsum(sides)[:-1]]).astype(np.int64)
     return Arranged(
         program, (sides, places, matrices, rows), known, halves, others, reach, unit, kept, sizes, order, heights,
-        (others.program[3].size, v.c.size),
+        (others.program[3].size, v.c.size), dual,
     )  # fmt: skip
 
 
@@ -133,6 +142,16 @@ def _inside(count: int, places: Array, sides: Array) -> Array:
     for place, side in zip(places, sides, strict=True):
         found[place : place + side * (side + 1) // 2] = True
     return found
+
+
+def _dual(c: Array, E: Array, e: Array) -> tuple[Array, Array, Array]:
+    """Of min cᵀx, Ex + e = 0, x in the cone, which leaves few directions B: min sᵀy, Bᵀy = Bᵀc, y in the cone.
+
+    With x = s + Bw on the equalities c − Eᵀν = y is what presses on x, and s − Bμ = x is what presses on y.
+    """
+    turn = scipy.linalg.qr(E.T)[0]
+    s, B = -np.linalg.lstsq(E, e, rcond=None)[0], turn[:, len(E) :]
+    return s, np.ascontiguousarray(B.T), -(B.T @ c)
 
 
 def _is_convex(Q: Array) -> bool:
