@@ -290,6 +290,7 @@ class _Run:
             return answer, cone, cone_violation(functions, answer, cone, self.blocks)
 
         alike = not self.watched and self.settings.get("max_time") is None  # a loop that nobody looks into
+        alike &= self.most >= self.record.most
         early = alike and sum(side * (side + 1) // 2 for _, side in self.blocks) > FEW
         found: Any = by_matrices() if early else (None, None, np.inf)
         if found[2] > VIOLATED:
@@ -298,7 +299,7 @@ class _Run:
             )
             answer, cone = on_face(functions, answer, cone, self.blocks)
             worst = cone_violation(functions, answer, cone, self.blocks)
-            if worst > VIOLATED and not early and not self.ended:
+            if worst > VIOLATED and alike and not early:
                 found = by_matrices()
             if not found[2] < worst:
                 found = answer, cone, worst
