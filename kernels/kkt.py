@@ -327,9 +327,9 @@ def _along_tangents(
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active], idle])
     basis = tangents(A * lengths)
-    if basis.shape[1] == 0:
-        return None, None, 0.0, np.zeros((len(lengths), 0)), None
     reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
+    if basis.shape[1] == 0 or not np.isfinite(reduced).all():
+        return None, None, 0.0, np.zeros((len(lengths), 0)), None
     bends = Spectrum(reduced, np.ones(len(reduced)), 1.0)
     slope = bends.vectors.T @ (basis.T @ (rest * lengths / size))
     bent = bends.values > 1e-10 * bends.values[-1]

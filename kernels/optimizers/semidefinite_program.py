@@ -252,7 +252,8 @@ def interior(
             re[j] = product(E[j], x) + e[j]
         gap, bias, miss = gap_of(blocks, point, step, 0.0, 0.0), largest(rx), largest(re)
         rough = rough or max(bias - 10.0 * expected[0], miss - 10.0 * expected[1]) > ROUGH
-        worst = max(max(miss, largest(rc)), max(bias, gap / max(1.0, abs(f))))
+        lack = largest(rc)
+        worst = max(max(miss, lack), max(bias, gap / max(1.0, abs(f)))) + 0.0 * (miss + lack + bias + gap + f)
         stall = 0 if worst < 0.5 * least else stall + 1
         if worst < least:
             least = worst

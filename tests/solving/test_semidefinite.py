@@ -220,6 +220,33 @@ def test_matrix_inequalities() -> None:
     assert not endless.success and "unbounded below" in endless.message
 
 
+def test_unknowns_that_nothing_pulls_at() -> None:
+    """Multipliers of rounding give no lengths: free unknowns, a matrix and a norm of one, without an objective."""
+    rng = np.random.default_rng(0)
+    A, u = rng.standard_normal((3, 3)), rng.standard_normal(3)
+    alone = stated("sumsq(Z - Q)", []).solve(Q=(A + A.T) / 2)
+    for extra, name, shape, facts in (
+        ("tr(Z) == sum(x)", "x", ("k",), ()),
+        ("spectral_norm(x) <= 2", "x", ("k", "k"), ("psd",)),
+        ("diag(x) == 1", "x", ("k", "k"), ("psd",)),
+        ("x <= 2", "x", ("k",), ()),
+    ):
+        for more in ([], ["dot(u, Z @ u) <= 1"]):
+            problem = dv.minimize(
+                "sumsq(Z - Q)", over=["Z", name], subject_to=[extra, *more],
+                variables={"Q": ("n", "n"), "Z": ("n", "n"), "u": ("n",), name: shape},
+                facts={"Q": ("symmetric",), "Z": ("psd",), name: facts},
+            )  # fmt: skip
+            data = {"Q": (A + A.T) / 2, "k": 2} | ({"u": u} if more else {})
+            found, fast = problem.solve(data), problem.prepare(data)
+            assert found.success, (extra, more, found.message)
+            prepared = fast()
+            assert np.isfinite(prepared[name]).all() and np.isfinite(prepared["Z"]).all()
+            value = problem.objective.evaluate(Q=data["Q"], Z=prepared["Z"])
+            assert abs(value - found.fun) <= 1e-8 * max(1.0, abs(found.fun)), (extra, more)
+            assert more or abs(value - alone.fun) <= 1e-8 * max(1.0, abs(alone.fun)), extra
+
+
 def test_bounds_by_the_largest_entry() -> None:
     """Λ hardly presses where few entries determine the optimum: its curvature tells of no size of unknowns."""
     for seed in range(6):
