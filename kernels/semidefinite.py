@@ -26,7 +26,7 @@ from .optimizers.semidefinite import curvature, faces, normals
 from .oracle import Layout, Matrix, Vector
 
 #: A multiplier that pulls less, beside what pulls most, may be rounding.
-ROUNDING = 1e-10
+HARDLY = 1e-10
 
 
 def certify_semidefinite(
@@ -56,7 +56,7 @@ def certify_semidefinite(
     v = functions.values(answer.z)
     pulls = [np.abs(v.E).max(axis=1, initial=0.0), np.abs(v.C).max(axis=1, initial=0.0)]
     pulls = [np.abs(m) * p for m, p in zip((answer.nu, answer.lam), pulls, strict=True)]
-    least = ROUNDING * max(float(np.abs(a).max(initial=0.0)) for a in (v.g, cone, *pulls))
+    least = HARDLY * max(float(np.abs(a).max(initial=0.0)) for a in (v.g, cone, *pulls))
     nu, lam = (np.where(p > least, m, 0.0) for m, p in zip((answer.nu, answer.lam), pulls, strict=True))
     pressing = cone.copy()
     for start, side in blocks:
