@@ -15,9 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from .certificate import TOLERANCE
-from .kkt import CURVED, EPS, KktCertificate, nowhere, tangents, unmet
+from .kkt import CURVED, EPS, KktCertificate, bends_along, nowhere, unmet
 from .natural import Natural, units_of
-from .neighbourhood import Spectrum
 from .optimizers.cone_problem import ConeAnswer, ConeProgram
 from .optimizers.interior_point import Values
 from .oracle import Layout, Matrix, Vector
@@ -54,10 +53,8 @@ def certify_cones(
     curvature, condition = None, None
     if x.size <= CURVED:
         H, A = along_active(program, s / units.inequalities, z * units.inequalities / units.objective, units)
-        basis = tangents(np.vstack([A, layout.meaningless()]) * units.lengths)
-        if basis.shape[1]:
-            scale = units.lengths[:, None] * units.lengths[None, :] / units.objective
-            bends = Spectrum(basis.T @ (H * scale) @ basis, np.ones(basis.shape[1]), 1.0)
+        _, bends = bends_along(H, np.vstack([A, layout.meaningless()]), units)
+        if bends is not None:
             curvature, condition = bends.smallest, bends.condition
     return KktCertificate(
         value=statement_value,

@@ -326,15 +326,13 @@ def _along_tangents(
     pressing = lam * rows / max(units.objective, float((np.abs(v.g) * lengths).max(initial=0.0)))
     active = pressing > np.maximum(np.abs(v.c) / rows, 1e-10)
     A = np.vstack([v.E, v.C[active], idle])
-    basis = tangents(A * lengths)
-    reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / size) @ basis
-    if basis.shape[1] == 0 or not np.isfinite(reduced).all():
+    basis, bends = bends_along(h, A, units)
+    if bends is None:
         return None, None, 0.0, np.zeros((len(lengths), 0)), None
-    bends = Spectrum(reduced, np.ones(len(reduced)), 1.0)
     slope = bends.vectors.T @ (basis.T @ (rest * lengths / size))
     bent = bends.values > 1e-10 * bends.values[-1]
     ahead = float((slope[bent] ** 2 / bends.values[bent]).sum()) / 2
-    least = bends.smallest / max(1.0, float(np.abs(reduced).max()))
+    least = bends.smallest / max(1.0, float(np.abs(bends.scaled).max()))
     if max(ahead, float(np.abs(slope).max())) <= TOLERANCE**0.5:  # it is worth looking at
         value, full = value_at(np.zeros(len(lengths))) / size, basis.T @ (dual * lengths / size)
         lower = bends.lowered(lambda t: value_at(lengths * (basis @ t)) / size, value, full, TOLERANCE)
@@ -359,6 +357,17 @@ def _lagrangian(
         return near.f - float(nu @ near.e + lam @ near.c)
 
     return value_at
+
+
+def bends_along(h: Matrix, A: Matrix, units: Natural) -> tuple[Matrix, Spectrum | None]:
+    """The directions in which no row changes, in units, and how a Hessian bends along them; None where nothing is left,
+    or it is not finite there."""
+    lengths = units.lengths
+    basis = tangents(A * lengths)
+    reduced = basis.T @ (h * lengths[:, None] * lengths[None, :] / units.objective) @ basis
+    if basis.shape[1] == 0 or not np.isfinite(reduced).all():
+        return basis, None
+    return basis, Spectrum(reduced, np.ones(len(reduced)), 1.0)
 
 
 def tangents(A: Matrix) -> Matrix:

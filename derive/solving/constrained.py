@@ -116,12 +116,17 @@ class Constrained:
         self.quadratic = self.linear and not any(set(names) & set(variables(b)) for b in self.second.values())
         self._kernels: dict[str, Any] = {}
 
+    @property
+    def symmetric(self) -> frozenset[str]:
+        """Unknowns that are symmetric matrices, in a cone or not."""
+        return self.even | self.cones
+
     def layout(self, unknowns: Sequence[Variable], binding: Binding) -> Any:
         """Where these unknowns, slacks included, lie in a flat vector."""
         from ..kernels.oracle import Layout
 
         shapes = {v.name: binding.shape(v.shape) for v in unknowns}
-        return Layout.of(shapes, self.even | self.cones, self.lower)
+        return Layout.of(shapes, self.symmetric, self.lower)
 
     @cached_property
     def left(self) -> LeftKinks:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..node import Apply, Node, Variable, topological
+from ..smoothing import SINGULAR
 from ..statuses import INFEASIBLE, ITERATIONS, NO_MINIMUM, NO_STEP, NO_VALUE
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ NEAR = 1e-8
 BEYOND = 1e-3
 #: The words for a fall without end.
 ENDLESS = "the objective is unbounded below on the feasible set, or has no minimum that is attained"
-#: Norms of singular values that have no smooth form under conditions.
-SINGULAR = {"nuclear_norm", "spectral_norm"}
 
 
 def failure(
@@ -91,7 +90,7 @@ def kinked(conditions: Sequence[Node]) -> str:
 
     Where singular values vanish, or are equal, these have kinks, and the smooth form has none in their place.
     """
-    found = {node.op for node in topological(conditions) if isinstance(node, Apply)} & SINGULAR
+    found = {node.op for node in topological(conditions) if isinstance(node, Apply)}.intersection(SINGULAR)
     if not found:
         return ""
     return (

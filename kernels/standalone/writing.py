@@ -65,7 +65,7 @@ def in_tuple(texts: Any) -> str:
 
 def idle_of(derived: Any) -> str:
     """What a layout is told of symmetric unknowns and of factors of definite ones, as further arguments."""
-    known = {"even": derived.even | derived.cones, "lower": derived.lower}
+    known = {"even": derived.symmetric, "lower": derived.lower}
     return "".join(f", {key}={in_tuple(map(repr, sorted(names)))}" for key, names in known.items() if names)
 
 
