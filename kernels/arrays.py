@@ -17,10 +17,10 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
-from .rowwise import _Block
+from .rowwise import Block
 from .vectors import LANES, Vectors
 
-_LINE = 64
+_LINE, _PAGE = 64, 4096
 
 
 def empty(shape: Any, dtype: Any) -> Any:
@@ -64,9 +64,9 @@ def _strides(builder: Any, shape: Sequence[Any], itemsize: int) -> list[Any]:
     return found[::-1]
 
 
-def _allocated(context: Any, builder: Any, kind: Any, size: Any) -> tuple[Any, Any]:
-    """So many bytes on the boundary of a line: numba's record of them, and where entries begin."""
-    memory = context.nrt.meminfo_alloc_aligned(builder, size, _LINE)
+def _allocated(context: Any, builder: Any, kind: Any, size: Any, align: int = _LINE) -> tuple[Any, Any]:
+    """So many bytes on the boundary of a line, or of more: numba's record of them, and where entries begin."""
+    memory = context.nrt.meminfo_alloc_aligned(builder, size, align)
     pointer = context.get_data_type(kind.dtype).as_pointer()
     return memory, builder.bitcast(context.nrt.meminfo_data(builder, memory), pointer)
 
@@ -116,26 +116,56 @@ def clear(typing_context: Any, array: Any) -> Any:
     return (types.void(array), generate) if _alike(array) else None
 
 
+def _beside(context: Any, builder: Any, kind: Any, rows: Any, shape: Sequence[Any]) -> Any:
+    """An array in memory of its own that begins as far behind the end of a line as rows do.
+
+    All such arrays are as far behind a page of 4096 bytes: the processor takes a load for one that waits for an earlier
+    store wherever both have the same place in a page, and of columns read together none is stored before it is read.
+    """
+    itemsize, one = kind.dtype.bitwidth // 8, ir.IntType(64)
+    before = builder.and_(builder.neg(Block.of(Vectors(builder), rows).lead()), one(LANES - 1))
+    strides = _strides(builder, shape, itemsize)
+    room = builder.add(builder.mul(strides[0], shape[0]), one(itemsize * LANES))
+    memory, start = _allocated(context, builder, kind, room, _PAGE)
+    made = make_array(kind)(context, builder)
+    populate_array(made, builder.gep(start, [before]), shape, strides, itemsize, memory)
+    return made
+
+
+def _are_rows(array: Any, axes: int) -> bool:
+    return isinstance(array, types.Array) and array.layout == "C" and array.ndim == axes
+
+
 @intrinsic
 def alongside(typing_context: Any, rows: Any, vector: Any) -> Any:
     """A copy of a vector that begins as far behind the end of a line as rows do."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         block, given = (make_array(k)(context, builder, a) for k, a in zip(signature.args, args, strict=True))
-        kind, one = signature.return_type, ir.IntType(64)
-        itemsize = kind.dtype.bitwidth // 8
-        before = builder.and_(builder.neg(_Block(Vectors(builder), block).lead()), one(LANES - 1))
-        room = builder.mul(builder.add(given.nitems, one(LANES)), one(itemsize))
-        memory, start = _allocated(context, builder, kind, room)
-        data = builder.gep(start, [before])
-        cgutils.raw_memcpy(builder, data, given.data, given.nitems, one(itemsize))
-        made = make_array(kind)(context, builder)
-        populate_array(made, data, [given.nitems], [one(itemsize)], itemsize, memory)
-        return impl_ret_new_ref(context, builder, kind, made._getvalue())
+        made = _beside(context, builder, signature.return_type, block, [given.nitems])
+        cgutils.raw_memcpy(builder, made.data, given.data, given.nitems, given.itemsize)
+        return impl_ret_new_ref(context, builder, signature.return_type, made._getvalue())
 
-    suits = all(isinstance(a, types.Array) and a.layout == "C" for a in (rows, vector))
-    shapes = suits and (rows.ndim, vector.ndim) == (2, 1)
-    return (vector(rows, vector), generate) if shapes else None
+    return (vector(rows, vector), generate) if _are_rows(rows, 2) and _are_rows(vector, 1) else None
+
+
+@intrinsic
+def room_alongside(typing_context: Any, rows: Any, count: Any) -> Any:
+    """Room for as many rows, each of which begins as far behind the end of a line as the first of the rows does.
+
+    They are filled up to whole lines; what is in them is not said.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        block = make_array(signature.args[0])(context, builder, args[0])
+        whole = ir.IntType(64)(_LINE * 8 // signature.return_type.dtype.bitwidth - 1)
+        width = builder.and_(
+            builder.add(cgutils.unpack_tuple(builder, block.shape)[1], whole), builder.not_(whole)
+        )
+        made = _beside(context, builder, signature.return_type, block, [args[1], width])
+        return impl_ret_new_ref(context, builder, signature.return_type, made._getvalue())
+
+    return (rows.copy(readonly=False)(rows, types.int64), generate) if _are_rows(rows, 2) else None
 
 
 @intrinsic

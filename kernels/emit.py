@@ -40,10 +40,10 @@ from derive.kernels.{library} import (
 )
 '''
 LIBRARY = (
-    "accumulate acos acosh add_rows add_then_dot alongside asin asinh assign atan atanh cholesky clear compiled cos "
-    "cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty erf "
-    "erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner "
-    "larger lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs "
+    "accumulate acos acosh add_rows add_then_dot add_then_keep alongside asin asinh assign atan atanh cholesky clear "
+    "compiled cos cosh cosigmoid cross_rows cross_rows_about cross_rows_symmetric digamma dot_rows eliminate empty "
+    "erf erfc exp expm1 form_rows form_rows_about full_width gemm gemm_add gemm_add_ahead gemm_ahead inner larger "
+    "lgamma log log1p mirror mix_rows moments_rows moments_rows_about polygamma potrf potri potrs room_alongside "
     "shaped sigmoid sin sinh smaller softplus sqrt syrk syrk_ahead take taken tan tanh trigamma turn_rows "
     "twice_weighted_products weighted_products"
 ).split()

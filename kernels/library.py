@@ -11,8 +11,9 @@ from typing import Any
 
 from .apart import apart as compiled
 from .apart import inner
-from .arrays import accumulate, alongside, assign, clear, empty, shaped, take, taken
+from .arrays import accumulate, alongside, assign, clear, empty, room_alongside, shaped, take, taken
 from .gamma import digamma, polygamma, trigamma
+from .kept import add_then_keep
 from .lanes import (
     cross_rows,
     cross_rows_about,

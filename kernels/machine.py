@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from .cache import machine_code
-from .vectors import LANES, Vectors
+from .vectors import FULL_WIDTH, LANES, Vectors
 
 DOUBLE, WHOLE, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 VECTOR, DOUBLES, FLOATS = ir.VectorType(DOUBLE, LANES), DOUBLE.as_pointer(), ir.FloatType().as_pointer()
@@ -30,7 +30,7 @@ class Body:
         self, module: ir.Module, name: str, kinds: list[Any], names: str, single: bool = False
     ) -> None:
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        set.add(self.function.attributes, '"prefer-vector-width"="512"')
+        set.add(self.function.attributes, FULL_WIDTH)
         set.add(self.function.attributes, '"min-legal-vector-width"="512"')
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.v = Vectors(self.b, single)

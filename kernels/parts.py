@@ -147,10 +147,12 @@ def single_arrays(
     for k in blocks:
         name = names[Item(program.inputs[k])]
         slices = rf"{name}\[[^\]]*\]"
-        rest = re.sub(rf"add_then_dot\({slices}, \w+, \w+, {slices}", "", body)
+        rest = re.sub(rf"add_then_(dot\({slices}|keep\(\w+, \w+), \w+, \w+, {slices}", "", body)
         same = [name, *re.findall(rf"(\w+) = {name}\[b:b \+ m\]\n", rest)]
         rest = re.sub(rf"\w+ = {name}\[b:b \+ m\]\n", "", rest)
-        rest = re.sub(rf"\b(dot_rows|add_rows|alongside)\(({'|'.join(same)})\[[^\]]*\]", "", rest)
+        rest = re.sub(
+            rf"\b(dot_rows|add_rows|alongside|room_alongside)\(({'|'.join(same)})\[[^\]]*\]", "", rest
+        )
         if not re.search(rf"\b({'|'.join(same)})\b", rest):
             found.append(k)
     return tuple(found)

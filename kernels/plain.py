@@ -185,9 +185,21 @@ def add_then_dot(block: Any, r: Any, g: Any, after: Any, w: Any, z: Any) -> None
     dot_rows(after, w, z)
 
 
+def add_then_keep(kept: Any, m: int, r: Any, g: Any, after: Any, w: Any, z: Any) -> None:
+    """The same, where the m rows of the first block are kept, and then those of the next one."""
+    add_rows(kept[:m, : len(g)], r, g)
+    dot_rows(after, w, z)
+    kept[: len(after), : after.shape[1]] = after
+
+
 def alongside(rows: Any, vector: Any) -> Any:
     """The vector: where it lies does not matter here."""
     return vector
+
+
+def room_alongside(rows: Any, count: int) -> Any:
+    """Room for as many rows."""
+    return np.empty((count, rows.shape[1]), rows.dtype)
 
 
 def full_width() -> None:

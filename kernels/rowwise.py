@@ -10,8 +10,8 @@ eight rows share each read of the vector, or each read and write of the sum; the
 the sums of eight rows are added across lanes together. Sums are in double precision whatever the data.
 
 The last form reads both blocks in one loop: memory would idle while a block is read again. Where one core reads
-faster than that (`ZEN`), few rows have both products in turn while they are in the first cache (note 46). The order of
-all additions is the same as of one after the other.
+faster than that (`ZEN`), rows are kept in a copy (`kept`), and few rows that are too long for it have both products in
+turn while they are in the first cache (note 46). The order of all additions is the same as of one after the other.
 
 `plain` holds the same names for generated source that runs without numba.
 """
@@ -28,7 +28,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from .vectors import LANES, ZEN, D, I, Vectors, W
+from .vectors import FULL_WIDTH, LANES, ZEN, D, I, Vectors, W
 
 #: Rows that are taken together: as many as lanes, so that their sums fill one vector.
 TILE = LANES
@@ -42,8 +42,8 @@ LONG = 320
 AHEAD, FAR = (1024, 2048) if ZEN else (3200, 8192)
 #: Sums of one row side by side, which take its vectors by turns, where rows are one or two: a sum waits for itself.
 TURNS = 2 if ZEN else 1
-#: Rows whose both products are done while they are in the first cache.
-TILES = (4, 2, 1)
+#: Long rows whose both products are done one after the other, and numbers of rows whose sums share reads of a vector.
+TURN, SHARING = 4, (TILE, 4, 2, 1)
 #: Blocks of so many rows are longer than that, and read together with the next one.
 MANY = 16 if ZEN else TILE
 #: How many bytes behind the next tile lines are fetched, and the bytes of a line.
@@ -54,12 +54,15 @@ _ALL = range(TILE)
 Fetch = Callable[[Any], None]
 
 
-class _Block:
+class Block:
     """Rows side by side, and what is read or written with them."""
 
-    def __init__(self, v: Vectors, array: Any) -> None:
-        self.v, self.data = v, array.data
-        self.rows, self.width = cgutils.unpack_tuple(v.b, array.shape)
+    def __init__(self, v: Vectors, data: Any, rows: Any, width: Any) -> None:
+        self.v, self.data, self.rows, self.width = v, data, rows, width
+
+    @classmethod
+    def of(cls, v: Vectors, array: Any) -> Block:
+        return cls(v, array.data, *cgutils.unpack_tuple(v.b, array.shape))
 
     def lead(self) -> Any:
         """The columns before the first place from which on as few vectors as can be lie in two lines.
@@ -83,7 +86,7 @@ class _Block:
         return [self.row(self.v.b.add(i, I(k))) for k in range(rows)]
 
 
-def _ahead(v: Vectors, rows: Sequence[Any], far: int) -> Fetch:
+def ahead(v: Vectors, rows: Sequence[Any], far: int) -> Fetch:
     """Every row is fetched that far ahead of itself."""
 
     def fetch(j: Any) -> None:
@@ -93,18 +96,15 @@ def _ahead(v: Vectors, rows: Sequence[Any], far: int) -> Fetch:
     return fetch
 
 
-def _in_order(v: Vectors, block: _Block, i: Any, rows: int, second: bool) -> Fetch:
-    """What comes after the next tile, line after line: by the sum of a single row, of more rows half by each product.
+def _in_order(v: Vectors, block: Block, i: Any, rows: int, second: bool) -> Fetch:
+    """What comes after the next tile, line after line, half by each product.
 
     second  whether this is the sum, for which the tile is read again
     """
     b, tile = v.b, v.b.mul(block.width, I(rows))
     size = 8 if block.data.type.pointee == D else 4
-    alone, line = rows == 1, LINE // size
-    if alone and not second:
-        return lambda j: None
-    share = 1 if alone else rows // 2  # entries per column
-    behind = b.add(tile, b.udiv(tile, I(2))) if second and not alone else tile
+    line, share = LINE // size, rows // 2  # entries per column
+    behind = b.add(tile, b.udiv(tile, I(2))) if second else tile
     start = b.gep(block.row(i), [b.add(behind, I(SOON // size))])
 
     def fetch(j: Any) -> None:
@@ -114,38 +114,42 @@ def _in_order(v: Vectors, block: _Block, i: Any, rows: int, second: bool) -> Fet
     return fetch
 
 
-class _Dot:
+class Dot:
     """The sums of some rows times w, in the making. They are the first to read the rows, so they fetch later ones.
 
     fetch  what is fetched at a column
+    turns  how many sums of one row take its vectors by turns
     """
 
     def __init__(
         self,
         v: Vectors,
-        block: _Block,
+        block: Block,
         w: Any,
         z: Any,
         i: Any,
         rows: int,
         fetch: Fetch | None = None,
+        turns: int | None = None,
     ) -> None:
         self.v, self.w, self.z, self.i = v, w, z, i
-        self.turns = TURNS if rows < 4 else 1
+        self.turns = turns or (TURNS if rows < 4 else 1)
         self.rows = block.tile(i, rows)
-        self.fetch = fetch or _ahead(v, self.rows, AHEAD)
+        self.fetch = fetch or ahead(v, self.rows, AHEAD)
         self.totals = [[cgutils.alloca_once(v.b, v.kind) for _ in range(self.turns)] for _ in range(rows)]
         for totals in self.totals:
             for total in totals:
                 v.b.store(v.zero, total)
 
-    def step(self, j: Any, mask: Any, turn: int = 0) -> None:
+    def step(self, j: Any, mask: Any, turn: int = 0) -> list[Any]:
+        """The entries of the rows at a column."""
         b = self.v.b
         self.fetch(j)
-        w = self.v.load(self.w, j, mask)
-        for row, totals in zip(self.rows, self.totals, strict=True):
+        w, found = self.v.load(self.w, j, mask), [self.v.load(row, j, mask) for row in self.rows]
+        for x, totals in zip(found, self.totals, strict=True):
             total = totals[turn % self.turns]
-            b.store(self.v.fma(self.v.load(row, j, mask), w, b.load(total)), total)
+            b.store(self.v.fma(x, w, b.load(total)), total)
+        return found
 
     def finish(self) -> None:
         b = self.v.b
@@ -160,11 +164,11 @@ class _Dot:
             b.store(total, b.gep(self.z, [b.add(self.i, I(k))]))
 
 
-class _Add:
+class Add:
     """Some rows times their weights, added to g."""
 
     def __init__(
-        self, v: Vectors, block: _Block, r: Any, g: Any, i: Any, rows: int, fetch: Fetch | None = None
+        self, v: Vectors, block: Block, r: Any, g: Any, i: Any, rows: int, fetch: Fetch | None = None
     ) -> None:
         self.v, self.g, self.fetch = v, g, fetch
         self.rows = block.tile(i, rows)
@@ -192,7 +196,7 @@ class _Add:
 
 
 def _each(
-    v: Vectors, start: Any, block: _Block, make: Callable[[Any, int], Any], sizes: Sequence[int] = (TILE, 1)
+    v: Vectors, start: Any, block: Block, make: Callable[[Any, int], Any], sizes: Sequence[int] = (TILE, 1)
 ) -> None:
     """Tiles of rows from `start` on, of the first size as long as they last, then of the next."""
     lead = block.lead()
@@ -200,7 +204,7 @@ def _each(
         stop = v.b.and_(block.rows, I(-rows))
         with v.loop(start, stop, rows) as i:
             work = make(i, rows)
-            if isinstance(work, _Dot):
+            if isinstance(work, Dot):
                 (v.along if work.turns == 1 else v.in_turns)(block.width, work.step, lead)
                 work.finish()
             else:
@@ -208,7 +212,7 @@ def _each(
         start = stop
 
 
-def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
+def _add_few(v: Vectors, block: Block, r: Any, g: Any) -> None:
     """All rows times their weights, added to g: eight independent sums, of every eighth row each."""
     b, whole = v.b, v.b.and_(block.rows, I(-TILE))
     totals = [cgutils.alloca_once(b, v.kind) for _ in _ALL]
@@ -232,7 +236,7 @@ def _add_few(v: Vectors, block: _Block, r: Any, g: Any) -> None:
         v.grow(g, j, parts[0], mask)
 
 
-def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z: Any) -> None:
+def _both(v: Vectors, before: Block, r: Any, g: Any, coming: Block, w: Any, z: Any) -> None:
     """The sum of one block and the products of the next one, eight rows of each in one loop; of few rows in turn."""
     b = v.b
     fewer = b.select(b.icmp_signed("<", before.rows, coming.rows), before.rows, coming.rows)
@@ -240,8 +244,8 @@ def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z:
     alone = b.or_(short, b.icmp_signed("<", fewer, I(MANY)))
     shared = b.select(alone, I(0), b.and_(fewer, I(-TILE)))
     with v.loop(I(0), shared, TILE) as i:
-        first = _Add(v, before, r, g, i, TILE)
-        second = _Dot(v, coming, w, z, i, TILE, _ahead(v, coming.tile(i, TILE), FAR))
+        first = Add(v, before, r, g, i, TILE)
+        second = Dot(v, coming, w, z, i, TILE, ahead(v, coming.tile(i, TILE), FAR))
 
         def step(j: Any, mask: Any) -> None:
             first.step(j, mask)
@@ -250,15 +254,15 @@ def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z:
         v.along(before.width, step, coming.lead())
         second.finish()
 
-    def add(i: Any, rows: int) -> _Add:
-        fetch = _in_order(v, before, i, rows, second=True) if ZEN else None
-        return _Add(v, before, r, g, i, rows, fetch)
+    def add(i: Any, rows: int) -> Add:
+        fetch = _in_order(v, before, i, rows, second=True) if rows == TURN else None
+        return Add(v, before, r, g, i, rows, fetch)
 
-    def dot(i: Any, rows: int) -> _Dot:
-        fetch = _in_order(v, coming, i, rows, second=False) if ZEN else None
-        return _Dot(v, coming, w, z, i, rows, fetch)
+    def dot(i: Any, rows: int) -> Dot:
+        fetch = _in_order(v, coming, i, rows, second=False) if rows == TURN else None
+        return Dot(v, coming, w, z, i, rows, fetch)
 
-    sizes = TILES if ZEN else (TILE, 1)
+    sizes = (TURN if ZEN else TILE, 1)
     with b.if_else(short) as (few, other):
         with few:
             _add_few(v, before, r, g)
@@ -270,10 +274,10 @@ def _both(v: Vectors, before: _Block, r: Any, g: Any, coming: _Block, w: Any, z:
 def product_of(make: Callable[..., Any], single: bool, *given: tuple[Any, ...]) -> Any:
     """What numba asks of an intrinsic: its signature, and the code; None where blocks with their vectors do not fit."""
     arguments = [a for each in given for a in each]
-    return (types.void(*arguments), partial(make, single=single)) if all(starmap(_suits, given)) else None
+    return (types.void(*arguments), partial(make, single=single)) if all(starmap(suits, given)) else None
 
 
-def _suits(block: Any, *vectors: Any) -> bool:
+def suits(block: Any, *vectors: Any) -> bool:
     """Whether these are rows side by side and vectors, of floats."""
     return (
         all(isinstance(a, types.Array) and a.layout == "C" for a in (block, *vectors))
@@ -283,38 +287,39 @@ def _suits(block: Any, *vectors: Any) -> bool:
     )
 
 
-def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
-    return [make_array(kind)(context, builder, a) for kind, a in zip(signature.args, args, strict=True)]
+def arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
+    given = zip(signature.args, args, strict=True)
+    return [make_array(kind)(context, builder, a) for kind, a in given if isinstance(kind, types.Array)]
 
 
 def dot_rows_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
     """The code of `dot_rows`, its products and their sums in single precision or in double."""
-    given, by, into = _arrays(context, builder, signature, args)
+    given, by, into = arrays(context, builder, signature, args)
     v = Vectors(builder, single)
-    rows = _Block(v, given)
-    sizes = (TILE, *TILES) if ZEN else (TILE, 1)
-    _each(v, I(0), rows, lambda i, count: _Dot(v, rows, by.data, into.data, i, count), sizes)
+    rows = Block.of(v, given)
+    sizes = SHARING if ZEN else (TILE, 1)
+    _each(v, I(0), rows, lambda i, count: Dot(v, rows, by.data, into.data, i, count), sizes)
     return context.get_dummy_value()
 
 
 def add_rows_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
     """The code of `add_rows`, likewise."""
-    given, weights, into = _arrays(context, builder, signature, args)
+    given, weights, into = arrays(context, builder, signature, args)
     v = Vectors(builder, single)
-    rows = _Block(v, given)
+    rows = Block.of(v, given)
     with builder.if_else(builder.icmp_signed("<=", rows.width, I(FEW))) as (short, other):
         with short:
             _add_few(v, rows, weights.data, into.data)
         with other:
-            _each(v, I(0), rows, lambda i, count: _Add(v, rows, weights.data, into.data, i, count))
+            _each(v, I(0), rows, lambda i, count: Add(v, rows, weights.data, into.data, i, count))
     return context.get_dummy_value()
 
 
 def add_then_dot_as(context: Any, builder: Any, signature: Any, args: Any, single: bool) -> Any:
     """The code of `add_then_dot`, likewise."""
-    old, weights, into, new, by, out = _arrays(context, builder, signature, args)
+    old, weights, into, new, by, out = arrays(context, builder, signature, args)
     v = Vectors(builder, single)
-    before, coming = _Block(v, old), _Block(v, new)
+    before, coming = Block.of(v, old), Block.of(v, new)
     _both(v, before, weights.data, into.data, coming, by.data, out.data)
     return context.get_dummy_value()
 
@@ -342,8 +347,7 @@ def full_width(typing_context: Any) -> Any:
     """Loops of this function may use vectors as wide as the processor's; compilers take half of 512 bits."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        # llvmlite knows no attributes with values, but prints what the set holds.
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        set.add(builder.function.attributes, FULL_WIDTH)
         return context.get_dummy_value()
 
     return types.void(), generate

@@ -6,7 +6,6 @@ elsewhere than they stand. How many rows a block has follows from what is kept o
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import final
 
@@ -35,7 +34,8 @@ GRAM_ROWS = 176
 LAGGED = 1600 if ZEN else 2400
 #: Data of so many numbers stay in the last cache, where it is instructions that count, unless rows are wide.
 CACHED, WIDE = 3_000_000, 160
-_FUNCTION = re.compile(r"[a-z0-9]\(")
+#: Columns of a row whose copy is in the first cache for long, with the unknowns and the sum; numbers of rows in a copy.
+KEPT, COPY = 25 * FIRST_CACHE, 1024
 
 
 @final
@@ -56,7 +56,7 @@ def inside(sweep: Pass, scope: Scope, fetching: bool = True) -> Inside:
     fetching  whether products fetch the rows that come next
     """
     inner: list[str] = []
-    head, tail, end = _lagged(sweep, scope)
+    head, tail, end = _lagged(sweep, scope, ZEN and fetching)
     lag = lag_of(sweep)
     scope.ahead = _streamed(sweep, scope) if fetching else []
     read = {r.item for nest in sweep.nests for s in nest.statements for r in s.reads}
@@ -119,8 +119,11 @@ def _streamed(sweep: Pass, scope: Scope) -> list[str]:
     return [f"{scope.names[item]}[b:b + m]" for item in reads if item.node.order == 2]
 
 
-def _lagged(sweep: Pass, scope: Scope) -> tuple[list[str], list[str], list[str]]:
-    """The products of a lag: the first block's before the loop, the next block's at its end, and the sum at last."""
+def _lagged(sweep: Pass, scope: Scope, keeping: bool) -> tuple[list[str], list[str], list[str]]:
+    """The products of a lag: the first block's before the loop, the next block's at its end, and the sum at last.
+
+    keeping  whether rows may be kept in a copy
+    """
     lag = lag_of(sweep)
     if lag is None:
         return [], [], []
@@ -129,19 +132,37 @@ def _lagged(sweep: Pass, scope: Scope) -> tuple[list[str], list[str], list[str]]
     names = scope.names
     rows, w, r = (names[i] for i in (Item(lag.rows.item.node), lag.by.item, lag.weights.item))
     z, g = names[first.target], names[second.target]
-    long, start = f"{scope.size(lag.rows.item.node.shape[1])} > {FEW}", f"{rows}[lo:min(hi, lo + block)]"
-    head = [
-        f"{w}_beside = alongside({start}, {w}) if {long} else {w}",
-        f"{g}_beside = alongside({start}, {g}) if {long} else {g}",
-        f"# {z}: {first.note}, of the first block",
-        f"dot_rows({start}, {w}_beside, {z})",
-    ]
-    tail = [
-        f"# {g}: {second.note}; {z}: {first.note}, of the next block",
-        "e = b + m",
-        f"add_then_dot({rows}[b:e], {r}, {g}_beside, {rows}[e:min(hi, e + block)], {w}_beside, {z})",
-    ]
+    data, columns = (scope.size(s) for s in lag.rows.item.node.shape)
+    long, start, coming = (
+        f"{columns} > {FEW}",
+        f"{rows}[lo:min(hi, lo + block)]",
+        f"{rows}[e:min(hi, e + block)]",
+    )
+    beside = [f"{v}_beside = alongside({start}, {v}) if {long} else {v}" for v in (w, g)]
+    begin = [f"dot_rows({start}, {w}_beside, {z})"]
+    go_on = [f"add_then_dot({rows}[b:e], {r}, {g}_beside, {coming}, {w}_beside, {z})"]
+    if keeping:
+        beside += [
+            f"keeping = {columns} <= {KEPT} and not ({_small(columns, data)})",
+            f"{rows}_kept = room_alongside({start}, block if keeping else 0)",
+        ]
+        begin, go_on = (
+            [
+                "if keeping:",
+                f"    add_then_keep({rows}_kept, {count}, {r}, {g}_beside, {block}, {w}_beside, {z})",
+                "else:",
+                f"    {otherwise}",
+            ]
+            for count, block, (otherwise,) in ((0, start, begin), ("m", coming, go_on))
+        )
+    head = [*beside, f"# {z}: {first.note}, of the first block", *begin]
+    tail = [f"# {g}: {second.note}; {z}: {first.note}, of the next block", "e = b + m", *go_on]
     return head, tail, [f"if {long}:", f"    assign({g}, {g}_beside)"]
+
+
+def _small(columns: str, data: str) -> str:
+    """Whether many rows are a block: they are short, or not read from memory."""
+    return f"{columns} <= {FEW} or {columns} <= {WIDE} and {columns} * {data} <= {CACHED}"
 
 
 def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
@@ -158,10 +179,10 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
         fitting = f"{LAGGED} // ({scope.size(width)})"
         if not ZEN:
             return f"max(8, min(256, {fitting})) // 8 * 8"
-        columns, data = scope.size(lag.rows.item.node.shape[1]), scope.size(lag.rows.item.node.shape[0])
-        busy = any(_FUNCTION.search(s.template) for nest in sweep.nests for s in nest.statements)
-        small = f"{columns} <= {FEW} or {columns} <= {WIDE} and {columns} * {data} <= {CACHED}"
-        return f"(max({MANY}, min(256, {fitting})) // 8 * 8 if {small} else {_few_rows(columns, busy)})"
+        data, columns = (scope.size(s) for s in lag.rows.item.node.shape)
+        fitting_few = f"{COPY} // {columns}"  # functions go by eight rows, if there are so many
+        few = f"max({fitting_few} // 8 * 8, min({fitting_few}, 7), 1) if {columns} <= {KEPT} else 4"
+        return f"(max({MANY}, min(256, {fitting})) // 8 * 8 if {_small(columns, data)} else {few})"
     room = 65536 if scope.uses_dot else 4096
     if any(item.node.order > 2 for item in sweep.buffers):  # a row may fill the cache by itself
         return f"max(1, min(256, {room} // ({scope.size(width)})))"
@@ -171,18 +192,6 @@ def _block_rows(sweep: Pass, scope: Scope, pairs: Joined) -> str:
             columns = scope.size(statement.sizes[statement.output[0]])
             most = f"({GRAM_ROWS} if {columns} > {NARROW} else 256)"
     return f"max(16, min({most}, {room} // ({scope.size(width)}))) // 8 * 8"
-
-
-def _few_rows(columns: str, busy: bool) -> str:
-    """Rows that stay in the first cache, with those that are fetched, until both products of a lag are done.
-
-    busy  whether functions are computed in between, which go by eight rows: then it may be more of them
-    """
-    steps = ((64, MANY), (112, 8), (160, 4), (320, 2)) if busy else ((40, 8), (112, 4), (230, 2))
-    rows = "".join(f"{count} if {columns} <= {most} else " for most, count in steps)
-    # Rows of which each second begins inside a line take more of the cache.
-    most, fewer = 27 * FIRST_CACHE, 18 * FIRST_CACHE
-    return f"{rows}1 if {columns} <= ({fewer} if {columns} % 8 else {most}) else 4"
 
 
 def _written(item: Item, scope: Scope) -> list[str]:

@@ -22,6 +22,9 @@ FIRST_CACHE = 48 if llvm.get_host_cpu_name() == "znver5" else 32
 #: Into which cache lines are fetched; 3 is the first one.
 NEAR = 3 if ZEN else 2
 
+#: An attribute of functions. llvmlite knows none with values, but prints what the set of them holds.
+FULL_WIDTH = '"prefer-vector-width"="512"'
+
 D, F, I, W = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 V = ir.VectorType(D, LANES)
 
@@ -116,19 +119,22 @@ class Vectors:
         with cgutils.for_range_slice(self.b, start, stop, I(step), intp=I) as (index, _):
             yield index
 
-    def along(self, count: Any, body: Callable[[Any, Any], None], lead: Any = None) -> None:
+    def along(
+        self, count: Any, body: Callable[[Any, Any], object], lead: Any = None, unroll: int = UNROLL
+    ) -> None:
         """A vector of columns at a time: body(first column, None), and body(first column, mask) for the rest.
 
-        lead  so many columns come first, as the last lanes of a vector that starts before them
+        lead    so many columns come first, as the last lanes of a vector that starts before them
+        unroll  vectors per turn of the loop, a power of two
         """
         b, start = self.b, I(0) if lead is None else lead
         if lead is not None:
             with b.if_then(b.icmp_signed(">", lead, I(0))):
                 body(b.sub(lead, I(self.lanes)), b.not_(self.first(b.sub(I(self.lanes), lead))))
         left = b.sub(count, start)
-        whole, most = (b.add(start, b.and_(left, I(-k * self.lanes))) for k in (1, UNROLL))
-        with self.loop(start, most, UNROLL * self.lanes) as j:
-            for k in range(UNROLL):
+        whole, most = (b.add(start, b.and_(left, I(-k * self.lanes))) for k in (1, unroll))
+        with self.loop(start, most, unroll * self.lanes) as j:
+            for k in range(unroll):
                 body(b.add(j, I(k * self.lanes)), None)
         with self.loop(most, whole, self.lanes) as j:
             body(j, None)

@@ -31,7 +31,7 @@ CORE = (
     "kernels.matrices kernels.access kernels.axes "
     "kernels.tiles kernels.turned kernels.halved kernels.reuse kernels.products kernels.sampled kernels.symmetric "
     "kernels.sweeps kernels.functions kernels.parts kernels.emit "
-    "kernels.eviction kernels.foundation kernels.cache kernels.vectors kernels.rowwise "
+    "kernels.eviction kernels.foundation kernels.cache kernels.vectors kernels.rowwise kernels.kept "
     "kernels.narrow kernels.lanes kernels.machine kernels.cholesky kernels.smallproducts kernels.arrays "
     "kernels.values kernels.applied kernels.expressions kernels.walk kernels.translate "
     "kernels.special kernels.apart kernels.gamma kernels.lapack kernels.weighted "

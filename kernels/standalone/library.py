@@ -203,6 +203,26 @@ def add_then_dot(block, r, g, after, w, z):
             total += after[i, j] * w[j]
         z[i] = total
 ''',
+    "room_alongside": '''
+@compiled
+def room_alongside(rows, count):
+    """Room for as many rows."""
+    return np.empty((count, rows.shape[1]), rows.dtype)
+''',
+    "add_then_keep": '''
+@compiled
+def add_then_keep(kept, m, r, g, after, w, z):
+    """gⱼ += Σᵢ rᵢ keptᵢⱼ for the first m rows, then keptᵢ = afterᵢ and zᵢ = Σⱼ afterᵢⱼ wⱼ."""
+    for i in range(m):
+        for j in range(g.shape[0]):
+            g[j] += r[i] * kept[i, j]
+    for i in range(after.shape[0]):
+        total = 0.0
+        for j in range(after.shape[1]):
+            total += after[i, j] * w[j]
+            kept[i, j] = after[i, j]
+        z[i] = total
+''',
     "mix_rows": '''
 @compiled
 def mix_rows(matrix, block, m, out):

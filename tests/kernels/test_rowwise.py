@@ -7,10 +7,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from derive.kernels import rough, rowwise
-from derive.kernels.arrays import alongside
+from derive.kernels.arrays import alongside, room_alongside
 from derive.kernels.gram import NARROW
+from derive.kernels.kept import add_then_keep
 from derive.kernels.lapack import syrk, syrk_ahead
 from derive.kernels.rowwise import FEW, LONG, add_rows, add_then_dot, dot_rows
 from derive.kernels.smallproducts import TRIANGLE_COLUMNS, TRIANGLE_MOST
@@ -215,9 +217,80 @@ def test_both_ways_of_reading_two_blocks(zen, monkeypatch):
             assert all(np.all(a[:16] == 7) and np.all(a[-16:] == 7) for a in (around, before))
 
 
+@compiled
+def _keep(kept, m, r, g, after, w, z):
+    add_then_keep(kept, m, r, g, after, w, z)
+
+
+@compiled
+def _rough_keep(kept, m, r, g, after, w, z):
+    rough.add_then_keep(kept, m, r, g, after, w, z)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "keep", "close"),
+    [(np.float64, _keep, 1e-13), (np.float32, _keep, 1e-5), (np.float32, _rough_keep, 1e-5)],
+)
+def test_rows_are_kept_until_the_sum_has_taken_them(dtype, keep, close):
+    """NumPy's numbers for any number of rows before and after, from every place with the same bits; neighbours stay."""
+    rng = np.random.default_rng(5)
+    for d, (n, m) in itertools.product(
+        (1, 7, 8, 17, 40, 130, LONG + 9), ((0, 3), (3, 3), (1, 0), (2, 3), (3, 1))
+    ):
+        X, Y = (rng.standard_normal((k, d)).astype(dtype) for k in (n, m))
+        r, w = rng.standard_normal(n).astype(dtype), rng.standard_normal(d).astype(dtype)
+        found = []
+        for k in range(9):
+            room = np.zeros(Y.size + 16, dtype)
+            after = room[k : k + Y.size].reshape(Y.shape)
+            after[...] = Y
+            around_kept, kept = _guarded(np.zeros((max(n, m), d + 5), dtype))
+            kept[:n, :d] = X
+            (before, z), (around, g) = _guarded(np.zeros(m, dtype)), _guarded(np.ones(d))
+            keep(kept, n, r, g, after, w, z)
+            np.testing.assert_array_equal(kept[:m, :d], Y)
+            np.testing.assert_array_equal(kept[m:n, :d], X[m:])
+            assert not kept[:, d:].any()
+            for each in (around_kept, before, around):
+                assert np.all(each[:16] == 7) and np.all(each[-16:] == 7)
+            found.append(np.concatenate([z, g]))
+        np.testing.assert_allclose(found[0][:m], Y @ w, rtol=close, atol=close * 30)
+        np.testing.assert_allclose(found[0][m:], 1 + X.T @ r, rtol=close, atol=close * 30)
+        assert all(np.array_equal(found[0], each) for each in found)
+
+
+def test_rows_of_another_precision_are_not_kept():
+    """A copy has the numbers of the rows; anything else is refused before it runs."""
+    with pytest.raises(TypingError):
+        _keep(
+            np.zeros((1, 8)), 0, np.ones(1), np.ones(8), np.ones((1, 8), np.float32), np.ones(8), np.ones(1)
+        )
+
+
 @helper
 def _lying(rows, vector):
     return alongside(rows, vector)
+
+
+@helper
+def _room(rows, count):
+    return room_alongside(rows, count)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_room_for_rows_is_whole_lines_long(dtype):
+    """Its rows begin at the place in a line, and the first at that in a page, where a vector alongside does."""
+    room = np.zeros(3 * LONG + 16, dtype)
+    for k, d, count in itertools.product(range(9), (LONG, LONG + 1, 40), (0, 1, 5)):
+        rows = room[k : k + 3 * d].reshape(3, d)
+        found = _room(rows, count)
+        assert (
+            found.dtype == dtype
+            and found.shape[0] == count
+            and d <= found.shape[1] < d + 64 // found.itemsize
+        )
+        assert found.strides[0] % 64 == 0
+        assert found.ctypes.data % 4096 == _lying(rows, np.zeros(d, dtype)).ctypes.data % 4096
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
