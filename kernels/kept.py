@@ -23,7 +23,7 @@ from .vectors import FULL_WIDTH, D, I, Vectors
 #: How many bytes ahead rows are fetched.
 BEFORE = 9216
 #: Vectors per turn of the loop along a row.
-STRETCH = 8
+STRETCH = 4
 
 
 def _keeping(v: Vectors, kept: Block, m: Any, r: Any, g: Any, coming: Block, w: Any, z: Any) -> None:
