@@ -21,6 +21,8 @@ from .rowwise import Block
 from .vectors import LANES, Vectors
 
 _LINE, _PAGE = 64, 4096
+#: Rows of so many singles are not kept.
+SHORT_SINGLES = 160
 
 
 def empty(shape: Any, dtype: Any) -> Any:
@@ -153,16 +155,21 @@ def alongside(typing_context: Any, rows: Any, vector: Any) -> Any:
 def room_alongside(typing_context: Any, rows: Any, count: Any) -> Any:
     """Room for as many rows, each of which begins as far behind the end of a line as the first of the rows does.
 
-    They are filled up to whole lines; what is in them is not said.
+    They are filled up to whole lines; what is in them is not said. There is none for short rows of singles: a line of
+    these is twice as much work, and rows side by side share some of it.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         block = make_array(signature.args[0])(context, builder, args[0])
-        whole = ir.IntType(64)(_LINE * 8 // signature.return_type.dtype.bitwidth - 1)
+        one = ir.IntType(64)
+        whole = one(_LINE * 8 // signature.return_type.dtype.bitwidth - 1)
         width = builder.and_(
             builder.add(cgutils.unpack_tuple(builder, block.shape)[1], whole), builder.not_(whole)
         )
-        made = _beside(context, builder, signature.return_type, block, [args[1], width])
+        size = args[1]
+        if signature.return_type.dtype != types.float64:
+            size = builder.select(builder.icmp_signed("<=", width, one(SHORT_SINGLES)), one(0), size)
+        made = _beside(context, builder, signature.return_type, block, [size, width])
         return impl_ret_new_ref(context, builder, signature.return_type, made._getvalue())
 
     return (rows.copy(readonly=False)(rows, types.int64), generate) if _are_rows(rows, 2) else None

@@ -143,8 +143,8 @@ def _lagged(sweep: Pass, scope: Scope, keeping: bool) -> tuple[list[str], list[s
     go_on = [f"add_then_dot({rows}[b:e], {r}, {g}_beside, {coming}, {w}_beside, {z})"]
     if keeping:
         beside += [
-            f"keeping = {columns} <= {KEPT} and not ({_small(columns, data)})",
-            f"{rows}_kept = room_alongside({start}, block if keeping else 0)",
+            f"{rows}_kept = room_alongside({start}, 0 if {columns} > {KEPT} or {_small(columns, data)} else block)",
+            f"keeping = {rows}_kept.shape[0] > 0",
         ]
         begin, go_on = (
             [

@@ -10,7 +10,7 @@ import pytest
 from numba.core.errors import TypingError
 
 from derive.kernels import rough, rowwise
-from derive.kernels.arrays import alongside, room_alongside
+from derive.kernels.arrays import SHORT_SINGLES, alongside, room_alongside
 from derive.kernels.gram import NARROW
 from derive.kernels.kept import add_then_keep
 from derive.kernels.lapack import syrk, syrk_ahead
@@ -284,11 +284,8 @@ def test_room_for_rows_is_whole_lines_long(dtype):
     for k, d, count in itertools.product(range(9), (LONG, LONG + 1, 40), (0, 1, 5)):
         rows = room[k : k + 3 * d].reshape(3, d)
         found = _room(rows, count)
-        assert (
-            found.dtype == dtype
-            and found.shape[0] == count
-            and d <= found.shape[1] < d + 64 // found.itemsize
-        )
+        assert found.shape[0] == (0 if dtype == np.float32 and d <= SHORT_SINGLES else count)
+        assert found.dtype == dtype and d <= found.shape[1] < d + 64 // found.itemsize
         assert found.strides[0] % 64 == 0
         assert found.ctypes.data % 4096 == _lying(rows, np.zeros(d, dtype)).ctypes.data % 4096
 
